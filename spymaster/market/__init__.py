@@ -1,0 +1,1 @@
+"""Facts of the market that everything above shares: instruments, sessions, and the MBO record format."""
