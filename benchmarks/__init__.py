@@ -1,0 +1,1 @@
+"""Repeatable performance measurements, with peers. Run one with ``spymaster bench`` or ``python -m benchmarks``."""
