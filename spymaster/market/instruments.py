@@ -13,12 +13,10 @@ from datetime import time
 from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spymaster.errors import SpymasterError
-
-if TYPE_CHECKING:
-    from spymaster.settings import Settings
+from spymaster.settings import Settings, get_settings
 
 PRICE_SCALE = 1_000_000_000
 """Integer prices are in units of 1e-9."""
@@ -43,7 +41,7 @@ class Instrument:
     tick_size_int: int
     multiplier: float
     calendar: str
-    session_close: time
+    session_close: time | None
     rth_calendar: str
     eps_qty: float
     bucket_ticks: int
@@ -59,10 +57,7 @@ def load_instruments(settings: Settings | None = None) -> dict[str, Instrument]:
 
     Raises InstrumentConfigError naming the file, the root and the field.
     """
-    if settings is None:
-        from spymaster.settings import get_settings
-
-        settings = get_settings()
+    settings = settings or get_settings()
     shipped = Path(str(files("spymaster"))) / "config" / "instruments.toml"
     defaults, tables = _read(shipped)
     origin = dict.fromkeys(tables, shipped)
@@ -78,10 +73,7 @@ def load_instruments(settings: Settings | None = None) -> dict[str, Instrument]:
 
 def instrument(root: str, settings: Settings | None = None) -> Instrument:
     """The instrument of a root. Raises UnknownInstrumentError naming the known roots and the file to extend."""
-    if settings is None:
-        from spymaster.settings import get_settings
-
-        settings = get_settings()
+    settings = settings or get_settings()
     known = load_instruments(settings)
     if root not in known:
         where = settings.instruments_file or "a TOML file of your own, named in the setting `instruments_file`"
@@ -105,7 +97,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
             f"instrument file {path}: unknown top-level table {unknown[0]!r}",
             hint="Instruments are tables named [instruments.ROOT]; common fields go to [defaults].",
         )
-    return content.get("defaults", {}), content.get("instruments", {})
+    defaults, instruments = content.get("defaults", {}), content.get("instruments", {})
+    if not isinstance(defaults, dict) or not isinstance(instruments, dict):
+        raise InstrumentConfigError(f"instrument file {path}: `defaults` and `instruments` must be tables")
+    for root, fields in instruments.items():
+        if not isinstance(fields, dict):
+            raise InstrumentConfigError(f"instrument file {path}: [instruments.{root}] must be a table, not {fields!r}")
+    return defaults, instruments
 
 
 def _instrument(root: str, fields: Mapping[str, Any], path: Path) -> Instrument:
@@ -113,7 +111,7 @@ def _instrument(root: str, fields: Mapping[str, Any], path: Path) -> Instrument:
         return InstrumentConfigError(f"instrument file {path}: [instruments.{root}] {field} {why}")
 
     names = {"tick_size" if name == "tick_size_int" else name for name in Instrument.__dataclass_fields__} - {"root"}
-    defaulted = {"bucket_ticks": 1, "name": root, **fields}
+    defaulted = {"bucket_ticks": 1, "name": root, "session_close": "", **fields}
     for field in sorted(names - set(defaulted)):
         raise bad(field, "is missing")
     for field in sorted(set(defaulted) - names):
@@ -127,7 +125,9 @@ def _instrument(root: str, fields: Mapping[str, Any], path: Path) -> Instrument:
 
     def positive(field: str) -> Decimal:
         value = defaulted[field]
-        if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < 10**9:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+            raise bad(field, f"must be a number, not {value!r}")
+        if not Decimal(value).is_finite() or not 0 < value < 10**9:
             raise bad(field, f"must be a number above 0, not {value!r}")
         return Decimal(value)
 
@@ -138,8 +138,8 @@ def _instrument(root: str, fields: Mapping[str, Any], path: Path) -> Instrument:
     if bucket != int(bucket):
         raise bad("bucket_ticks", f"must be a whole number of ticks, not {bucket}")
     try:
-        session_close = time.fromisoformat(text("session_close"))
-    except ValueError as error:
+        session_close = time.fromisoformat(defaulted["session_close"]) if defaulted["session_close"] else None
+    except (TypeError, ValueError) as error:
         raise bad(
             "session_close", f"must be a wall time such as '16:00', not {defaulted['session_close']!r}"
         ) from error
