@@ -1,0 +1,150 @@
+"""Settings: what a user may choose, where it is read from, and the errors a wrong choice gives.
+
+Sources, first one wins: keyword arguments, environment `SPYMASTER_*` (nested fields with `__`), `spymaster.toml` in the
+working directory, and `spymaster/config/defaults.toml`, which ships with the package and holds every default.
+
+Belongs here: the fields, their ranges, and their sources. Does not belong here: instruments (`spymaster.market`), and
+anything that is a property of a table (`spymaster.tables`).
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from spymaster.errors import SpymasterError
+
+DEFAULTS_FILE = Path(__file__).parent / "config" / "defaults.toml"
+USER_FILE = Path("spymaster.toml")
+
+ParameterProfile = Literal["standard", "demo"]
+
+
+class InvalidSettingsError(SpymasterError):
+    """A setting is unknown or out of range; the message names it, its value and where it may come from."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EngineSettings(_Section):
+    """The pass over the order book (`spymaster.book`) and the surfaces it emits."""
+
+    window_ns: int = Field(default=1_000_000_000, ge=1_000_000, description="length of a window, ns")
+    rest_ns: int = Field(default=500_000_000, ge=0, description="age from which an order counts as resting, ns")
+    grid_ticks: int = Field(default=600, ge=20, le=600, description="levels stored on either side of spot, ticks")
+    near_ticks: int = Field(default=20, ge=20, le=600, description="levels always stored outside RTH, ticks")
+    block_windows: int = Field(default=900, ge=1, description="windows per emitted block")
+
+
+class CalibrationSettings(_Section):
+    """The pool of rows that a session's scores are scaled with."""
+
+    max_sessions: int = Field(default=20, ge=1, description="earlier sessions in the pool")
+    max_rel_ticks: int = Field(default=20, ge=1, le=600, description="distance from spot of the pooled rows, ticks")
+
+
+class BandSettings(_Section):
+    """Weights of the physics bands. Those of `ease` and those of the score each add up to 1."""
+
+    ease_vacuum: float = Field(default=0.50, ge=0, le=1)
+    ease_erosion: float = Field(default=0.35, ge=0, le=1)
+    ease_strength: float = Field(default=0.15, ge=0, le=1)
+    score_at: float = Field(default=0.60, ge=0, le=1)
+    score_near: float = Field(default=0.40, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _weights_add_up(self) -> BandSettings:
+        ease = self.ease_vacuum + self.ease_erosion + self.ease_strength
+        score = self.score_at + self.score_near
+        if abs(ease - 1) > 1e-9 or abs(score - 1) > 1e-9:
+            raise ValueError(f"weights must add up to 1: ease_* add up to {ease:g}, score_* to {score:g}")
+        return self
+
+
+class Settings(BaseSettings):
+    """Everything a user may choose. `get_settings()` builds it and turns bad values into `InvalidSettingsError`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SPYMASTER_", env_nested_delimiter="__", extra="forbid", toml_file=[DEFAULTS_FILE, USER_FILE]
+    )
+
+    lake_root: str = Field(default="lake", description="root folder of the data lake")
+    symbols: Annotated[list[str], NoDecode] = Field(default=["ES", "NQ", "CL"], description="roots to work on")
+    start_date: date = Field(default=date(2023, 1, 1), description="first date that has a partition")
+    parameter_profile: ParameterProfile | None = Field(
+        default=None, description="thresholds: standard or demo; unset, that of the lake"
+    )
+    instruments_file: Path | None = Field(default=None, description="TOML file that extends the shipped instruments")
+    engine: EngineSettings = EngineSettings()
+    calibration: CalibrationSettings = CalibrationSettings()
+    bands: BandSettings = BandSettings()
+
+    @field_validator("symbols", mode="before")
+    @classmethod
+    def _split_symbols(cls, value: Any) -> Any:
+        """Accept `ES,NQ` and `["ES","NQ"]` from the environment."""
+        if isinstance(value, str):
+            text = value.strip()
+            return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",")]
+        return value
+
+    @field_validator("symbols")
+    @classmethod
+    def _plain_symbols(cls, value: list[str]) -> list[str]:
+        bad = [symbol for symbol in value if not symbol.isalnum() or symbol != symbol.upper()]
+        if bad or not value:
+            raise ValueError(f"symbols are instrument roots in upper case, letters and digits, at least one; got {bad}")
+        if len(set(value)) != len(value):
+            raise ValueError(f"a symbol is named twice: {value}")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keyword arguments, then the environment, then `spymaster.toml`, then the shipped defaults."""
+        return (
+            init_settings,
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, toml_file=USER_FILE),
+            TomlConfigSettingsSource(settings_cls, toml_file=DEFAULTS_FILE),
+        )
+
+
+def get_settings(**overrides: Any) -> Settings:
+    """Read the settings now (nothing is cached: the environment and the working directory may change).
+
+    Raises `InvalidSettingsError` naming each unknown or out-of-range field with its value.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(str(part) for part in fault['loc'])} = {fault.get('input')!r}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise InvalidSettingsError(
+            f"invalid settings: {faults}", hint="Set them in spymaster.toml or as SPYMASTER_* environment variables."
+        ) from error
+    except (SettingsError, tomllib.TOMLDecodeError, json.JSONDecodeError) as error:
+        raise InvalidSettingsError(f"settings cannot be read: {error}") from error

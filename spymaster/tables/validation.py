@@ -1,0 +1,142 @@
+"""Pandera schemas of the tables, and their evaluation fast enough for every partition.
+
+Every rule is a Pandera check. Evaluated one at a time they cost more than writing the file, so all rules of a frame
+are first evaluated together in one Polars query; the checks then read that answer, and only a broken rule is evaluated
+again by row, for its failure cases. The Pandera schema also works by itself (`Model.pandera().validate(frame)`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from spymaster.tables.errors import MAX_EXAMPLES, ContractError, Violation
+from spymaster.tables.model import Rule, TableModel
+from spymaster.tables.rules import NOT_NULL
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+
+# Rules of the frame under validation that are known to hold; None outside `validate`.
+_holding: ContextVar[frozenset[str] | None] = ContextVar("rules that hold", default=None)
+
+
+@cache
+def pandera_schema(model: type[TableModel]) -> pa.DataFrameSchema:
+    """Build the Pandera schema of `model` (strict, ordered; descriptions and units in the metadata)."""
+    import pandera.polars as pa
+
+    columns = {}
+    for name, column in model.columns.items():
+        columns[name] = pa.Column(
+            column.dtype,  # pyright: ignore[reportArgumentType]
+            checks=[_check(rule) for rule in model.rules() if rule.column == name and rule.name != NOT_NULL],
+            nullable=column.nullable,
+            required=True,
+            title=name,
+            description=column.description,
+            metadata={"unit": column.unit},
+        )
+    return pa.DataFrameSchema(
+        columns,
+        checks=[_check(rule) for rule in model.rules() if rule.column is None],
+        strict=True,
+        ordered=True,
+        name=model.full_name,
+        title=model.full_name,
+        description=model.description(),
+        metadata={"key": list(model.key), "layer": model.layer},
+    )
+
+
+def _check(rule: Rule) -> Any:
+    import pandera.polars as pa
+
+    def holds(data: Any) -> bool | pl.LazyFrame:
+        holding = _holding.get()
+        if holding is not None and rule.label in holding:
+            return True
+        return data.lazyframe.select(rule.rows.fill_null(True))
+
+    return pa.Check(
+        holds, name=rule.label, error=rule.sentence, description=rule.sentence, n_failure_cases=MAX_EXAMPLES
+    )
+
+
+def validate(model: type[TableModel], frame: pl.DataFrame, where: str) -> pl.DataFrame:
+    """Return `frame` if it keeps the contract of `model`; raise `ContractError` otherwise."""
+    from pandera.config import ValidationDepth, config_context
+    from pandera.errors import SchemaError, SchemaErrors
+
+    differences = _schema_differences(model, frame)
+    if differences:
+        raise ContractError(model.full_name, where, differences)
+    schema = pandera_schema(model)
+    # The user's PANDERA_* environment must not be able to switch validation off.
+    with (
+        _known(_rules_that_hold(model, frame)),
+        config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA),
+    ):
+        try:
+            schema.validate(frame, lazy=True)
+        except (SchemaError, SchemaErrors) as error:
+            violations = _violations(model, frame) or [Violation("pandera", str(error), rows=0)]
+            raise ContractError(model.full_name, where, violations) from None
+    return frame
+
+
+def _rules_that_hold(model: type[TableModel], frame: pl.DataFrame) -> frozenset[str]:
+    """Evaluate every rule over the whole frame in one query; nulls count as true."""
+    rules = [rule for rule in model.rules() if rule.name != NOT_NULL]
+    if not rules:
+        return frozenset()
+    answer = frame.lazy().select(rule.rows.all().alias(rule.label) for rule in rules).collect().row(0, named=True)
+    return frozenset(label for label, holds in answer.items() if holds)
+
+
+@contextmanager
+def _known(holding: frozenset[str]) -> Iterator[None]:
+    token = _holding.set(holding)
+    try:
+        yield
+    finally:
+        _holding.reset(token)
+
+
+def _schema_differences(model: type[TableModel], frame: pl.DataFrame) -> list[Violation]:
+    wanted, found = model.schema(), frame.schema
+    if wanted == found and wanted.names() == found.names():
+        return []
+    differences = [
+        Violation("schema", f"must be {dtype}, is {found[name]}", rows=0, column=name)
+        for name, dtype in wanted.items()
+        if name in found and found[name] != dtype
+    ]
+    missing = [name for name in wanted if name not in found]
+    extra = [name for name in found if name not in wanted]
+    if missing:
+        differences.append(Violation("schema", f"columns are missing: {missing}", rows=0))
+    if extra:
+        differences.append(Violation("schema", f"columns are not part of the table: {extra}", rows=0))
+    if not differences:
+        differences.append(Violation("schema", f"columns must be in the order {wanted.names()}", rows=0))
+    return differences
+
+
+def _violations(model: type[TableModel], frame: pl.DataFrame) -> list[Violation]:
+    """Describe each broken rule with the rows that break it, at most `MAX_EXAMPLES` rows in all."""
+    left = MAX_EXAMPLES
+    found = []
+    for rule in model.rules():
+        broken = frame.lazy().with_row_index("row").filter(~rule.rows.fill_null(True)).select("row", *rule.shown)
+        bad = broken.collect()
+        if bad.height:
+            examples = tuple(bad.head(left).iter_rows(named=True))
+            left -= len(examples)
+            found.append(Violation(rule.name, rule.sentence, bad.height, rule.column, examples))
+    return found
