@@ -17,3 +17,13 @@ def real_data() -> Path:
     if not (folder / "esh4-glbx-mdp3-20231225.mbo.dbn.zst").is_file():
         pytest.skip("real market data not present (set SPYMASTER_REAL_DATA to the folder that holds it)")
     return folder
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave `slow` tests out of the everyday suite; any `-m` expression chooses for itself."""
+    if config.option.markexpr:
+        return
+    slow = [item for item in items if item.get_closest_marker("slow")]
+    if slow:
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
