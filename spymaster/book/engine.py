@@ -1,0 +1,337 @@
+"""The order-book engine: feeds records of one instrument to the kernels and drains what they emit, block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from spymaster.book import layout as la
+from spymaster.book.errors import BookError, OffTickPriceError, OversizeOrderError, TimeOrderError
+from spymaster.book.kernel import finish, run
+from spymaster.book.recentre import recentred
+from spymaster.market.dbn import ACTION_ADD, UNDEF_PRICE
+
+SNAPSHOT, WALL, TRADE, BBO = "book_snapshot_1s", "wall_surface_1s", "trade", "bbo_change"
+EMITTABLE = {SNAPSHOT: la.EMIT_SNAPSHOT, WALL: la.EMIT_WALL, TRADE: la.EMIT_TRADE, BBO: la.EMIT_BBO}
+
+Block = dict[str, dict[str, np.ndarray]]
+"""Columns by table by name: what a block of whole windows emitted. Nullable integers hold `layout.NO_PRICE`."""
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Parameters of the engine; times in ns, distances in ticks.
+
+    `block_windows` and `block_rows` bound what is held before it is drained; they never change a value.
+    """
+
+    window_ns: int = 1_000_000_000
+    rest_ns: int = 500_000_000
+    grid_ticks: int = 600
+    near_ticks: int = 20
+    block_windows: int = 900
+    block_rows: int = 262_144
+    event_rows: int = 131_072
+    width: int | None = None
+    """Ticks held in the array grid; None takes the power of two that leaves room for spot to wander."""
+
+
+class BookEngine:
+    """Level-3 book of one instrument, resumable at any record.
+
+    Feed it record arrays (`market.dbn.MBO_DTYPE`, file order, any chunk size; records of other instruments are
+    skipped), then call `finish`. Rows come out in blocks of whole windows; what they hold does not depend on how the
+    records were cut into chunks.
+
+    Raises `BookError` subclasses (live time going backwards, price off the tick grid, impossible size or action),
+    which name the offending record by its position among all records fed.
+    """
+
+    def __init__(
+        self,
+        *,
+        tick_size_int: int,
+        instrument_id: int,
+        rth: tuple[int, int] | None = None,
+        config: EngineConfig | None = None,
+        emit: frozenset[str] = frozenset(EMITTABLE),
+        source: str = "records",
+    ) -> None:
+        if tick_size_int <= 0:
+            raise ValueError(f"tick size must be positive, got {tick_size_int}")
+        unknown = emit - EMITTABLE.keys()
+        if unknown:
+            raise ValueError(f"the engine does not emit {sorted(unknown)}; it emits {sorted(EMITTABLE)}")
+        self.config = config or EngineConfig()
+        self.source = source
+        self._emit = emit
+        self._ready: list[Block] = []
+        self._fed = 0
+        self._centred = False
+        width = self.config.width or max(8192, 1 << (8 * self.config.grid_ticks - 1).bit_length())
+        if width % 64 or width < 2 * self.config.grid_ticks + 128:
+            raise ValueError(f"width {width} must be a multiple of 64 and hold the grid of {self.config.grid_ticks}")
+        self._book = _empty_book(width, orders=16_384, young=16_384, spill=256)
+        self._out = _empty_output(self.config, emit)
+        st = self._book.state
+        st[la.S_WIDTH] = width
+        st[la.S_ORIGIN] = 0
+        st[la.S_TICK_SIZE] = tick_size_int
+        st[la.S_INSTRUMENT] = instrument_id
+        st[la.S_WINDOW_NS] = self.config.window_ns
+        st[la.S_REST_NS] = self.config.rest_ns
+        st[la.S_GRID] = self.config.grid_ticks
+        st[la.S_NEAR] = self.config.near_ticks
+        st[la.S_RTH_START], st[la.S_RTH_END] = rth or (0, 0)
+        st[la.S_EMIT] = sum(EMITTABLE[name] for name in emit)
+        st[la.S_BLOCK_WINDOWS] = self.config.block_windows
+        st[la.S_BEST_BID] = st[la.S_SPILL_BEST_BID] = la.NO_TICK
+        st[la.S_BEST_ASK] = st[la.S_SPILL_BEST_ASK] = la.NO_ASK
+        st[la.S_LAST_PRICE] = st[la.S_LAST_TRADE_TS] = la.NO_PRICE
+        st[la.S_LAST_TS] = la.NO_PRICE
+        st[la.S_WINDOW_END] = la.NO_ASK  # before the clock starts nothing is young
+        st[la.S_GRID_LO], st[la.S_GRID_HI] = la.NO_ASK, la.NO_TICK
+        st[la.S_FILL_BATCH] = 1
+
+    # feeding
+
+    def process(self, records: np.ndarray) -> Iterator[Block]:
+        """Apply a chunk of records, yielding every block of windows that fills up on the way."""
+        if not records.flags.writeable:
+            records = records.copy()  # a read-only array would compile the kernel a second time
+        self._centre_first(records)
+        position = 0
+        while True:
+            position, code = run(self._book, self._out, records, position)
+            if code == la.DONE:
+                break
+            yield from self._make_room(code, records, position)
+        self._fed += len(records)
+
+    def feed(self, records: np.ndarray) -> None:
+        """`process` for callers that collect blocks with `take`."""
+        self._ready.extend(self.process(records))
+
+    def finish_blocks(self) -> Iterator[Block]:
+        """End of the file: close the last window and yield what is left."""
+        while (code := finish(self._book, self._out)) != la.DONE:
+            yield from self._make_room(code, None, 0)
+        block = self._drain()
+        if any(len(next(iter(columns.values()))) for columns in block.values()):
+            yield block
+
+    def finish(self) -> None:
+        """`finish_blocks` for callers that collect blocks with `take`."""
+        self._ready.extend(self.finish_blocks())
+
+    def take(self) -> list[Block]:
+        """Blocks collected by `feed` and `finish` since the last call."""
+        ready, self._ready = self._ready, []
+        return ready
+
+    def start_file(self) -> None:
+        """A new file begins: a snapshot at its head replaces the book even right after another snapshot."""
+        self._book.state[la.S_AFTER_SNAPSHOT] = 0
+
+    # looking
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """What was seen and what was odd, by name."""
+        return {name: int(value) for name, value in zip(la.COUNTER_NAMES, self._book.counters, strict=True)}
+
+    @property
+    def fifo_consistency(self) -> float | None:
+        """Share of known fills that named the front of their queue, None before the first."""
+        known = int(self._book.counters[la.K_KNOWN_FILLS])
+        return int(self._book.counters[la.K_FRONT_FILLS]) / known if known else None
+
+    def ladder(self, n: int | None = None) -> dict[str, np.ndarray]:
+        """The `n` best levels per side (all by default), bids first, best first: side, price_int, qty, orders."""
+        st, cells = self._book.state, self._book.cells
+        used = 2 * int(st[la.S_WIDTH]) + int(st[la.S_SPILL_N])
+        resting = np.flatnonzero(cells[:used, la.C_COUNT] > 0)
+        ticks, sides = cell_positions(self._book, resting)
+        order = np.lexsort((np.where(sides == la.BID, -ticks, ticks), sides))
+        if n is not None:
+            bids = int((sides == la.BID).sum())
+            order = np.concatenate([order[:bids][:n], order[bids:][:n]])
+        resting, ticks, sides = resting[order], ticks[order], sides[order]
+        return {
+            "side": np.where(sides == la.BID, "B", "A"),
+            "price_int": ticks * st[la.S_TICK_SIZE],
+            "qty": cells[resting, la.C_DEPTH].astype(np.int64),
+            "orders": cells[resting, la.C_COUNT].astype(np.int64),
+        }
+
+    def resting_orders(self) -> dict[str, np.ndarray]:
+        """Every resting order in queue order within its level: order_id, side, price_int, qty, ts_enter (ns)."""
+        orders, cells = self._book.orders, self._book.cells
+        used = 2 * int(self._book.state[la.S_WIDTH]) + int(self._book.state[la.S_SPILL_N])
+        slots = []
+        for head in cells[:used, la.C_HEAD][cells[:used, la.C_COUNT] > 0]:
+            slot = int(head)
+            while slot >= 0:
+                slots.append(slot)
+                slot = int(orders[slot, la.O_NEXT])
+        rows = orders[np.array(slots, dtype=np.int64)]
+        ticks, sides = cell_positions(self._book, rows[:, la.O_CELL])
+        return {
+            "order_id": rows[:, la.O_ID].view(np.uint64),
+            "side": np.where(sides == la.BID, "B", "A"),
+            "price_int": ticks * self._book.state[la.S_TICK_SIZE],
+            "qty": rows[:, la.O_SIZE],
+            "ts_enter": rows[:, la.O_TS],
+        }
+
+    # the inside
+
+    def _centre_first(self, records: np.ndarray) -> None:
+        """Put the grid around the first prices that are seen. Where it lies never changes a value, only the speed."""
+        if self._centred:
+            return
+        st = self._book.state
+        mine = (records["instrument_id"] == st[la.S_INSTRUMENT]) & (records["action"] == ACTION_ADD)
+        prices = records["price"][mine & (records["price"] != UNDEF_PRICE)]
+        if len(prices):
+            middle = int(np.sort(prices)[len(prices) // 2]) // int(st[la.S_TICK_SIZE])
+            st[la.S_ORIGIN] = (middle - int(st[la.S_WIDTH]) // 2) // 64 * 64
+            self._centred = True
+
+    def _make_room(self, code: int, records: np.ndarray | None, position: int) -> Iterator[Block]:
+        if code == la.BLOCK_FULL:
+            yield self._drain()
+        elif code == la.GROW_ORDERS:
+            self._book = _with_more_orders(self._book)
+        elif code == la.GROW_YOUNG:
+            young = np.zeros(2 * len(self._book.young), np.int32)
+            young[: len(self._book.young)] = self._book.young
+            self._book = self._book._replace(young=young)
+        elif code == la.GROW_SPILL:
+            self._book = recentred(self._book, int(self._book.state[la.S_ORIGIN]), grow_spill=True)
+        elif code == la.RECENTRE:
+            st = self._book.state
+            price = int(st[la.S_LAST_PRICE])
+            spot_tick = price // int(st[la.S_TICK_SIZE]) if price != la.NO_PRICE else int(st[la.S_BEST_BID])
+            origin = (spot_tick - int(st[la.S_WIDTH]) // 2) // 64 * 64
+            self._book = recentred(self._book, origin)
+        else:
+            raise self._error(code, records, position)
+
+    def _error(self, code: int, records: np.ndarray | None, position: int) -> BookError:
+        assert records is not None
+        record = records[position]
+        where = f"{self.source}: record {self._fed + position} of instrument {record['instrument_id']}"
+        if code == la.ERR_TIME:
+            before = int(self._book.state[la.S_LAST_TS])
+            return TimeOrderError(
+                f"{where}: live ts_event goes backwards from {before} to {record['ts_event']}",
+                hint="file order is the truth: the file is damaged or was re-sorted; fetch it again",
+            )
+        if code == la.ERR_OFF_TICK:
+            return OffTickPriceError(
+                f"{where}: price {record['price']} is not a multiple of the tick size "
+                f"{self._book.state[la.S_TICK_SIZE]} (1e-9 units)",
+                hint="correct tick_size of the instrument, or add its definition file to the raw folder",
+            )
+        if code == la.ERR_SIZE:
+            return OversizeOrderError(f"{where}: size {record['size']} of order {record['order_id']} is impossible")
+        return BookError(f"{where}: action {record['action']:#x} with side {record['side']:#x} has no meaning")
+
+    def _drain(self) -> Block:
+        st, out = self._book.state, self._out
+        block: Block = {}
+        n = int(st[la.S_SNAPSHOT_N])
+        if SNAPSHOT in self._emit:
+            block[SNAPSHOT] = {name: out.snapshot[i, :n].copy() for i, name in enumerate(la.SNAPSHOT_COLUMNS)}
+        if WALL in self._emit:
+            rows = int(st[la.S_WALL_N])
+            columns = {name: out.wall_wide[i, :rows].copy() for i, name in enumerate(la.WALL_WIDE)}
+            columns |= {name: out.wall[i, :rows].copy() for i, name in enumerate(la.WALL_INT)}
+            columns |= {name: out.wall_flags[i, :rows].copy() for i, name in enumerate(la.WALL_FLAGS)}
+            block[WALL] = columns
+        if TRADE in self._emit:
+            rows = int(st[la.S_TRADE_N])
+            block[TRADE] = {name: out.trade[i, :rows].copy() for i, name in enumerate(la.TRADE_COLUMNS)}
+        if BBO in self._emit:
+            rows = int(st[la.S_BBO_N])
+            block[BBO] = {name: out.bbo[i, :rows].copy() for i, name in enumerate(la.BBO_COLUMNS)}
+        for field in (la.S_SNAPSHOT_N, la.S_WALL_N, la.S_TRADE_N, la.S_BBO_N, la.S_FULL):
+            st[field] = 0
+        return block
+
+
+def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Absolute tick and side (0 bid, 1 ask) of cell numbers."""
+    width2 = 2 * int(book.state[la.S_WIDTH])
+    keys = np.where(
+        cells < width2,
+        2 * int(book.state[la.S_ORIGIN]) + cells,
+        book.spill_key[np.clip(cells - width2, 0, len(book.spill_key) - 1)],
+    ).astype(np.int64)
+    return keys >> 1, keys & 1
+
+
+def _empty_book(width: int, *, orders: int, young: int, spill: int) -> la.Book:
+    book = la.Book(
+        orders=la.cache_aligned(orders, 8, np.int64),
+        index=np.zeros(4 * orders, np.int32),
+        cells=la.cache_aligned(2 * width + spill, la.CELL_FIELDS, np.int32),
+        history=la.cache_aligned(2 * width + spill, 8, np.int32),
+        bits=np.zeros((4, width // 64), np.uint64),
+        revisit=np.zeros((2, width // 64), np.uint64),
+        young=np.zeros(young, np.int32),
+        spill_index=np.zeros(4 * spill, np.int32),
+        spill_key=np.zeros(spill, np.int64),
+        spill_touched=np.zeros(spill, np.int32),
+        trade_prices=np.zeros(256, np.int64),
+        fills=np.zeros(4096, np.int64),
+        fill_mark=np.zeros(orders, np.int64),
+        state=np.zeros(la.STATE_FIELDS, np.int64),
+        counters=np.zeros(len(la.COUNTER_NAMES), np.int64),
+    )
+    book.cells[:, la.C_HEAD] = book.cells[:, la.C_TAIL] = -1
+    _chain_free(book.orders, 0)
+    book.state[la.S_INDEX_MASK] = len(book.index) - 1
+    book.state[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
+    book.state[la.S_SPILL_MASK] = len(book.spill_index) - 1
+    return book
+
+
+def _chain_free(orders: np.ndarray, first: int) -> None:
+    orders[first:, la.O_NEXT] = np.arange(first + 1, len(orders) + 1)
+    orders[first:, la.O_YOUNG] = -1
+
+
+def _with_more_orders(book: la.Book) -> la.Book:
+    """Twice the slots and a rebuilt index; slot numbers stay."""
+    old = len(book.orders)
+    orders = la.cache_aligned(2 * old, 8, np.int64)
+    orders[:old] = book.orders
+    _chain_free(orders, old)
+    index = np.zeros(8 * old, np.int32)
+    book.state[la.S_INDEX_MASK] = len(index) - 1
+    book.state[la.S_INDEX_SHIFT] = 64 - (len(index).bit_length() - 1)
+    fill_mark = np.zeros(2 * old, np.int64)
+    fill_mark[:old] = book.fill_mark
+    grown = book._replace(orders=orders, index=index, fill_mark=fill_mark)
+    grown.state[la.S_FREE] = old  # the engine grows only when every old slot is taken
+    from spymaster.book.orders import index_insert
+
+    for slot in range(old):
+        index_insert(grown, orders[slot, la.O_ID], slot)
+    return grown
+
+
+def _empty_output(config: EngineConfig, emit: frozenset[str]) -> la.Output:
+    rows = config.block_rows + 2 * (2 * config.grid_ticks + 1) if WALL in emit else 2 * (2 * config.grid_ticks + 1)
+    return la.Output(
+        snapshot=np.zeros((len(la.SNAPSHOT_COLUMNS), config.block_windows), np.int64),
+        wall_wide=np.zeros((len(la.WALL_WIDE), rows), np.int64),
+        wall=np.zeros((len(la.WALL_INT), rows), np.int32),
+        wall_flags=np.zeros((len(la.WALL_FLAGS), rows), np.uint8),
+        trade=np.zeros((len(la.TRADE_COLUMNS), config.event_rows), np.int64),
+        bbo=np.zeros((len(la.BBO_COLUMNS), config.event_rows), np.int64),
+    )

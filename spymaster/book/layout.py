@@ -1,0 +1,321 @@
+"""Memory layout of the book: what every kernel of this package reads and writes.
+
+In words:
+
+- `orders` int64 [capacity, 8]: one 64-byte cache line per order slot, fields `O_*`. Free slots are chained through
+  `O_NEXT`. A slot never moves while its order lives, so FIFO queues are linked through slot numbers.
+- `index` int32 [power of two]: open addressing from order id to slot + 1, 0 is empty, at least four times the slots.
+- `cells` int32 [n, 16]: one 64-byte line per (price, side), fields `C_*`. The first `2 * width` cells are the grid:
+  cell `2 * (tick - origin) + side`, side 0 bid and 1 ask. Cells behind it are the spill: prices too far from the
+  market for the grid, found through the small table `spill_index` on `2 * tick + side`, their key in `spill_key`.
+- `history` int32 [n, 8]: the cold half of a cell, fields `H_*`: depth at the last four ends of windows for
+  differences, and the last state that was written to the wall.
+- `bits` uint64 [4, width / 64]: per grid tick one bit: bids rest, asks rest, bid touched, ask touched (this window).
+- `revisit` uint64 [2, width / 64]: cells whose last wall row had quantity younger than the resting age, so that the
+  sparse form must look at them again.
+- `fills` int64: slots named by the fills of the event so far, and `fill_mark` int64 per slot: the batch that named it.
+- `trade_prices` int64: distinct prices of the trades of the event so far.
+- `young` int32: slots that (re)entered so late in the window that they are not resting at its end.
+- `spill_touched` int32: spill cells with flow in this window.
+- `state` int64 `S_*`: every scalar. `counters` int64 `K_*`: what was odd.
+
+Kernels allocate nothing. When something is full they stop before the record that needs room, and the engine grows
+the array and resumes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+BID, ASK = 0, 1
+NO_TICK = -(2**62)  # "no best bid"; the mirrored value is "no best ask"
+NO_ASK = 2**62
+NO_PRICE = -(2**63)  # null in price columns until they become Arrow
+
+# orders
+O_ID, O_TS, O_CELL, O_SIZE, O_PENDING, O_PREV, O_NEXT, O_YOUNG = range(8)
+
+# cells
+(
+    C_DEPTH,
+    C_COUNT,
+    C_HEAD,
+    C_TAIL,
+    C_ADD,
+    C_PULL,
+    C_PULL_REST,
+    C_FILL,
+    C_REFILL,
+    C_AWAY,
+    C_TOWARD,
+    C_YOUNG,
+    C_START,
+    C_TOUCHED,
+) = range(14)
+CELL_FIELDS = 16
+
+# history: window number of the last change, depth at its end and at the three ends before it; the last wall row
+H_WINDOW, H_E0, H_E1, H_E2, H_E3, H_OUT_DEPTH, H_OUT_REST, H_OUT_COUNT = range(8)
+
+# bit planes
+BIT_REST, BIT_TOUCH = 0, 2  # plus side
+
+# state scalars
+(
+    S_ORIGIN,
+    S_WIDTH,
+    S_TICK_SIZE,
+    S_INSTRUMENT,
+    S_WINDOW_NS,
+    S_REST_NS,
+    S_GRID,
+    S_NEAR,
+    S_RTH_START,
+    S_RTH_END,
+    S_EMIT,
+    S_FREE,
+    S_LIVE_ORDERS,
+    S_INDEX_MASK,
+    S_INDEX_SHIFT,
+    S_YOUNG_N,
+    S_SPILL_N,
+    S_SPILL_MASK,
+    S_SPILL_TOUCHED_N,
+    S_SPILL_BEST_BID,
+    S_SPILL_BEST_ASK,
+    S_BEST_BID,
+    S_BEST_ASK,
+    S_STARTED,
+    S_WINDOW_START,
+    S_WINDOW_END,
+    S_WINDOW_NUMBER,
+    S_BOOK_STATE,
+    S_BOOK_BASIS,
+    S_BAD_PENDING,
+    S_WINDOW_OK,
+    S_WINDOW_CROSSED,
+    S_WINDOW_BAD,
+    S_WINDOW_GAP,
+    S_MESSAGES,
+    S_TRADES,
+    S_BUY,
+    S_SELL,
+    S_NONE,
+    S_T_OPEN,
+    S_T_HIGH,
+    S_T_LOW,
+    S_LAST_PRICE,
+    S_LAST_TRADE_TS,
+    S_LAST_TS,
+    S_LAST_SEQUENCE,
+    S_IN_EVENT,
+    S_EVENT_ID,
+    S_EVENT_BAD,
+    S_EVENT_TS,
+    S_EVENT_TS_RECV,
+    S_EVENT_T_COUNT,
+    S_EVENT_T_QTY,
+    S_EVENT_T_PRICE0,
+    S_EVENT_T_NOTIONAL,
+    S_EVENT_T_LAST,
+    S_EVENT_T_SIDE,
+    S_EVENT_T_IMPLIED,
+    S_EVENT_T_LEVELS,
+    S_EVENT_FILLS,
+    S_BBO_BID,
+    S_BBO_BID_QTY,
+    S_BBO_BID_ORDERS,
+    S_BBO_ASK,
+    S_BBO_ASK_QTY,
+    S_BBO_ASK_ORDERS,
+    S_GRID_LO,
+    S_GRID_HI,
+    S_BAD_INDEX,
+    S_BAD_VALUE,
+    S_RECORDS,
+    S_BLOCK_WINDOWS,
+    S_SNAPSHOT_N,
+    S_WALL_N,
+    S_TRADE_N,
+    S_BBO_N,
+    S_FULL,
+    S_BBO_ANY,
+    S_PRE_BID_QTY,
+    S_PRE_ASK_QTY,
+    S_PRE_STALE,
+    S_FILLS_N,
+    S_FILL_BATCH,
+    S_AFTER_SNAPSHOT,
+) = range(84)
+STATE_FIELDS = 84
+
+# book states
+EMPTY, SNAPSHOT, LIVE = 0, 1, 2
+
+# counters, in the order of COUNTER_NAMES
+COUNTER_NAMES = (
+    "records",
+    "live_records",
+    "snapshot_records",
+    "events",
+    "unknown_cancel",
+    "modify_as_add",
+    "duplicate_add",
+    "fill_unknown",
+    "fill_over_size",
+    "cancel_over_size",
+    "crossed_events",
+    "bad_book_flags",
+    "sequence_gaps",
+    "fifo_known_fills",
+    "fifo_front_fills",
+    "clears",
+    "snapshots",
+    "unclosed_events",
+    "spilled_levels",
+    "recentred",
+)
+(
+    K_RECORDS,
+    K_LIVE,
+    K_SNAPSHOT,
+    K_EVENTS,
+    K_UNKNOWN_CANCEL,
+    K_MODIFY_AS_ADD,
+    K_DUPLICATE_ADD,
+    K_FILL_UNKNOWN,
+    K_FILL_OVER,
+    K_CANCEL_OVER,
+    K_CROSSED,
+    K_BAD_FLAGS,
+    K_SEQUENCE_GAPS,
+    K_KNOWN_FILLS,
+    K_FRONT_FILLS,
+    K_CLEARS,
+    K_SNAPSHOTS,
+    K_UNCLOSED,
+    K_SPILLED,
+    K_RECENTRED,
+) = range(20)
+
+# what a kernel call ended with
+DONE, BLOCK_FULL, GROW_ORDERS, GROW_YOUNG, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4, 5
+ERR_TIME, ERR_OFF_TICK, ERR_SIZE, ERR_ACTION, ERR_SIDE = 10, 11, 12, 13, 14
+
+# bits of S_EMIT
+EMIT_SNAPSHOT, EMIT_WALL, EMIT_TRADE, EMIT_BBO = 1, 2, 4, 8
+
+# wall columns: int64 rows of `wall_wide`, int32 rows of `wall`, uint8 rows of `wall_flags`
+WALL_WIDE = ("window_end", "price_int", "spot_ref_price_int")
+WALL_INT = (
+    "rel_ticks",
+    "depth_qty_start",
+    "depth_qty_end",
+    "depth_qty_rest",
+    "order_count_end",
+    "add_qty",
+    "pull_qty_total",
+    "pull_qty_rest",
+    "fill_qty",
+    "refill_qty",
+    "reprice_away_qty",
+    "reprice_toward_qty",
+    "d1_depth_qty",
+    "d2_depth_qty",
+    "d3_depth_qty",
+)
+WALL_FLAGS = ("side", "window_valid")
+
+SNAPSHOT_COLUMNS = (
+    "window_end",
+    "best_bid_price_int",
+    "best_bid_qty",
+    "best_bid_orders",
+    "best_ask_price_int",
+    "best_ask_qty",
+    "best_ask_orders",
+    "last_trade_price_int",
+    "last_trade_ts",
+    "spot_ref_price_int",
+    "trade_open_price_int",
+    "trade_high_price_int",
+    "trade_low_price_int",
+    "buy_volume",
+    "sell_volume",
+    "none_volume",
+    "trade_count",
+    "message_count",
+    "crossed",
+    "book_state",
+    "maybe_bad_book",
+    "sequence_gap",
+    "book_valid",
+    "window_valid",
+)
+TRADE_COLUMNS = (
+    "ts_event",
+    "ts_recv",
+    "event_id",
+    "price_int",
+    "vwap_price_int",
+    "qty",
+    "aggressor",
+    "levels_consumed",
+    "l1_qty_before",
+    "n_fills",
+    "is_implied",
+)
+BBO_COLUMNS = (
+    "ts_event",
+    "ts_recv",
+    "event_id",
+    "bid_price_int",
+    "bid_qty",
+    "bid_orders",
+    "ask_price_int",
+    "ask_qty",
+    "ask_orders",
+    "crossed",
+    "book_valid",
+)
+
+
+class Book(NamedTuple):
+    """Every array a kernel touches; see the module's drawing."""
+
+    orders: np.ndarray
+    index: np.ndarray
+    cells: np.ndarray
+    history: np.ndarray
+    bits: np.ndarray
+    revisit: np.ndarray
+    young: np.ndarray
+    spill_index: np.ndarray
+    spill_key: np.ndarray
+    spill_touched: np.ndarray
+    trade_prices: np.ndarray
+    fills: np.ndarray
+    fill_mark: np.ndarray
+    state: np.ndarray
+    counters: np.ndarray
+
+
+class Output(NamedTuple):
+    """Column buffers that one block of windows is written into; row counts live in the state."""
+
+    snapshot: np.ndarray  # int64 [len(SNAPSHOT_COLUMNS), windows of a block]
+    wall_wide: np.ndarray  # int64 [3, rows]
+    wall: np.ndarray  # int32 [15, rows]
+    wall_flags: np.ndarray  # uint8 [2, rows]
+    trade: np.ndarray  # int64 [len(TRADE_COLUMNS), rows]
+    bbo: np.ndarray  # int64 [len(BBO_COLUMNS), rows]
+
+
+def cache_aligned(rows: int, columns: int, dtype: type) -> np.ndarray:
+    """Zeroed C-ordered array whose first row starts on a 64-byte line, so that a 64-byte row is one cache line."""
+    item = np.dtype(dtype).itemsize
+    raw = np.zeros(rows * columns * item + 64, dtype=np.uint8)
+    skip = -raw.ctypes.data % 64
+    return raw[skip : skip + rows * columns * item].view(dtype).reshape(rows, columns)

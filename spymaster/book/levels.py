@@ -1,0 +1,240 @@
+"""Kernels over price levels: where a level's cell is, which levels rest, and what the best prices are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.book.layout import (
+    ASK,
+    BID,
+    BIT_REST,
+    BIT_TOUCH,
+    C_COUNT,
+    C_TOUCHED,
+    K_SPILLED,
+    NO_ASK,
+    NO_TICK,
+    S_BEST_ASK,
+    S_BEST_BID,
+    S_ORIGIN,
+    S_SPILL_BEST_ASK,
+    S_SPILL_BEST_BID,
+    S_SPILL_MASK,
+    S_SPILL_N,
+    S_SPILL_TOUCHED_N,
+    S_WIDTH,
+)
+from spymaster.jit import kernel
+
+_ONE = np.uint64(1)
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@kernel()
+def spill_slot(book, key):
+    """Position in `spill_index` of a spill key, or of the free place where it belongs."""
+    mask = book.state[S_SPILL_MASK]
+    place = np.int64((np.uint64(key) * _MIX) >> np.uint64(40)) & mask
+    while True:
+        found = book.spill_index[place]
+        if found == 0 or book.spill_key[found - 1] == key:
+            return place
+        place = (place + 1) & mask
+
+
+@kernel()
+def find_cell(book, tick, side):
+    """Cell of a price and side. The caller has made sure that a new spill cell would fit."""
+    offset = tick - book.state[S_ORIGIN]
+    if 0 <= offset < book.state[S_WIDTH]:
+        return 2 * offset + side
+    key = 2 * tick + side
+    place = spill_slot(book, key)
+    found = book.spill_index[place]
+    if found == 0:
+        number = book.state[S_SPILL_N]
+        book.state[S_SPILL_N] = number + 1
+        book.spill_key[number] = key
+        book.spill_index[place] = number + 1
+        book.counters[K_SPILLED] += 1
+        return 2 * book.state[S_WIDTH] + number
+    return 2 * book.state[S_WIDTH] + found - 1
+
+
+@kernel()
+def cell_if_any(book, tick, side):
+    """Cell of a price and side, or -1 where a far price has none yet."""
+    offset = tick - book.state[S_ORIGIN]
+    if 0 <= offset < book.state[S_WIDTH]:
+        return 2 * offset + side
+    found = book.spill_index[spill_slot(book, 2 * tick + side)]
+    return np.int64(-1) if found == 0 else 2 * book.state[S_WIDTH] + found - 1
+
+
+@kernel()
+def tick_of(book, cell):
+    """Absolute tick of a cell."""
+    width2 = 2 * book.state[S_WIDTH]
+    if cell < width2:
+        return book.state[S_ORIGIN] + (cell >> 1)
+    return book.spill_key[cell - width2] >> 1
+
+
+@kernel()
+def touch(book, cell):
+    """Note that a cell has flow in this window."""
+    width2 = 2 * book.state[S_WIDTH]
+    if cell < width2:
+        offset = cell >> 1
+        book.bits[BIT_TOUCH + (cell & 1), offset >> 6] |= _ONE << np.uint64(offset & 63)
+    elif book.cells[cell, C_TOUCHED] == 0:
+        book.cells[cell, C_TOUCHED] = 1
+        number = book.state[S_SPILL_TOUCHED_N]
+        book.spill_touched[number] = cell
+        book.state[S_SPILL_TOUCHED_N] = number + 1
+
+
+@kernel()
+def lowest_bit(word):
+    """Position of the lowest set bit of a non-zero word (de Bruijn-free: six halvings)."""
+    position = 0
+    if word & np.uint64(0xFFFFFFFF) == 0:
+        word >>= np.uint64(32)
+        position += 32
+    if word & np.uint64(0xFFFF) == 0:
+        word >>= np.uint64(16)
+        position += 16
+    if word & np.uint64(0xFF) == 0:
+        word >>= np.uint64(8)
+        position += 8
+    if word & np.uint64(0xF) == 0:
+        word >>= np.uint64(4)
+        position += 4
+    if word & np.uint64(0x3) == 0:
+        word >>= np.uint64(2)
+        position += 2
+    if word & np.uint64(0x1) == 0:
+        position += 1
+    return position
+
+
+@kernel()
+def highest_bit(word):
+    """Position of the highest set bit of a non-zero word."""
+    position = 0
+    if word >> np.uint64(32) != 0:
+        word >>= np.uint64(32)
+        position += 32
+    if word >> np.uint64(16) != 0:
+        word >>= np.uint64(16)
+        position += 16
+    if word >> np.uint64(8) != 0:
+        word >>= np.uint64(8)
+        position += 8
+    if word >> np.uint64(4) != 0:
+        word >>= np.uint64(4)
+        position += 4
+    if word >> np.uint64(2) != 0:
+        word >>= np.uint64(2)
+        position += 2
+    if word >> np.uint64(1) != 0:
+        position += 1
+    return position
+
+
+@kernel()
+def scan_best_bid(book, below):
+    """Highest resting bid tick of grid or spill that is lower than tick `below`."""
+    origin = book.state[S_ORIGIN]
+    width = book.state[S_WIDTH]
+    best = NO_TICK
+    offset = min(below - origin, width) - 1
+    if offset >= 0:
+        word = offset >> 6
+        bits = book.bits[BIT_REST + BID, word] & (~np.uint64(0) >> np.uint64(63 - (offset & 63)))
+        while bits == 0 and word > 0:
+            word -= 1
+            bits = book.bits[BIT_REST + BID, word]
+        if bits != 0:
+            best = origin + 64 * word + highest_bit(bits)
+    spill = book.state[S_SPILL_BEST_BID]
+    return max(best, spill)
+
+
+@kernel()
+def scan_best_ask(book, above):
+    """Lowest resting ask tick of grid or spill that is higher than tick `above`."""
+    origin = book.state[S_ORIGIN]
+    width = book.state[S_WIDTH]
+    best = NO_ASK
+    offset = max(above - origin + 1, 0)
+    if offset < width:
+        word = offset >> 6
+        last = (width >> 6) - 1
+        bits = book.bits[BIT_REST + ASK, word] & (~np.uint64(0) << np.uint64(offset & 63))
+        while bits == 0 and word < last:
+            word += 1
+            bits = book.bits[BIT_REST + ASK, word]
+        if bits != 0:
+            best = origin + 64 * word + lowest_bit(bits)
+    spill = book.state[S_SPILL_BEST_ASK]
+    return min(best, spill)
+
+
+@kernel()
+def refresh_spill_best(book):
+    """Best prices among the spill cells; they are few and change rarely, so this is a plain scan."""
+    bid, ask = NO_TICK, NO_ASK
+    first = 2 * book.state[S_WIDTH]
+    for number in range(book.state[S_SPILL_N]):
+        if book.cells[first + number, C_COUNT] > 0:
+            key = book.spill_key[number]
+            if key & 1 == BID:
+                bid = max(bid, key >> 1)
+            else:
+                ask = min(ask, key >> 1)
+    book.state[S_SPILL_BEST_BID] = bid
+    book.state[S_SPILL_BEST_ASK] = ask
+
+
+@kernel()
+def level_opened(book, cell):
+    """A level got its first order: set its bit and improve the best price if it is better."""
+    tick = tick_of(book, cell)
+    side = cell & 1
+    if cell < 2 * book.state[S_WIDTH]:
+        offset = cell >> 1
+        book.bits[BIT_REST + side, offset >> 6] |= _ONE << np.uint64(offset & 63)
+    else:
+        side = book.spill_key[cell - 2 * book.state[S_WIDTH]] & 1
+        refresh_spill_best(book)
+    if side == BID:
+        if tick > book.state[S_BEST_BID]:
+            book.state[S_BEST_BID] = tick
+    elif tick < book.state[S_BEST_ASK]:
+        book.state[S_BEST_ASK] = tick
+
+
+@kernel()
+def level_closed(book, cell):
+    """A level lost its last order: clear its bit and, if it was the best, find the next one."""
+    tick = tick_of(book, cell)
+    side = cell & 1
+    if cell < 2 * book.state[S_WIDTH]:
+        offset = cell >> 1
+        book.bits[BIT_REST + side, offset >> 6] &= ~(_ONE << np.uint64(offset & 63))
+    else:
+        side = book.spill_key[cell - 2 * book.state[S_WIDTH]] & 1
+        refresh_spill_best(book)
+    if side == BID:
+        if tick == book.state[S_BEST_BID]:
+            book.state[S_BEST_BID] = scan_best_bid(book, tick)
+    elif tick == book.state[S_BEST_ASK]:
+        book.state[S_BEST_ASK] = scan_best_ask(book, tick)
+
+
+@kernel()
+def side_of(book, cell):
+    """Side of a cell: parity in the grid, part of the key in the spill."""
+    width2 = 2 * book.state[S_WIDTH]
+    return cell & 1 if cell < width2 else book.spill_key[cell - width2] & 1

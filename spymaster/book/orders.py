@@ -1,0 +1,295 @@
+"""Kernels over single orders: finding them by id, queueing them in their level, changing their quantity.
+
+Every change of a level's depth goes through `put` and `take`, so the identity
+`depth_end = depth_start + add - pull - fill` cannot be broken by a caller.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.book.layout import (
+    ASK,
+    C_ADD,
+    C_AWAY,
+    C_COUNT,
+    C_DEPTH,
+    C_FILL,
+    C_HEAD,
+    C_PULL,
+    C_PULL_REST,
+    C_REFILL,
+    C_TAIL,
+    C_TOWARD,
+    K_FRONT_FILLS,
+    K_KNOWN_FILLS,
+    O_CELL,
+    O_ID,
+    O_NEXT,
+    O_PENDING,
+    O_PREV,
+    O_SIZE,
+    O_TS,
+    O_YOUNG,
+    S_FILL_BATCH,
+    S_FILLS_N,
+    S_FREE,
+    S_INDEX_MASK,
+    S_INDEX_SHIFT,
+    S_LIVE_ORDERS,
+    S_REST_NS,
+    S_WINDOW_END,
+    S_YOUNG_N,
+)
+from spymaster.book.levels import level_closed, level_opened, side_of, tick_of, touch
+from spymaster.jit import kernel
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+
+
+@kernel()
+def home(book, order_id):
+    """Preferred place of an id in the index (Fibonacci hashing)."""
+    return np.int64((np.uint64(order_id) * _MIX) >> np.uint64(book.state[S_INDEX_SHIFT]))
+
+
+@kernel()
+def find_order(book, order_id):
+    """Slot of a resting order, or -1."""
+    mask = book.state[S_INDEX_MASK]
+    place = home(book, order_id)
+    while True:
+        found = book.index[place]
+        if found == 0:
+            return np.int64(-1)
+        if book.orders[found - 1, O_ID] == order_id:
+            return np.int64(found - 1)
+        place = (place + 1) & mask
+
+
+@kernel()
+def index_insert(book, order_id, slot):
+    """Enter an id that is known to be absent."""
+    mask = book.state[S_INDEX_MASK]
+    place = home(book, order_id)
+    while book.index[place] != 0:
+        place = (place + 1) & mask
+    book.index[place] = slot + 1
+
+
+@kernel()
+def index_delete(book, order_id):
+    """Remove an id that is known to be present, shifting later entries back so that probes stay unbroken."""
+    mask = book.state[S_INDEX_MASK]
+    place = home(book, order_id)
+    while book.orders[book.index[place] - 1, O_ID] != order_id:
+        place = (place + 1) & mask
+    scan = (place + 1) & mask
+    while book.index[scan] != 0:
+        wanted = home(book, book.orders[book.index[scan] - 1, O_ID])
+        if ((scan - wanted) & mask) >= ((scan - place) & mask):
+            book.index[place] = book.index[scan]
+            place = scan
+        scan = (scan + 1) & mask
+    book.index[place] = 0
+
+
+@kernel()
+def queue_append(book, slot, cell):
+    """Put an order at the back of its level's queue."""
+    tail = book.cells[cell, C_TAIL]
+    book.orders[slot, O_PREV] = tail
+    book.orders[slot, O_NEXT] = -1
+    if tail >= 0:
+        book.orders[tail, O_NEXT] = slot
+    else:
+        book.cells[cell, C_HEAD] = slot
+    book.cells[cell, C_TAIL] = slot
+
+
+@kernel()
+def queue_remove(book, slot, cell):
+    """Take an order out of its level's queue."""
+    before = book.orders[slot, O_PREV]
+    after = book.orders[slot, O_NEXT]
+    if before >= 0:
+        book.orders[before, O_NEXT] = after
+    else:
+        book.cells[cell, C_HEAD] = after
+    if after >= 0:
+        book.orders[after, O_PREV] = before
+    else:
+        book.cells[cell, C_TAIL] = before
+
+
+@kernel()
+def stamp_entry(book, slot, ts):
+    """Start an order's resting clock; remember it if it cannot be resting by the end of this window."""
+    book.orders[slot, O_TS] = ts
+    if ts > book.state[S_WINDOW_END] - book.state[S_REST_NS]:
+        number = book.state[S_YOUNG_N]
+        book.young[number] = slot
+        book.orders[slot, O_YOUNG] = number
+        book.state[S_YOUNG_N] = number + 1
+    else:
+        book.orders[slot, O_YOUNG] = -1
+
+
+@kernel()
+def put(book, order_id, cell, size, ts):
+    """A new order rests at the back of a cell's queue. Counts as add."""
+    slot = book.state[S_FREE]
+    book.state[S_FREE] = book.orders[slot, O_NEXT]
+    book.state[S_LIVE_ORDERS] += 1
+    book.orders[slot, O_ID] = order_id
+    book.orders[slot, O_CELL] = cell
+    book.orders[slot, O_SIZE] = size
+    book.orders[slot, O_PENDING] = 0
+    stamp_entry(book, slot, ts)
+    index_insert(book, order_id, slot)
+    queue_append(book, slot, cell)
+    enter_level(book, cell, size)
+
+
+@kernel()
+def enter_level(book, cell, size):
+    """Level side of an order's arrival: depth, count, add flow."""
+    touch(book, cell)
+    book.cells[cell, C_DEPTH] += size
+    book.cells[cell, C_ADD] += size
+    count = book.cells[cell, C_COUNT] + 1
+    book.cells[cell, C_COUNT] = count
+    if count == 1:
+        level_opened(book, cell)
+
+
+@kernel()
+def take(book, slot, cell, fill, pull, ts):
+    """Quantity leaves a resting order: `fill` lots were executed, `pull` lots withdrawn. Does not drop the order."""
+    touch(book, cell)
+    book.cells[cell, C_DEPTH] -= fill + pull
+    book.cells[cell, C_FILL] += fill
+    book.cells[cell, C_PULL] += pull
+    if pull > 0 and ts - book.orders[slot, O_TS] >= book.state[S_REST_NS]:
+        book.cells[cell, C_PULL_REST] += pull
+    book.orders[slot, O_SIZE] -= fill + pull
+    book.orders[slot, O_PENDING] = 0
+
+
+@kernel()
+def leave_level(book, slot, cell):
+    """Level side of an order's departure, once its quantity has been taken."""
+    queue_remove(book, slot, cell)
+    count = book.cells[cell, C_COUNT] - 1
+    book.cells[cell, C_COUNT] = count
+    if count == 0:
+        level_closed(book, cell)
+
+
+@kernel()
+def drop(book, slot):
+    """Forget an order whose quantity has been taken and which has left its level."""
+    index_delete(book, book.orders[slot, O_ID])
+    book.orders[slot, O_YOUNG] = -1
+    book.orders[slot, O_NEXT] = book.state[S_FREE]
+    book.state[S_FREE] = slot
+    book.state[S_LIVE_ORDERS] -= 1
+
+
+@kernel()
+def withdraw(book, slot, ts):
+    """Remove a whole order: what the feed has reported as filled is fill, the rest is pull."""
+    cell = book.orders[slot, O_CELL]
+    fill = book.orders[slot, O_PENDING]
+    take(book, slot, cell, fill, book.orders[slot, O_SIZE] - fill, ts)
+    leave_level(book, slot, cell)
+    drop(book, slot)
+
+
+@kernel()
+def cancel(book, slot, size, ts):
+    """Feed action C: take up to `size` lots, the reported fills first; drop the order at 0."""
+    taken = min(size, book.orders[slot, O_SIZE])
+    fill = min(book.orders[slot, O_PENDING], taken)
+    cell = book.orders[slot, O_CELL]
+    take(book, slot, cell, fill, taken - fill, ts)
+    if book.orders[slot, O_SIZE] == 0:
+        leave_level(book, slot, cell)
+        drop(book, slot)
+
+
+@kernel()
+def modify(book, slot, cell, size, ts):
+    """Feed action M of a known order to `size` lots at `cell`.
+
+    What is left after the reported fills is compared with the new size: less is a pull that keeps priority, more is
+    an add (a refill if fills were reported) that goes to the back, another price is a pull there and an add here.
+    """
+    old_cell = book.orders[slot, O_CELL]
+    fill = book.orders[slot, O_PENDING]
+    left = book.orders[slot, O_SIZE] - fill
+    if size == 0:
+        withdraw(book, slot, ts)
+    elif cell != old_cell:
+        if ts - book.orders[slot, O_TS] >= book.state[S_REST_NS]:
+            side = side_of(book, old_cell)
+            upwards = tick_of(book, cell) > tick_of(book, old_cell)
+            if side_of(book, cell) == side and tick_of(book, cell) != tick_of(book, old_cell):
+                if upwards == (side == ASK):
+                    book.cells[old_cell, C_AWAY] += left
+                else:
+                    book.cells[old_cell, C_TOWARD] += left
+        take(book, slot, old_cell, fill, left, ts)
+        leave_level(book, slot, old_cell)
+        book.orders[slot, O_CELL] = cell
+        book.orders[slot, O_SIZE] = size
+        stamp_entry(book, slot, ts)
+        queue_append(book, slot, cell)
+        enter_level(book, cell, size)
+    elif size > left:
+        refilled = size - left
+        take(book, slot, cell, fill, 0, ts)
+        book.orders[slot, O_SIZE] = size
+        book.cells[cell, C_DEPTH] += refilled
+        book.cells[cell, C_ADD] += refilled
+        if fill > 0:
+            book.cells[cell, C_REFILL] += refilled
+        queue_remove(book, slot, cell)
+        queue_append(book, slot, cell)
+        stamp_entry(book, slot, ts)
+    elif fill > 0 or size < left:
+        take(book, slot, cell, fill, left - size, ts)
+
+
+@kernel()
+def report_fill(book, slot, size):
+    """Feed action F: remember it for the C or M that follows. Returns whether it is above the resting size."""
+    number = book.state[S_FILLS_N]
+    if number == book.fills.shape[0]:
+        judge_fills(book)
+        number = 0
+    book.fills[number] = slot
+    book.state[S_FILLS_N] = number + 1
+    book.fill_mark[slot] = book.state[S_FILL_BATCH]
+    rest = book.orders[slot, O_SIZE]
+    book.orders[slot, O_PENDING] = min(book.orders[slot, O_PENDING] + size, rest)
+    return size > rest
+
+
+@kernel()
+def judge_fills(book):
+    """FIFO consistency of the fills reported since the book last changed.
+
+    A fill is consistent if every order ahead of it in the queue is named by a fill of the same event as well, earlier
+    or later: the venue lists what it matched, not always in queue order.
+    """
+    batch = book.state[S_FILL_BATCH]
+    for number in range(book.state[S_FILLS_N]):
+        ahead = book.orders[book.fills[number], O_PREV]
+        while ahead >= 0 and book.fill_mark[ahead] == batch:
+            ahead = book.orders[ahead, O_PREV]
+        book.counters[K_KNOWN_FILLS] += 1
+        if ahead < 0:
+            book.counters[K_FRONT_FILLS] += 1
+    book.state[S_FILLS_N] = 0
+    book.state[S_FILL_BATCH] = batch + 1

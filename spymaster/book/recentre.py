@@ -1,0 +1,109 @@
+"""Moving the array grid: rare, so plain NumPy. No value that is ever emitted depends on where the grid lies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.book import layout as la
+from spymaster.book.levels import refresh_spill_best, spill_slot
+
+
+def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Book:
+    """The same book with its grid starting at tick `origin`.
+
+    Cells that leave the grid move to the spill and the other way round; spill cells with nothing in them and nothing
+    left to say are dropped. The spill grows as needed, to at least twice what is used when `grow_spill`.
+    """
+    width = int(book.state[la.S_WIDTH])
+    used = 2 * width + int(book.state[la.S_SPILL_N])
+    numbers = np.arange(used)
+    keys = np.where(
+        numbers < 2 * width,
+        2 * int(book.state[la.S_ORIGIN]) + numbers,
+        np.concatenate([np.zeros(2 * width, np.int64), book.spill_key])[:used],
+    )
+    touched = _plane(book.bits[la.BIT_TOUCH : la.BIT_TOUCH + 2], used)
+    touched[book.spill_touched[: int(book.state[la.S_SPILL_TOUCHED_N])]] = True
+    revisit = _plane(book.revisit, used)
+
+    window = int(book.state[la.S_WINDOW_NUMBER])
+    history = book.history[:used]
+    keep = (
+        (book.cells[:used, la.C_COUNT] > 0)
+        | touched
+        | revisit
+        | (history[:, la.H_OUT_DEPTH : la.H_OUT_COUNT + 1] != 0).any(axis=1)
+        | ((window - history[:, la.H_WINDOW] < 4) & (history[:, la.H_E0 : la.H_E3 + 1] != 0).any(axis=1))
+    )
+    old = np.flatnonzero(keep)
+    offsets = keys[old] - 2 * origin
+    inside = (offsets >= 0) & (offsets < 2 * width)
+    far = int((~inside).sum())
+    capacity = len(book.spill_key)
+    while capacity < (2 if grow_spill else 1) * (far + 64):
+        capacity *= 2
+
+    new = np.where(inside, offsets, 0)
+    new[~inside] = 2 * width + np.arange(far)
+    cells = la.cache_aligned(2 * width + capacity, la.CELL_FIELDS, np.int32)
+    cells[:, la.C_HEAD] = cells[:, la.C_TAIL] = -1
+    cells[new] = book.cells[old]
+    cells[:, la.C_TOUCHED] = 0
+    histories = la.cache_aligned(2 * width + capacity, 8, np.int32)
+    histories[:, la.H_WINDOW] = -10
+    histories[new] = book.history[old]
+
+    moved = np.zeros(used, np.int64)
+    moved[old] = new
+    live = book.orders[:, la.O_SIZE] > 0
+    book.orders[live, la.O_CELL] = moved[book.orders[live, la.O_CELL]]
+
+    bits = np.zeros_like(book.bits)
+    planes = np.zeros_like(book.revisit)
+    sides = keys[old] & 1
+    resting = book.cells[old, la.C_COUNT] > 0
+    for side in (la.BID, la.ASK):
+        mine = inside & (sides == side)
+        _set(bits[la.BIT_REST + side], new[mine & resting] >> 1)
+        _set(bits[la.BIT_TOUCH + side], new[mine & touched[old]] >> 1)
+        _set(planes[side], new[mine & revisit[old]] >> 1)
+
+    spill_key = np.zeros(capacity, np.int64)
+    spill_key[:far] = keys[old][~inside]
+    spill_touched = np.zeros(capacity, np.int32)
+    far_touched = new[~inside & touched[old]]
+    spill_touched[: len(far_touched)] = far_touched
+    cells[far_touched, la.C_TOUCHED] = 1
+
+    st = book.state
+    st[la.S_ORIGIN] = origin
+    st[la.S_SPILL_N] = far
+    st[la.S_SPILL_MASK] = 4 * capacity - 1
+    st[la.S_SPILL_TOUCHED_N] = len(far_touched)
+    book.counters[la.K_RECENTRED] += 1
+    moved_book = book._replace(
+        cells=cells,
+        history=histories,
+        bits=bits,
+        revisit=planes,
+        spill_index=np.zeros(4 * capacity, np.int32),
+        spill_key=spill_key,
+        spill_touched=spill_touched,
+    )
+    for number in range(far):
+        moved_book.spill_index[spill_slot(moved_book, spill_key[number])] = number + 1
+    refresh_spill_best(moved_book)
+    return moved_book
+
+
+def _plane(words: np.ndarray, used: int) -> np.ndarray:
+    """Per cell whether its bit is set; [2, width / 64] words to a bool per cell, False for the spill."""
+    flags = np.zeros(used, bool)
+    for side in (la.BID, la.ASK):
+        bits = np.unpackbits(words[side].view(np.uint8), bitorder="little").astype(bool)
+        flags[side : 2 * len(bits) : 2] = bits
+    return flags
+
+
+def _set(words: np.ndarray, offsets: np.ndarray) -> None:
+    np.bitwise_or.at(words, offsets >> 6, np.uint64(1) << (offsets & 63).astype(np.uint64))

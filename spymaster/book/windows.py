@@ -1,0 +1,377 @@
+"""Kernels that open and close one-second windows and write their rows.
+
+Closing a window costs what happened in it and what rests around spot, never the width of the grid: rows are found
+through bit planes, and only touched cells are reset.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.book import layout as la
+from spymaster.book.levels import cell_if_any, lowest_bit
+from spymaster.jit import kernel
+
+MINUTE_NS = 60_000_000_000
+_ONE = np.uint64(1)
+
+
+@kernel()
+def book_is_valid(book):
+    """LIVE, reached through a complete snapshot or a clear, and not doubted by the publisher."""
+    st = book.state
+    return st[la.S_BOOK_STATE] == la.LIVE and st[la.S_BOOK_BASIS] == 1 and st[la.S_BAD_PENDING] == 0
+
+
+@kernel()
+def best_quantity(book, side):
+    """Quantity and number of orders at the best price of a side; zeros where the side is empty."""
+    tick = book.state[la.S_BEST_BID + side]
+    if tick == la.NO_TICK or tick == la.NO_ASK:
+        return np.int64(0), np.int64(0)
+    cell = cell_if_any(book, tick, side)
+    return np.int64(book.cells[cell, la.C_DEPTH]), np.int64(book.cells[cell, la.C_COUNT])
+
+
+@kernel()
+def forget_flow(book, cell):
+    """Reset a cell's accumulators for the next window and carry its depth forward."""
+    for field in range(la.C_ADD, la.C_YOUNG):
+        book.cells[cell, field] = 0
+    book.cells[cell, la.C_START] = book.cells[cell, la.C_DEPTH]
+
+
+@kernel()
+def remember_depth(book, cell, window):
+    """Shift a touched cell's history of depths at window ends to end at `window`."""
+    history = book.history
+    age = window - history[cell, la.H_WINDOW]
+    e0, e1, e2 = history[cell, la.H_E0], history[cell, la.H_E1], history[cell, la.H_E2]
+    history[cell, la.H_WINDOW] = window
+    history[cell, la.H_E0] = book.cells[cell, la.C_DEPTH]
+    history[cell, la.H_E1] = e0
+    history[cell, la.H_E2] = e1 if age == 1 else e0
+    history[cell, la.H_E3] = e2 if age == 1 else (e1 if age == 2 else e0)
+
+
+@kernel()
+def depth_differences(book, cell, window):
+    """First, second and third difference per second of a cell's depth, ending at `window`."""
+    history = book.history
+    age = window - history[cell, la.H_WINDOW]
+    e0 = history[cell, la.H_E0]
+    if age >= 3:
+        return 0, 0, 0
+    a0 = e0
+    a1 = e0 if age >= 1 else history[cell, la.H_E1]
+    a2 = e0 if age >= 2 else (history[cell, la.H_E1] if age == 1 else history[cell, la.H_E2])
+    if age == 0:
+        a3 = history[cell, la.H_E3]
+    elif age == 1:
+        a3 = history[cell, la.H_E2]
+    else:
+        a3 = history[cell, la.H_E1]
+    return a0 - a1, a0 - 2 * a1 + a2, a0 - 3 * a1 + 3 * a2 - a3
+
+
+@kernel()
+def start_clock(book, ts):
+    """The first live record opens the first window; the book so far is its start, with no flow and no history."""
+    st = book.state
+    st[la.S_STARTED] = 1
+    st[la.S_WINDOW_START] = ts // st[la.S_WINDOW_NS] * st[la.S_WINDOW_NS]
+    st[la.S_WINDOW_END] = st[la.S_WINDOW_START] + st[la.S_WINDOW_NS]
+    st[la.S_WINDOW_NUMBER] = 0
+    for cell in range(2 * st[la.S_WIDTH] + st[la.S_SPILL_N]):
+        forget_flow(book, cell)
+        book.cells[cell, la.C_TOUCHED] = 0
+        book.history[cell, la.H_WINDOW] = -10
+        for field in range(la.H_E0, la.H_OUT_DEPTH):
+            book.history[cell, field] = book.cells[cell, la.C_DEPTH]
+    book.bits[la.BIT_TOUCH] = 0
+    book.bits[la.BIT_TOUCH + 1] = 0
+    st[la.S_SPILL_TOUCHED_N] = 0
+    st[la.S_YOUNG_N] = 0
+    for slot in range(book.orders.shape[0]):
+        book.orders[slot, la.O_YOUNG] = -1
+    open_window(book)
+
+
+@kernel()
+def open_window(book):
+    """Reset what is counted per window."""
+    st = book.state
+    st[la.S_WINDOW_OK] = 1 if book_is_valid(book) else 0
+    st[la.S_WINDOW_CROSSED] = 0
+    st[la.S_WINDOW_BAD] = st[la.S_BAD_PENDING]
+    st[la.S_WINDOW_GAP] = 0
+    st[la.S_MESSAGES] = 0
+    st[la.S_TRADES] = 0
+    st[la.S_BUY] = 0
+    st[la.S_SELL] = 0
+    st[la.S_NONE] = 0
+    st[la.S_T_OPEN] = la.NO_PRICE
+    st[la.S_T_HIGH] = la.NO_PRICE
+    st[la.S_T_LOW] = la.NO_PRICE
+
+
+@kernel()
+def mark_young(book):
+    """Give every cell the quantity of its orders that are not yet resting at the window's end."""
+    st = book.state
+    for number in range(st[la.S_YOUNG_N]):
+        slot = book.young[number]
+        if book.orders[slot, la.O_YOUNG] == number:
+            cell = book.orders[slot, la.O_CELL]
+            book.cells[cell, la.C_YOUNG] += book.orders[slot, la.O_SIZE]
+
+
+@kernel()
+def unmark_young(book):
+    """Undo `mark_young` and keep only the orders that may still be too young at the next window's end."""
+    st = book.state
+    cutoff = st[la.S_WINDOW_END] + st[la.S_WINDOW_NS] - st[la.S_REST_NS]
+    kept = 0
+    for number in range(st[la.S_YOUNG_N]):
+        slot = book.young[number]
+        if book.orders[slot, la.O_YOUNG] == number:
+            book.cells[book.orders[slot, la.O_CELL], la.C_YOUNG] = 0
+            if book.orders[slot, la.O_TS] > cutoff:
+                book.young[kept] = slot
+                book.orders[slot, la.O_YOUNG] = kept
+                kept += 1
+            else:
+                book.orders[slot, la.O_YOUNG] = -1
+    st[la.S_YOUNG_N] = kept
+
+
+@kernel()
+def write_wall_row(book, out, cell, tick, side, spot, spot_tick, valid):
+    """One row of the wall, and the note of what was written for the sparse form."""
+    st = book.state
+    row = st[la.S_WALL_N]
+    st[la.S_WALL_N] = row + 1
+    cells = book.cells
+    depth = cells[cell, la.C_DEPTH]
+    rest = depth - cells[cell, la.C_YOUNG]
+    out.wall_wide[0, row] = st[la.S_WINDOW_END]
+    out.wall_wide[1, row] = tick * st[la.S_TICK_SIZE]
+    out.wall_wide[2, row] = spot
+    wall = out.wall
+    wall[0, row] = tick - spot_tick
+    wall[1, row] = cells[cell, la.C_START]
+    wall[2, row] = depth
+    wall[3, row] = rest
+    wall[4, row] = cells[cell, la.C_COUNT]
+    wall[5, row] = cells[cell, la.C_ADD]
+    wall[6, row] = cells[cell, la.C_PULL]
+    wall[7, row] = cells[cell, la.C_PULL_REST]
+    wall[8, row] = cells[cell, la.C_FILL]
+    wall[9, row] = cells[cell, la.C_REFILL]
+    wall[10, row] = cells[cell, la.C_AWAY]
+    wall[11, row] = cells[cell, la.C_TOWARD]
+    d1, d2, d3 = depth_differences(book, cell, st[la.S_WINDOW_NUMBER])
+    wall[12, row] = d1
+    wall[13, row] = d2
+    wall[14, row] = d3
+    out.wall_flags[0, row] = side
+    out.wall_flags[1, row] = valid
+    book.history[cell, la.H_OUT_DEPTH] = depth
+    book.history[cell, la.H_OUT_REST] = rest
+    book.history[cell, la.H_OUT_COUNT] = cells[cell, la.C_COUNT]
+    if rest != depth:
+        offset = cell >> 1
+        book.revisit[side, offset >> 6] |= _ONE << np.uint64(offset & 63)
+
+
+@kernel()
+def differs_from_last_row(book, cell):
+    """Whether a cell's resting state is not what its last wall row says."""
+    depth = book.cells[cell, la.C_DEPTH]
+    return (
+        book.history[cell, la.H_OUT_DEPTH] != depth
+        or book.history[cell, la.H_OUT_REST] != depth - book.cells[cell, la.C_YOUNG]
+        or book.history[cell, la.H_OUT_COUNT] != book.cells[cell, la.C_COUNT]
+    )
+
+
+@kernel()
+def write_wall(book, out, spot, valid):
+    """The wall of the closing window: every resting or touched price of the grid, or the sparse form of it."""
+    st = book.state
+    tick_size = st[la.S_TICK_SIZE]
+    spot_tick = (2 * spot + tick_size) // (2 * tick_size)
+    low = spot_tick - st[la.S_GRID]
+    high = spot_tick + st[la.S_GRID]
+    start = st[la.S_WINDOW_START]
+    full = st[la.S_RTH_START] <= start < st[la.S_RTH_END] or start % MINUTE_NS == 0 or st[la.S_WINDOW_NUMBER] == 0
+    near_low = spot_tick - st[la.S_NEAR]
+    near_high = spot_tick + st[la.S_NEAR]
+    known_low = st[la.S_GRID_LO]
+    known_high = st[la.S_GRID_HI]
+    origin = st[la.S_ORIGIN]
+    bits = book.bits
+    moved = low < known_low or high > known_high
+    for word in range((low - origin) >> 6, ((high - origin) >> 6) + 1):
+        touched = bits[la.BIT_TOUCH, word] | bits[la.BIT_TOUCH + 1, word]
+        look = touched | book.revisit[0, word] | book.revisit[1, word]
+        first = origin + 64 * word
+        if full or (first + 63 >= near_low and first <= near_high):
+            look |= bits[la.BIT_REST, word] | bits[la.BIT_REST + 1, word]
+        if moved and (first < known_low or first + 63 > known_high):
+            look = ~np.uint64(0)
+        while look != 0:
+            bit = lowest_bit(look)
+            look &= look - _ONE
+            tick = first + bit
+            if tick < low or tick > high:
+                continue
+            mask = _ONE << np.uint64(bit)
+            entered = tick < known_low or tick > known_high
+            whole = full or near_low <= tick <= near_high
+            for side in range(2):
+                cell = 2 * (tick - origin) + side
+                wanted = bits[la.BIT_TOUCH + side, word] & mask != 0
+                if not wanted and whole:
+                    wanted = bits[la.BIT_REST + side, word] & mask != 0
+                if not wanted and (entered or book.revisit[side, word] & mask != 0):
+                    wanted = differs_from_last_row(book, cell)
+                if wanted:
+                    book.revisit[side, word] &= ~mask
+                    write_wall_row(book, out, cell, tick, side, spot, spot_tick, valid)
+                elif book.cells[cell, la.C_YOUNG] == 0:
+                    book.revisit[side, word] &= ~mask
+    st[la.S_GRID_LO] = low
+    st[la.S_GRID_HI] = high
+
+
+@kernel()
+def settle_touched(book, before_rows):
+    """Over all touched cells: update histories (before the rows are written) or reset flow (after)."""
+    st = book.state
+    window = st[la.S_WINDOW_NUMBER]
+    for side in range(2):
+        plane = la.BIT_TOUCH + side
+        for word in range(book.bits.shape[1]):
+            look = book.bits[plane, word]
+            while look != 0:
+                bit = lowest_bit(look)
+                look &= look - _ONE
+                cell = 2 * (64 * word + bit) + side
+                if before_rows:
+                    remember_depth(book, cell, window)
+                else:
+                    forget_flow(book, cell)
+            if not before_rows:
+                book.bits[plane, word] = 0
+    for number in range(st[la.S_SPILL_TOUCHED_N]):
+        cell = book.spill_touched[number]
+        if before_rows:
+            remember_depth(book, cell, window)
+        else:
+            forget_flow(book, cell)
+            book.cells[cell, la.C_TOUCHED] = 0
+    if not before_rows:
+        st[la.S_SPILL_TOUCHED_N] = 0
+
+
+@kernel()
+def spot_price(book):
+    """Last trade of the partition, before the first one the best bid of a valid book, else null."""
+    st = book.state
+    if st[la.S_LAST_PRICE] != la.NO_PRICE:
+        return st[la.S_LAST_PRICE]
+    if book_is_valid(book) and st[la.S_BEST_BID] != la.NO_TICK:
+        return st[la.S_BEST_BID] * st[la.S_TICK_SIZE]
+    return la.NO_PRICE
+
+
+@kernel()
+def grid_is_off_centre(book, spot):
+    """Whether the wall around this spot would leave the array grid, so that the origin has to move first."""
+    st = book.state
+    if spot == la.NO_PRICE:
+        return False
+    tick_size = st[la.S_TICK_SIZE]
+    offset = (2 * spot + tick_size) // (2 * tick_size) - st[la.S_ORIGIN]
+    return offset < st[la.S_GRID] or offset >= st[la.S_WIDTH] - st[la.S_GRID]
+
+
+@kernel()
+def write_snapshot(book, out, spot, valid, window_valid):
+    """One row of `book_snapshot_1s`, in the order of `SNAPSHOT_COLUMNS`."""
+    st = book.state
+    row = st[la.S_SNAPSHOT_N]
+    st[la.S_SNAPSHOT_N] = row + 1
+    snap = out.snapshot
+    bid_qty, bid_orders = best_quantity(book, la.BID)
+    ask_qty, ask_orders = best_quantity(book, la.ASK)
+    has_bid = st[la.S_BEST_BID] != la.NO_TICK
+    has_ask = st[la.S_BEST_ASK] != la.NO_ASK
+    snap[0, row] = st[la.S_WINDOW_END]
+    snap[1, row] = st[la.S_BEST_BID] * st[la.S_TICK_SIZE] if has_bid else la.NO_PRICE
+    snap[2, row] = bid_qty
+    snap[3, row] = bid_orders
+    snap[4, row] = st[la.S_BEST_ASK] * st[la.S_TICK_SIZE] if has_ask else la.NO_PRICE
+    snap[5, row] = ask_qty
+    snap[6, row] = ask_orders
+    snap[7, row] = st[la.S_LAST_PRICE]
+    snap[8, row] = st[la.S_LAST_TRADE_TS]
+    snap[9, row] = spot
+    snap[10, row] = st[la.S_T_OPEN]
+    snap[11, row] = st[la.S_T_HIGH]
+    snap[12, row] = st[la.S_T_LOW]
+    snap[13, row] = st[la.S_BUY]
+    snap[14, row] = st[la.S_SELL]
+    snap[15, row] = st[la.S_NONE]
+    snap[16, row] = st[la.S_TRADES]
+    snap[17, row] = st[la.S_MESSAGES]
+    snap[18, row] = st[la.S_WINDOW_CROSSED]
+    snap[19, row] = st[la.S_BOOK_STATE]
+    snap[20, row] = 1 if st[la.S_WINDOW_BAD] or st[la.S_BAD_PENDING] else 0
+    snap[21, row] = st[la.S_WINDOW_GAP]
+    snap[22, row] = valid
+    snap[23, row] = window_valid
+
+
+@kernel()
+def close_window(book, out):
+    """Write the rows of the current window and open the next one.
+
+    The caller has made sure that a whole window of rows fits and that spot is inside the array grid.
+    """
+    st = book.state
+    spot = spot_price(book)
+    valid = book_is_valid(book)
+    window_valid = valid and st[la.S_WINDOW_OK] == 1
+    settle_touched(book, True)
+    mark_young(book)
+    write_snapshot(book, out, spot, valid, window_valid)
+    if st[la.S_EMIT] & la.EMIT_WALL:
+        if spot != la.NO_PRICE:
+            write_wall(book, out, spot, window_valid)
+        else:
+            # nothing was written, so at the next spot every price counts as newly in the grid
+            st[la.S_GRID_LO] = la.NO_ASK
+            st[la.S_GRID_HI] = la.NO_TICK
+    unmark_young(book)
+    settle_touched(book, False)
+    st[la.S_WINDOW_START] = st[la.S_WINDOW_END]
+    st[la.S_WINDOW_END] += st[la.S_WINDOW_NS]
+    st[la.S_WINDOW_NUMBER] += 1
+    open_window(book)
+
+
+@kernel()
+def advance(book, out, ts):
+    """Close windows until `ts` lies in the current one. Returns 0, or why it had to stop in between."""
+    st = book.state
+    while ts >= st[la.S_WINDOW_END]:
+        if st[la.S_SNAPSHOT_N] >= st[la.S_BLOCK_WINDOWS]:
+            return la.BLOCK_FULL
+        if st[la.S_WALL_N] + 2 * (2 * st[la.S_GRID] + 1) > out.wall_wide.shape[1]:
+            return la.BLOCK_FULL
+        if grid_is_off_centre(book, spot_price(book)):
+            return la.RECENTRE
+        close_window(book, out)
+    return la.DONE
