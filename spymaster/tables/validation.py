@@ -7,7 +7,7 @@ again by row, for its failure cases. The Pandera schema also works by itself (`M
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -17,7 +17,7 @@ import polars as pl
 
 from spymaster.tables.errors import MAX_EXAMPLES, ContractError, Violation
 from spymaster.tables.model import Rule, TableModel
-from spymaster.tables.rules import NOT_NULL
+from spymaster.tables.rules import NOT_NULL, ORDER
 
 if TYPE_CHECKING:
     import pandera.polars as pa
@@ -85,7 +85,7 @@ def validate(model: type[TableModel], frame: pl.DataFrame, where: str) -> pl.Dat
         try:
             schema.validate(frame, lazy=True)
         except (SchemaError, SchemaErrors) as error:
-            violations = _violations(model, frame) or [Violation("pandera", str(error), rows=0)]
+            violations = _violations(model, frame, model.rules()) or [Violation("pandera", str(error), rows=0)]
             raise ContractError(model.full_name, where, violations) from None
     return frame
 
@@ -128,11 +128,11 @@ def _schema_differences(model: type[TableModel], frame: pl.DataFrame) -> list[Vi
     return differences
 
 
-def _violations(model: type[TableModel], frame: pl.DataFrame) -> list[Violation]:
+def _violations(model: type[TableModel], frame: pl.DataFrame, rules: Iterable[Rule]) -> list[Violation]:
     """Describe each broken rule with the rows that break it, at most `MAX_EXAMPLES` rows in all."""
     left = MAX_EXAMPLES
     found = []
-    for rule in model.rules():
+    for rule in rules:
         broken = frame.lazy().with_row_index("row").filter(~rule.rows.fill_null(True)).select("row", *rule.shown)
         bad = broken.collect()
         if bad.height:
@@ -140,3 +140,15 @@ def _violations(model: type[TableModel], frame: pl.DataFrame) -> list[Violation]
             left -= len(examples)
             found.append(Violation(rule.name, rule.sentence, bad.height, rule.column, examples))
     return found
+
+
+def check_continuity(model: type[TableModel], before: pl.DataFrame, after: pl.DataFrame, where: str) -> None:
+    """Check that a frame whose first row is `after` may follow one whose last row is `before` (one row each).
+
+    Raises `ContractError` if the order, the key or a constant column breaks between them.
+    """
+    pair = pl.concat([before, after])
+    names = {ORDER, *(f"one_{name}" for name in model.constant)}
+    violations = _violations(model, pair, [rule for rule in model.rules() if rule.label in names])
+    if violations:
+        raise ContractError(model.full_name, where, violations)

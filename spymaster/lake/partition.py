@@ -1,0 +1,122 @@
+"""One complete partition: its manifest and its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import cast
+
+import polars as pl
+
+from spymaster.lake import layout
+from spymaster.lake.errors import CorruptPartitionError, MissingPartitionError, UnknownColumnError
+from spymaster.lake.manifest import METADATA_KEY, InputRecord, Manifest
+
+
+@dataclass(frozen=True)
+class Partition:
+    """A stored partition of `table` (`layer.name`): there completely or not at all."""
+
+    table: str
+    symbol: str
+    dt: date
+    path: Path
+
+    @property
+    def label(self) -> str:
+        """`silver.trade ES 2024-01-02`."""
+        return layout.partition_label(self.table, self.symbol, self.dt)
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The manifest inside the file. Raises `MissingPartitionError` or `CorruptPartitionError`."""
+        return read_manifest(self.path)
+
+    @property
+    def content_hash(self) -> str:
+        """Hash of the stored rows; equal hashes mean equal data."""
+        return self.manifest.content_hash
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.manifest.rows
+
+    def as_input(self) -> InputRecord:
+        """This partition as an input of another, for its manifest."""
+        return InputRecord("partition", self.label, self.content_hash)
+
+    def scan(self, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+        """The rows, lazily; only `columns` are read from disk."""
+        frame = pl.scan_parquet(self.path, hive_partitioning=False, glob=False)
+        if columns is None:
+            return frame
+        self._require(columns, frame.collect_schema().names())
+        return frame.select(columns)
+
+    def read(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows in memory. A day can be large: prefer `batches` for surfaces and Bronze."""
+        return self.scan(columns).collect()
+
+    def batches(
+        self, columns: Sequence[str] | None = None, rows: int = 262_144, contract: str | None = None
+    ) -> Iterator[pl.DataFrame]:
+        """The rows in order, at most `rows` at a time, in bounded memory.
+
+        With `contract`, only its rows; row groups that cannot hold it are not read.
+        """
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(self.path, pre_buffer=False) as file:
+            names = file.schema_arrow.names
+            self._require(columns or (), names)
+            wanted = list(columns) if columns is not None else names
+            groups = list(range(file.num_row_groups))
+            fetched = wanted
+            if contract is not None:
+                self._require(("contract",), names)
+                position = names.index("contract")
+                groups = [group for group in groups if _may_hold(file, group, position, contract)]
+                fetched = wanted if "contract" in wanted else [*wanted, "contract"]
+            for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=fetched):
+                frame = cast(pl.DataFrame, pl.from_arrow(batch))
+                if contract is not None:
+                    frame = frame.filter(pl.col("contract") == contract)
+                if frame.height:
+                    yield frame.select(wanted)
+
+    def _require(self, columns: Sequence[str], known: Sequence[str]) -> None:
+        unknown = [name for name in columns if name not in known]
+        if unknown:
+            raise UnknownColumnError(f"{self.label} has no columns {unknown}", hint=f"It has {', '.join(known)}.")
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest inside the Parquet file at `path`.
+
+    Raises `MissingPartitionError` if there is no file, `CorruptPartitionError` if it cannot be read or has none.
+    """
+    try:
+        metadata = pl.read_parquet_metadata(path)
+    except FileNotFoundError:
+        raise MissingPartitionError(f"no partition at {path}", hint="Materialise it first.") from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise CorruptPartitionError(
+            f"{path} cannot be read as Parquet: {error}", hint="Delete it and materialise the partition again."
+        ) from error
+    if METADATA_KEY not in metadata:
+        raise CorruptPartitionError(
+            f"{path} carries no manifest: it was not written by Spymaster", hint="Materialise the partition again."
+        )
+    return Manifest.from_json(metadata[METADATA_KEY], path=path)
+
+
+def _may_hold(file: object, group: int, column: int, value: str) -> bool:
+    """Whether the statistics of a row group allow `value` in `column`."""
+    statistics = file.metadata.row_group(group).column(column).statistics  # pyright: ignore[reportAttributeAccessIssue]
+    if statistics is None or not statistics.has_min_max:
+        return True
+    return statistics.min <= value <= statistics.max

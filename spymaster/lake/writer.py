@@ -1,0 +1,339 @@
+"""Writing one partition: validated frame by frame, streamed, and put in place by one atomic step.
+
+    with lake.writer(Trade, "ES", dt) as writer:
+        for frame in frames:
+            writer.write(frame)
+        writer.commit(inputs=[mbo_partition], counters=engine.counters)
+
+Every frame is validated against the table's model before a byte of it is stored, and its first row against the last
+one of the frame before. Rows are regrouped into row groups of a fixed size, so that the file does not depend on how the
+caller cut its frames. Until `commit` the data lies in `_staging`; leaving the block without it removes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, date, datetime
+from io import FileIO
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import polars as pl
+
+from spymaster import __version__
+from spymaster.lake import files, layout
+from spymaster.lake.errors import LakeKindError, WriterStateError, full_disk_error
+from spymaster.lake.manifest import (
+    METADATA_KEY,
+    InputRecord,
+    Manifest,
+    Provenance,
+    json_data,
+    one_provenance,
+    provenance_of,
+)
+from spymaster.tables import TableModel
+from spymaster.tables.validation import check_continuity
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
+
+    from spymaster.lake.lake import Lake
+
+NO_ROWS = "the inputs hold no rows for this table"
+
+
+class Input(Protocol):
+    """What `commit` takes as an input: a `Partition` or a `RawFile`."""
+
+    def as_input(self) -> InputRecord:
+        """The input's record in the manifest."""
+        ...
+
+
+class _HashingFile:
+    """A file that hashes what is written through it; pyarrow writes strictly forward."""
+
+    def __init__(self, file: FileIO) -> None:
+        self._file = file
+        self.hash = hashlib.sha256()
+        self.size = 0
+        self.closed = False
+        self.discarding = False
+
+    def write(self, data: Any) -> int:
+        view = memoryview(data).cast("B")
+        if self.discarding:
+            return len(view)
+        written = 0
+        while written < len(view):  # a raw file may take less than it is given
+            written += self._file.write(view[written:]) or 0
+        self.hash.update(view)
+        self.size += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        return self.size
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+    def writable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class PartitionWriter:
+    """Context manager; see the module. One writer per partition at a time, or `LakeLockedError` on entry."""
+
+    def __init__(self, lake: Lake, model: type[TableModel], symbol: str, dt: date) -> None:
+        self._lake = lake
+        self._model = model
+        self._symbol = symbol
+        self._dt = dt
+        self._target = layout.partition_dir(lake.root, model.full_name, symbol, dt)
+        self.label = layout.partition_label(model.full_name, symbol, dt)
+        self.rows = 0
+        self._resources = ExitStack()
+        self._state = "new"
+        self._pending: list[pl.DataFrame] = []
+        self._pending_rows = 0
+        self._last: pl.DataFrame | None = None
+        self._span: tuple[int, int] | None = None
+
+    def __enter__(self) -> PartitionWriter:
+        self._resources.enter_context(files.locked(self._lake.root, self.label))
+        try:
+            self._staged, self._file = files.open_staging(self._lake.root, self.label.replace(" ", "."))
+            self._resources.callback(self._staged.unlink, missing_ok=True)
+            self._resources.callback(self._file.close)
+            self._sink = _HashingFile(self._file)
+            self._parquet = _parquet_writer(self._sink, self._model)
+            self._resources.callback(self._abandon)
+        except BaseException:
+            self._resources.close()
+            raise
+        self._state = "open"
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._state = "closed"
+        self._pending.clear()
+        self._resources.close()
+
+    def write(self, frame: pl.DataFrame) -> None:
+        """Validate `frame` and append its rows.
+
+        Raises `ContractError` (naming table, partition, rule, row and value) or `LakeFullError`; nothing is stored.
+        """
+        self._require_open()
+        self._model.validate(frame, where=f"{self._symbol} {self._dt}, rows from {self.rows}")
+        if not frame.height:
+            return
+        names = list(dict.fromkeys((*self._model.sort_by, *self._model.constant)))
+        if self._last is not None:
+            check_continuity(
+                self._model, self._last, frame.head(1).select(names), f"{self._symbol} {self._dt}, row {self.rows}"
+            )
+        self._last = frame.tail(1).select(names)
+        self._widen_span(frame)
+        self.rows += frame.height
+        for run in self._runs(frame):
+            self._append(run)
+
+    def commit(
+        self,
+        inputs: Sequence[Input] = (),
+        parameters: Mapping[str, Any] | None = None,
+        counters: Mapping[str, Any] | None = None,
+        notes: Mapping[str, Any] | None = None,
+        empty_reason: str | None = None,
+        dataset: str | None = None,
+        provenance: Provenance | None = None,
+    ) -> Manifest:
+        """Put the partition in place, whole, and return its manifest.
+
+        The settings that the table declares are recorded by themselves; `parameters` adds to them. Dataset and
+        provenance come from the inputs unless given. Raises `LakeKindError` if real and simulated data would meet, or
+        nobody knows which it is; `LakeFullError`, with the old partition untouched, if there is no space.
+        """
+        self._require_open()
+        records = tuple(item.as_input() for item in inputs)
+        dataset = dataset or _shared_dataset(inputs)
+        kind = self._provenance(inputs, dataset, provenance)
+        self._flush(self._pending_rows)
+        manifest = Manifest(
+            table=self._model.full_name,
+            symbol=self._symbol,
+            dt=self._dt,
+            schema_fingerprint=self._model.schema_fingerprint(),
+            rows=self.rows,
+            content_hash=hashlib.sha256(
+                self._model.schema_fingerprint().encode() + self._sink.hash.digest()
+            ).hexdigest(),
+            code_version=self._model.code_version(),
+            profile=self._lake.profile,
+            provenance=kind,
+            dataset=dataset,
+            time_span=_readable_span(self._span),
+            empty_reason=(empty_reason or NO_ROWS) if not self.rows else None,
+            inputs=records,
+            parameters={
+                **self._lake.parameters(self._model, self._symbol),
+                **json_data(parameters or {}, "parameters"),
+            },
+            counters=json_data(counters or {}, "counters"),
+            notes=json_data(notes or {}, "notes"),
+            software=f"spymaster {__version__}",
+        )
+        self._lake.claim_kind(kind)
+        self._finish(manifest)
+        self._state = "committed"
+        return manifest
+
+    def _finish(self, manifest: Manifest) -> None:
+        """Close the file with its manifest, make it durable, swap it in, and refresh the copies beside it."""
+        try:
+            self._parquet.add_key_value_metadata({METADATA_KEY: manifest.to_json()})
+            self._parquet.close()
+            os.fsync(self._file.fileno())
+            files.replace_durably(self._staged, self._target / layout.PART_FILE)
+        except OSError as error:
+            self._raise_full(error)
+            raise
+        write_copies(self._lake.root, self._target, manifest, self._sink.hash.hexdigest(), self._sink.size)
+
+    def _abandon(self) -> None:
+        """Let pyarrow end a file that nobody will see (it insists on writing a footer, also to a full disk)."""
+        self._sink.discarding = True
+        self._parquet.close()
+
+    def _provenance(self, inputs: Sequence[Input], dataset: str | None, provenance: Provenance | None) -> Provenance:
+        claims: dict[str, Provenance | None] = {"the caller": provenance}
+        if dataset:
+            claims[f"dataset {dataset}"] = provenance_of(dataset)
+        for item in inputs:
+            claims[item.as_input().name] = _provenance_of_input(item)
+        claims[f"the lake {self._lake.root}"] = self._lake.kind
+        kind = one_provenance(self.label, claims)
+        if kind is None:
+            raise LakeKindError(
+                f"{self.label}: nothing says whether this is real or simulated data",
+                hint="Pass the inputs, the DBN dataset name, or the provenance to commit().",
+            )
+        return kind
+
+    def _runs(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Cut `frame` where a row group must end (one contract per row group)."""
+        column = self._model.parquet.row_group_by
+        if column is None:
+            yield frame
+            return
+        starts = frame.select(pl.arg_where(pl.col(column).ne_missing(pl.col(column).shift(1)))).to_series().to_list()
+        starts = sorted({0, *starts})
+        for start, end in zip(starts, [*starts[1:], frame.height], strict=True):
+            run = frame.slice(start, end - start)
+            if self._pending and run.item(0, column) != self._pending[-1].item(0, column):
+                self._flush(self._pending_rows)
+            yield run
+
+    def _append(self, frame: pl.DataFrame) -> None:
+        self._pending.append(frame)
+        self._pending_rows += frame.height
+        while self._pending_rows >= self._model.parquet.row_group_rows:
+            self._flush(self._model.parquet.row_group_rows)
+
+    def _flush(self, rows: int) -> None:
+        """Write the next `rows` pending rows as one row group."""
+        if not rows:
+            return
+        pending = pl.concat(self._pending, rechunk=False)
+        group, rest = pending.slice(0, rows), pending.slice(rows)
+        self._pending = [rest] if rest.height else []
+        self._pending_rows = rest.height
+        # One chunk per column: where pages end must not depend on how the caller cut the frames.
+        table = group.rechunk().to_arrow()
+        try:
+            self._parquet.write_table(table, row_group_size=rows)
+        except OSError as error:
+            self._raise_full(error)
+            raise
+
+    def _widen_span(self, frame: pl.DataFrame) -> None:
+        if self._model.time_column is None:
+            return
+        times = frame.get_column(self._model.time_column).to_physical()
+        low, high = times.min(), times.max()
+        if isinstance(low, int) and isinstance(high, int):
+            self._span = (min(low, self._span[0]), max(high, self._span[1])) if self._span else (low, high)
+
+    def _raise_full(self, error: OSError) -> None:
+        full = full_disk_error(error, self._staged, self.label)
+        if full:
+            raise full from error
+
+    def _require_open(self) -> None:
+        if self._state != "open":
+            raise WriterStateError(
+                f"the writer of {self.label} is {self._state}: use it inside its with block, commit once"
+            )
+
+
+def write_copies(root: Path, folder: Path, manifest: Manifest, file_sha256: str, size: int) -> None:
+    """Write `_MANIFEST.json` and `_SUCCESS` beside a partition, for people and other tools."""
+    record = manifest.as_dict()
+    record["file_sha256"] = file_sha256
+    record["file_bytes"] = size
+    record["created_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    files.write_durably(root, folder / layout.MANIFEST_FILE, json.dumps(record, indent=1).encode() + b"\n")
+    files.write_durably(root, folder / layout.SUCCESS_FILE, b"")
+
+
+def _parquet_writer(sink: _HashingFile, model: type[TableModel]) -> pq.ParquetWriter:
+    import pyarrow.parquet as pq
+
+    encoding = model.parquet
+    dictionary = encoding.dictionary
+    if dictionary is None:
+        dictionary = tuple(name for name in model.columns if name not in encoding.delta)
+    return pq.ParquetWriter(
+        sink,
+        model.empty().to_arrow().schema,
+        compression="zstd",
+        compression_level=encoding.level,
+        use_dictionary=list(dictionary),  # pyright: ignore[reportArgumentType]
+        column_encoding=dict.fromkeys(encoding.delta, "DELTA_BINARY_PACKED") or None,
+    )
+
+
+def _shared_dataset(inputs: Sequence[Input]) -> str | None:
+    """The dataset that all inputs come from, if they say so and agree."""
+    datasets = {getattr(getattr(item, "manifest", None), "dataset", None) for item in inputs} - {None}
+    return datasets.pop() if len(datasets) == 1 else None
+
+
+def _provenance_of_input(item: Input) -> Provenance | None:
+    manifest = getattr(item, "manifest", None)
+    return manifest.provenance if manifest is not None else getattr(item, "provenance", None)
+
+
+def _readable_span(span: tuple[int, int] | None) -> tuple[str, str] | None:
+    if span is None:
+        return None
+    first, last = pl.Series(span, dtype=pl.Int64).cast(pl.Datetime("ns")).dt.to_string("%Y-%m-%dT%H:%M:%S%.9fZ")
+    return first, last
