@@ -1,41 +1,52 @@
 """How Spymaster compiles its Numba kernels: once, cached on disk, without the GIL.
 
 Numba invalidates a cached kernel when the file that *defines* it changes, but not when a kernel it calls, in another
-file, changes: a stale caller then keeps the old callee inlined. The cache directory is therefore keyed by a hash of
-every module of the package that compiles something, and it lives in the user's cache directory so that it survives
-runs, virtual environments and read-only installations. `NUMBA_CACHE_DIR` overrides it.
+file, changes: a stale caller then keeps the old callee inlined. So each sub-package has a cache directory of its own,
+keyed by a hash of its modules and of `market` (record layout and constants). Kernels call kernels of their own
+sub-package only; a test holds that. The directories live in the user's cache directory, so that they survive runs,
+virtual environments and read-only installations. `NUMBA_CACHE_DIR` overrides all of this.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from functools import partial
+import sys
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.core import config
 
+PACKAGE = Path(__file__).parent
 
-def _source_fingerprint() -> str:
-    package = Path(__file__).parent
+
+@cache
+def _cache_directory(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        source = path.read_bytes()
-        if b"spymaster.jit" in source or b"book.layout" in source or path.name == "layout.py":
-            digest.update(path.relative_to(package).as_posix().encode())
-            digest.update(source)
-    return digest.hexdigest()[:16]
-
-
-def _use_shared_cache() -> None:
-    if "NUMBA_CACHE_DIR" in os.environ:
-        return
+    for source in sorted({*folder.glob("*.py"), *(PACKAGE / "market").glob("*.py"), Path(__file__)}):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
     base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    config.CACHE_DIR = str(base / "spymaster" / "numba" / _source_fingerprint())  # pyright: ignore[reportAttributeAccessIssue]
+    return str(base / "spymaster" / "numba" / f"{folder.name}-{digest.hexdigest()[:16]}")
 
 
-_use_shared_cache()
+def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorator for every kernel, used as `@kernel()`; options are those of `numba.njit`.
 
-kernel = partial(numba.njit, cache=True, nogil=True, boundscheck=False, error_model="numpy")
-"""Decorator for every kernel: `@kernel` is not callable bare, use `@kernel()`."""
+    Division follows NumPy (no exceptions), the GIL is released, and the compiled code is cached.
+    """
+    folder = Path(sys._getframe(1).f_code.co_filename).parent
+
+    def compile_lazily(function: Callable[..., Any]) -> Any:
+        configured: Any = config
+        before = configured.CACHE_DIR
+        if "NUMBA_CACHE_DIR" not in os.environ:
+            configured.CACHE_DIR = _cache_directory(folder)
+        try:
+            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+        finally:
+            configured.CACHE_DIR = before
+
+    return compile_lazily

@@ -229,7 +229,6 @@ def price_to_cell(book, record):
 @kernel()
 def apply_book_record(book, record, action, ts):
     """Let A, C, M or R change the book. Returns DONE or an error code."""
-    st = book.state
     order_id = np.int64(record.order_id)
     size = np.int64(record.size)
     counters = book.counters
@@ -287,7 +286,7 @@ def apply_snapshot_record(book, out, record, action):
         begin_snapshot(book, np.int64(record.ts_recv))
     st[la.S_AFTER_SNAPSHOT] = 1
     book.counters[la.K_SNAPSHOT] += 1
-    if action == ACTION_ADD or action == ACTION_MODIFY or action == ACTION_CANCEL:
+    if action in (ACTION_ADD, ACTION_MODIFY, ACTION_CANCEL):
         code = apply_book_record(book, record, action, np.int64(record.ts_event))
         if code != la.DONE:
             return code
