@@ -61,7 +61,7 @@ class Lake:
             raise UnsupportedLakeRootError(
                 f"lake root {root} is a URI", hint="Mount the bucket and give the path of the mount."
             )
-        lake = cls(Path(root), settings)
+        lake = cls(Path(root).expanduser().absolute(), settings)
         if not lake._file.exists():
             if not create:
                 raise LakeNotFoundError(
@@ -199,8 +199,7 @@ class Lake:
         return getattr(self.settings, name).model_dump(mode="json")
 
     def _partition(self, table: TableName, symbol: str, dt: date) -> Partition:
-        name = _model(table).full_name
-        return Partition(name, symbol, dt, layout.partition_dir(self.root, name, symbol, dt) / layout.PART_FILE)
+        return Partition.at(self.root, _model(table).full_name, symbol, dt)
 
     @cached_property
     def _file(self) -> Path:

@@ -25,6 +25,11 @@ class Partition:
     dt: date
     path: Path
 
+    @classmethod
+    def at(cls, root: Path, table: str, symbol: str, dt: date) -> Partition:
+        """The partition of a key under a lake root, whether or not it is there."""
+        return cls(table, symbol, dt, layout.partition_dir(root, table, symbol, dt) / layout.PART_FILE)
+
     @property
     def label(self) -> str:
         """`silver.trade ES 2024-01-02`."""
