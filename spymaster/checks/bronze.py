@@ -1,0 +1,93 @@
+"""Data integrity of the Bronze future tables: what came in is whole, in order, and named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import polars as pl
+
+from spymaster.checks.base import Finding, Session, Severity, Suite, check
+from spymaster.checks.frames import DEFINITION, MBO, collect, finding, scan, violations
+
+F_SNAPSHOT = 0x20
+F_BAD_TS_RECV = 0x08
+
+
+@check(MBO, suite=Suite.DATA, blocking=True)
+def contracts_stored_apart(session: Session) -> Finding:
+    """A row group of the file never spans two contracts, so that one contract-day reads alone."""
+    import pyarrow.parquet as pq
+
+    metadata = pq.read_metadata(session.partition(MBO).path)
+    names = [metadata.schema.column(i).name for i in range(metadata.num_columns)]
+    column = names.index("contract")
+    spanning = []
+    for group in range(metadata.num_row_groups):
+        bounds = metadata.row_group(group).column(column).statistics
+        if bounds is None or not bounds.has_min_max or bounds.min != bounds.max:
+            spanning.append({"row_group": group, "min": str(bounds and bounds.min), "max": str(bounds and bounds.max)})
+    return finding(
+        len(spanning), pl.DataFrame(spanning), "one contract per row group", row_groups=metadata.num_row_groups
+    )
+
+
+@check(MBO, suite=Suite.DATA)
+def live_time_never_goes_back(session: Session) -> Finding:
+    """Live records of a contract are in order of `ts_event`: file order is the truth, and it is not contradicted."""
+    live = scan(session, MBO, ["contract", "ts_event", "flags", "sequence"]).filter(pl.col("flags") & F_SNAPSHOT == 0)
+    before = pl.col("ts_event").shift(1)
+    same = pl.col("contract") == pl.col("contract").shift(1)
+    bad = (
+        live.with_columns(before=before)
+        .filter(same & (pl.col("ts_event") < pl.col("before")))
+        .select("contract", "before", "ts_event", "sequence")
+    )
+    return violations(bad, "ts_event of live records never decreases within a contract")
+
+
+@check(MBO, suite=Suite.DATA, severity=Severity.WARN)
+def received_on_date(session: Session) -> Finding:
+    """Records were received on the UTC date of the partition (those without a true receive time are not asked)."""
+    first = datetime(session.dt.year, session.dt.month, session.dt.day, tzinfo=UTC)
+    received = pl.col("ts_recv")
+    rows = scan(session, MBO, ["contract", "ts_event", "ts_recv", "flags"]).filter(pl.col("flags") & F_BAD_TS_RECV == 0)
+    bad = rows.filter(~received.is_between(first, first + timedelta(days=1), closed="left"))
+    return violations(bad, f"ts_recv lies in {session.dt} UTC")
+
+
+@check(MBO, suite=Suite.DATA)
+def one_id_per_contract(session: Session) -> Finding:
+    """A contract has one instrument id and an instrument id one contract."""
+    pairs = collect(
+        scan(session, MBO, ["contract", "instrument_id"])
+        .group_by("contract", "instrument_id")
+        .agg(pl.len().alias("records"))
+        .sort("contract", "instrument_id")
+    )
+    bad = pairs.filter(pl.col("contract").is_duplicated() | pl.col("instrument_id").is_duplicated())
+    return finding(bad.height, bad, "one instrument_id per contract", contracts=pairs["contract"].n_unique())
+
+
+@check(DEFINITION, MBO, suite=Suite.DATA)
+def every_contract_defined(session: Session) -> Finding:
+    """Every contract of the file has a definition row with the same instrument id."""
+    seen = scan(session, MBO, ["contract", "instrument_id"]).unique()
+    defined = scan(session, DEFINITION, ["contract", "instrument_id"])
+    bad = collect(seen.join(defined, on=["contract", "instrument_id"], how="anti").sort("contract"))
+    origin = collect(scan(session, DEFINITION, ["origin"]).group_by("origin").len().sort("origin"))
+    counts = {f"origin_{name}": int(count) for name, count in origin.iter_rows()}
+    return finding(bad.height, bad, "every contract of the file is defined", **counts)
+
+
+@check(DEFINITION, suite=Suite.DATA, severity=Severity.WARN)
+def tick_as_configured(session: Session) -> Finding:
+    """Outright futures have the tick size and multiplier of the instrument configuration."""
+    rows = collect(scan(session, DEFINITION).filter(pl.col("instrument_class") == "F"))
+    root = session.instrument
+    bad = rows.filter((pl.col("tick_size_int") != root.tick_size_int) | (pl.col("multiplier") != root.multiplier))
+    return finding(
+        bad.height,
+        bad.select("contract", "tick_size_int", "multiplier"),
+        f"tick_size_int = {root.tick_size_int} and multiplier = {root.multiplier:g}, as configured",
+        outrights=rows.height,
+    )

@@ -1,0 +1,79 @@
+"""Frames as the checks read them: lazily, in blocks of whole windows, and with violations turned into words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import polars as pl
+
+from spymaster.checks.base import MAX_EXAMPLES, Finding, Session, Value
+
+SNAPSHOT = "silver.book_snapshot_1s"
+WALL = "silver.wall_surface_1s"
+RADAR = "silver.radar_vacuum_1s"
+TRADE = "silver.trade"
+BBO = "silver.bbo_change"
+VACUUM = "silver.vacuum_surface_1s"
+BANDS = "silver.physics_bands_1s"
+CALIBRATION = "gold.physics_norm_calibration"
+SELECTION = "bronze.contract_day_selection"
+MBO = "bronze.future_mbo"
+DEFINITION = "bronze.future_definition"
+
+SECOND_NS = 1_000_000_000
+
+
+def scan(session: Session, table: str, columns: Sequence[str] | None = None) -> pl.LazyFrame:
+    """The rows of the session's partition of `table`, in stored order."""
+    return session.partition(table).scan(columns)
+
+
+def collect(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Run a query without holding the whole partition in memory."""
+    return frame.collect(engine="streaming")
+
+
+def window_blocks(session: Session, table: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The partition's rows in blocks that never split a window (rows of one `window_end`)."""
+    rest: pl.DataFrame | None = None
+    for batch in session.partition(table).batches(columns):
+        frame = batch if rest is None else pl.concat([rest, batch])
+        if frame.is_empty():
+            continue
+        last = frame["window_end"][-1]
+        rest = frame.filter(pl.col("window_end") == last)
+        if rest.height < frame.height:
+            yield frame.head(frame.height - rest.height)
+    if rest is not None and not rest.is_empty():
+        yield rest
+
+
+def describe(rows: pl.DataFrame) -> tuple[str, ...]:
+    """Rows as short texts, `window_end=2023-12-25 23:00:01 price_int=...`, at most `MAX_EXAMPLES` of them."""
+    return tuple(
+        " ".join(f"{name}={_text(value)}" for name, value in row.items())
+        for row in rows.head(MAX_EXAMPLES).iter_rows(named=True)
+    )
+
+
+def violations(bad: pl.LazyFrame, rule: str, **metadata: Value) -> Finding:
+    """A finding from the query of offending rows: how many there are, and the first of them."""
+    counted, first = pl.collect_all([bad.select(pl.len()), bad.head(MAX_EXAMPLES)], engine="streaming")
+    return finding(int(counted.item()), first, rule, **metadata)
+
+
+def finding(count: int, first: pl.DataFrame, rule: str, **metadata: Value) -> Finding:
+    """A finding of `count` violations of the sentence `rule`, quoting the rows in `first`."""
+    examples = describe(first)
+    message = (
+        f"holds: {rule}"
+        if count == 0
+        else f"{count:,} violations of: {rule}; first: {examples[0] if examples else '?'}"
+    )
+    return Finding(count, message, metadata, examples)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.9g}"
+    return str(value).removesuffix("+00:00")
