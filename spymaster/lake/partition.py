@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import polars as pl
 
@@ -80,15 +80,17 @@ class Partition:
             self._require(columns or (), names)
             wanted = list(columns) if columns is not None else names
             groups = list(range(file.num_row_groups))
-            fetched = wanted
+            fetched, filtered = wanted, False
             if contract is not None:
                 self._require(("contract",), names)
-                position = names.index("contract")
-                groups = [group for group in groups if _may_hold(file, group, position, contract)]
-                fetched = wanted if "contract" in wanted else [*wanted, "contract"]
+                ranges = [_value_range(file, group, names.index("contract")) for group in range(file.num_row_groups)]
+                groups = [group for group, (low, high) in enumerate(ranges) if low is None or low <= contract <= high]
+                # Where every row group holds this contract alone, neither reading nor comparing the column is needed.
+                filtered = any(ranges[group] != (contract, contract) for group in groups)
+                fetched = [*wanted, "contract"] if filtered and "contract" not in wanted else wanted
             for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=fetched):
                 frame = cast(pl.DataFrame, pl.from_arrow(batch))
-                if contract is not None:
+                if filtered:
                     frame = frame.filter(pl.col("contract") == contract)
                 if frame.height:
                     yield frame.select(wanted)
@@ -119,9 +121,9 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_json(metadata[METADATA_KEY], path=path)
 
 
-def _may_hold(file: object, group: int, column: int, value: str) -> bool:
-    """Whether the statistics of a row group allow `value` in `column`."""
-    statistics = file.metadata.row_group(group).column(column).statistics  # pyright: ignore[reportAttributeAccessIssue]
+def _value_range(file: Any, group: int, column: int) -> tuple[Any, Any]:
+    """Smallest and largest value of a column in a row group by its statistics, or (None, None) without them."""
+    statistics = file.metadata.row_group(group).column(column).statistics
     if statistics is None or not statistics.has_min_max:
-        return True
-    return statistics.min <= value <= statistics.max
+        return None, None
+    return statistics.min, statistics.max

@@ -20,7 +20,11 @@ class FutureMbo(TableModel):
     sort_by = ("contract",)
     time_column = "ts_recv"
     parquet = ParquetLayout(
-        delta=("ts_event", "ts_recv", "order_id", "price_int", "sequence"),
+        # Measured on real and generated days: an order id is smaller plain than as a difference (1.9 against 2.4
+        # bytes), a price smaller in a dictionary (1.0 against 2.2), a constant column cheaper without either.
+        delta=("ts_event", "ts_recv", "ts_in_delta", "sequence"),
+        dictionary=("price_int", "size", "action", "side"),
+        pruning=("ts_event",),
         row_group_rows=1_000_000,
         row_group_by="contract",
     )

@@ -73,12 +73,14 @@ class ParquetLayout:
     """How a table is encoded: zstd level, delta-encoded and dictionary-encoded columns, and its row groups.
 
     `dictionary` None means every column that is not delta-encoded. With `row_group_by` a row group holds one value of
-    that column only, so that one contract reads alone.
+    that column only, so that one contract reads alone. `pruning` names columns with statistics beyond those of the key,
+    the order and the time.
     """
 
     level: int = 1
     delta: tuple[str, ...] = ()
     dictionary: tuple[str, ...] | None = None
+    pruning: tuple[str, ...] = ()
     row_group_rows: int = 524_288
     row_group_by: str | None = None
 
@@ -156,6 +158,12 @@ class TableModel:
         return f"{cls.version}-{cls.schema_fingerprint()[:8]}"
 
     @classmethod
+    def pruning_columns(cls) -> tuple[str, ...]:
+        """Columns whose smallest and largest value per row group are stored, so that readers can skip row groups."""
+        by_value = (*cls.sort_by, *cls.constant, cls.time_column, cls.parquet.row_group_by, *cls.parquet.pruning)
+        return tuple(dict.fromkeys(name for name in by_value if name is not None))
+
+    @classmethod
     def rules(cls) -> tuple[Rule, ...]:
         """Every check of the table: nulls, ranges, membership, finite floats, invariants, constants and order."""
         from spymaster.tables.rules import table_rules
@@ -209,6 +217,7 @@ def _check_declaration(model: type[TableModel]) -> None:
         *model.constant,
         *layout.delta,
         *(layout.dictionary or ()),
+        *layout.pruning,
         *filter(None, (layout.row_group_by, model.time_column)),
     }
     unknown = sorted(named - set(model.columns))

@@ -73,9 +73,7 @@ def validate(model: type[TableModel], frame: pl.DataFrame, where: str) -> pl.Dat
     from pandera.config import ValidationDepth, config_context
     from pandera.errors import SchemaError, SchemaErrors
 
-    differences = _schema_differences(model, frame)
-    if differences:
-        raise ContractError(model.full_name, where, differences)
+    check_schema(model, frame, where)
     schema = pandera_schema(model)
     # The user's PANDERA_* environment must not be able to switch validation off.
     with (
@@ -140,6 +138,13 @@ def _violations(model: type[TableModel], frame: pl.DataFrame, rules: Iterable[Ru
             left -= len(examples)
             found.append(Violation(rule.name, rule.sentence, bad.height, rule.column, examples))
     return found
+
+
+def check_schema(model: type[TableModel], frame: pl.DataFrame, where: str) -> None:
+    """Check names, order and types of the columns only; raises `ContractError` naming those that differ."""
+    differences = _schema_differences(model, frame)
+    if differences:
+        raise ContractError(model.full_name, where, differences)
 
 
 def check_continuity(model: type[TableModel], before: pl.DataFrame, after: pl.DataFrame, where: str) -> None:
