@@ -35,7 +35,8 @@ def _cache_directory(folder: Path) -> str:
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Decorator for every kernel, used as `@kernel()`; options are those of `numba.njit`.
 
-    Division follows NumPy (no exceptions), the GIL is released, and the compiled code is cached.
+    Division follows NumPy (no exceptions), the GIL is released, the compiled code is cached, and arrays are not
+    reference-counted: kernels allocate nothing, they work in what the caller hands them.
     """
     folder = Path(sys._getframe(1).f_code.co_filename).parent
 
@@ -45,7 +46,7 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         if "NUMBA_CACHE_DIR" not in os.environ:
             configured.CACHE_DIR = _cache_directory(folder)
         try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+            return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
         finally:
             configured.CACHE_DIR = before
 

@@ -140,13 +140,13 @@ class BookEngine:
     @property
     def counters(self) -> dict[str, int]:
         """What was seen and what was odd, by name."""
-        return {name: int(value) for name, value in zip(la.COUNTER_NAMES, self._book.counters, strict=True)}
+        return {name: int(value) for name, value in zip(la.COUNTER_NAMES, self._book.state[la.COUNTERS], strict=True)}
 
     @property
     def fifo_consistency(self) -> float | None:
         """Share of known fills that named the front of their queue, None before the first."""
-        known = int(self._book.counters[la.K_KNOWN_FILLS])
-        return int(self._book.counters[la.K_FRONT_FILLS]) / known if known else None
+        known = int(self._book.state[la.K_KNOWN_FILLS])
+        return int(self._book.state[la.K_FRONT_FILLS]) / known if known else None
 
     def ladder(self, n: int | None = None) -> dict[str, np.ndarray]:
         """The `n` best levels per side (all by default), bids first, best first: side, price_int, qty, orders."""
@@ -269,7 +269,7 @@ def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.nda
     keys = np.where(
         cells < width2,
         2 * int(book.state[la.S_ORIGIN]) + cells,
-        book.spill_key[np.clip(cells - width2, 0, len(book.spill_key) - 1)],
+        book.spill[np.maximum(cells - width2, 0)],
     ).astype(np.int64)
     return keys >> 1, keys & 1
 
@@ -279,24 +279,17 @@ def _empty_book(width: int, *, orders: int, young: int, spill: int) -> la.Book:
         orders=la.cache_aligned(orders, 8, np.int64),
         index=np.zeros(4 * orders, np.int32),
         cells=la.cache_aligned(2 * width + spill, la.CELL_FIELDS, np.int32),
-        history=la.cache_aligned(2 * width + spill, 8, np.int32),
-        bits=np.zeros((4, width // 64), np.uint64),
-        revisit=np.zeros((2, width // 64), np.uint64),
+        bits=np.zeros((la.BIT_PLANES, width // 64), np.uint64),
         young=np.zeros(young, np.int32),
-        spill_index=np.zeros(4 * spill, np.int32),
-        spill_key=np.zeros(spill, np.int64),
-        spill_touched=np.zeros(spill, np.int32),
-        trade_prices=np.zeros(256, np.int64),
-        fills=np.zeros(4096, np.int64),
-        fill_mark=np.zeros(orders, np.int64),
+        spill=np.zeros(6 * spill, np.int64),
         state=np.zeros(la.STATE_FIELDS, np.int64),
-        counters=np.zeros(len(la.COUNTER_NAMES), np.int64),
     )
     book.cells[:, la.C_HEAD] = book.cells[:, la.C_TAIL] = -1
     _chain_free(book.orders, 0)
     book.state[la.S_INDEX_MASK] = len(book.index) - 1
     book.state[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
-    book.state[la.S_SPILL_MASK] = len(book.spill_index) - 1
+    book.state[la.S_SPILL_CAPACITY] = spill
+    book.state[la.S_SPILL_MASK] = 4 * spill - 1
     return book
 
 
@@ -314,9 +307,7 @@ def _with_more_orders(book: la.Book) -> la.Book:
     index = np.zeros(8 * old, np.int32)
     book.state[la.S_INDEX_MASK] = len(index) - 1
     book.state[la.S_INDEX_SHIFT] = 64 - (len(index).bit_length() - 1)
-    fill_mark = np.zeros(2 * old, np.int64)
-    fill_mark[:old] = book.fill_mark
-    grown = book._replace(orders=orders, index=index, fill_mark=fill_mark)
+    grown = book._replace(orders=orders, index=index)
     grown.state[la.S_FREE] = old  # the engine grows only when every old slot is taken
     from spymaster.book.orders import index_insert
 

@@ -21,6 +21,7 @@ from spymaster.market.dbn import (
     ACTION_MODIFY,
     ACTION_NONE,
     ACTION_TRADE,
+    F_BAD_TS_RECV,
     F_LAST,
     F_MAYBE_BAD_BOOK,
     F_SNAPSHOT,
@@ -40,8 +41,9 @@ def clear_side(book, side, ts):
         if book.orders[slot, la.O_SIZE] > 0:
             cell = book.orders[slot, la.O_CELL]
             width2 = 2 * book.state[la.S_WIDTH]
-            own = cell & 1 if cell < width2 else book.spill_key[cell - width2] & 1
+            own = cell & 1 if cell < width2 else book.spill[cell - width2] & 1
             if own == side:
+                book.orders[slot, la.O_PENDING] = 0  # whatever was reported: what a clear removes counts as pull
                 withdraw(book, slot, ts)
 
 
@@ -105,11 +107,11 @@ def note_trade(book, record, size):
     st[la.S_EVENT_T_NOTIONAL] += (price - st[la.S_EVENT_T_PRICE0]) * size
     st[la.S_EVENT_T_LAST] = price
     levels = st[la.S_EVENT_T_LEVELS]
-    for number in range(min(levels, book.trade_prices.shape[0])):
-        if book.trade_prices[number] == price:
+    for number in range(min(levels, la.PRICES)):
+        if st[la.AT_PRICES + number] == price:
             return
-    if levels < book.trade_prices.shape[0]:
-        book.trade_prices[levels] = price
+    if levels < la.PRICES:
+        st[la.AT_PRICES + levels] = price
     st[la.S_EVENT_T_LEVELS] = levels + 1
 
 
@@ -130,12 +132,11 @@ def write_trade(book, out):
     trade[1, row] = st[la.S_EVENT_TS_RECV]
     trade[2, row] = st[la.S_EVENT_ID]
     trade[3, row] = st[la.S_EVENT_T_LAST]
-    # rounded half up, in integers
-    trade[4, row] = first + (2 * st[la.S_EVENT_T_NOTIONAL] + qty) // (2 * qty) if qty > 0 else first
+    trade[4, row] = first + st[la.S_EVENT_T_NOTIONAL] // qty if qty > 0 else first
     trade[5, row] = qty
     trade[6, row] = side
     trade[7, row] = st[la.S_EVENT_T_LEVELS]
-    trade[8, row] = before if side != 2 else -1
+    trade[8, row] = before if side != 2 and before > 0 else -1
     trade[9, row] = st[la.S_EVENT_FILLS]
     trade[10, row] = st[la.S_EVENT_T_IMPLIED]
 
@@ -191,7 +192,7 @@ def close_event(book, out):
     crossed = st[la.S_BEST_BID] >= st[la.S_BEST_ASK]
     if crossed:
         st[la.S_WINDOW_CROSSED] = 1
-        book.counters[la.K_CROSSED] += 1
+        book.state[la.K_CROSSED] += 1
     if st[la.S_EVENT_T_COUNT] > 0 and st[la.S_EMIT] & la.EMIT_TRADE:
         write_trade(book, out)
     if st[la.S_EMIT] & la.EMIT_BBO:
@@ -200,7 +201,7 @@ def close_event(book, out):
     st[la.S_PRE_ASK_QTY] = ask_qty
     st[la.S_IN_EVENT] = 0
     st[la.S_EVENT_ID] += 1
-    book.counters[la.K_EVENTS] += 1
+    book.state[la.K_EVENTS] += 1
 
 
 @kernel()
@@ -212,7 +213,7 @@ def begin_snapshot(book, ts):
     st[la.S_BOOK_BASIS] = 0
     st[la.S_BAD_PENDING] = 0
     st[la.S_WINDOW_OK] = 0
-    book.counters[la.K_SNAPSHOTS] += 1
+    book.state[la.K_SNAPSHOTS] += 1
 
 
 @kernel()
@@ -231,18 +232,17 @@ def apply_book_record(book, record, action, ts):
     """Let A, C, M or R change the book. Returns DONE or an error code."""
     order_id = np.int64(record.order_id)
     size = np.int64(record.size)
-    counters = book.counters
     if action == ACTION_CANCEL:
         slot = find_order(book, order_id)
         if slot < 0:
-            counters[la.K_UNKNOWN_CANCEL] += 1
+            book.state[la.K_UNKNOWN_CANCEL] += 1
         else:
             if size > book.orders[slot, la.O_SIZE]:
-                counters[la.K_CANCEL_OVER] += 1
+                book.state[la.K_CANCEL_OVER] += 1
             cancel(book, slot, size, ts)
         return la.DONE
     if action == ACTION_CLEAR:
-        counters[la.K_CLEARS] += 1
+        book.state[la.K_CLEARS] += 1
         clear_book(book, ts)
         return la.DONE
     if record.side != SIDE_BID and record.side != SIDE_ASK:
@@ -262,10 +262,10 @@ def apply_book_record(book, record, action, ts):
         return la.DONE
     if slot >= 0:
         if not record.flags & F_SNAPSHOT:
-            counters[la.K_DUPLICATE_ADD] += 1
+            book.state[la.K_DUPLICATE_ADD] += 1
         withdraw(book, slot, ts)
     elif action == ACTION_MODIFY:
-        counters[la.K_MODIFY_AS_ADD] += 1
+        book.state[la.K_MODIFY_AS_ADD] += 1
     if size > 0:
         put(book, order_id, cell, size, ts)
     return la.DONE
@@ -277,7 +277,7 @@ def apply_snapshot_record(book, out, record, action):
     st = book.state
     if st[la.S_IN_EVENT]:
         close_event(book, out)
-        book.counters[la.K_UNCLOSED] += 1
+        book.state[la.K_UNCLOSED] += 1
     if st[la.S_STARTED]:
         code = advance(book, out, np.int64(record.ts_recv))
         if code != la.DONE:
@@ -285,7 +285,7 @@ def apply_snapshot_record(book, out, record, action):
     if st[la.S_AFTER_SNAPSHOT] == 0 or action == ACTION_CLEAR:
         begin_snapshot(book, np.int64(record.ts_recv))
     st[la.S_AFTER_SNAPSHOT] = 1
-    book.counters[la.K_SNAPSHOT] += 1
+    book.state[la.K_SNAPSHOT] += 1
     if action in (ACTION_ADD, ACTION_MODIFY, ACTION_CANCEL):
         code = apply_book_record(book, record, action, np.int64(record.ts_event))
         if code != la.DONE:
@@ -299,16 +299,26 @@ def apply_snapshot_record(book, out, record, action):
 
 
 @kernel()
+def go_live(book):
+    """A live record ends a snapshot without a closing flag; without any snapshot the book is live but never valid."""
+    st = book.state
+    if st[la.S_BOOK_STATE] != la.LIVE:
+        st[la.S_BOOK_BASIS] = 1 if st[la.S_BOOK_STATE] == la.SNAPSHOT else 0
+        st[la.S_BOOK_STATE] = la.LIVE
+    st[la.S_AFTER_SNAPSHOT] = 0
+
+
+@kernel()
 def apply_live_record(book, out, record, action):
     """A live record: event and window clocks, the book, the counts."""
     st = book.state
     ts = np.int64(record.ts_event)
-    counters = book.counters
     if ts < st[la.S_LAST_TS]:
         st[la.S_BAD_VALUE] = ts
         return la.ERR_TIME
     if not st[la.S_IN_EVENT]:
         if not st[la.S_STARTED]:
+            go_live(book)  # a snapshot at the head of the file is complete before the first window opens
             start_clock(book, ts)
         elif ts >= st[la.S_WINDOW_END]:
             code = advance(book, out, ts)
@@ -316,19 +326,15 @@ def apply_live_record(book, out, record, action):
                 return code
         begin_event(book, ts, np.int64(record.ts_recv))
     st[la.S_LAST_TS] = ts
-    if st[la.S_BOOK_STATE] != la.LIVE:
-        # a snapshot without a closing flag ends here; without any snapshot the book is live but never valid
-        st[la.S_BOOK_BASIS] = 1 if st[la.S_BOOK_STATE] == la.SNAPSHOT else 0
-        st[la.S_BOOK_STATE] = la.LIVE
-    st[la.S_AFTER_SNAPSHOT] = 0
+    go_live(book)
     sequence = np.int64(record.sequence)
     if sequence < st[la.S_LAST_SEQUENCE]:
-        counters[la.K_SEQUENCE_GAPS] += 1
+        book.state[la.K_SEQUENCE_GAPS] += 1
         st[la.S_WINDOW_GAP] = 1
     st[la.S_LAST_SEQUENCE] = sequence
-    counters[la.K_LIVE] += 1
+    book.state[la.K_LIVE] += 1
     if record.flags & F_MAYBE_BAD_BOOK:
-        counters[la.K_BAD_FLAGS] += 1
+        book.state[la.K_BAD_FLAGS] += 1
         st[la.S_EVENT_BAD] = 1
     if action != ACTION_NONE:
         st[la.S_MESSAGES] += 1
@@ -336,9 +342,9 @@ def apply_live_record(book, out, record, action):
         st[la.S_EVENT_FILLS] += 1
         slot = find_order(book, np.int64(record.order_id))
         if slot < 0:
-            counters[la.K_FILL_UNKNOWN] += 1
+            book.state[la.K_FILL_UNKNOWN] += 1
         elif report_fill(book, slot, np.int64(record.size)):
-            counters[la.K_FILL_OVER] += 1
+            book.state[la.K_FILL_OVER] += 1
     elif action == ACTION_TRADE:
         note_trade(book, record, np.int64(record.size))
     elif action != ACTION_NONE:
@@ -364,11 +370,10 @@ def run(book, out, records, first):
     it has not been applied either and is the offending one.
     """
     st = book.state
-    counters = book.counters
     instrument = st[la.S_INSTRUMENT]
     orders_limit = book.orders.shape[0]
     young_limit = book.young.shape[0]
-    spill_limit = book.spill_key.shape[0]
+    spill_limit = st[la.S_SPILL_CAPACITY]
     for i in range(first, records.shape[0]):
         record = records[i]
         if record.instrument_id != instrument:
@@ -392,13 +397,14 @@ def run(book, out, records, first):
             ACTION_NONE,
         ):
             return i, la.ERR_ACTION
-        if record.flags & F_SNAPSHOT:
+        # a clear without a true receive time was made by the publisher: it opens the snapshot that follows
+        if record.flags & F_SNAPSHOT or (action == ACTION_CLEAR and record.flags & F_BAD_TS_RECV):
             code = apply_snapshot_record(book, out, record, action)
         else:
             code = apply_live_record(book, out, record, action)
         if code != la.DONE:
             return i, code
-        counters[la.K_RECORDS] += 1
+        book.state[la.K_RECORDS] += 1
     return records.shape[0], la.DONE
 
 
@@ -410,5 +416,5 @@ def finish(book, out):
         return la.DONE
     if st[la.S_IN_EVENT]:
         close_event(book, out)
-        book.counters[la.K_UNCLOSED] += 1
+        book.state[la.K_UNCLOSED] += 1
     return advance(book, out, st[la.S_WINDOW_END])

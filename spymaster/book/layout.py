@@ -5,19 +5,19 @@ In words:
 - `orders` int64 [capacity, 8]: one 64-byte cache line per order slot, fields `O_*`. Free slots are chained through
   `O_NEXT`. A slot never moves while its order lives, so FIFO queues are linked through slot numbers.
 - `index` int32 [power of two]: open addressing from order id to slot + 1, 0 is empty, at least four times the slots.
-- `cells` int32 [n, 16]: one 64-byte line per (price, side), fields `C_*`. The first `2 * width` cells are the grid:
-  cell `2 * (tick - origin) + side`, side 0 bid and 1 ask. Cells behind it are the spill: prices too far from the
-  market for the grid, found through the small table `spill_index` on `2 * tick + side`, their key in `spill_key`.
-- `history` int32 [n, 8]: the cold half of a cell, fields `H_*`: depth at the last four ends of windows for
-  differences, and the last state that was written to the wall.
-- `bits` uint64 [4, width / 64]: per grid tick one bit: bids rest, asks rest, bid touched, ask touched (this window).
-- `revisit` uint64 [2, width / 64]: cells whose last wall row had quantity younger than the resting age, so that the
-  sparse form must look at them again.
-- `fills` int64: slots named by the fills of the event so far, and `fill_mark` int64 per slot: the batch that named it.
-- `trade_prices` int64: distinct prices of the trades of the event so far.
+- `cells` int32 [n, 32]: two 64-byte lines per (price, side): the hot one, `C_*`, and the cold one, `H_*`, with depth at
+  the last four ends of windows for differences and the last state that was written to the wall. The first
+  `2 * width` cells are the grid: cell `2 * (tick - origin) + side`, side 0 bid and 1 ask. Cells behind it are the
+  spill: prices too far from the market for the grid.
+- `bits` uint64 [6, width / 64]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
+  window; the last wall row had quantity younger than the resting age, so that the sparse form must look at the cell again.
 - `young` int32: slots that (re)entered so late in the window that they are not resting at its end.
-- `spill_touched` int32: spill cells with flow in this window.
-- `state` int64 `S_*`: every scalar. `counters` int64 `K_*`: what was odd.
+- `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in this
+  window, then an open-addressing index from key to number + 1.
+- `state` int64: every scalar `S_*`, the counters of what was odd `K_*`, the distinct prices of the event's trades from
+  `AT_PRICES` and the slots named by the event's fills from `AT_FILLS`.
+
+Few arrays, because each costs every kernel that is handed the book seven arguments to compile.
 
 Kernels allocate nothing. When something is full they stop before the record that needs room, and the engine grows
 the array and resumes.
@@ -54,13 +54,14 @@ O_ID, O_TS, O_CELL, O_SIZE, O_PENDING, O_PREV, O_NEXT, O_YOUNG = range(8)
     C_START,
     C_TOUCHED,
 ) = range(14)
-CELL_FIELDS = 16
 
-# history: window number of the last change, depth at its end and at the three ends before it; the last wall row
-H_WINDOW, H_E0, H_E1, H_E2, H_E3, H_OUT_DEPTH, H_OUT_REST, H_OUT_COUNT = range(8)
+# the cold half: window number of the last change, depth at its end and at the three ends before it; the last wall row
+H_WINDOW, H_E0, H_E1, H_E2, H_E3, H_OUT_DEPTH, H_OUT_REST, H_OUT_COUNT = range(16, 24)
+CELL_FIELDS = 32
 
 # bit planes
-BIT_REST, BIT_TOUCH = 0, 2  # plus side
+BIT_REST, BIT_TOUCH, BIT_REVISIT = 0, 2, 4  # plus side
+BIT_PLANES = 6
 
 # state scalars
 (
@@ -148,8 +149,8 @@ BIT_REST, BIT_TOUCH = 0, 2  # plus side
     S_FILLS_N,
     S_FILL_BATCH,
     S_AFTER_SNAPSHOT,
-) = range(84)
-STATE_FIELDS = 84
+    S_SPILL_CAPACITY,
+) = range(85)
 
 # book states
 EMPTY, SNAPSHOT, LIVE = 0, 1, 2
@@ -198,7 +199,15 @@ COUNTER_NAMES = (
     K_UNCLOSED,
     K_SPILLED,
     K_RECENTRED,
-) = range(20)
+) = range(100, 120)
+COUNTERS = slice(100, 120)
+
+AT_PRICES, PRICES = 128, 128
+AT_FILLS, FILLS = 256, 4096
+STATE_FIELDS = AT_FILLS + FILLS
+
+PENDING_MASK = 2**32 - 1
+"""`O_PENDING` holds the reported fills in its low half and the batch of fills that last named the order above."""
 
 # what a kernel call ended with
 DONE, BLOCK_FULL, GROW_ORDERS, GROW_YOUNG, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4, 5
@@ -288,18 +297,10 @@ class Book(NamedTuple):
     orders: np.ndarray
     index: np.ndarray
     cells: np.ndarray
-    history: np.ndarray
     bits: np.ndarray
-    revisit: np.ndarray
     young: np.ndarray
-    spill_index: np.ndarray
-    spill_key: np.ndarray
-    spill_touched: np.ndarray
-    trade_prices: np.ndarray
-    fills: np.ndarray
-    fill_mark: np.ndarray
+    spill: np.ndarray
     state: np.ndarray
-    counters: np.ndarray
 
 
 class Output(NamedTuple):

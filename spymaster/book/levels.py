@@ -19,6 +19,7 @@ from spymaster.book.layout import (
     S_ORIGIN,
     S_SPILL_BEST_ASK,
     S_SPILL_BEST_BID,
+    S_SPILL_CAPACITY,
     S_SPILL_MASK,
     S_SPILL_N,
     S_SPILL_TOUCHED_N,
@@ -32,13 +33,14 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 @kernel()
 def spill_slot(book, key):
-    """Position in `spill_index` of a spill key, or of the free place where it belongs."""
+    """Position in `spill` of the index entry of a key, or of the free place where it belongs."""
     mask = book.state[S_SPILL_MASK]
+    index = 2 * book.state[S_SPILL_CAPACITY]
     place = np.int64((np.uint64(key) * _MIX) >> np.uint64(40)) & mask
     while True:
-        found = book.spill_index[place]
-        if found == 0 or book.spill_key[found - 1] == key:
-            return place
+        found = book.spill[index + place]
+        if found == 0 or book.spill[found - 1] == key:
+            return index + place
         place = (place + 1) & mask
 
 
@@ -50,13 +52,13 @@ def find_cell(book, tick, side):
         return 2 * offset + side
     key = 2 * tick + side
     place = spill_slot(book, key)
-    found = book.spill_index[place]
+    found = book.spill[place]
     if found == 0:
         number = book.state[S_SPILL_N]
         book.state[S_SPILL_N] = number + 1
-        book.spill_key[number] = key
-        book.spill_index[place] = number + 1
-        book.counters[K_SPILLED] += 1
+        book.spill[number] = key
+        book.spill[place] = number + 1
+        book.state[K_SPILLED] += 1
         return 2 * book.state[S_WIDTH] + number
     return 2 * book.state[S_WIDTH] + found - 1
 
@@ -67,7 +69,7 @@ def cell_if_any(book, tick, side):
     offset = tick - book.state[S_ORIGIN]
     if 0 <= offset < book.state[S_WIDTH]:
         return 2 * offset + side
-    found = book.spill_index[spill_slot(book, 2 * tick + side)]
+    found = book.spill[spill_slot(book, 2 * tick + side)]
     return np.int64(-1) if found == 0 else 2 * book.state[S_WIDTH] + found - 1
 
 
@@ -77,7 +79,7 @@ def tick_of(book, cell):
     width2 = 2 * book.state[S_WIDTH]
     if cell < width2:
         return book.state[S_ORIGIN] + (cell >> 1)
-    return book.spill_key[cell - width2] >> 1
+    return book.spill[cell - width2] >> 1
 
 
 @kernel()
@@ -90,7 +92,7 @@ def touch(book, cell):
     elif book.cells[cell, C_TOUCHED] == 0:
         book.cells[cell, C_TOUCHED] = 1
         number = book.state[S_SPILL_TOUCHED_N]
-        book.spill_touched[number] = cell
+        book.spill[book.state[S_SPILL_CAPACITY] + number] = cell
         book.state[S_SPILL_TOUCHED_N] = number + 1
 
 
@@ -188,7 +190,7 @@ def refresh_spill_best(book):
     first = 2 * book.state[S_WIDTH]
     for number in range(book.state[S_SPILL_N]):
         if book.cells[first + number, C_COUNT] > 0:
-            key = book.spill_key[number]
+            key = book.spill[number]
             if key & 1 == BID:
                 bid = max(bid, key >> 1)
             else:
@@ -206,7 +208,7 @@ def level_opened(book, cell):
         offset = cell >> 1
         book.bits[BIT_REST + side, offset >> 6] |= _ONE << np.uint64(offset & 63)
     else:
-        side = book.spill_key[cell - 2 * book.state[S_WIDTH]] & 1
+        side = book.spill[cell - 2 * book.state[S_WIDTH]] & 1
         refresh_spill_best(book)
     if side == BID:
         if tick > book.state[S_BEST_BID]:
@@ -224,7 +226,7 @@ def level_closed(book, cell):
         offset = cell >> 1
         book.bits[BIT_REST + side, offset >> 6] &= ~(_ONE << np.uint64(offset & 63))
     else:
-        side = book.spill_key[cell - 2 * book.state[S_WIDTH]] & 1
+        side = book.spill[cell - 2 * book.state[S_WIDTH]] & 1
         refresh_spill_best(book)
     if side == BID:
         if tick == book.state[S_BEST_BID]:
@@ -237,4 +239,4 @@ def level_closed(book, cell):
 def side_of(book, cell):
     """Side of a cell: parity in the grid, part of the key in the spill."""
     width2 = 2 * book.state[S_WIDTH]
-    return cell & 1 if cell < width2 else book.spill_key[cell - width2] & 1
+    return cell & 1 if cell < width2 else book.spill[cell - width2] & 1

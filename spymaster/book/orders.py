@@ -10,6 +10,7 @@ import numpy as np
 
 from spymaster.book.layout import (
     ASK,
+    AT_FILLS,
     C_ADD,
     C_AWAY,
     C_COUNT,
@@ -21,6 +22,7 @@ from spymaster.book.layout import (
     C_REFILL,
     C_TAIL,
     C_TOWARD,
+    FILLS,
     K_FRONT_FILLS,
     K_KNOWN_FILLS,
     O_CELL,
@@ -31,6 +33,7 @@ from spymaster.book.layout import (
     O_SIZE,
     O_TS,
     O_YOUNG,
+    PENDING_MASK,
     S_FILL_BATCH,
     S_FILLS_N,
     S_FREE,
@@ -164,6 +167,12 @@ def enter_level(book, cell, size):
 
 
 @kernel()
+def pending_fill(book, slot):
+    """Quantity of an order that fills have reported since the book last changed it."""
+    return book.orders[slot, O_PENDING] & PENDING_MASK
+
+
+@kernel()
 def take(book, slot, cell, fill, pull, ts):
     """Quantity leaves a resting order: `fill` lots were executed, `pull` lots withdrawn. Does not drop the order."""
     touch(book, cell)
@@ -200,7 +209,7 @@ def drop(book, slot):
 def withdraw(book, slot, ts):
     """Remove a whole order: what the feed has reported as filled is fill, the rest is pull."""
     cell = book.orders[slot, O_CELL]
-    fill = book.orders[slot, O_PENDING]
+    fill = pending_fill(book, slot)
     take(book, slot, cell, fill, book.orders[slot, O_SIZE] - fill, ts)
     leave_level(book, slot, cell)
     drop(book, slot)
@@ -210,7 +219,7 @@ def withdraw(book, slot, ts):
 def cancel(book, slot, size, ts):
     """Feed action C: take up to `size` lots, the reported fills first; drop the order at 0."""
     taken = min(size, book.orders[slot, O_SIZE])
-    fill = min(book.orders[slot, O_PENDING], taken)
+    fill = min(pending_fill(book, slot), taken)
     cell = book.orders[slot, O_CELL]
     take(book, slot, cell, fill, taken - fill, ts)
     if book.orders[slot, O_SIZE] == 0:
@@ -226,16 +235,16 @@ def modify(book, slot, cell, size, ts):
     an add (a refill if fills were reported) that goes to the back, another price is a pull there and an add here.
     """
     old_cell = book.orders[slot, O_CELL]
-    fill = book.orders[slot, O_PENDING]
+    fill = pending_fill(book, slot)
     left = book.orders[slot, O_SIZE] - fill
     if size == 0:
         withdraw(book, slot, ts)
     elif cell != old_cell:
         if ts - book.orders[slot, O_TS] >= book.state[S_REST_NS]:
-            side = side_of(book, old_cell)
-            upwards = tick_of(book, cell) > tick_of(book, old_cell)
-            if side_of(book, cell) == side and tick_of(book, cell) != tick_of(book, old_cell):
-                if upwards == (side == ASK):
+            old_tick, tick = tick_of(book, old_cell), tick_of(book, cell)
+            upwards_is_away = side_of(book, old_cell) == ASK
+            if tick != old_tick:
+                if (tick > old_tick) == upwards_is_away:
                     book.cells[old_cell, C_AWAY] += left
                 else:
                     book.cells[old_cell, C_TOWARD] += left
@@ -265,14 +274,13 @@ def modify(book, slot, cell, size, ts):
 def report_fill(book, slot, size):
     """Feed action F: remember it for the C or M that follows. Returns whether it is above the resting size."""
     number = book.state[S_FILLS_N]
-    if number == book.fills.shape[0]:
+    if number == FILLS:
         judge_fills(book)
         number = 0
-    book.fills[number] = slot
+    book.state[AT_FILLS + number] = slot
     book.state[S_FILLS_N] = number + 1
-    book.fill_mark[slot] = book.state[S_FILL_BATCH]
     rest = book.orders[slot, O_SIZE]
-    book.orders[slot, O_PENDING] = min(book.orders[slot, O_PENDING] + size, rest)
+    book.orders[slot, O_PENDING] = book.state[S_FILL_BATCH] << 32 | min(pending_fill(book, slot) + size, rest)
     return size > rest
 
 
@@ -285,11 +293,11 @@ def judge_fills(book):
     """
     batch = book.state[S_FILL_BATCH]
     for number in range(book.state[S_FILLS_N]):
-        ahead = book.orders[book.fills[number], O_PREV]
-        while ahead >= 0 and book.fill_mark[ahead] == batch:
+        ahead = book.orders[book.state[AT_FILLS + number], O_PREV]
+        while ahead >= 0 and book.orders[ahead, O_PENDING] >> 32 == batch:
             ahead = book.orders[ahead, O_PREV]
-        book.counters[K_KNOWN_FILLS] += 1
+        book.state[K_KNOWN_FILLS] += 1
         if ahead < 0:
-            book.counters[K_FRONT_FILLS] += 1
+            book.state[K_FRONT_FILLS] += 1
     book.state[S_FILLS_N] = 0
     book.state[S_FILL_BATCH] = batch + 1

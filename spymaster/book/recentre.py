@@ -20,14 +20,15 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     keys = np.where(
         numbers < 2 * width,
         2 * int(book.state[la.S_ORIGIN]) + numbers,
-        np.concatenate([np.zeros(2 * width, np.int64), book.spill_key])[:used],
+        np.concatenate([np.zeros(2 * width, np.int64), book.spill])[:used],
     )
     touched = _plane(book.bits[la.BIT_TOUCH : la.BIT_TOUCH + 2], used)
-    touched[book.spill_touched[: int(book.state[la.S_SPILL_TOUCHED_N])]] = True
-    revisit = _plane(book.revisit, used)
+    capacity = int(book.state[la.S_SPILL_CAPACITY])
+    touched[book.spill[capacity : capacity + int(book.state[la.S_SPILL_TOUCHED_N])]] = True
+    revisit = _plane(book.bits[la.BIT_REVISIT : la.BIT_REVISIT + 2], used)
 
     window = int(book.state[la.S_WINDOW_NUMBER])
-    history = book.history[:used]
+    history = book.cells[:used]
     keep = (
         (book.cells[:used, la.C_COUNT] > 0)
         | touched
@@ -39,7 +40,6 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     offsets = keys[old] - 2 * origin
     inside = (offsets >= 0) & (offsets < 2 * width)
     far = int((~inside).sum())
-    capacity = len(book.spill_key)
     while capacity < (2 if grow_spill else 1) * (far + 64):
         capacity *= 2
 
@@ -47,11 +47,9 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     new[~inside] = 2 * width + np.arange(far)
     cells = la.cache_aligned(2 * width + capacity, la.CELL_FIELDS, np.int32)
     cells[:, la.C_HEAD] = cells[:, la.C_TAIL] = -1
+    cells[:, la.H_WINDOW] = -10
     cells[new] = book.cells[old]
     cells[:, la.C_TOUCHED] = 0
-    histories = la.cache_aligned(2 * width + capacity, 8, np.int32)
-    histories[:, la.H_WINDOW] = -10
-    histories[new] = book.history[old]
 
     moved = np.zeros(used, np.int64)
     moved[old] = new
@@ -59,39 +57,30 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     book.orders[live, la.O_CELL] = moved[book.orders[live, la.O_CELL]]
 
     bits = np.zeros_like(book.bits)
-    planes = np.zeros_like(book.revisit)
     sides = keys[old] & 1
     resting = book.cells[old, la.C_COUNT] > 0
     for side in (la.BID, la.ASK):
         mine = inside & (sides == side)
         _set(bits[la.BIT_REST + side], new[mine & resting] >> 1)
         _set(bits[la.BIT_TOUCH + side], new[mine & touched[old]] >> 1)
-        _set(planes[side], new[mine & revisit[old]] >> 1)
+        _set(bits[la.BIT_REVISIT + side], new[mine & revisit[old]] >> 1)
 
-    spill_key = np.zeros(capacity, np.int64)
-    spill_key[:far] = keys[old][~inside]
-    spill_touched = np.zeros(capacity, np.int32)
+    spill = np.zeros(6 * capacity, np.int64)
+    spill[:far] = keys[old][~inside]
     far_touched = new[~inside & touched[old]]
-    spill_touched[: len(far_touched)] = far_touched
+    spill[capacity : capacity + len(far_touched)] = far_touched
     cells[far_touched, la.C_TOUCHED] = 1
 
     st = book.state
     st[la.S_ORIGIN] = origin
     st[la.S_SPILL_N] = far
+    st[la.S_SPILL_CAPACITY] = capacity
     st[la.S_SPILL_MASK] = 4 * capacity - 1
     st[la.S_SPILL_TOUCHED_N] = len(far_touched)
-    book.counters[la.K_RECENTRED] += 1
-    moved_book = book._replace(
-        cells=cells,
-        history=histories,
-        bits=bits,
-        revisit=planes,
-        spill_index=np.zeros(4 * capacity, np.int32),
-        spill_key=spill_key,
-        spill_touched=spill_touched,
-    )
+    book.state[la.K_RECENTRED] += 1
+    moved_book = book._replace(cells=cells, bits=bits, spill=spill)
     for number in range(far):
-        moved_book.spill_index[spill_slot(moved_book, spill_key[number])] = number + 1
+        spill[spill_slot(moved_book, spill[number])] = number + 1
     refresh_spill_best(moved_book)
     return moved_book
 

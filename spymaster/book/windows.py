@@ -44,7 +44,7 @@ def forget_flow(book, cell):
 @kernel()
 def remember_depth(book, cell, window):
     """Shift a touched cell's history of depths at window ends to end at `window`."""
-    history = book.history
+    history = book.cells
     age = window - history[cell, la.H_WINDOW]
     e0, e1, e2 = history[cell, la.H_E0], history[cell, la.H_E1], history[cell, la.H_E2]
     history[cell, la.H_WINDOW] = window
@@ -57,7 +57,7 @@ def remember_depth(book, cell, window):
 @kernel()
 def depth_differences(book, cell, window):
     """First, second and third difference per second of a cell's depth, ending at `window`."""
-    history = book.history
+    history = book.cells
     age = window - history[cell, la.H_WINDOW]
     e0 = history[cell, la.H_E0]
     if age >= 3:
@@ -85,9 +85,9 @@ def start_clock(book, ts):
     for cell in range(2 * st[la.S_WIDTH] + st[la.S_SPILL_N]):
         forget_flow(book, cell)
         book.cells[cell, la.C_TOUCHED] = 0
-        book.history[cell, la.H_WINDOW] = -10
+        book.cells[cell, la.H_WINDOW] = -10
         for field in range(la.H_E0, la.H_OUT_DEPTH):
-            book.history[cell, field] = book.cells[cell, la.C_DEPTH]
+            book.cells[cell, field] = book.cells[cell, la.C_DEPTH]
     book.bits[la.BIT_TOUCH] = 0
     book.bits[la.BIT_TOUCH + 1] = 0
     st[la.S_SPILL_TOUCHED_N] = 0
@@ -103,7 +103,7 @@ def open_window(book):
     st = book.state
     st[la.S_WINDOW_OK] = 1 if book_is_valid(book) else 0
     st[la.S_WINDOW_CROSSED] = 0
-    st[la.S_WINDOW_BAD] = st[la.S_BAD_PENDING]
+    st[la.S_WINDOW_BAD] = 0
     st[la.S_WINDOW_GAP] = 0
     st[la.S_MESSAGES] = 0
     st[la.S_TRADES] = 0
@@ -176,12 +176,12 @@ def write_wall_row(book, out, cell, tick, side, spot, spot_tick, valid):
     wall[14, row] = d3
     out.wall_flags[0, row] = side
     out.wall_flags[1, row] = valid
-    book.history[cell, la.H_OUT_DEPTH] = depth
-    book.history[cell, la.H_OUT_REST] = rest
-    book.history[cell, la.H_OUT_COUNT] = cells[cell, la.C_COUNT]
+    book.cells[cell, la.H_OUT_DEPTH] = depth
+    book.cells[cell, la.H_OUT_REST] = rest
+    book.cells[cell, la.H_OUT_COUNT] = cells[cell, la.C_COUNT]
     if rest != depth:
         offset = cell >> 1
-        book.revisit[side, offset >> 6] |= _ONE << np.uint64(offset & 63)
+        book.bits[la.BIT_REVISIT + side, offset >> 6] |= _ONE << np.uint64(offset & 63)
 
 
 @kernel()
@@ -189,9 +189,9 @@ def differs_from_last_row(book, cell):
     """Whether a cell's resting state is not what its last wall row says."""
     depth = book.cells[cell, la.C_DEPTH]
     return (
-        book.history[cell, la.H_OUT_DEPTH] != depth
-        or book.history[cell, la.H_OUT_REST] != depth - book.cells[cell, la.C_YOUNG]
-        or book.history[cell, la.H_OUT_COUNT] != book.cells[cell, la.C_COUNT]
+        book.cells[cell, la.H_OUT_DEPTH] != depth
+        or book.cells[cell, la.H_OUT_REST] != depth - book.cells[cell, la.C_YOUNG]
+        or book.cells[cell, la.H_OUT_COUNT] != book.cells[cell, la.C_COUNT]
     )
 
 
@@ -200,7 +200,7 @@ def write_wall(book, out, spot, valid):
     """The wall of the closing window: every resting or touched price of the grid, or the sparse form of it."""
     st = book.state
     tick_size = st[la.S_TICK_SIZE]
-    spot_tick = (2 * spot + tick_size) // (2 * tick_size)
+    spot_tick = spot // tick_size
     low = spot_tick - st[la.S_GRID]
     high = spot_tick + st[la.S_GRID]
     start = st[la.S_WINDOW_START]
@@ -214,7 +214,7 @@ def write_wall(book, out, spot, valid):
     moved = low < known_low or high > known_high
     for word in range((low - origin) >> 6, ((high - origin) >> 6) + 1):
         touched = bits[la.BIT_TOUCH, word] | bits[la.BIT_TOUCH + 1, word]
-        look = touched | book.revisit[0, word] | book.revisit[1, word]
+        look = touched | bits[la.BIT_REVISIT, word] | bits[la.BIT_REVISIT + 1, word]
         first = origin + 64 * word
         if full or (first + 63 >= near_low and first <= near_high):
             look |= bits[la.BIT_REST, word] | bits[la.BIT_REST + 1, word]
@@ -234,13 +234,13 @@ def write_wall(book, out, spot, valid):
                 wanted = bits[la.BIT_TOUCH + side, word] & mask != 0
                 if not wanted and whole:
                     wanted = bits[la.BIT_REST + side, word] & mask != 0
-                if not wanted and (entered or book.revisit[side, word] & mask != 0):
+                if not wanted and (entered or book.bits[la.BIT_REVISIT + side, word] & mask != 0):
                     wanted = differs_from_last_row(book, cell)
                 if wanted:
-                    book.revisit[side, word] &= ~mask
+                    book.bits[la.BIT_REVISIT + side, word] &= ~mask
                     write_wall_row(book, out, cell, tick, side, spot, spot_tick, valid)
                 elif book.cells[cell, la.C_YOUNG] == 0:
-                    book.revisit[side, word] &= ~mask
+                    book.bits[la.BIT_REVISIT + side, word] &= ~mask
     st[la.S_GRID_LO] = low
     st[la.S_GRID_HI] = high
 
@@ -265,7 +265,7 @@ def settle_touched(book, before_rows):
             if not before_rows:
                 book.bits[plane, word] = 0
     for number in range(st[la.S_SPILL_TOUCHED_N]):
-        cell = book.spill_touched[number]
+        cell = book.spill[st[la.S_SPILL_CAPACITY] + number]
         if before_rows:
             remember_depth(book, cell, window)
         else:
@@ -293,7 +293,7 @@ def grid_is_off_centre(book, spot):
     if spot == la.NO_PRICE:
         return False
     tick_size = st[la.S_TICK_SIZE]
-    offset = (2 * spot + tick_size) // (2 * tick_size) - st[la.S_ORIGIN]
+    offset = spot // tick_size - st[la.S_ORIGIN]
     return offset < st[la.S_GRID] or offset >= st[la.S_WIDTH] - st[la.S_GRID]
 
 
