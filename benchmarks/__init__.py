@@ -1,1 +1,12 @@
-"""Repeatable performance measurements, with peers. Run one with ``spymaster bench`` or ``python -m benchmarks``."""
+"""Repeatable performance measurements, with peers: `spymaster bench NAME`, or `python -m benchmarks.NAME`."""
+
+from __future__ import annotations
+
+BENCHMARKS = {
+    "book": "order-book engine and surfaces against mbo-queue, nautilus_trader and plain Python",
+    "decode": "reading a compressed MBO file against the zstd floor and Databento's readers",
+    "bronze": "writing bronze.future_mbo: bytes per row, rows per second",
+    "pipeline": "file to surfaces and to all Silver tables, two processes over one, peak memory",
+    "dagster_overhead": "wall time of a Dagster run beyond the work it does",
+}
+"""Module name to what it measures; each is a program with `--json`."""

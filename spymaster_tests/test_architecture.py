@@ -1,4 +1,4 @@
-"""The shape of the project: import floors, sizes of modules, nothing that ties it to one machine, nothing undocumented."""
+"""The shape of the project: import floors, module sizes, nothing tied to one machine, nothing undocumented."""
 
 from __future__ import annotations
 
