@@ -50,6 +50,10 @@ class Partition:
         """Number of rows."""
         return self.manifest.rows
 
+    def sibling(self, table: str) -> Partition:
+        """The partition of another table with the same symbol and date, in the same lake."""
+        return Partition.at(self.path.parents[4], table, self.symbol, self.dt)
+
     def as_input(self) -> InputRecord:
         """This partition as an input of another, for its manifest."""
         return InputRecord("partition", self.label, self.content_hash)

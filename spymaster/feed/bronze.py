@@ -1,0 +1,210 @@
+"""`bronze.future_mbo`: the records of an MBO file as frames, grouped by contract, in bounded memory.
+
+A file interleaves its instruments in time; the table groups them, because one contract-day is what all else reads. The
+file is decoded once. The contract that comes first by name (often the front month, hence most of the file)
+goes straight through; the others wait in an anonymous temporary file, which vanishes with the process, and are read
+back contract by contract. One decode pass per contract would need no disk, but a root has 5 to 40 instruments with its
+spreads and decoding is the expensive part: a day that decodes in seconds would take minutes. A file of one instrument,
+the usual case, never touches the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from spymaster.feed.prefetch import prefetch
+from spymaster.feed.reader import CHUNK_RECORDS, MboFile, RecordCheck
+from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, UNDEF_PRICE, Records
+from spymaster.tables.future_mbo import FutureMbo
+from spymaster.tables.types import ACTION, RECORD_SIDE, TIMESTAMP
+
+FRAME_ROWS = 262_144
+_SPOOL_BUFFER_RECORDS = 1_000_000
+"""Records held back in memory before they go to the spool, over all contracts: 56 MB."""
+
+
+def future_mbo_frames(
+    file: MboFile,
+    *,
+    spool_dir: Path | None = None,
+    rows: int = FRAME_ROWS,
+    counters: dict[str, Any] | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield the file's records as frames of `bronze.future_mbo`, at most `rows` each, grouped by contract name.
+
+    Within a contract the file's order is kept. Decoding works ahead in a thread. `spool_dir` (default: the system's)
+    holds the temporary file; it needs 56 bytes per record of all contracts but the first. `counters` receives
+    `records` and `records_by_contract`.
+    Raises what `MboFile.chunks` raises.
+    """
+    return prefetch(_frames(file, spool_dir, rows, counters))
+
+
+def _frames(
+    file: MboFile, spool_dir: Path | None, rows: int, counters: dict[str, Any] | None
+) -> Generator[pl.DataFrame, None, None]:
+    check = RecordCheck(file)
+    names = [file.metadata.symbols.get(int(number), "") for number in check.ids]
+    order = sorted(range(len(names)), key=lambda position: names[position])
+    first, others = order[0], order[1:]
+    columns = _Columns(rows)
+    with _Spool(spool_dir, len(names)) as spool:
+        for chunk, which in file.checked_chunks(check, CHUNK_RECORDS):
+            for position, records in spool.split(chunk, which) if others else ((first, chunk),):
+                if position == first:
+                    yield from columns.add(records, names[first])
+                else:
+                    spool.put(position, records)
+        yield from columns.rest(names[first])
+        for position in others:
+            for records in spool.get(position):
+                yield from columns.add(records, names[position])
+            yield from columns.rest(names[position])
+    if counters is not None:
+        by_contract = {names[position]: int(check.counts[position]) for position in order}
+        counters["records"] = check.total
+        counters["records_by_contract"] = {name: count for name, count in by_contract.items() if count}
+
+
+_STORAGE: dict[str, Any] = {
+    "instrument_id": np.uint32,
+    "publisher_id": np.uint16,
+    "ts_event": np.int64,
+    "ts_recv": np.int64,
+    "order_id": np.uint64,
+    "price_int": np.int64,
+    "size": np.uint32,
+    "flags": np.uint8,
+    "channel_id": np.uint8,
+    "action": np.uint8,
+    "side": np.uint8,
+    "ts_in_delta": np.int32,
+    "sequence": np.uint32,
+}
+"""Column arrays of a frame under construction, in the order of the kernels' arguments."""
+
+
+class _Columns:
+    """Column arrays that fill up record by record and become a frame when full."""
+
+    def __init__(self, rows: int) -> None:
+        self._rows = rows
+        self._filled = 0
+        self._arrays = self._allocate()
+
+    def _allocate(self) -> dict[str, np.ndarray]:
+        return {name: np.empty(self._rows, dtype) for name, dtype in _STORAGE.items()}
+
+    def add(self, records: Records, contract: str) -> Iterator[pl.DataFrame]:
+        """Append records of one contract, yielding each frame that gets full."""
+        from spymaster.feed import kernels
+
+        while len(records):
+            taken = records[: self._rows - self._filled]
+            span = slice(self._filled, self._filled + len(taken))
+            kernels.unpack(
+                taken, *(array[span] for array in self._arrays.values()), kernels.ACTION_CODES, kernels.SIDE_CODES
+            )
+            self._filled += len(taken)
+            records = records[len(taken) :]
+            if self._filled == self._rows:
+                yield from self.rest(contract)
+
+    def rest(self, contract: str) -> Iterator[pl.DataFrame]:
+        """Yield what is left of the contract as a frame, if anything is."""
+        if self._filled:
+            yield _frame({name: array[: self._filled] for name, array in self._arrays.items()}, contract)
+            self._filled = 0
+            self._arrays = self._allocate()
+
+
+def _frame(arrays: dict[str, np.ndarray], contract: str) -> pl.DataFrame:
+    price = pl.col("price_int")
+    return pl.DataFrame(arrays).select(
+        pl.lit(contract).alias("contract"),
+        pl.col("instrument_id", "publisher_id"),
+        pl.col("ts_event", "ts_recv").cast(TIMESTAMP),
+        pl.col("order_id"),
+        pl.when(price != UNDEF_PRICE).then(price).alias("price_int"),
+        pl.col("size", "flags", "channel_id"),
+        pl.col("action").cat.to(ACTION),
+        pl.col("side").cat.to(RECORD_SIDE),
+        pl.col("ts_in_delta", "sequence"),
+    )[FutureMbo.schema().names()]
+
+
+class _Spool:
+    """Records of several instruments, put in as they come and read back one instrument at a time."""
+
+    def __init__(self, folder: Path | None, instruments: int) -> None:
+        self._folder = folder
+        self._capacity = max(256, _SPOOL_BUFFER_RECORDS // instruments)
+        self._waiting: list[Records | None] = [None] * instruments
+        self._lengths = [0] * instruments
+        self._extents: list[list[tuple[int, int]]] = [[] for _ in range(instruments)]
+        self._end = 0
+        self._grouped = np.empty(0, MBO_DTYPE)
+
+    def __enter__(self) -> _Spool:
+        if self._folder is not None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def split(self, chunk: Records, which: np.ndarray) -> Iterator[tuple[int, Records]]:
+        """The chunk's records per instrument, in order; views of a buffer that the next call reuses."""
+        from spymaster.feed import kernels
+
+        if len(self._grouped) < len(chunk):
+            self._grouped = np.empty(len(chunk), MBO_DTYPE)
+        counts = np.bincount(which, minlength=len(self._lengths))
+        ends = np.cumsum(counts)
+        kernels.split(chunk, which, ends - counts, self._grouped)
+        for position in np.flatnonzero(counts):
+            yield int(position), self._grouped[ends[position] - counts[position] : ends[position]]
+
+    def put(self, position: int, records: Records) -> None:
+        """Keep records of one instrument."""
+        buffer = self._waiting[position]
+        if buffer is None:
+            buffer = self._waiting[position] = np.empty(self._capacity, MBO_DTYPE)
+        while len(records):
+            length = self._lengths[position]
+            taken = records[: self._capacity - length]
+            buffer[length : length + len(taken)] = taken
+            self._lengths[position] = length + len(taken)
+            records = records[len(taken) :]
+            if self._lengths[position] == self._capacity:
+                self._write_out(position, buffer)
+
+    def _write_out(self, position: int, buffer: Records) -> None:
+        data = buffer[: self._lengths[position]].view(np.uint8).data
+        written = 0
+        while written < len(data):
+            written += self._file.write(data[written:])
+        self._extents[position].append((self._end, self._lengths[position]))
+        self._end += len(data)
+        self._lengths[position] = 0
+
+    def get(self, position: int) -> Iterator[Records]:
+        """The instrument's records in the order they were put."""
+        for start, length in self._extents[position]:
+            records = np.empty(length, MBO_DTYPE)
+            content, at = records.view(np.uint8).data, 0
+            while at < length * RECORD_BYTES:
+                at += os.preadv(self._file.fileno(), [content[at:]], start + at)
+            yield records
+        buffer = self._waiting[position]
+        if buffer is not None:
+            yield buffer[: self._lengths[position]]
+            self._waiting[position] = None
