@@ -6,6 +6,7 @@ mean (`spymaster.tables`), or what is inside a DBN file (`spymaster.feed`).
 
 from __future__ import annotations
 
+from spymaster.lake.dense import dense, dense_frame
 from spymaster.lake.errors import (
     CorruptPartitionError,
     LakeError,
@@ -40,6 +41,8 @@ __all__ = [
     "Provenance",
     "RawFile",
     "StoredRaw",
+    "dense",
+    "dense_frame",
     "lake_status",
     "partition_status",
     "provenance_of",

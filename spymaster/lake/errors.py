@@ -56,6 +56,10 @@ class InvalidKeyError(LakeError):
     """A symbol that cannot be part of a path."""
 
 
+class DenseFormError(LakeError):
+    """The dense form of a wall cannot be told from what is there."""
+
+
 class WriterStateError(LakeError):
     """A partition writer was used outside its `with` block or after its commit."""
 

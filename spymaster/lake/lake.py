@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -119,16 +120,14 @@ class Lake:
         """Complete partitions of `table`, by symbol and date; `start` and `end` are inclusive."""
         name = _model(table).full_name
         folder = layout.table_dir(self.root, name)
-        symbols = [symbol] if symbol is not None else _values(folder, "symbol")
-        found = []
-        for one in symbols:
-            for text in _values(layout.symbol_dir(self.root, name, one), "dt"):
-                dt = date.fromisoformat(text)
-                if (start is None or dt >= start) and (end is None or dt <= end):
-                    partition = self._partition(table, one, dt)
-                    if partition.path.is_file():
-                        found.append(partition)
-        return found
+        symbols = [symbol] if symbol is not None else _symbols(folder)
+        keys = [(one, dt) for one in symbols for dt in _dates(layout.symbol_dir(self.root, name, one))]
+        found = [
+            Partition.at(self.root, name, one, dt)
+            for one, dt in keys
+            if (start is None or dt >= start) and (end is None or dt <= end)
+        ]
+        return [partition for partition in found if partition.path.is_file()]
 
     def scan(
         self,
@@ -230,15 +229,19 @@ def _model(table: TableName) -> type[TableModel]:
     return table_model(table) if isinstance(table, str) else table
 
 
-def _values(folder: Path, key: Literal["symbol", "dt"]) -> list[str]:
-    """The sorted values of the hive folders `key=value` in `folder`."""
-    return sorted(_hive_values(folder, f"{key}=")) if folder.is_dir() else []
+def _symbols(folder: Path) -> list[str]:
+    """Symbols that have a folder in a table's folder; anything that is not one of ours is passed over."""
+    names = [path.name.removeprefix("symbol=") for path in folder.glob("symbol=*")]
+    return sorted(name for name in names if layout.is_symbol(name))
 
 
-def _hive_values(folder: Path, prefix: str) -> Iterator[str]:
-    for entry in folder.iterdir():
-        if entry.name.startswith(prefix) and entry.is_dir():
-            yield entry.name.removeprefix(prefix)
+def _dates(folder: Path) -> list[date]:
+    """Dates that have a folder in a symbol's folder, likewise."""
+    dates = []
+    for path in folder.glob("dt=????-??-??"):
+        with suppress(ValueError):
+            dates.append(date.fromisoformat(path.name.removeprefix("dt=")))
+    return sorted(dates)
 
 
 def _hive_columns(symbol: str, dt: date) -> list[pl.Expr]:

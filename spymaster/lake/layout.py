@@ -28,6 +28,11 @@ RAW_TABLES = ("market_by_order_dbn", "definition", "statistics", "status")
 _SYMBOL = re.compile(r"[A-Z0-9]+")
 
 
+def is_symbol(text: str) -> bool:
+    """Whether `text` can be a root symbol: upper-case letters and digits."""
+    return _SYMBOL.fullmatch(text) is not None
+
+
 def table_dir(root: Path, full_name: str) -> Path:
     """Folder of a table; `full_name` is `layer.table`."""
     layer, name = full_name.split(".", 1)
@@ -36,9 +41,7 @@ def table_dir(root: Path, full_name: str) -> Path:
 
 def symbol_dir(root: Path, full_name: str, symbol: str) -> Path:
     """Folder of a table's partitions of one root symbol."""
-    if not _SYMBOL.fullmatch(symbol):
-        raise InvalidKeyError(f"'{symbol}' is not a root symbol: upper-case letters and digits only, e.g. ES")
-    return table_dir(root, full_name) / f"symbol={symbol}"
+    return table_dir(root, full_name) / _symbol_folder(symbol)
 
 
 def partition_dir(root: Path, full_name: str, symbol: str, dt: date) -> Path:
@@ -63,9 +66,15 @@ def raw_dir(root: Path, *, source: str, product_type: str, symbol: str, table: s
     ):
         if value not in allowed:
             raise InvalidKeyError(f"'{value}' is not a {what}: one of {', '.join(allowed)}")
-    if not _SYMBOL.fullmatch(symbol):
+    return (
+        root / "raw" / f"source={source}" / f"product_type={product_type}" / _symbol_folder(symbol) / f"table={table}"
+    )
+
+
+def _symbol_folder(symbol: str) -> str:
+    if not is_symbol(symbol):
         raise InvalidKeyError(f"'{symbol}' is not a root symbol: upper-case letters and digits only, e.g. ES")
-    return root / "raw" / f"source={source}" / f"product_type={product_type}" / f"symbol={symbol}" / f"table={table}"
+    return f"symbol={symbol}"
 
 
 def staging_dir(root: Path) -> Path:
