@@ -68,17 +68,6 @@ def one_id_per_contract(session: Session) -> Finding:
     return finding(bad.height, bad, "one instrument_id per contract", contracts=pairs["contract"].n_unique())
 
 
-@check(DEFINITION, MBO, suite=Suite.DATA)
-def every_contract_defined(session: Session) -> Finding:
-    """Every contract of the file has a definition row with the same instrument id."""
-    seen = scan(session, MBO, ["contract", "instrument_id"]).unique()
-    defined = scan(session, DEFINITION, ["contract", "instrument_id"])
-    bad = collect(seen.join(defined, on=["contract", "instrument_id"], how="anti").sort("contract"))
-    origin = collect(scan(session, DEFINITION, ["origin"]).group_by("origin").len().sort("origin"))
-    counts = {f"origin_{name}": int(count) for name, count in origin.iter_rows()}
-    return finding(bad.height, bad, "every contract of the file is defined", **counts)
-
-
 @check(DEFINITION, suite=Suite.DATA, severity=Severity.WARN)
 def tick_as_configured(session: Session) -> Finding:
     """Outright futures have the tick size and multiplier of the instrument configuration."""

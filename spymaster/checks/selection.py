@@ -8,6 +8,7 @@ from spymaster.checks.base import Check, Finding, Session, Suite, check
 from spymaster.checks.frames import (
     BANDS,
     BBO,
+    DEFINITION,
     MBO,
     RADAR,
     SELECTION,
@@ -64,6 +65,17 @@ def counts_of_file(session: Session) -> Finding:
         | (pl.col("trade_volume") != pl.col("volume_in_file"))
     ).sort("contract")
     return finding(bad.height, bad, "counts are those of the file", contracts=both.height)
+
+
+@check(SELECTION, DEFINITION, MBO, suite=Suite.DATA)
+def every_contract_defined(session: Session) -> Finding:
+    """Every contract of the file has a definition row with the same instrument id."""
+    seen = scan(session, MBO, ["contract", "instrument_id"]).unique()
+    defined = scan(session, DEFINITION, ["contract", "instrument_id"])
+    bad = collect(seen.join(defined, on=["contract", "instrument_id"], how="anti").sort("contract"))
+    origin = collect(scan(session, DEFINITION, ["origin"]).group_by("origin").len().sort("origin"))
+    counts = {f"origin_{name}": int(count) for name, count in origin.iter_rows()}
+    return finding(bad.height, bad, "every contract of the file is defined", **counts)
 
 
 def _contract_check(table: str) -> Check:

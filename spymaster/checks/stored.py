@@ -1,4 +1,4 @@
-"""Data integrity of any stored partition, whatever its table: the bytes, the manifest, the inputs, and no NaN."""
+"""Data integrity of any stored partition, whatever its table: contract, bytes, manifest, inputs, and no NaN."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 
 from spymaster.checks.base import Check, Finding, Session, Severity, Suite, check
-from spymaster.checks.frames import collect, scan
+from spymaster.checks.frames import collect, describe, scan
 from spymaster.lake.layout import MANIFEST_FILE, SUCCESS_FILE
-from spymaster.lake.manifest import Manifest
 from spymaster.lake.partition import Partition
+from spymaster.lake.status import partition_status
 from spymaster.tables import TableModel, all_tables
 
 
@@ -40,16 +40,39 @@ def _finite_check(model: type[TableModel]) -> Check:
     return check(model.full_name, suite=Suite.DATA, blocking=True)(finite)
 
 
+def _contract_check(model: type[TableModel]) -> Check:
+    rules = [rule for rule in model.rules() if rule.name != "finite"]
+
+    def contract(session: Session) -> Finding:
+        """The stored rows keep the contract of the table: columns, nulls, ranges, invariants, order, unique keys."""
+        broken = [(~rule.rows.fill_null(True)).sum().alias(rule.label) for rule in rules]
+        counts = collect(scan(session, model.full_name).select(broken)).row(0, named=True)
+        bad = {rule: int(counts[rule.label]) for rule in rules if counts[rule.label]}
+        if not bad:
+            return Finding(0, f"all {len(rules)} rules of the table hold", {"rules": len(rules)})
+        worst = max(bad, key=lambda rule: bad[rule])
+        first = collect(scan(session, model.full_name).filter(~worst.rows.fill_null(True)).select(worst.shown).head(20))
+        message = f"{bad[worst]:,} rows break '{worst.sentence}' ({len(bad)} of {len(rules)} rules broken)"
+        return Finding(
+            sum(bad.values()),
+            message,
+            {"rules": len(rules), "broken": ", ".join(rule.label for rule in bad)},
+            describe(first),
+        )
+
+    return check(model.full_name, suite=Suite.DATA, blocking=True)(contract)
+
+
 def _provenance_check(model: type[TableModel]) -> Check:
     def manifest_true(session: Session) -> Finding:
         """The manifest tells the truth about identity, rows, columns, bytes, provenance and inputs.
 
-        Inputs that changed or are gone since make the partition stale, which is a warning; anything else is an error.
+        What makes the partition stale (changed inputs, settings, code) is a warning; anything else is an error.
         """
         partition = session.partition(model.full_name)
         lies = [*_identity(session, partition, model), *_copy(partition), *_look_ahead(partition)]
-        stale = list(_stale_inputs(session, partition.manifest))
-        faults = lies + stale
+        stale = partition_status(session.lake, model, session.symbol, session.dt).reasons
+        faults = [*lies, *stale]
         manifest = partition.manifest
         return Finding(
             len(faults),
@@ -62,7 +85,7 @@ def _provenance_check(model: type[TableModel]) -> Check:
                 "provenance": manifest.provenance,
                 "dataset": manifest.dataset,
                 "empty_reason": manifest.empty_reason,
-                "stale_inputs": len(stale),
+                "reasons_stale": len(stale),
             },
             tuple(faults),
             Severity.ERROR if lies else Severity.WARN,
@@ -86,8 +109,6 @@ def _identity(session: Session, partition: Partition, model: type[TableModel]):
     yield from (f"{what}: manifest says {told}, is {found}" for what, told, found in facts if told != found)
     if columns != model.schema() or columns.names() != model.schema().names():
         yield f"columns are not those of {model.full_name}"
-    if manifest.schema_fingerprint != model.schema_fingerprint():
-        yield f"schema fingerprint {manifest.schema_fingerprint} is not today's {model.schema_fingerprint()}"
     if not manifest.rows and not manifest.empty_reason:
         yield "no rows, and no reason why"
 
@@ -115,20 +136,6 @@ def _look_ahead(partition: Partition):
             yield f"input {record.name} lies in the future"
 
 
-def _stale_inputs(session: Session, manifest: Manifest):
-    """Inputs that are gone or have other content than when the partition was made."""
-    for record in manifest.inputs:
-        if record.kind == "raw":
-            if not (session.lake.root / record.name).is_file():
-                yield f"raw input {record.name} is gone"
-            continue
-        table, symbol, _ = record.name.split()
-        if not session.lake.has(table, symbol, _label_date(record.name)):
-            yield f"input {record.name} is gone"
-        elif session.lake.partition(table, symbol, _label_date(record.name)).content_hash != record.content_hash:
-            yield f"input {record.name} has changed since"
-
-
 def _label_date(label: str) -> date:
     return date.fromisoformat(label.rsplit(" ", 1)[1])
 
@@ -141,4 +148,5 @@ def _sha256(path: Path) -> str:
 FINITE_CHECKS = [
     _finite_check(model) for model in all_tables().values() if any(column.is_float for column in model.columns.values())
 ]
+CONTRACT_CHECKS = [_contract_check(model) for model in all_tables().values()]
 MANIFEST_CHECKS = [_provenance_check(model) for model in all_tables().values()]
