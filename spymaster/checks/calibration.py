@@ -39,7 +39,7 @@ def causal(session: Session) -> Finding:
     """Scales come from sessions before the date; from the date itself only on a first session, which says so."""
     rows = collect(scan(session, CALIBRATION))
     inputs = _input_dates(session)
-    faults = [
+    row_faults = [
         f"{metric}/{band or 'row'}: {fault}"
         for metric, band, basis, asof, window in rows.select(
             "metric_name", "band", "basis", "asof_dt", "session_window"
@@ -47,6 +47,7 @@ def causal(session: Session) -> Finding:
         if (fault := _row_fault(str(basis), asof, str(window), inputs, session.dt))
     ]
     basis = rows["basis"].cast(pl.String).unique().sort().to_list()
+    faults: list[str] = []
     if "prior_sessions" in basis:
         faults += [f"input of {day} is not earlier than {session.dt}" for day in inputs if day >= session.dt]
     elif "same_session" in basis:
@@ -55,6 +56,7 @@ def causal(session: Session) -> Finding:
         faults.append("rows of both bases")
     if rows.height and not inputs:
         faults.append("the manifest names no session")
+    faults += row_faults
     metadata = {
         "basis": ", ".join(basis),
         "sessions": len(inputs),

@@ -16,6 +16,8 @@ TOLERANCE = 1e-5
 CLIPPED_LIMIT = 0.15
 CLIPPED_LIMIT_FIRST_SESSION = 0.30
 _KEY = ("window_end", "price_int", "side")
+_FLOW = ("pull_add_log", "net_withdrawal", "wall_erosion", "fill_share")
+"""Not all 0 where something was added, pulled or filled; the second difference also echoes earlier seconds."""
 
 
 @check(VACUUM, suite=Suite.PHYSICS, blocking=True)
@@ -90,7 +92,7 @@ def share_clipped(session: Session) -> Finding:
     scales = _scales(session)
     first_session = _basis(session) == "same_session"
     limit = CLIPPED_LIMIT_FIRST_SESSION if first_session else CLIPPED_LIMIT
-    active = pl.any_horizontal(pl.col(name) != 0 for name in (*SIGNED_METRICS, "fill_share"))
+    active = pl.any_horizontal(pl.col(name) != 0 for name in _FLOW)
     near = pl.col("rel_ticks").abs() <= session.lake.settings.calibration.max_rel_ticks
     rows = scan(session, VACUUM, ["rel_ticks", "window_valid", *SIGNED_METRICS, "fill_share"]).filter(
         pl.col("window_valid") & near & active

@@ -1,0 +1,194 @@
+"""A small lake with every futures table of two sessions, made by the real code, and ways to spoil it.
+
+The market is a quiet one (`quiet.py`), so that every check passes. `spoil` then puts one
+violation into one table, past the contract that would have refused it: what a bug in the code, or a bit flip, would do.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import polars as pl
+
+from spymaster.lake import Lake
+from spymaster.lake.raw import raw_files
+from spymaster.market.dbn import SIM_DATASET
+from spymaster.market.instruments import instrument
+from spymaster.tables.model import TableModel
+from spymaster_tests.checks.quiet import quiet_session
+from spymaster_tests.streams import day_ns, write_raw_day
+
+SYMBOL = "ES"
+CONTRACT = "ESH4"
+INSTRUMENT_ID = 17077
+EARLIER = datetime.date(2024, 3, 5)
+DT = datetime.date(2024, 3, 6)
+
+_START_S = 14 * 3600 + 27 * 60  # three minutes before New York opens: sparse rows, then dense ones
+
+
+def write_raw(root: Path, dt: datetime.date, *, seed: int, records: int) -> Path:
+    """The raw file of a quiet session that starts shortly before regular hours."""
+    start = day_ns(dt) + _START_S * 1_000_000_000
+    return write_raw_day(root, SYMBOL, dt, quiet_session(seed, records, start_ns=start), contract=CONTRACT)
+
+
+def build_lake(root: Path, *, records: int = 1500) -> Lake:
+    """Two sessions with every table; the second is calibrated on the first."""
+    lake = Lake.open(root, create=True, kind="simulated")
+    for seed, dt in enumerate((EARLIER, DT)):
+        write_raw(root, dt, seed=seed, records=records)
+        _bronze(lake, dt)
+        _engine(lake, dt)
+        _physics(lake, dt)
+    return lake
+
+
+def copy_lake(source: Lake, root: Path) -> Lake:
+    """A lake of its own with the same content; files are shared until they are replaced."""
+    shutil.copytree(source.root, root, copy_function=os.link)
+    return Lake.open(root)
+
+
+def spoil(
+    lake: Lake,
+    table: str,
+    change: Callable[[pl.DataFrame], pl.DataFrame] = lambda frame: frame,
+    *,
+    counters: dict[str, int] | None = None,
+    inputs: Iterable[Any] | None = None,
+    dt: datetime.date = DT,
+) -> None:
+    """Replace a partition by `change` of its rows, with the contract switched off; the manifest is otherwise kept."""
+    partition = lake.partition(table, SYMBOL, dt)
+    old = partition.manifest
+    frame = change(partition.read())
+    sources = list(inputs) if inputs is not None else [_Recorded(record) for record in old.inputs]
+    with (
+        mock.patch.object(TableModel, "validate"),
+        mock.patch("spymaster.lake.writer.check_continuity"),
+        lake.writer(table, SYMBOL, dt) as writer,
+    ):
+        writer.write(frame)
+        writer.commit(
+            inputs=sources,
+            counters=old.counters | (counters or {}),
+            provenance=old.provenance,
+            dataset=old.dataset,
+            empty_reason="spoilt",
+        )
+
+
+class _Recorded:
+    """An input as the old manifest has it."""
+
+    def __init__(self, record: Any) -> None:
+        self._record = record
+
+    def as_input(self) -> Any:
+        return self._record
+
+
+def _bronze(lake: Lake, dt: datetime.date) -> None:
+    from spymaster.feed.bronze import future_mbo_frames
+    from spymaster.feed.reader import MboFile
+
+    raw = raw_files(lake, SYMBOL, "market_by_order_dbn", dt)
+    frames = list(future_mbo_frames(MboFile.open(raw[0].path)))
+    _write(lake, "bronze.future_mbo", dt, frames, raw)
+    root = instrument(SYMBOL, lake.settings)
+    definition = {
+        "contract": CONTRACT,
+        "instrument_id": INSTRUMENT_ID,
+        "expiration": None,
+        "tick_size_int": root.tick_size_int,
+        "multiplier": root.multiplier,
+        "currency": root.currency,
+        "exchange": root.exchange,
+        "instrument_class": "F",
+        "ts_recv": None,
+        "origin": "fallback",
+    }
+    _write(lake, "bronze.future_definition", dt, [_one_row("bronze.future_definition", definition)], raw)
+    mbo = lake.partition("bronze.future_mbo", SYMBOL, dt)
+    trades = pl.concat(frames).filter(pl.col("action") == "T")
+    first = dt == EARLIER
+    selection = {
+        "contract": CONTRACT,
+        "instrument_id": INSTRUMENT_ID,
+        "expiration": None,
+        "message_count": mbo.rows,
+        "trade_count": trades.height,
+        "trade_volume": trades["size"].sum(),
+        "trade_count_0930_1230": 0,
+        "prev_volume": None if first else 1000,
+        "is_selected": True,
+        "basis": "first_session" if first else "prior_session",
+        "prev_trading_date": None if first else EARLIER,
+    }
+    _write(lake, "bronze.contract_day_selection", dt, [_one_row("bronze.contract_day_selection", selection)], [mbo])
+
+
+def _engine(lake: Lake, dt: datetime.date) -> None:
+    from spymaster.feed.records import records
+    from spymaster.surfaces.futures import FuturesPass
+
+    mbo = lake.partition("bronze.future_mbo", SYMBOL, dt)
+    root = instrument(SYMBOL, lake.settings)
+    engine = FuturesPass(
+        records(mbo, CONTRACT),
+        contract=CONTRACT,
+        instrument_id=INSTRUMENT_ID,
+        instrument=root,
+        tick_size_int=root.tick_size_int,
+        dt=dt,
+    )
+    blocks = list(engine)
+    for name in blocks[0]:
+        frames = [block[name] for block in blocks]
+        _write(lake, f"silver.{name}", dt, frames, [mbo], counters=engine.counters)
+
+
+def _physics(lake: Lake, dt: datetime.date) -> None:
+    from spymaster.surfaces.bands import physics_bands
+    from spymaster.surfaces.calibration import calibrate, select_sessions
+    from spymaster.surfaces.vacuum import vacuum_frames
+
+    eps = instrument(SYMBOL, lake.settings).eps_qty
+    walls = select_sessions(lake.partitions("silver.wall_surface_1s", SYMBOL), dt, lake.settings)
+    frame = calibrate(walls, dt, eps_qty=eps, settings=lake.settings.calibration)
+    _write(lake, "gold.physics_norm_calibration", dt, [frame], walls)
+    calibration = lake.partition("gold.physics_norm_calibration", SYMBOL, dt)
+    wall = lake.partition("silver.wall_surface_1s", SYMBOL, dt)
+    snapshot = lake.partition("silver.book_snapshot_1s", SYMBOL, dt)
+    vacuum = vacuum_frames(wall.batches(), frame, eps_qty=eps)
+    _write(lake, "silver.vacuum_surface_1s", dt, vacuum, [wall, calibration])
+    bands = physics_bands(wall.batches(), snapshot.read(), frame, eps_qty=eps, weights=lake.settings.bands)
+    _write(lake, "silver.physics_bands_1s", dt, bands, [wall, snapshot, calibration])
+
+
+def _write(
+    lake: Lake,
+    table: str,
+    dt: datetime.date,
+    frames: Iterable[pl.DataFrame],
+    inputs: Iterable[Any],
+    *,
+    counters: dict[str, int] | None = None,
+) -> None:
+    with lake.writer(table, SYMBOL, dt) as writer:
+        for frame in frames:
+            writer.write(frame)
+        writer.commit(inputs=list(inputs), counters=counters, dataset=SIM_DATASET)
+
+
+def _one_row(table: str, row: dict[str, Any]) -> pl.DataFrame:
+    from spymaster.tables import table as table_model
+
+    return pl.DataFrame([row], schema=table_model(table).schema())
