@@ -149,7 +149,7 @@ class TableModel:
     @classmethod
     def schema_fingerprint(cls) -> str:
         """Hash of names, types and nullability: two partitions with equal fingerprints read alike."""
-        text = "\n".join(f"{name} {column.dtype!r} {column.nullable}" for name, column in cls.columns.items())
+        text = "\n".join(f"{name} {type_name(column.dtype)} {column.nullable}" for name, column in cls.columns.items())
         return hashlib.sha256(f"{cls.full_name}\n{text}".encode()).hexdigest()[:16]
 
     @classmethod
@@ -187,6 +187,15 @@ class TableModel:
         from spymaster.tables.validation import validate
 
         return validate(cls, frame, where)
+
+
+def type_name(dtype: PolarsType) -> str:
+    """A type in words that do not change with the version of Polars: `Int64`, `Datetime[ns, UTC]`, `Enum[B, A]`."""
+    if isinstance(dtype, pl.Enum):
+        return f"Enum[{', '.join(dtype.categories)}]"
+    if isinstance(dtype, pl.Datetime):
+        return f"Datetime[{dtype.time_unit}, {dtype.time_zone}]"
+    return dtype.base_type().__name__
 
 
 def _declared_columns(model: type[TableModel]) -> Iterator[tuple[str, Column]]:
