@@ -1,0 +1,30 @@
+"""The one entry point of the code location. Assets are found by themselves: adding a table changes nothing here."""
+
+import dagster as dg
+
+from spymaster_assets import assets
+from spymaster_assets.io_manager import LakeIOManager
+from spymaster_assets.jobs import ALL_TABLES, LAYER_JOBS
+from spymaster_assets.resources import LakeResource, lake_resource
+from spymaster_assets.schedules import daily_materialisation
+from spymaster_assets.sensors import raw_arrival
+
+
+def definitions(lake: LakeResource) -> dg.Definitions:
+    """Everything Dagster is told, for one lake.
+
+    A run works in one process, step by step; a step whose upstream failed for some partitions runs for the others.
+    """
+    return dg.Definitions(
+        assets=dg.load_assets_from_package_module(assets, include_specs=True),
+        jobs=[ALL_TABLES, *LAYER_JOBS],
+        schedules=[daily_materialisation],
+        sensors=[raw_arrival],
+        resources={"lake": lake, "lake_io": LakeIOManager(lake=lake)},
+        executor=dg.in_process_executor.configured(
+            {"step_dependency_config": {"require_upstream_step_success": False}}
+        ),
+    )
+
+
+defs = definitions(lake_resource())

@@ -1,0 +1,167 @@
+"""What an asset reads, declared by three small types, and how a declaration becomes lake handles for one session.
+
+- `Raw("definition", optional=True)`: the raw file of the same date and symbol;
+- `Same(WallSurface1s)`: the partition of the same date and symbol;
+- `History(WallSurface1s, -30, 0)`: the complete partitions from 30 dates before to the date itself, in date order.
+
+A declaration gives Dagster its dependency (`partition_mapping`) and the loop its handles (`resolve`). A missing `Raw`
+or `Same` is a reason to skip the session, never an error; a gap in a `History` is noted in the manifest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+import dagster as dg
+
+from spymaster.errors import SpymasterError
+from spymaster.lake.lake import Lake
+from spymaster.lake.partition import Partition
+from spymaster.lake.raw import RawFile, raw_files
+from spymaster.settings import Settings
+from spymaster.tables.model import TableModel
+from spymaster_assets.partitions import SessionKey, history_dates, history_mapping
+
+
+class AmbiguousRawError(SpymasterError):
+    """More than one raw file claims to be a date's file."""
+
+
+class SkipSession(Exception):  # noqa: N818 - an outcome, not an error
+    """The session cannot be materialised from what the lake holds; the message is the reason people read."""
+
+
+@dataclass(frozen=True)
+class TableInput:
+    """Handles of one upstream table, as the I/O manager hands them to an asset.
+
+    `sessions` are the partitions that the partition mapping allows the run to see: nothing else can be read through it
+    (None, outside Dagster, allows all). `withheld` are those whose blocking check failed, with the reason.
+    """
+
+    lake: Lake
+    model: type[TableModel]
+    sessions: frozenset[SessionKey] | None
+    withheld: dict[SessionKey, str] = field(default_factory=dict)
+
+    def get(self, session: SessionKey) -> Partition | None:
+        """The complete partition of a session, or None; looked up now, so that a run sees what it has just written."""
+        if session in self.withheld or (self.sessions is not None and session not in self.sessions):
+            return None
+        if not self.lake.has(self.model, session.symbol, session.dt):
+            return None
+        return self.lake.partition(self.model, session.symbol, session.dt)
+
+
+@dataclass
+class Resolved:
+    """What one session reads: `values` by parameter name, the same as manifest `inputs`, and `notes` on gaps."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    inputs: list[Partition | RawFile] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Same:
+    """The partition of `model` for the same date and symbol."""
+
+    model: type[TableModel]
+
+    def partition_mapping(self) -> dg.PartitionMapping:
+        """The same key upstream and downstream."""
+        return dg.IdentityPartitionMapping()
+
+    def resolve(self, name: str, source: TableInput, session: SessionKey, into: Resolved) -> None:
+        """Add the partition, or raise `SkipSession`."""
+        if session in source.withheld:
+            raise SkipSession(f"{self.model.full_name} of {session} is held back: {source.withheld[session]}")
+        partition = source.get(session)
+        if partition is None:
+            raise SkipSession(f"no partition of {self.model.full_name} for {session}")
+        into.values[name] = partition
+        into.inputs.append(partition)
+
+
+Select = Callable[[Sequence[Partition], date, Settings], Sequence[Partition]]
+"""Which of the complete partitions of a history a table reads: (in date order, own date, settings) -> those."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Complete partitions of `model` from `start` to `end` dates away (0 is the date itself), in date order.
+
+    With `end` 0 the date itself has to be there; otherwise a session without data would get a row of its own making.
+    `select`, a library function, may narrow the partitions; only what it returns is read and recorded.
+    """
+
+    model: type[TableModel]
+    start: int
+    end: int
+    select: Select | None = None
+
+    def partition_mapping(self) -> dg.PartitionMapping:
+        """The range of dates of the same symbol."""
+        return history_mapping(self.start, self.end)
+
+    def resolve(self, name: str, source: TableInput, session: SessionKey, into: Resolved) -> None:
+        """Add the list of partitions, and a note on its gaps; dates before the first partition are gaps too."""
+        if self.end == 0:
+            Same(self.model).resolve(name, source, session, Resolved())
+        wanted = [SessionKey(dt, session.symbol) for dt in history_dates(session.dt, self.start, self.end)]
+        found = [partition for key in wanted if (partition := source.get(key)) is not None]
+        chosen = found if self.select is None else list(self.select(found, session.dt, source.lake.settings))
+        into.values[name] = chosen
+        into.inputs.extend(chosen)
+        into.notes[f"{name}_history"] = _history_note([key.dt for key in wanted], found, chosen)
+
+
+def _history_note(
+    wanted: Sequence[date], found: Sequence[Partition], chosen: Sequence[Partition]
+) -> dict[str, int | list[str]]:
+    """How many sessions were read, and the dates without one.
+
+    Where `select` left out early sessions, dates before the first one read say nothing about the table.
+    """
+    complete = {partition.dt for partition in found}
+    narrowed = chosen and chosen[0].dt > found[0].dt
+    since = chosen[0].dt if narrowed else wanted[0]
+    return {"read": len(chosen), "gaps": [dt.isoformat() for dt in wanted if dt >= since and dt not in complete]}
+
+
+Find = Callable[[Lake, str, date], RawFile | None]
+"""Which raw file serves a symbol and date, where it is not simply the one of that date."""
+
+
+@dataclass(frozen=True)
+class Raw:
+    """The raw file of one kind for the same date and symbol. Without it the session is skipped, unless `optional`."""
+
+    table: str
+    optional: bool = False
+    product_type: str = "future"
+    find: Find | None = None
+
+    def resolve(self, name: str, lake: Lake, session: SessionKey, into: Resolved) -> None:
+        """Add the file (None where an optional one is absent), or raise `SkipSession`."""
+        file = self._of_date(lake, session) if self.find is None else self.find(lake, session.symbol, session.dt)
+        if file is None and not self.optional:
+            raise SkipSession(f"no raw file of {self.table} for {session} in {lake.root / 'raw'}")
+        into.values[name] = file
+        if file is not None:
+            into.inputs.append(file)
+
+    def _of_date(self, lake: Lake, session: SessionKey) -> RawFile | None:
+        files = raw_files(lake, session.symbol, self.table, session.dt, self.product_type)
+        if len(files) > 1:
+            raise AmbiguousRawError(
+                f"{len(files)} raw files of {self.table} for {session}: {', '.join(file.name for file in files)}",
+                hint="Keep the one to use under raw/ and move the others out of the lake.",
+            )
+        return files[0] if files else None
+
+
+Declared = Raw | Same | History
