@@ -5,23 +5,27 @@ file is decoded once. The contract that comes first by name (often the front mon
 goes straight through; the others wait in an anonymous temporary file, which vanishes with the process, and are read
 back contract by contract. One decode pass per contract would need no disk, but a root has 5 to 40 instruments with its
 spreads and decoding is the expensive part: a day that decodes in seconds would take minutes. A file of one instrument,
-the usual case, never touches the disk.
+the usual case, never touches the disk. A date may also come in several files, each with contracts of its own.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from spymaster.feed.errors import DuplicateInstrumentError, MissingRawFileError, WrongTimeSpanError
+from spymaster.feed.metadata import REAL_DATASET
 from spymaster.feed.prefetch import prefetch
 from spymaster.feed.reader import CHUNK_RECORDS, MboFile, RecordCheck
-from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, UNDEF_PRICE, Records
+from spymaster.lake import Lake, RawFile, raw_files
+from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, SIM_DATASET, UNDEF_PRICE, Records
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.types import ACTION, RECORD_SIDE, TIMESTAMP
 
@@ -30,47 +34,100 @@ _SPOOL_BUFFER_RECORDS = 1_000_000
 """Records held back in memory before they go to the spool, over all contracts: 56 MB."""
 
 
+def open_day(lake: Lake, root: str, dt: date) -> list[tuple[RawFile, MboFile]]:
+    """The raw MBO files of a root's date, their headers checked; several where each holds other contracts.
+
+    Raises MissingRawFileError if there is none, WrongTimeSpanError if one is of another date, DuplicateInstrumentError
+    if two hold the same instrument, and what `MboFile.open` raises.
+    """
+    label = f"{root} {dt}"
+    raws = raw_files(lake, root, "market_by_order_dbn", dt)
+    if not raws:
+        raise MissingRawFileError(
+            f"no market-by-order file of {label} in {lake.root}/raw",
+            hint=f"Add one: spymaster raw add FILE --symbol {root}",
+        )
+    datasets = {SIM_DATASET if raw.provenance == "simulated" else REAL_DATASET for raw in raws}
+    opened = [(raw, MboFile.open(raw.path, datasets=datasets, partition=label)) for raw in raws]
+    held: dict[int, Path] = {}
+    for raw, file in opened:
+        if file.metadata.dates != (dt, dt):
+            raise WrongTimeSpanError(
+                raw.path,
+                f"its name tells {dt}, its metadata {' to '.join(map(str, file.metadata.dates))}",
+                partition=label,
+                hint="Add raw files with `spymaster raw add`, which checks their date.",
+            )
+        for number, symbol in file.metadata.symbols.items():
+            if number in held:
+                raise DuplicateInstrumentError(
+                    raw.path,
+                    f"{symbol} ({number}) is also in {held[number].name} of the same date",
+                    partition=label,
+                    hint="Keep one of the two files in the raw folder.",
+                )
+            held[number] = raw.path
+    return opened
+
+
 def future_mbo_frames(
-    file: MboFile,
+    files: MboFile | Sequence[MboFile],
     *,
     spool_dir: Path | None = None,
     rows: int = FRAME_ROWS,
     counters: dict[str, Any] | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Yield the file's records as frames of `bronze.future_mbo`, at most `rows` each, grouped by contract name.
+    """Yield the files' records as frames of `bronze.future_mbo`, at most `rows` each, grouped by contract name.
 
-    Within a contract the file's order is kept. Decoding works ahead in a thread. `spool_dir` (default: the system's)
-    holds the temporary file; it needs 56 bytes per record of all contracts but the first. `counters` receives
-    `records` and `records_by_contract`.
-    Raises what `MboFile.chunks` raises.
+    `files` hold different instruments of one date. Within a contract the file's order is kept. Decoding works ahead in
+    a thread. `spool_dir` (default: the system's) holds the temporary file; it needs 56 bytes per record of all
+    contracts but the first. `counters` receives `records` and `records_by_contract`. Raises what `MboFile.chunks`
+    raises.
     """
-    return prefetch(_frames(file, spool_dir, rows, counters))
+    return prefetch(_frames([files] if isinstance(files, MboFile) else files, spool_dir, rows, counters))
 
 
 def _frames(
-    file: MboFile, spool_dir: Path | None, rows: int, counters: dict[str, Any] | None
+    files: Sequence[MboFile], spool_dir: Path | None, rows: int, counters: dict[str, Any] | None
 ) -> Generator[pl.DataFrame, None, None]:
-    check = RecordCheck(file)
-    names = [file.metadata.symbols.get(int(number), "") for number in check.ids]
-    order = sorted(range(len(names)), key=lambda position: names[position])
-    first, others = order[0], order[1:]
+    order = sorted({name for file in files for name in file.metadata.symbols.values()} or {""})
+    first, place = order[0], {name: position for position, name in enumerate(order)}
     columns = _Columns(rows)
-    with _Spool(spool_dir, len(names)) as spool:
-        for chunk, which in file.checked_chunks(check, CHUNK_RECORDS):
-            for position, records in spool.split(chunk, which) if others else ((first, chunk),):
-                if position == first:
-                    yield from columns.add(records, names[first])
-                else:
-                    spool.put(position, records)
-        yield from columns.rest(names[first])
-        for position in others:
+    counts = np.zeros(len(order), np.int64)
+    grouped = np.empty(CHUNK_RECORDS, MBO_DTYPE)
+    with _Spool(spool_dir, len(order)) as spool:
+        for file in files:
+            check = RecordCheck(file)
+            positions = np.array([place[file.metadata.symbols.get(int(number), first)] for number in check.ids])
+            for chunk, which in file.checked_chunks(check, CHUNK_RECORDS):
+                for local, records in _split(chunk, which, len(positions), grouped):
+                    if positions[local] == 0:
+                        yield from columns.add(records, first)
+                    else:
+                        spool.put(positions[local], records)
+            np.add.at(counts, positions, check.counts)
+        yield from columns.rest(first)
+        for position, name in enumerate(order[1:], start=1):
             for records in spool.get(position):
-                yield from columns.add(records, names[position])
-            yield from columns.rest(names[position])
+                yield from columns.add(records, name)
+            yield from columns.rest(name)
     if counters is not None:
-        by_contract = {names[position]: int(check.counts[position]) for position in order}
-        counters["records"] = check.total
-        counters["records_by_contract"] = {name: count for name, count in by_contract.items() if count}
+        counters["records"] = int(counts.sum())
+        counters["records_by_contract"] = {name: int(n) for name, n in zip(order, counts, strict=True) if n}
+
+
+def _split(chunk: Records, which: np.ndarray, instruments: int, grouped: Records) -> Iterator[tuple[int, Records]]:
+    """The chunk's records per instrument, in order; views of `chunk` or of the buffer `grouped`."""
+    if instruments == 1:
+        yield 0, chunk
+        return
+    from spymaster.feed import kernels
+
+    counts = np.bincount(which, minlength=instruments)
+    ends = np.cumsum(counts)
+    kernels.split(chunk, which, ends - counts, grouped)
+    for position in np.flatnonzero(counts):
+        yield int(position), grouped[ends[position] - counts[position] : ends[position]]
 
 
 _STORAGE: dict[str, Any] = {
@@ -150,7 +207,6 @@ class _Spool:
         self._lengths = [0] * instruments
         self._extents: list[list[tuple[int, int]]] = [[] for _ in range(instruments)]
         self._end = 0
-        self._grouped = np.empty(0, MBO_DTYPE)
 
     def __enter__(self) -> _Spool:
         if self._folder is not None:
@@ -160,18 +216,6 @@ class _Spool:
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
-
-    def split(self, chunk: Records, which: np.ndarray) -> Iterator[tuple[int, Records]]:
-        """The chunk's records per instrument, in order; views of a buffer that the next call reuses."""
-        from spymaster.feed import kernels
-
-        if len(self._grouped) < len(chunk):
-            self._grouped = np.empty(len(chunk), MBO_DTYPE)
-        counts = np.bincount(which, minlength=len(self._lengths))
-        ends = np.cumsum(counts)
-        kernels.split(chunk, which, ends - counts, self._grouped)
-        for position in np.flatnonzero(counts):
-            yield int(position), self._grouped[ends[position] - counts[position] : ends[position]]
 
     def put(self, position: int, records: Records) -> None:
         """Keep records of one instrument."""

@@ -86,3 +86,23 @@ class UnsupportedSymbologyError(FeedError):
 
 class TimeRegressionError(FeedError):
     """`ts_event` of a live record is earlier than that of the same instrument's live record before it."""
+
+
+class DuplicateInstrumentError(FeedError):
+    """Two files of one date hold the same instrument."""
+
+
+class WrongRootError(FeedError):
+    """The file holds contracts of another root than the one it was to be added to."""
+
+
+class WrongTimeSpanError(FeedError):
+    """The file covers several dates where it must cover one."""
+
+
+class UnknownProductError(FeedError):
+    """The metadata do not tell whether the file holds futures or options."""
+
+
+class MissingRawFileError(SpymasterError):
+    """A date of a root has no raw market data file."""

@@ -1,0 +1,150 @@
+"""Bring a market data file into the lake's raw folder: find out what it is, check it, copy it, never change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from spymaster.feed.compression import require_whole
+from spymaster.feed.definitions import OPTION_CLASSES, read_definitions
+from spymaster.feed.errors import (
+    EmptyFileError,
+    UnknownProductError,
+    WrongRootError,
+    WrongSchemaError,
+    WrongTimeSpanError,
+)
+from spymaster.feed.metadata import KNOWN_DATASETS, FileMetadata, read_metadata, require
+from spymaster.feed.reader import MboFile
+from spymaster.feed.symbols import is_option_symbol, root_of
+from spymaster.lake import Lake, RawFile, store_raw
+from spymaster.market.instruments import instrument
+
+RAW_TABLE_OF_SCHEMA = {
+    "mbo": "market_by_order_dbn",
+    "definition": "definition",
+    "statistics": "statistics",
+    "status": "status",
+}
+_PRODUCT_OF_PARENT = {"FUT": "future", "OPT": "future_option"}
+
+
+@dataclass(frozen=True)
+class AddedRaw:
+    """A raw file of the lake, as `add_raw` left it.
+
+    `note` says why the date has no partition of its own, where it has none.
+    """
+
+    file: RawFile
+    metadata: FileMetadata
+    already_there: bool
+    note: str | None
+
+    @property
+    def has_partition(self) -> bool:
+        """Whether the file's date is one that has partitions."""
+        return self.note is None
+
+
+def add_raw(lake: Lake, path: Path | str, symbol: str) -> AddedRaw:
+    """Copy a DBN file of the root `symbol` into the raw folder of the lake, and say what it is.
+
+    Source, product type, table and date come from the file. Adding the same file again changes nothing. Raises
+    UnknownInstrumentError, WrongDatasetError, WrongSchemaError, WrongRootError, WrongTimeSpanError,
+    UnknownProductError, what reading the file raises, and what `spymaster.lake.store_raw` raises (other bytes under
+    the same name; real and simulated data in one lake).
+    """
+    path = Path(path)
+    instrument(symbol, lake.settings)
+    metadata = read_metadata(path)
+    table = _table(path, metadata)
+    require(path, metadata, schema=str(metadata.schema), datasets=KNOWN_DATASETS)
+    require_whole(path)
+    product_type = _product_type(path, metadata, symbol)
+    if table == "market_by_order_dbn":
+        _require_one_date(path, metadata)
+        next(iter(MboFile.open(path).chunks(1)))
+    stored = store_raw(
+        lake,
+        path,
+        source="simulated" if metadata.simulated else "databento",
+        product_type=product_type,
+        symbol=symbol,
+        table=table,
+        dt=metadata.dt,
+    )
+    return AddedRaw(stored.file, metadata, stored.already_there, _why_no_partition(lake, metadata.dt))
+
+
+def _table(path: Path, metadata: FileMetadata) -> str:
+    if metadata.dataset not in KNOWN_DATASETS:
+        require(path, metadata, schema=str(metadata.schema))
+    table = RAW_TABLE_OF_SCHEMA.get(metadata.schema or "")
+    if table is None:
+        raise WrongSchemaError(
+            path,
+            f"schema is {metadata.schema!r}; raw files are of schema {', '.join(RAW_TABLE_OF_SCHEMA)}",
+            hint="Download the market-by-order data (schema mbo).",
+        )
+    return table
+
+
+def _product_type(path: Path, metadata: FileMetadata, symbol: str) -> str:
+    """`future` or `future_option`, after refusing a file of another root.
+
+    By the parent symbols of the request (`ES.FUT`, `ES.OPT`), else by the definition records, else by the symbols.
+    """
+    parents = [name.rpartition(".") for name in metadata.requested if metadata.stype_in == "parent"]
+    products = {_PRODUCT_OF_PARENT.get(kind) for _, _, kind in parents}
+    if products == {"future"}:
+        _require_root(path, {root for root, _, _ in parents}, symbol)
+        return "future"
+    if products == {"future_option"}:  # weekly options have parents of their own (EW, E1A ...)
+        return "future_option"
+    if metadata.schema == "definition":
+        records = [(record.asset, str(record.instrument_class)) for record in read_definitions(path)]
+        if not records:
+            raise EmptyFileError(path, "the file has metadata but no records")
+        _require_root(path, {asset for asset, _ in records}, symbol)
+        return "future_option" if all(letter in OPTION_CLASSES for _, letter in records) else "future"
+    names = list(metadata.symbols.values()) or list(metadata.requested)
+    if names and all(is_option_symbol(name) or name.startswith("UD:") for name in names):
+        return "future_option"
+    roots = {root_of(name) for name in names} - {None}
+    if roots:
+        _require_root(path, roots, symbol)
+        return "future"
+    raise UnknownProductError(
+        path,
+        f"cannot tell futures from options by its symbols ({', '.join(names[:3]) or 'none'})",
+        hint=f"Download by parent symbol, {symbol}.FUT or {symbol}.OPT.",
+    )
+
+
+def _require_root(path: Path, roots: Iterable[str | None], symbol: str) -> None:
+    others = sorted(str(root) for root in roots if root != symbol)
+    if others:
+        raise WrongRootError(
+            path, f"holds instruments of {', '.join(others)}, not of {symbol} alone", hint="One raw file has one root."
+        )
+
+
+def _require_one_date(path: Path, metadata: FileMetadata) -> None:
+    first, last = metadata.dates
+    if first != last:
+        raise WrongTimeSpanError(
+            path,
+            f"covers {first} to {last}; a market-by-order file covers one UTC date",
+            hint="Download with split_duration 'day'.",
+        )
+
+
+def _why_no_partition(lake: Lake, dt: date) -> str | None:
+    if dt.weekday() >= 5:
+        return f"{dt} is a {dt:%A}: stored, but partitions exist Monday to Friday only"
+    if dt < lake.settings.start_date:
+        return f"{dt} is before the first partition ({lake.settings.start_date}): stored; change `start_date` to use it"
+    return None

@@ -1,0 +1,87 @@
+"""The contract choices of all dates in one file, `lake/selection/mbo_contract_day_selection.parquet`.
+
+Regenerated from the partitions of `bronze.contract_day_selection`, which are the truth; programs that want one table of
+dates and contracts read this one. One row per root, date and rule. The columns of the research rule, which looks at
+later sessions and is therefore never used for trading, are part of the schema; rows of the causal rule leave them null.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from spymaster.lake import Lake
+from spymaster.lake.files import locked, write_durably
+from spymaster.lake.layout import selection_file
+from spymaster.tables.contract_day_selection import ContractDaySelection
+
+EXPORT_SCHEMA = pl.Schema(
+    {
+        "root": pl.String,
+        "session_date": pl.Date,
+        "rule": pl.Enum(["causal", "research"]),
+        "selected_symbol": pl.String,
+        "selected_exp_date": pl.Date,
+        "basis": pl.Enum(["prior_session", "first_session"]),
+        "prev_trading_date": pl.Date,
+        "prev_volume_selected": pl.Int64,
+        "prev_volume_rank2": pl.Int64,
+        "roll_flag": pl.Boolean,
+        "dominant_symbol": pl.String,
+        "dominance_ratio": pl.Float64,
+        "total_trade_count": pl.Int64,
+        "trade_count_dominant": pl.Int64,
+        "run_id": pl.Int32,
+        "run_pos": pl.Int32,
+        "run_len": pl.Int32,
+        "median_trade_count_run": pl.Float64,
+        "trade_count_ratio": pl.Float64,
+        "include_flag": pl.Boolean,
+        "exclude_reason": pl.String,
+        "is_lookahead": pl.Boolean,
+    }
+)
+
+
+def export_selection(lake: Lake) -> Path:
+    """Write the export anew from all complete partitions, under a lock and by one atomic replace; return its path."""
+    target = selection_file(lake.root)
+    with locked(lake.root, "selection", wait=True):
+        content = io.BytesIO()
+        causal_rows(lake).write_parquet(content, compression="zstd")
+        write_durably(lake.root, target, content.getvalue())
+    return target
+
+
+def causal_rows(lake: Lake) -> pl.DataFrame:
+    """One row per root and date with a selection, in order; `roll_flag` compares with the root's date before it."""
+    rows: list[dict[str, Any]] = []
+    previous: dict[str, str] = {}
+    for partition in lake.partitions(ContractDaySelection):
+        frame = partition.read()
+        if not frame.height:
+            continue
+        chosen = frame.row(by_predicate=pl.col("is_selected"), named=True)
+        others = frame.filter(~pl.col("is_selected"))["prev_volume"].drop_nulls()
+        root, contract = partition.symbol, chosen["contract"]
+        rows.append(
+            {
+                "root": root,
+                "session_date": partition.dt,
+                "rule": "causal",
+                "selected_symbol": contract,
+                "selected_exp_date": chosen["expiration"] and chosen["expiration"].date(),
+                "basis": chosen["basis"],
+                "prev_trading_date": chosen["prev_trading_date"],
+                "prev_volume_selected": chosen["prev_volume"],
+                "prev_volume_rank2": others.max(),
+                "roll_flag": previous.get(root, contract) != contract,
+                "include_flag": True,
+                "is_lookahead": False,
+            }
+        )
+        previous[root] = contract
+    return pl.DataFrame(rows, schema=EXPORT_SCHEMA, orient="row")
