@@ -2,8 +2,9 @@
 
     python -m benchmarks.book [--messages N] [--peer-messages N] [--repeats N] [--json]
 
-Fast cases get the whole generated day; slow peers get its first records (`--peer-messages`) together with another run
-of the engine on just those, so that every ratio compares equal work at equal load.
+Fast cases get the whole generated day; slow peers get a part of regular trading hours at the density of that day
+(`--peer-messages` records), together with another run of the engine on just that, so that every ratio compares equal
+work at equal load.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def nautilus_cases(path: Path, messages: int, kind: str, *, legacy: bool) -> lis
 def main() -> None:
     """Run and print."""
     options = parser(__doc__ or "", messages=10_900_000)
-    options.add_argument("--peer-messages", type=int, default=1_000_000, help="records given to the slow peers")
+    options.add_argument("--peer-messages", type=int, default=1_000_000, help="messages given to the slow peers")
     arguments = options.parse_args()
     config = StreamConfig(messages=arguments.messages, seed=arguments.seed)
     records = generate(config)
@@ -95,13 +96,16 @@ def main() -> None:
                           "C++; with labels of resting orders"))  # fmt: skip
     full = measure(cases, arguments.repeats)
 
-    part = records[: arguments.peer_messages]
+    per_hour = len(records) * 0.84 / 6.5
+    part_config = StreamConfig(messages=arguments.peer_messages, seed=arguments.seed, start_hour=15.0,
+                               end_hour=15.0 + arguments.peer_messages / per_hour)  # fmt: skip
+    part = generate(part_config)
     with work_folder(arguments.folder) as folder:
-        path = folder / f"prefix-{len(part)}-{arguments.seed}.mbo.dbn.zst"
+        path = folder / f"rth-{len(part)}-{arguments.seed}.mbo.dbn.zst"
         write_dbn(path, part, dataset=SIM_DATASET, symbols={config.raw_symbol: config.instrument_id},
                   start_ns=config.start_ns, end_ns=config.start_ns + 86_400 * 10**9)  # fmt: skip
         cases = [
-            engine_case("spymaster +-200 (first records)", part, 200, SURFACES, "in memory"),
+            engine_case("spymaster +-200 (part of RTH)", part, 200, SURFACES, "in memory"),
             Case("spymaster +-200, from file", len(part), lambda: run_file(path, config, grid_ticks=200), ".dbn.zst"),
             Case("python dictionaries", len(part), peers.dict_book(part), "orders and depth only"),
         ]
@@ -111,8 +115,11 @@ def main() -> None:
         small = measure(cases, arguments.repeats)
 
     rows = rate_rows(full, "spymaster +-200", "messages")
-    rows += rate_rows(small, "spymaster +-200 (first records)", "messages")
-    facts = {"stream": f"{len(records):,} records, seed {arguments.seed}", "peers get": f"{len(part):,} records"}
+    rows += rate_rows(small, "spymaster +-200 (part of RTH)", "messages")
+    facts = {
+        "stream": f"{len(records):,} records, seed {arguments.seed}",
+        "slow peers get": f"{len(part):,} records of RTH",
+    }
     missing = [name for name, there in (("mbo-queue", peers.has_mbo_queue()), ("nautilus_trader", peers.has_nautilus()))
                if not there]  # fmt: skip
     if missing:
@@ -128,8 +135,8 @@ def main() -> None:
 
     ratio("times mbo-queue (its faster mode)", "spymaster +-200", ["mbo-queue, queues only", "mbo-queue, default"], 2)
     loads = ["nautilus Cython, load+apply", "nautilus Rust, load+apply"]
-    ratio("times nautilus load+apply (its faster mode)", "spymaster +-200 (first records)", loads, 15)
-    ratio("times python dictionaries", "spymaster +-200 (first records)", ["python dictionaries"], 20)
+    ratio("times nautilus load+apply (its faster mode)", "spymaster +-200 (part of RTH)", loads, 15)
+    ratio("times python dictionaries", "spymaster +-200 (part of RTH)", ["python dictionaries"], 20)
     publish(report, as_json=arguments.json)
 
 
