@@ -86,6 +86,18 @@ class Session:
 
         return instrument(self.symbol, self.lake.settings)
 
+    @cached_property
+    def tick_size_int(self) -> int:
+        """Tick of the surfaces, 1e-9: that of the selected contract's definition, else of the configuration."""
+        selection, definition = "bronze.contract_day_selection", "bronze.future_definition"
+        if self.lake.has(selection, self.symbol, self.dt) and self.lake.has(definition, self.symbol, self.dt):
+            chosen = self.partition(selection).scan(["contract", "is_selected"]).filter("is_selected").collect()
+            known = self.partition(definition).scan(["contract", "tick_size_int"]).collect()
+            ticks = known.filter(known["contract"].is_in(chosen["contract"].to_list()))["tick_size_int"]
+            if len(ticks):
+                return int(ticks[0])
+        return self.instrument.tick_size_int
+
 
 @dataclass(frozen=True)
 class Check:

@@ -33,7 +33,7 @@ _COLUMNS = [
 @check(WALL, suite=Suite.DATA, blocking=True)
 def rel_ticks_bound(session: Session) -> Finding:
     """`rel_ticks` is the exact distance of the price from spot in ticks and never beyond the stored grid."""
-    tick, grid = session.instrument.tick_size_int, session.lake.settings.engine.grid_ticks
+    tick, grid = session.tick_size_int, session.lake.settings.engine.grid_ticks
     rows = scan(session, WALL, ["window_end", "price_int", "side", "rel_ticks", "spot_ref_price_int"])
     exact = pl.col("rel_ticks").cast(pl.Int64) * tick == pl.col("price_int") - pl.col("spot_ref_price_int")
     bad = rows.filter(~(exact & (pl.col("rel_ticks").abs() <= grid)).fill_null(False))
@@ -45,7 +45,7 @@ def conservation(session: Session) -> Finding:
     """Depth at the end = at the start + adds - pulls - fills, and the start is the end of the window before."""
     ledger = _Ledger(
         ticks=_price_levels(session),
-        tick=session.instrument.tick_size_int,
+        tick=session.tick_size_int,
         grid=session.lake.settings.engine.grid_ticks,
     )
     windows = _windows(session)
