@@ -32,22 +32,28 @@ def _cache_directory(folder: Path) -> str:
     return str(base / "spymaster" / "numba" / f"{folder.name}-{digest.hexdigest()[:16]}")
 
 
-def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator for every kernel, used as `@kernel()`; options are those of `numba.njit`.
-
-    Division follows NumPy (no exceptions), the GIL is released, the compiled code is cached, and arrays are not
-    reference-counted: kernels allocate nothing, they work in what the caller hands them.
-    """
-    folder = Path(sys._getframe(1).f_code.co_filename).parent
-
+def _compiler(folder: Path, options: dict[str, Any]) -> Callable[[Callable[..., Any]], Any]:
     def compile_lazily(function: Callable[..., Any]) -> Any:
         configured: Any = config
         before = configured.CACHE_DIR
         if "NUMBA_CACHE_DIR" not in os.environ:
             configured.CACHE_DIR = _cache_directory(folder)
         try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False, **options)(function)
+            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
         finally:
             configured.CACHE_DIR = before
 
     return compile_lazily
+
+
+def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorator for every kernel, used as `@kernel()`; options are those of `numba.njit`.
+
+    Division follows NumPy (no exceptions), the GIL is released and the compiled code is cached.
+    """
+    return _compiler(Path(sys._getframe(1).f_code.co_filename).parent, options)
+
+
+def hot_kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`kernel` for what runs once per record or row: always inlined, because a call costs as much as its work."""
+    return _compiler(Path(sys._getframe(1).f_code.co_filename).parent, {"forceinline": True, **options})

@@ -9,7 +9,7 @@ import numpy as np
 
 from spymaster.book import layout as la
 from spymaster.book.errors import BookError, OffTickPriceError, OversizeOrderError, TimeOrderError
-from spymaster.book.kernel import finish, run
+from spymaster.book.kernel import finish, reindex, run
 from spymaster.book.recentre import recentred
 from spymaster.market.dbn import ACTION_ADD, UNDEF_PRICE
 
@@ -94,6 +94,10 @@ class BookEngine:
         st[la.S_WINDOW_END] = la.NO_ASK  # before the clock starts nothing is young
         st[la.S_GRID_LO], st[la.S_GRID_HI] = la.NO_ASK, la.NO_TICK
         st[la.S_FILL_BATCH] = 1
+        st[la.S_PRE_STALE] = 1
+        st[la.S_WALL_CAPACITY] = self._out.wall.shape[1]
+        st[la.S_TRADE_CAPACITY] = self._out.trade.shape[1]
+        st[la.S_BBO_CAPACITY] = self._out.bbo.shape[1]
 
     # feeding
 
@@ -140,7 +144,13 @@ class BookEngine:
     @property
     def counters(self) -> dict[str, int]:
         """What was seen and what was odd, by name."""
-        return {name: int(value) for name, value in zip(la.COUNTER_NAMES, self._book.state[la.COUNTERS], strict=True)}
+        st = self._book.state
+        applied = self._fed - int(st[la.S_SKIPPED])
+        return {
+            "records": applied,
+            "live_records": applied - int(st[la.K_SNAPSHOT]),
+            "events": int(st[la.S_EVENT_ID]),
+        } | {name: int(value) for name, value in zip(la.COUNTER_NAMES, st[la.COUNTERS], strict=True)}
 
     @property
     def fifo_consistency(self) -> float | None:
@@ -209,6 +219,7 @@ class BookEngine:
             young = np.zeros(2 * len(self._book.young), np.int32)
             young[: len(self._book.young)] = self._book.young
             self._book = self._book._replace(young=young)
+            self._book.state[la.S_YOUNG_CAPACITY] = len(young)
         elif code == la.GROW_SPILL:
             self._book = recentred(self._book, int(self._book.state[la.S_ORIGIN]), grow_spill=True)
         elif code == la.RECENTRE:
@@ -276,10 +287,10 @@ def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.nda
 
 def _empty_book(width: int, *, orders: int, young: int, spill: int) -> la.Book:
     book = la.Book(
-        orders=la.cache_aligned(orders, 8, np.int64),
+        orders=la.cache_aligned(orders, la.ORDER_FIELDS, np.int64),
         index=np.zeros(4 * orders, np.int32),
         cells=la.cache_aligned(2 * width + spill, la.CELL_FIELDS, np.int32),
-        bits=np.zeros((la.BIT_PLANES, width // 64), np.uint64),
+        bits=la.cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
         young=np.zeros(young, np.int32),
         spill=np.zeros(6 * spill, np.int64),
         state=np.zeros(la.STATE_FIELDS, np.int64),
@@ -288,6 +299,8 @@ def _empty_book(width: int, *, orders: int, young: int, spill: int) -> la.Book:
     _chain_free(book.orders, 0)
     book.state[la.S_INDEX_MASK] = len(book.index) - 1
     book.state[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
+    book.state[la.S_ORDERS_CAPACITY] = orders
+    book.state[la.S_YOUNG_CAPACITY] = young
     book.state[la.S_SPILL_CAPACITY] = spill
     book.state[la.S_SPILL_MASK] = 4 * spill - 1
     return book
@@ -301,7 +314,7 @@ def _chain_free(orders: np.ndarray, first: int) -> None:
 def _with_more_orders(book: la.Book) -> la.Book:
     """Twice the slots and a rebuilt index; slot numbers stay."""
     old = len(book.orders)
-    orders = la.cache_aligned(2 * old, 8, np.int64)
+    orders = la.cache_aligned(2 * old, la.ORDER_FIELDS, np.int64)
     orders[:old] = book.orders
     _chain_free(orders, old)
     index = np.zeros(8 * old, np.int32)
@@ -309,10 +322,8 @@ def _with_more_orders(book: la.Book) -> la.Book:
     book.state[la.S_INDEX_SHIFT] = 64 - (len(index).bit_length() - 1)
     grown = book._replace(orders=orders, index=index)
     grown.state[la.S_FREE] = old  # the engine grows only when every old slot is taken
-    from spymaster.book.orders import index_insert
-
-    for slot in range(old):
-        index_insert(grown, orders[slot, la.O_ID], slot)
+    grown.state[la.S_ORDERS_CAPACITY] = 2 * old
+    reindex(grown, old)
     return grown
 
 
@@ -325,4 +336,5 @@ def _empty_output(config: EngineConfig, emit: frozenset[str]) -> la.Output:
         wall_flags=np.zeros((len(la.WALL_FLAGS), rows), np.uint8),
         trade=np.zeros((len(la.TRADE_COLUMNS), config.event_rows), np.int64),
         bbo=np.zeros((len(la.BBO_COLUMNS), config.event_rows), np.int64),
+        chosen=np.zeros(2 * (2 * config.grid_ticks + 1), np.int64),
     )

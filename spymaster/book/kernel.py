@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.levels import find_cell
-from spymaster.book.orders import cancel, find_order, judge_fills, modify, put, report_fill, withdraw
+from spymaster.book.layout import BIT_PLANES, CELL_FIELDS, ORDER_FIELDS
+from spymaster.book.levels import find_cell, refresh_spill_best, spill_slot
+from spymaster.book.orders import cancel, find_order, index_insert, judge_fills, modify, put, report_fill, withdraw
+from spymaster.book.views import strided_view_of, view_of
 from spymaster.book.windows import advance, best_quantity, book_is_valid, start_clock
-from spymaster.jit import kernel
+from spymaster.jit import hot_kernel, kernel
 from spymaster.market.dbn import (
     ACTION_ADD,
     ACTION_CANCEL,
@@ -37,7 +39,7 @@ MAX_SIZE = 2**31 - 1
 @kernel()
 def clear_side(book, side, ts):
     """Everything on one side leaves as pull."""
-    for slot in range(book.orders.shape[0]):
+    for slot in range(book.state[la.S_ORDERS_CAPACITY]):
         if book.orders[slot, la.O_SIZE] > 0:
             cell = book.orders[slot, la.O_CELL]
             width2 = 2 * book.state[la.S_WIDTH]
@@ -55,7 +57,7 @@ def clear_book(book, ts):
     book.state[la.S_PRE_STALE] = 1
 
 
-@kernel()
+@hot_kernel()
 def begin_event(book, ts, ts_recv):
     """Start collecting what the rows of an event need."""
     st = book.state
@@ -69,6 +71,7 @@ def begin_event(book, ts, ts_recv):
         st[la.S_PRE_BID_QTY], _ = best_quantity(book, la.BID)
         st[la.S_PRE_ASK_QTY], _ = best_quantity(book, la.ASK)
         st[la.S_PRE_STALE] = 0
+        st[la.S_TOP_CHANGED] = 1
 
 
 @kernel()
@@ -121,7 +124,7 @@ def write_trade(book, out):
     st = book.state
     row = st[la.S_TRADE_N]
     st[la.S_TRADE_N] = row + 1
-    if row + 1 == out.trade.shape[1]:
+    if row + 1 == st[la.S_TRADE_CAPACITY]:
         st[la.S_FULL] = 1
     side = st[la.S_EVENT_T_SIDE]
     qty = st[la.S_EVENT_T_QTY]
@@ -141,7 +144,7 @@ def write_trade(book, out):
     trade[10, row] = st[la.S_EVENT_T_IMPLIED]
 
 
-@kernel()
+@hot_kernel()
 def write_bbo(book, out, bid_qty, bid_orders, ask_qty, ask_orders, crossed):
     """One row of `bbo_change` if the event left another best bid or offer than the last row has."""
     st = book.state
@@ -161,7 +164,7 @@ def write_bbo(book, out, bid_qty, bid_orders, ask_qty, ask_orders, crossed):
     st[la.S_BBO_ASK], st[la.S_BBO_ASK_QTY], st[la.S_BBO_ASK_ORDERS] = ask, ask_qty, ask_orders
     row = st[la.S_BBO_N]
     st[la.S_BBO_N] = row + 1
-    if row + 1 == out.bbo.shape[1]:
+    if row + 1 == st[la.S_BBO_CAPACITY]:
         st[la.S_FULL] = 1
     bbo = out.bbo
     bbo[0, row] = st[la.S_EVENT_TS]
@@ -177,31 +180,32 @@ def write_bbo(book, out, bid_qty, bid_orders, ask_qty, ask_orders, crossed):
     bbo[10, row] = book_is_valid(book)
 
 
-@kernel()
+@hot_kernel()
 def close_event(book, out):
     """F_LAST: the book may be read. Judge it, write the event's rows."""
     st = book.state
     if st[la.S_FILLS_N] > 0:
         judge_fills(book)
-    bid_qty, bid_orders = best_quantity(book, la.BID)
-    ask_qty, ask_orders = best_quantity(book, la.ASK)
     st[la.S_BAD_PENDING] = st[la.S_EVENT_BAD]
     if st[la.S_EVENT_BAD]:
         st[la.S_WINDOW_BAD] = 1
         st[la.S_WINDOW_OK] = 0
-    crossed = st[la.S_BEST_BID] >= st[la.S_BEST_ASK]
-    if crossed:
-        st[la.S_WINDOW_CROSSED] = 1
-        book.state[la.K_CROSSED] += 1
     if st[la.S_EVENT_T_COUNT] > 0 and st[la.S_EMIT] & la.EMIT_TRADE:
         write_trade(book, out)
-    if st[la.S_EMIT] & la.EMIT_BBO:
-        write_bbo(book, out, bid_qty, bid_orders, ask_qty, ask_orders, crossed)
-    st[la.S_PRE_BID_QTY] = bid_qty
-    st[la.S_PRE_ASK_QTY] = ask_qty
+    if st[la.S_TOP_CHANGED]:
+        st[la.S_TOP_CHANGED] = 0
+        bid_qty, bid_orders = best_quantity(book, la.BID)
+        ask_qty, ask_orders = best_quantity(book, la.ASK)
+        st[la.S_CROSSED] = 1 if st[la.S_BEST_BID] >= st[la.S_BEST_ASK] else 0
+        if st[la.S_EMIT] & la.EMIT_BBO:
+            write_bbo(book, out, bid_qty, bid_orders, ask_qty, ask_orders, st[la.S_CROSSED])
+        st[la.S_PRE_BID_QTY] = bid_qty
+        st[la.S_PRE_ASK_QTY] = ask_qty
+    if st[la.S_CROSSED]:
+        st[la.S_WINDOW_CROSSED] = 1
+        book.state[la.K_CROSSED] += 1
     st[la.S_IN_EVENT] = 0
     st[la.S_EVENT_ID] += 1
-    book.state[la.K_EVENTS] += 1
 
 
 @kernel()
@@ -216,7 +220,7 @@ def begin_snapshot(book, ts):
     book.state[la.K_SNAPSHOTS] += 1
 
 
-@kernel()
+@hot_kernel()
 def price_to_cell(book, record):
     """Cell of a record's price and side, or -1 where the price is not a multiple of the tick size."""
     tick_size = book.state[la.S_TICK_SIZE]
@@ -227,7 +231,7 @@ def price_to_cell(book, record):
     return find_cell(book, tick, la.BID if record.side == SIDE_BID else la.ASK)
 
 
-@kernel()
+@hot_kernel()
 def apply_book_record(book, record, action, ts):
     """Let A, C, M or R change the book. Returns DONE or an error code."""
     order_id = np.int64(record.order_id)
@@ -298,7 +302,7 @@ def apply_snapshot_record(book, out, record, action):
     return la.DONE
 
 
-@kernel()
+@hot_kernel()
 def go_live(book):
     """A live record ends a snapshot without a closing flag; without any snapshot the book is live but never valid."""
     st = book.state
@@ -308,7 +312,7 @@ def go_live(book):
     st[la.S_AFTER_SNAPSHOT] = 0
 
 
-@kernel()
+@hot_kernel()
 def apply_live_record(book, out, record, action):
     """A live record: event and window clocks, the book, the counts."""
     st = book.state
@@ -332,12 +336,10 @@ def apply_live_record(book, out, record, action):
         book.state[la.K_SEQUENCE_GAPS] += 1
         st[la.S_WINDOW_GAP] = 1
     st[la.S_LAST_SEQUENCE] = sequence
-    book.state[la.K_LIVE] += 1
     if record.flags & F_MAYBE_BAD_BOOK:
         book.state[la.K_BAD_FLAGS] += 1
         st[la.S_EVENT_BAD] = 1
-    if action != ACTION_NONE:
-        st[la.S_MESSAGES] += 1
+    st[la.S_MESSAGES] += 1
     if action == ACTION_FILL:
         st[la.S_EVENT_FILLS] += 1
         slot = find_order(book, np.int64(record.order_id))
@@ -347,7 +349,9 @@ def apply_live_record(book, out, record, action):
             book.state[la.K_FILL_OVER] += 1
     elif action == ACTION_TRADE:
         note_trade(book, record, np.int64(record.size))
-    elif action != ACTION_NONE:
+    elif action == ACTION_NONE:
+        st[la.S_MESSAGES] -= 1  # a bare event end is no message, so that both closing forms count alike
+    else:
         if st[la.S_FILLS_N] > 0:
             judge_fills(book)
         code = apply_book_record(book, record, action, ts)
@@ -363,20 +367,51 @@ def apply_live_record(book, out, record, action):
 
 
 @kernel()
-def run(book, out, records, first):
+def pointers(arrays):
+    """Bare views of the book's arrays; valid while the caller holds them."""
+    return la.Pointers(
+        view_of(arrays.orders, ORDER_FIELDS),
+        view_of(arrays.index, 1),
+        view_of(arrays.cells, CELL_FIELDS),
+        view_of(arrays.bits, BIT_PLANES),
+        view_of(arrays.young, 1),
+        view_of(arrays.spill, 1),
+        view_of(arrays.state, 1),
+    )
+
+
+@kernel()
+def rows(arrays):
+    """Bare views of the output buffers."""
+    return la.Rows(
+        strided_view_of(arrays.snapshot),
+        strided_view_of(arrays.wall_wide),
+        strided_view_of(arrays.wall),
+        strided_view_of(arrays.wall_flags),
+        strided_view_of(arrays.trade),
+        strided_view_of(arrays.bbo),
+        view_of(arrays.chosen, 1),
+    )
+
+
+@kernel()
+def run(arrays, buffers, records, first):
     """Apply `records[first:]` of one instrument. Returns (next record, why it stopped).
 
     On `BLOCK_FULL`, `GROW_*` and `RECENTRE` the next record has not been applied: make room and call again. On `ERR_*`
     it has not been applied either and is the offending one.
     """
+    book = pointers(arrays)
+    out = rows(buffers)
     st = book.state
     instrument = st[la.S_INSTRUMENT]
-    orders_limit = book.orders.shape[0]
-    young_limit = book.young.shape[0]
+    orders_limit = st[la.S_ORDERS_CAPACITY]
+    young_limit = st[la.S_YOUNG_CAPACITY]
     spill_limit = st[la.S_SPILL_CAPACITY]
     for i in range(first, records.shape[0]):
         record = records[i]
         if record.instrument_id != instrument:
+            st[la.S_SKIPPED] += 1
             continue
         if st[la.S_FULL]:
             return i, la.BLOCK_FULL
@@ -404,17 +439,36 @@ def run(book, out, records, first):
             code = apply_live_record(book, out, record, action)
         if code != la.DONE:
             return i, code
-        book.state[la.K_RECORDS] += 1
     return records.shape[0], la.DONE
 
 
 @kernel()
-def finish(book, out):
+def finish(arrays, buffers):
     """End of a closed file: close an event without F_LAST, then the last, partial window."""
+    book = pointers(arrays)
+    out = rows(buffers)
     st = book.state
     if st[la.S_STARTED] == 0:
         return la.DONE
     if st[la.S_IN_EVENT]:
         close_event(book, out)
         book.state[la.K_UNCLOSED] += 1
+    st[la.S_FINISHING] = 1
     return advance(book, out, st[la.S_WINDOW_END])
+
+
+@kernel()
+def reindex(arrays, slots):
+    """Enter the first `slots` order slots, all taken, into an empty index."""
+    book = pointers(arrays)
+    for slot in range(slots):
+        index_insert(book, book.orders[slot, la.O_ID], slot)
+
+
+@kernel()
+def reindex_spill(arrays):
+    """Enter all spill keys into an empty spill index, and find the best prices among them."""
+    book = pointers(arrays)
+    for number in range(book.state[la.S_SPILL_N]):
+        book.spill[spill_slot(book, book.spill[number])] = number + 1
+    refresh_spill_best(book)

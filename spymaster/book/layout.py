@@ -9,15 +9,15 @@ In words:
   the last four ends of windows for differences and the last state that was written to the wall. The first
   `2 * width` cells are the grid: cell `2 * (tick - origin) + side`, side 0 bid and 1 ask. Cells behind it are the
   spill: prices too far from the market for the grid.
-- `bits` uint64 [6, width / 64]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
-  window; the last wall row had quantity younger than the resting age, so that the sparse form must look at the cell again.
+- `bits` uint64 [width / 64, 8]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
+  window; the last wall row had quantity younger than the resting age, so that the sparse form must look again.
 - `young` int32: slots that (re)entered so late in the window that they are not resting at its end.
 - `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in this
   window, then an open-addressing index from key to number + 1.
 - `state` int64: every scalar `S_*`, the counters of what was odd `K_*`, the distinct prices of the event's trades from
   `AT_PRICES` and the slots named by the event's fills from `AT_FILLS`.
 
-Few arrays, because each costs every kernel that is handed the book seven arguments to compile.
+Python holds the arrays (`Book`, `Output`); inside the kernels they are bare views (`Pointers`, `Rows`, see `views`).
 
 Kernels allocate nothing. When something is full they stop before the record that needs room, and the engine grows
 the array and resumes.
@@ -25,7 +25,7 @@ the array and resumes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,6 +36,7 @@ NO_PRICE = -(2**63)  # null in price columns until they become Arrow
 
 # orders
 O_ID, O_TS, O_CELL, O_SIZE, O_PENDING, O_PREV, O_NEXT, O_YOUNG = range(8)
+ORDER_FIELDS = 8
 
 # cells
 (
@@ -53,15 +54,17 @@ O_ID, O_TS, O_CELL, O_SIZE, O_PENDING, O_PREV, O_NEXT, O_YOUNG = range(8)
     C_YOUNG,
     C_START,
     C_TOUCHED,
-) = range(14)
+    C_LAST,
+) = range(15)
 
-# the cold half: window number of the last change, depth at its end and at the three ends before it; the last wall row
-H_WINDOW, H_E0, H_E1, H_E2, H_E3, H_OUT_DEPTH, H_OUT_REST, H_OUT_COUNT = range(16, 24)
+# the cold half: depth at the end of the window of the last change (number C_LAST) and at the three ends before it, and
+# what the last wall row said
+H_E0, H_E1, H_E2, H_E3, H_OUT_DEPTH, H_OUT_REST, H_OUT_COUNT = range(16, 23)
 CELL_FIELDS = 32
 
 # bit planes
 BIT_REST, BIT_TOUCH, BIT_REVISIT = 0, 2, 4  # plus side
-BIT_PLANES = 6
+BIT_PLANES = 8  # two spare: one cache line per word of 64 ticks
 
 # state scalars
 (
@@ -149,18 +152,24 @@ BIT_PLANES = 6
     S_FILLS_N,
     S_FILL_BATCH,
     S_AFTER_SNAPSHOT,
+    S_TOP_CHANGED,
+    S_CROSSED,
+    S_FINISHING,
+    S_SKIPPED,
     S_SPILL_CAPACITY,
-) = range(85)
+    S_ORDERS_CAPACITY,
+    S_YOUNG_CAPACITY,
+    S_WALL_CAPACITY,
+    S_TRADE_CAPACITY,
+    S_BBO_CAPACITY,
+) = range(94)
 
 # book states
 EMPTY, SNAPSHOT, LIVE = 0, 1, 2
 
-# counters, in the order of COUNTER_NAMES
+# counters, in the order of COUNTER_NAMES; records and events need none of their own
 COUNTER_NAMES = (
-    "records",
-    "live_records",
     "snapshot_records",
-    "events",
     "unknown_cancel",
     "modify_as_add",
     "duplicate_add",
@@ -179,10 +188,7 @@ COUNTER_NAMES = (
     "recentred",
 )
 (
-    K_RECORDS,
-    K_LIVE,
     K_SNAPSHOT,
-    K_EVENTS,
     K_UNKNOWN_CANCEL,
     K_MODIFY_AS_ADD,
     K_DUPLICATE_ADD,
@@ -199,8 +205,8 @@ COUNTER_NAMES = (
     K_UNCLOSED,
     K_SPILLED,
     K_RECENTRED,
-) = range(100, 120)
-COUNTERS = slice(100, 120)
+) = range(100, 117)
+COUNTERS = slice(100, 117)
 
 AT_PRICES, PRICES = 128, 128
 AT_FILLS, FILLS = 256, 4096
@@ -208,6 +214,9 @@ STATE_FIELDS = AT_FILLS + FILLS
 
 PENDING_MASK = 2**32 - 1
 """`O_PENDING` holds the reported fills in its low half and the batch of fills that last named the order above."""
+
+ENTERED = 2**40
+"""Added to a cell in `Output.chosen` whose price was not in the grid of the window before."""
 
 # what a kernel call ended with
 DONE, BLOCK_FULL, GROW_ORDERS, GROW_YOUNG, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4, 5
@@ -260,6 +269,7 @@ SNAPSHOT_COLUMNS = (
     "book_state",
     "maybe_bad_book",
     "sequence_gap",
+    "is_partial",
     "book_valid",
     "window_valid",
 )
@@ -312,6 +322,31 @@ class Output(NamedTuple):
     wall_flags: np.ndarray  # uint8 [2, rows]
     trade: np.ndarray  # int64 [len(TRADE_COLUMNS), rows]
     bbo: np.ndarray  # int64 [len(BBO_COLUMNS), rows]
+    chosen: np.ndarray  # int64: cells of the wall rows of the closing window
+
+
+class Pointers(NamedTuple):
+    """`Book` inside the kernels."""
+
+    orders: Any
+    index: Any
+    cells: Any
+    bits: Any
+    young: Any
+    spill: Any
+    state: Any
+
+
+class Rows(NamedTuple):
+    """`Output` inside the kernels."""
+
+    snapshot: Any
+    wall_wide: Any
+    wall: Any
+    wall_flags: Any
+    trade: Any
+    bbo: Any
+    chosen: Any
 
 
 def cache_aligned(rows: int, columns: int, dtype: type) -> np.ndarray:

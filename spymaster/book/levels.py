@@ -25,7 +25,7 @@ from spymaster.book.layout import (
     S_SPILL_TOUCHED_N,
     S_WIDTH,
 )
-from spymaster.jit import kernel
+from spymaster.jit import hot_kernel, kernel
 
 _ONE = np.uint64(1)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -44,7 +44,7 @@ def spill_slot(book, key):
         place = (place + 1) & mask
 
 
-@kernel()
+@hot_kernel()
 def find_cell(book, tick, side):
     """Cell of a price and side. The caller has made sure that a new spill cell would fit."""
     offset = tick - book.state[S_ORIGIN]
@@ -63,7 +63,7 @@ def find_cell(book, tick, side):
     return 2 * book.state[S_WIDTH] + found - 1
 
 
-@kernel()
+@hot_kernel()
 def cell_if_any(book, tick, side):
     """Cell of a price and side, or -1 where a far price has none yet."""
     offset = tick - book.state[S_ORIGIN]
@@ -73,7 +73,7 @@ def cell_if_any(book, tick, side):
     return np.int64(-1) if found == 0 else 2 * book.state[S_WIDTH] + found - 1
 
 
-@kernel()
+@hot_kernel()
 def tick_of(book, cell):
     """Absolute tick of a cell."""
     width2 = 2 * book.state[S_WIDTH]
@@ -82,13 +82,13 @@ def tick_of(book, cell):
     return book.spill[cell - width2] >> 1
 
 
-@kernel()
+@hot_kernel()
 def touch(book, cell):
     """Note that a cell has flow in this window."""
     width2 = 2 * book.state[S_WIDTH]
     if cell < width2:
         offset = cell >> 1
-        book.bits[BIT_TOUCH + (cell & 1), offset >> 6] |= _ONE << np.uint64(offset & 63)
+        book.bits[offset >> 6, BIT_TOUCH + (cell & 1)] |= _ONE << np.uint64(offset & 63)
     elif book.cells[cell, C_TOUCHED] == 0:
         book.cells[cell, C_TOUCHED] = 1
         number = book.state[S_SPILL_TOUCHED_N]
@@ -153,10 +153,10 @@ def scan_best_bid(book, below):
     offset = min(below - origin, width) - 1
     if offset >= 0:
         word = offset >> 6
-        bits = book.bits[BIT_REST + BID, word] & (~np.uint64(0) >> np.uint64(63 - (offset & 63)))
+        bits = book.bits[word, BIT_REST + BID] & (~np.uint64(0) >> np.uint64(63 - (offset & 63)))
         while bits == 0 and word > 0:
             word -= 1
-            bits = book.bits[BIT_REST + BID, word]
+            bits = book.bits[word, BIT_REST + BID]
         if bits != 0:
             best = origin + 64 * word + highest_bit(bits)
     spill = book.state[S_SPILL_BEST_BID]
@@ -173,10 +173,10 @@ def scan_best_ask(book, above):
     if offset < width:
         word = offset >> 6
         last = (width >> 6) - 1
-        bits = book.bits[BIT_REST + ASK, word] & (~np.uint64(0) << np.uint64(offset & 63))
+        bits = book.bits[word, BIT_REST + ASK] & (~np.uint64(0) << np.uint64(offset & 63))
         while bits == 0 and word < last:
             word += 1
-            bits = book.bits[BIT_REST + ASK, word]
+            bits = book.bits[word, BIT_REST + ASK]
         if bits != 0:
             best = origin + 64 * word + lowest_bit(bits)
     spill = book.state[S_SPILL_BEST_ASK]
@@ -185,7 +185,7 @@ def scan_best_ask(book, above):
 
 @kernel()
 def refresh_spill_best(book):
-    """Best prices among the spill cells; they are few and change rarely, so this is a plain scan."""
+    """Best prices among the spill cells: a plain scan, needed only when the best of them goes."""
     bid, ask = NO_TICK, NO_ASK
     first = 2 * book.state[S_WIDTH]
     for number in range(book.state[S_SPILL_N]):
@@ -202,40 +202,42 @@ def refresh_spill_best(book):
 @kernel()
 def level_opened(book, cell):
     """A level got its first order: set its bit and improve the best price if it is better."""
+    st = book.state
     tick = tick_of(book, cell)
-    side = cell & 1
-    if cell < 2 * book.state[S_WIDTH]:
+    side = side_of(book, cell)
+    if cell < 2 * st[S_WIDTH]:
         offset = cell >> 1
-        book.bits[BIT_REST + side, offset >> 6] |= _ONE << np.uint64(offset & 63)
+        book.bits[offset >> 6, BIT_REST + side] |= _ONE << np.uint64(offset & 63)
+    elif side == BID:
+        st[S_SPILL_BEST_BID] = max(st[S_SPILL_BEST_BID], tick)
     else:
-        side = book.spill[cell - 2 * book.state[S_WIDTH]] & 1
-        refresh_spill_best(book)
+        st[S_SPILL_BEST_ASK] = min(st[S_SPILL_BEST_ASK], tick)
     if side == BID:
-        if tick > book.state[S_BEST_BID]:
-            book.state[S_BEST_BID] = tick
-    elif tick < book.state[S_BEST_ASK]:
-        book.state[S_BEST_ASK] = tick
+        if tick > st[S_BEST_BID]:
+            st[S_BEST_BID] = tick
+    elif tick < st[S_BEST_ASK]:
+        st[S_BEST_ASK] = tick
 
 
 @kernel()
 def level_closed(book, cell):
     """A level lost its last order: clear its bit and, if it was the best, find the next one."""
+    st = book.state
     tick = tick_of(book, cell)
-    side = cell & 1
-    if cell < 2 * book.state[S_WIDTH]:
+    side = side_of(book, cell)
+    if cell < 2 * st[S_WIDTH]:
         offset = cell >> 1
-        book.bits[BIT_REST + side, offset >> 6] &= ~(_ONE << np.uint64(offset & 63))
-    else:
-        side = book.spill[cell - 2 * book.state[S_WIDTH]] & 1
+        book.bits[offset >> 6, BIT_REST + side] &= ~(_ONE << np.uint64(offset & 63))
+    elif tick == st[S_SPILL_BEST_BID + side]:
         refresh_spill_best(book)
     if side == BID:
-        if tick == book.state[S_BEST_BID]:
-            book.state[S_BEST_BID] = scan_best_bid(book, tick)
-    elif tick == book.state[S_BEST_ASK]:
-        book.state[S_BEST_ASK] = scan_best_ask(book, tick)
+        if tick == st[S_BEST_BID]:
+            st[S_BEST_BID] = scan_best_bid(book, tick)
+    elif tick == st[S_BEST_ASK]:
+        st[S_BEST_ASK] = scan_best_ask(book, tick)
 
 
-@kernel()
+@hot_kernel()
 def side_of(book, cell):
     """Side of a cell: parity in the grid, part of the key in the spill."""
     width2 = 2 * book.state[S_WIDTH]

@@ -34,6 +34,8 @@ from spymaster.book.layout import (
     O_TS,
     O_YOUNG,
     PENDING_MASK,
+    S_BEST_ASK,
+    S_BEST_BID,
     S_FILL_BATCH,
     S_FILLS_N,
     S_FREE,
@@ -41,22 +43,23 @@ from spymaster.book.layout import (
     S_INDEX_SHIFT,
     S_LIVE_ORDERS,
     S_REST_NS,
+    S_TOP_CHANGED,
     S_WINDOW_END,
     S_YOUNG_N,
 )
 from spymaster.book.levels import level_closed, level_opened, side_of, tick_of, touch
-from spymaster.jit import kernel
+from spymaster.jit import hot_kernel, kernel
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
-@kernel()
+@hot_kernel()
 def home(book, order_id):
     """Preferred place of an id in the index (Fibonacci hashing)."""
     return np.int64((np.uint64(order_id) * _MIX) >> np.uint64(book.state[S_INDEX_SHIFT]))
 
 
-@kernel()
+@hot_kernel()
 def find_order(book, order_id):
     """Slot of a resting order, or -1."""
     mask = book.state[S_INDEX_MASK]
@@ -70,7 +73,7 @@ def find_order(book, order_id):
         place = (place + 1) & mask
 
 
-@kernel()
+@hot_kernel()
 def index_insert(book, order_id, slot):
     """Enter an id that is known to be absent."""
     mask = book.state[S_INDEX_MASK]
@@ -80,7 +83,7 @@ def index_insert(book, order_id, slot):
     book.index[place] = slot + 1
 
 
-@kernel()
+@hot_kernel()
 def index_delete(book, order_id):
     """Remove an id that is known to be present, shifting later entries back so that probes stay unbroken."""
     mask = book.state[S_INDEX_MASK]
@@ -97,7 +100,7 @@ def index_delete(book, order_id):
     book.index[place] = 0
 
 
-@kernel()
+@hot_kernel()
 def queue_append(book, slot, cell):
     """Put an order at the back of its level's queue."""
     tail = book.cells[cell, C_TAIL]
@@ -110,7 +113,7 @@ def queue_append(book, slot, cell):
     book.cells[cell, C_TAIL] = slot
 
 
-@kernel()
+@hot_kernel()
 def queue_remove(book, slot, cell):
     """Take an order out of its level's queue."""
     before = book.orders[slot, O_PREV]
@@ -125,7 +128,7 @@ def queue_remove(book, slot, cell):
         book.cells[cell, C_TAIL] = before
 
 
-@kernel()
+@hot_kernel()
 def stamp_entry(book, slot, ts):
     """Start an order's resting clock; remember it if it cannot be resting by the end of this window."""
     book.orders[slot, O_TS] = ts
@@ -138,7 +141,7 @@ def stamp_entry(book, slot, ts):
         book.orders[slot, O_YOUNG] = -1
 
 
-@kernel()
+@hot_kernel()
 def put(book, order_id, cell, size, ts):
     """A new order rests at the back of a cell's queue. Counts as add."""
     slot = book.state[S_FREE]
@@ -154,10 +157,22 @@ def put(book, order_id, cell, size, ts):
     enter_level(book, cell, size)
 
 
-@kernel()
+@hot_kernel()
+def note_top(book, cell):
+    """Remember that the best bid or offer may have changed: a price at or beyond it has."""
+    tick = tick_of(book, cell)
+    if side_of(book, cell) == ASK:
+        if tick <= book.state[S_BEST_ASK]:
+            book.state[S_TOP_CHANGED] = 1
+    elif tick >= book.state[S_BEST_BID]:
+        book.state[S_TOP_CHANGED] = 1
+
+
+@hot_kernel()
 def enter_level(book, cell, size):
     """Level side of an order's arrival: depth, count, add flow."""
     touch(book, cell)
+    note_top(book, cell)
     book.cells[cell, C_DEPTH] += size
     book.cells[cell, C_ADD] += size
     count = book.cells[cell, C_COUNT] + 1
@@ -166,16 +181,17 @@ def enter_level(book, cell, size):
         level_opened(book, cell)
 
 
-@kernel()
+@hot_kernel()
 def pending_fill(book, slot):
     """Quantity of an order that fills have reported since the book last changed it."""
     return book.orders[slot, O_PENDING] & PENDING_MASK
 
 
-@kernel()
+@hot_kernel()
 def take(book, slot, cell, fill, pull, ts):
     """Quantity leaves a resting order: `fill` lots were executed, `pull` lots withdrawn. Does not drop the order."""
     touch(book, cell)
+    note_top(book, cell)
     book.cells[cell, C_DEPTH] -= fill + pull
     book.cells[cell, C_FILL] += fill
     book.cells[cell, C_PULL] += pull
@@ -185,7 +201,7 @@ def take(book, slot, cell, fill, pull, ts):
     book.orders[slot, O_PENDING] = 0
 
 
-@kernel()
+@hot_kernel()
 def leave_level(book, slot, cell):
     """Level side of an order's departure, once its quantity has been taken."""
     queue_remove(book, slot, cell)
@@ -195,7 +211,7 @@ def leave_level(book, slot, cell):
         level_closed(book, cell)
 
 
-@kernel()
+@hot_kernel()
 def drop(book, slot):
     """Forget an order whose quantity has been taken and which has left its level."""
     index_delete(book, book.orders[slot, O_ID])
@@ -215,7 +231,7 @@ def withdraw(book, slot, ts):
     drop(book, slot)
 
 
-@kernel()
+@hot_kernel()
 def cancel(book, slot, size, ts):
     """Feed action C: take up to `size` lots, the reported fills first; drop the order at 0."""
     taken = min(size, book.orders[slot, O_SIZE])
@@ -270,7 +286,7 @@ def modify(book, slot, cell, size, ts):
         take(book, slot, cell, fill, left - size, ts)
 
 
-@kernel()
+@hot_kernel()
 def report_fill(book, slot, size):
     """Feed action F: remember it for the C or M that follows. Returns whether it is above the resting size."""
     number = book.state[S_FILLS_N]

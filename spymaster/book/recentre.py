@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.levels import refresh_spill_best, spill_slot
+from spymaster.book.kernel import reindex_spill
 
 
 def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Book:
@@ -22,10 +22,10 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
         2 * int(book.state[la.S_ORIGIN]) + numbers,
         np.concatenate([np.zeros(2 * width, np.int64), book.spill])[:used],
     )
-    touched = _plane(book.bits[la.BIT_TOUCH : la.BIT_TOUCH + 2], used)
+    touched = _plane(book.bits, la.BIT_TOUCH, used)
     capacity = int(book.state[la.S_SPILL_CAPACITY])
     touched[book.spill[capacity : capacity + int(book.state[la.S_SPILL_TOUCHED_N])]] = True
-    revisit = _plane(book.bits[la.BIT_REVISIT : la.BIT_REVISIT + 2], used)
+    revisit = _plane(book.bits, la.BIT_REVISIT, used)
 
     window = int(book.state[la.S_WINDOW_NUMBER])
     history = book.cells[:used]
@@ -34,7 +34,7 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
         | touched
         | revisit
         | (history[:, la.H_OUT_DEPTH : la.H_OUT_COUNT + 1] != 0).any(axis=1)
-        | ((window - history[:, la.H_WINDOW] < 4) & (history[:, la.H_E0 : la.H_E3 + 1] != 0).any(axis=1))
+        | ((window - history[:, la.C_LAST] < 4) & (history[:, la.H_E0 : la.H_E3 + 1] != 0).any(axis=1))
     )
     old = np.flatnonzero(keep)
     offsets = keys[old] - 2 * origin
@@ -47,7 +47,7 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     new[~inside] = 2 * width + np.arange(far)
     cells = la.cache_aligned(2 * width + capacity, la.CELL_FIELDS, np.int32)
     cells[:, la.C_HEAD] = cells[:, la.C_TAIL] = -1
-    cells[:, la.H_WINDOW] = -10
+    cells[:, la.C_LAST] = -10
     cells[new] = book.cells[old]
     cells[:, la.C_TOUCHED] = 0
 
@@ -61,9 +61,9 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     resting = book.cells[old, la.C_COUNT] > 0
     for side in (la.BID, la.ASK):
         mine = inside & (sides == side)
-        _set(bits[la.BIT_REST + side], new[mine & resting] >> 1)
-        _set(bits[la.BIT_TOUCH + side], new[mine & touched[old]] >> 1)
-        _set(bits[la.BIT_REVISIT + side], new[mine & revisit[old]] >> 1)
+        _set(bits[:, la.BIT_REST + side], new[mine & resting] >> 1)
+        _set(bits[:, la.BIT_TOUCH + side], new[mine & touched[old]] >> 1)
+        _set(bits[:, la.BIT_REVISIT + side], new[mine & revisit[old]] >> 1)
 
     spill = np.zeros(6 * capacity, np.int64)
     spill[:far] = keys[old][~inside]
@@ -79,17 +79,17 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     st[la.S_SPILL_TOUCHED_N] = len(far_touched)
     book.state[la.K_RECENTRED] += 1
     moved_book = book._replace(cells=cells, bits=bits, spill=spill)
-    for number in range(far):
-        spill[spill_slot(moved_book, spill[number])] = number + 1
-    refresh_spill_best(moved_book)
+    reindex_spill(moved_book)
     return moved_book
 
 
-def _plane(words: np.ndarray, used: int) -> np.ndarray:
-    """Per cell whether its bit is set; [2, width / 64] words to a bool per cell, False for the spill."""
+def _plane(words: np.ndarray, plane: int, used: int) -> np.ndarray:
+    """Per cell whether its bit in a plane is set; False for the spill."""
     flags = np.zeros(used, bool)
     for side in (la.BID, la.ASK):
-        bits = np.unpackbits(words[side].view(np.uint8), bitorder="little").astype(bool)
+        bits = np.unpackbits(np.ascontiguousarray(words[:, plane + side]).view(np.uint8), bitorder="little").astype(
+            bool
+        )
         flags[side : 2 * len(bits) : 2] = bits
     return flags
 

@@ -10,20 +10,20 @@ import numpy as np
 
 from spymaster.book import layout as la
 from spymaster.book.levels import cell_if_any, lowest_bit
-from spymaster.jit import kernel
+from spymaster.jit import hot_kernel, kernel
 
 MINUTE_NS = 60_000_000_000
 _ONE = np.uint64(1)
 
 
-@kernel()
+@hot_kernel()
 def book_is_valid(book):
     """LIVE, reached through a complete snapshot or a clear, and not doubted by the publisher."""
     st = book.state
     return st[la.S_BOOK_STATE] == la.LIVE and st[la.S_BOOK_BASIS] == 1 and st[la.S_BAD_PENDING] == 0
 
 
-@kernel()
+@hot_kernel()
 def best_quantity(book, side):
     """Quantity and number of orders at the best price of a side; zeros where the side is empty."""
     tick = book.state[la.S_BEST_BID + side]
@@ -33,7 +33,7 @@ def best_quantity(book, side):
     return np.int64(book.cells[cell, la.C_DEPTH]), np.int64(book.cells[cell, la.C_COUNT])
 
 
-@kernel()
+@hot_kernel()
 def forget_flow(book, cell):
     """Reset a cell's accumulators for the next window and carry its depth forward."""
     for field in range(la.C_ADD, la.C_YOUNG):
@@ -41,37 +41,33 @@ def forget_flow(book, cell):
     book.cells[cell, la.C_START] = book.cells[cell, la.C_DEPTH]
 
 
-@kernel()
+@hot_kernel()
 def remember_depth(book, cell, window):
     """Shift a touched cell's history of depths at window ends to end at `window`."""
-    history = book.cells
-    age = window - history[cell, la.H_WINDOW]
-    e0, e1, e2 = history[cell, la.H_E0], history[cell, la.H_E1], history[cell, la.H_E2]
-    history[cell, la.H_WINDOW] = window
-    history[cell, la.H_E0] = book.cells[cell, la.C_DEPTH]
-    history[cell, la.H_E1] = e0
-    history[cell, la.H_E2] = e1 if age == 1 else e0
-    history[cell, la.H_E3] = e2 if age == 1 else (e1 if age == 2 else e0)
+    cells = book.cells
+    age = window - cells[cell, la.C_LAST]
+    e0, e1, e2 = cells[cell, la.H_E0], cells[cell, la.H_E1], cells[cell, la.H_E2]
+    cells[cell, la.C_LAST] = window
+    cells[cell, la.H_E0] = cells[cell, la.C_DEPTH]
+    cells[cell, la.H_E1] = e0
+    cells[cell, la.H_E2] = e1 if age == 1 else e0
+    cells[cell, la.H_E3] = e2 if age == 1 else (e1 if age == 2 else e0)
 
 
-@kernel()
-def depth_differences(book, cell, window):
-    """First, second and third difference per second of a cell's depth, ending at `window`."""
-    history = book.cells
-    age = window - history[cell, la.H_WINDOW]
-    e0 = history[cell, la.H_E0]
+@hot_kernel()
+def depth_differences(book, cell, age):
+    """First, second and third difference per second of a cell's depth that last changed `age` windows ago."""
+    cells = book.cells
+    e0 = np.int64(cells[cell, la.H_E0])
     if age >= 3:
-        return 0, 0, 0
-    a0 = e0
-    a1 = e0 if age >= 1 else history[cell, la.H_E1]
-    a2 = e0 if age >= 2 else (history[cell, la.H_E1] if age == 1 else history[cell, la.H_E2])
-    if age == 0:
-        a3 = history[cell, la.H_E3]
-    elif age == 1:
-        a3 = history[cell, la.H_E2]
-    else:
-        a3 = history[cell, la.H_E1]
-    return a0 - a1, a0 - 2 * a1 + a2, a0 - 3 * a1 + 3 * a2 - a3
+        return np.int64(0), np.int64(0), np.int64(0)
+    e1 = np.int64(cells[cell, la.H_E1])
+    e2 = np.int64(cells[cell, la.H_E2])
+    if age == 2:
+        return np.int64(0), np.int64(0), e0 - e1
+    if age == 1:
+        return np.int64(0), e1 - e0, e0 - 3 * e0 + 3 * e1 - e2
+    return e0 - e1, e0 - 2 * e1 + e2, e0 - 3 * e1 + 3 * e2 - cells[cell, la.H_E3]
 
 
 @kernel()
@@ -85,14 +81,15 @@ def start_clock(book, ts):
     for cell in range(2 * st[la.S_WIDTH] + st[la.S_SPILL_N]):
         forget_flow(book, cell)
         book.cells[cell, la.C_TOUCHED] = 0
-        book.cells[cell, la.H_WINDOW] = -10
+        book.cells[cell, la.C_LAST] = -10
         for field in range(la.H_E0, la.H_OUT_DEPTH):
             book.cells[cell, field] = book.cells[cell, la.C_DEPTH]
-    book.bits[la.BIT_TOUCH] = 0
-    book.bits[la.BIT_TOUCH + 1] = 0
+    for word in range(st[la.S_WIDTH] >> 6):
+        book.bits[word, la.BIT_TOUCH] = 0
+        book.bits[word, la.BIT_TOUCH + 1] = 0
     st[la.S_SPILL_TOUCHED_N] = 0
     st[la.S_YOUNG_N] = 0
-    for slot in range(book.orders.shape[0]):
+    for slot in range(st[la.S_ORDERS_CAPACITY]):
         book.orders[slot, la.O_YOUNG] = -1
     open_window(book)
 
@@ -145,24 +142,23 @@ def unmark_young(book):
     st[la.S_YOUNG_N] = kept
 
 
-@kernel()
-def write_wall_row(book, out, cell, tick, side, spot, spot_tick, valid):
-    """One row of the wall, and the note of what was written for the sparse form."""
-    st = book.state
-    row = st[la.S_WALL_N]
-    st[la.S_WALL_N] = row + 1
+@hot_kernel()
+def write_quantities(book, out, row, cell, age, entered):
+    """The quantities of one wall row, and the note of what was written for the sparse form."""
     cells = book.cells
-    depth = cells[cell, la.C_DEPTH]
-    rest = depth - cells[cell, la.C_YOUNG]
-    out.wall_wide[0, row] = st[la.S_WINDOW_END]
-    out.wall_wide[1, row] = tick * st[la.S_TICK_SIZE]
-    out.wall_wide[2, row] = spot
     wall = out.wall
-    wall[0, row] = tick - spot_tick
+    depth = cells[cell, la.C_DEPTH]
     wall[1, row] = cells[cell, la.C_START]
     wall[2, row] = depth
-    wall[3, row] = rest
     wall[4, row] = cells[cell, la.C_COUNT]
+    if age >= 3 and not entered and cells[cell, la.C_YOUNG] == 0:
+        # nothing changed for three windows: no flow, no differences, and the last row says the same already
+        wall[3, row] = depth
+        for column in range(5, 15):
+            wall[column, row] = 0
+        return
+    rest = depth - cells[cell, la.C_YOUNG]
+    wall[3, row] = rest
     wall[5, row] = cells[cell, la.C_ADD]
     wall[6, row] = cells[cell, la.C_PULL]
     wall[7, row] = cells[cell, la.C_PULL_REST]
@@ -170,21 +166,47 @@ def write_wall_row(book, out, cell, tick, side, spot, spot_tick, valid):
     wall[9, row] = cells[cell, la.C_REFILL]
     wall[10, row] = cells[cell, la.C_AWAY]
     wall[11, row] = cells[cell, la.C_TOWARD]
-    d1, d2, d3 = depth_differences(book, cell, st[la.S_WINDOW_NUMBER])
+    d1, d2, d3 = depth_differences(book, cell, age)
     wall[12, row] = d1
     wall[13, row] = d2
     wall[14, row] = d3
-    out.wall_flags[0, row] = side
-    out.wall_flags[1, row] = valid
-    book.cells[cell, la.H_OUT_DEPTH] = depth
-    book.cells[cell, la.H_OUT_REST] = rest
-    book.cells[cell, la.H_OUT_COUNT] = cells[cell, la.C_COUNT]
+    cells[cell, la.H_OUT_DEPTH] = depth
+    cells[cell, la.H_OUT_REST] = rest
+    cells[cell, la.H_OUT_COUNT] = cells[cell, la.C_COUNT]
     if rest != depth:
         offset = cell >> 1
-        book.bits[la.BIT_REVISIT + side, offset >> 6] |= _ONE << np.uint64(offset & 63)
+        book.bits[offset >> 6, la.BIT_REVISIT + (cell & 1)] |= _ONE << np.uint64(offset & 63)
 
 
 @kernel()
+def write_chosen(book, out, n, spot, spot_tick, valid):
+    """The wall rows of the `n` chosen cells: constant columns in one stroke each, then row by row."""
+    st = book.state
+    first = st[la.S_WALL_N]
+    st[la.S_WALL_N] = first + n
+    wide, wall, flags, chosen = out.wall_wide, out.wall, out.wall_flags, out.chosen
+    window_end, tick_size, origin = st[la.S_WINDOW_END], st[la.S_TICK_SIZE], st[la.S_ORIGIN]
+    for k in range(n):
+        wide[0, first + k] = window_end
+    for k in range(n):
+        wide[2, first + k] = spot
+    for k in range(n):
+        flags[1, first + k] = valid
+    window = st[la.S_WINDOW_NUMBER]
+    # with a resting age beyond the window a quiet cell may still turn from young to resting: never take the short way
+    always = st[la.S_REST_NS] > st[la.S_WINDOW_NS]
+    for k in range(n):
+        cell = chosen[k] & (la.ENTERED - 1)
+        entered = chosen[k] >= la.ENTERED
+        tick = origin + (cell >> 1)
+        row = first + k
+        wide[1, row] = tick * tick_size
+        flags[0, row] = cell & 1
+        wall[0, row] = tick - spot_tick
+        write_quantities(book, out, row, cell, window - book.cells[cell, la.C_LAST], entered or always)
+
+
+@hot_kernel()
 def differs_from_last_row(book, cell):
     """Whether a cell's resting state is not what its last wall row says."""
     depth = book.cells[cell, la.C_DEPTH]
@@ -199,6 +221,7 @@ def differs_from_last_row(book, cell):
 def write_wall(book, out, spot, valid):
     """The wall of the closing window: every resting or touched price of the grid, or the sparse form of it."""
     st = book.state
+    n = 0
     tick_size = st[la.S_TICK_SIZE]
     spot_tick = spot // tick_size
     low = spot_tick - st[la.S_GRID]
@@ -213,11 +236,11 @@ def write_wall(book, out, spot, valid):
     bits = book.bits
     moved = low < known_low or high > known_high
     for word in range((low - origin) >> 6, ((high - origin) >> 6) + 1):
-        touched = bits[la.BIT_TOUCH, word] | bits[la.BIT_TOUCH + 1, word]
-        look = touched | bits[la.BIT_REVISIT, word] | bits[la.BIT_REVISIT + 1, word]
+        touched = bits[word, la.BIT_TOUCH] | bits[word, la.BIT_TOUCH + 1]
+        look = touched | bits[word, la.BIT_REVISIT] | bits[word, la.BIT_REVISIT + 1]
         first = origin + 64 * word
         if full or (first + 63 >= near_low and first <= near_high):
-            look |= bits[la.BIT_REST, word] | bits[la.BIT_REST + 1, word]
+            look |= bits[word, la.BIT_REST] | bits[word, la.BIT_REST + 1]
         if moved and (first < known_low or first + 63 > known_high):
             look = ~np.uint64(0)
         while look != 0:
@@ -231,16 +254,18 @@ def write_wall(book, out, spot, valid):
             whole = full or near_low <= tick <= near_high
             for side in range(2):
                 cell = 2 * (tick - origin) + side
-                wanted = bits[la.BIT_TOUCH + side, word] & mask != 0
+                wanted = bits[word, la.BIT_TOUCH + side] & mask != 0
                 if not wanted and whole:
-                    wanted = bits[la.BIT_REST + side, word] & mask != 0
-                if not wanted and (entered or book.bits[la.BIT_REVISIT + side, word] & mask != 0):
+                    wanted = bits[word, la.BIT_REST + side] & mask != 0
+                if not wanted and (entered or book.bits[word, la.BIT_REVISIT + side] & mask != 0):
                     wanted = differs_from_last_row(book, cell)
                 if wanted:
-                    book.bits[la.BIT_REVISIT + side, word] &= ~mask
-                    write_wall_row(book, out, cell, tick, side, spot, spot_tick, valid)
+                    bits[word, la.BIT_REVISIT + side] &= ~mask
+                    out.chosen[n] = cell + la.ENTERED if entered else cell
+                    n += 1
                 elif book.cells[cell, la.C_YOUNG] == 0:
-                    book.bits[la.BIT_REVISIT + side, word] &= ~mask
+                    book.bits[word, la.BIT_REVISIT + side] &= ~mask
+    write_chosen(book, out, n, spot, spot_tick, valid)
     st[la.S_GRID_LO] = low
     st[la.S_GRID_HI] = high
 
@@ -250,10 +275,12 @@ def settle_touched(book, before_rows):
     """Over all touched cells: update histories (before the rows are written) or reset flow (after)."""
     st = book.state
     window = st[la.S_WINDOW_NUMBER]
-    for side in range(2):
-        plane = la.BIT_TOUCH + side
-        for word in range(book.bits.shape[1]):
-            look = book.bits[plane, word]
+    bits = book.bits
+    for word in range(st[la.S_WIDTH] >> 6):
+        if bits[word, la.BIT_TOUCH] | bits[word, la.BIT_TOUCH + 1] == 0:
+            continue
+        for side in range(2):
+            look = bits[word, la.BIT_TOUCH + side]
             while look != 0:
                 bit = lowest_bit(look)
                 look &= look - _ONE
@@ -263,7 +290,7 @@ def settle_touched(book, before_rows):
                 else:
                     forget_flow(book, cell)
             if not before_rows:
-                book.bits[plane, word] = 0
+                bits[word, la.BIT_TOUCH + side] = 0
     for number in range(st[la.S_SPILL_TOUCHED_N]):
         cell = book.spill[st[la.S_SPILL_CAPACITY] + number]
         if before_rows:
@@ -330,8 +357,9 @@ def write_snapshot(book, out, spot, valid, window_valid):
     snap[19, row] = st[la.S_BOOK_STATE]
     snap[20, row] = 1 if st[la.S_WINDOW_BAD] or st[la.S_BAD_PENDING] else 0
     snap[21, row] = st[la.S_WINDOW_GAP]
-    snap[22, row] = valid
-    snap[23, row] = window_valid
+    snap[22, row] = st[la.S_FINISHING]
+    snap[23, row] = valid
+    snap[24, row] = window_valid
 
 
 @kernel()
@@ -369,7 +397,7 @@ def advance(book, out, ts):
     while ts >= st[la.S_WINDOW_END]:
         if st[la.S_SNAPSHOT_N] >= st[la.S_BLOCK_WINDOWS]:
             return la.BLOCK_FULL
-        if st[la.S_WALL_N] + 2 * (2 * st[la.S_GRID] + 1) > out.wall_wide.shape[1]:
+        if st[la.S_WALL_N] + 2 * (2 * st[la.S_GRID] + 1) > st[la.S_WALL_CAPACITY]:
             return la.BLOCK_FULL
         if grid_is_off_centre(book, spot_price(book)):
             return la.RECENTRE

@@ -87,24 +87,14 @@ class FuturesPass:
         return self._engine.counters
 
     def __iter__(self) -> Iterator[dict[str, pl.DataFrame]]:
-        # the last window is known only at the end of the file, and it alone is partial: hold one block back
-        held: Block | None = None
-        for block in self._blocks():
-            if held is not None:
-                yield self._frames(held, last=False)
-            held = block
-        if held is not None:
-            yield self._frames(held, last=True)
-
-    def _blocks(self) -> Iterator[Block]:
         for chunk in self._records:
-            yield from self._engine.process(chunk)
-        yield from self._engine.finish_blocks()
+            yield from map(self._frames, self._engine.process(chunk))
+        yield from map(self._frames, self._engine.finish_blocks())
 
-    def _frames(self, block: Block, *, last: bool) -> dict[str, pl.DataFrame]:
+    def _frames(self, block: Block) -> dict[str, pl.DataFrame]:
         frames: dict[str, pl.DataFrame] = {}
         if SNAPSHOT in block:
-            frames[SNAPSHOT] = self._snapshot(block[SNAPSHOT], last=last)
+            frames[SNAPSHOT] = self._snapshot(block[SNAPSHOT])
         if WALL in block:
             frames[WALL] = self._wall(block[WALL])
         if self._radar is not None:
@@ -115,12 +105,10 @@ class FuturesPass:
             frames[BBO] = self._bbo(block[BBO])
         return {name: frame for name, frame in frames.items() if name in self._tables}
 
-    def _snapshot(self, columns: dict[str, np.ndarray], *, last: bool) -> pl.DataFrame:
+    def _snapshot(self, columns: dict[str, np.ndarray]) -> pl.DataFrame:
         frame = pl.DataFrame(columns)
         bid, ask = pl.col("best_bid_price_int"), pl.col("best_ask_price_int")
         ends = columns["window_end"]
-        partial = np.zeros(len(ends), bool)
-        partial[-1:] = last
         return (
             frame.with_columns(
                 _null_prices(
@@ -140,7 +128,6 @@ class FuturesPass:
                 window_start=pl.col("window_end") - self._window_ns,
                 contract=pl.lit(self._contract),
                 phase=_enum(phases(ends, self._root), PHASE),
-                is_partial=pl.Series(partial),
                 book_state=_enum(columns["book_state"], BOOK_STATE),
                 spot_age_s=(pl.col("window_end") - pl.col("last_trade_ts")) / 1e9,
                 mid_price=(bid + ask) / 2e9,

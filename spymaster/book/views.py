@@ -1,0 +1,118 @@
+"""Bare views of arrays inside kernels: a data pointer with the row length in its type.
+
+Numba hands an array to a function as seven values. A book of seven arrays would push some fifty values through every
+call that is not inlined, which costs more than the work of the call, and it lengthens compilation in proportion. A
+view is one pointer: `view[i]` or `view[i, j]`, no bounds check, no negative indices, no reference counting. It is valid
+only while the caller of the kernel holds the array.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+
+class ViewType(types.Type):
+    """Pointer to items of `dtype` in rows of `columns` items; 0 columns means rows of a length known at run time."""
+
+    def __init__(self, dtype: types.Type, columns: int) -> None:
+        self.dtype = dtype
+        self.columns = columns
+        super().__init__(f"View({dtype}, {columns})")
+
+
+@register_model(ViewType)
+class _ViewModel(models.StructModel):
+    def __init__(self, dmm: Any, fe_type: ViewType) -> None:
+        members: list[tuple[str, types.Type]] = [("data", types.CPointer(fe_type.dtype))]
+        if fe_type.columns == 0:
+            members.append(("stride", types.int64))
+        super().__init__(dmm, fe_type, members)
+
+
+_PAIR = types.UniTuple(types.int64, 2)
+
+
+def _index_type(index: types.Type) -> types.Type | None:
+    if isinstance(index, types.Integer):
+        return types.int64
+    if isinstance(index, types.BaseTuple) and len(index) == 2:
+        return _PAIR
+    return None
+
+
+@infer_global(operator.getitem)
+class _GetItem(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        view, index = args
+        if isinstance(view, ViewType) and (kind := _index_type(index)) is not None:
+            return signature(view.dtype, view, kind)
+        return None
+
+
+@infer_global(operator.setitem)
+class _SetItem(AbstractTemplate):
+    def generic(self, args: Any, kws: Any) -> Any:
+        view, index, _value = args
+        if isinstance(view, ViewType) and (kind := _index_type(index)) is not None:
+            return signature(types.void, view, kind, view.dtype)
+        return None
+
+
+def _place(context: Any, builder: Any, view_type: ViewType, view: Any, index_type: types.Type, index: Any) -> Any:
+    """Address of an item."""
+    proxy = cgutils.create_struct_proxy(view_type)(context, builder, value=view)
+    if index_type == _PAIR:
+        row, column = cgutils.unpack_tuple(builder, index, 2)
+        stride = ir.Constant(row.type, view_type.columns) if view_type.columns else proxy.stride
+        index = builder.add(builder.mul(row, stride), column)
+    return builder.gep(proxy.data, [index])
+
+
+@lower_builtin(operator.getitem, ViewType, types.int64)
+@lower_builtin(operator.getitem, ViewType, _PAIR)
+def _load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
+    return context.unpack_value(builder, sig.args[0].dtype, place)
+
+
+@lower_builtin(operator.setitem, ViewType, types.int64, types.Any)
+@lower_builtin(operator.setitem, ViewType, _PAIR, types.Any)
+def _store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
+    context.pack_value(builder, sig.args[0].dtype, args[2], place)
+    return context.get_dummy_value()
+
+
+@intrinsic(prefer_literal=True)
+def view_of(typingctx: Any, array: Any, columns: Any) -> Any:
+    """View of a C-contiguous array whose rows have a constant number of items (1 for a vector)."""
+    view = ViewType(array.dtype, columns.literal_value)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data = context.make_array(sig.args[0])(context, builder, args[0]).data
+        proxy = cgutils.create_struct_proxy(view)(context, builder)
+        proxy.data = data
+        return proxy._getvalue()
+
+    return view(array, columns), generate
+
+
+@intrinsic
+def strided_view_of(typingctx: Any, array: Any) -> Any:
+    """View of a C-contiguous two-dimensional array with rows of any length."""
+    view = ViewType(array.dtype, 0)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source = context.make_array(sig.args[0])(context, builder, args[0])
+        proxy = cgutils.create_struct_proxy(view)(context, builder)
+        proxy.data = source.data
+        proxy.stride = builder.extract_value(source.shape, 1)
+        return proxy._getvalue()
+
+    return view(array), generate
