@@ -96,9 +96,10 @@ def main() -> None:
                           "C++; with labels of resting orders"))  # fmt: skip
     full = measure(cases, arguments.repeats)
 
+    peer_messages = min(arguments.peer_messages, arguments.messages)
     per_hour = len(records) * 0.84 / 6.5
-    part_config = StreamConfig(messages=arguments.peer_messages, seed=arguments.seed, start_hour=15.0,
-                               end_hour=15.0 + arguments.peer_messages / per_hour)  # fmt: skip
+    part_config = StreamConfig(messages=peer_messages, seed=arguments.seed, start_hour=15.0,
+                               end_hour=15.0 + peer_messages / per_hour)  # fmt: skip
     part = generate(part_config)
     with work_folder(arguments.folder) as folder:
         path = folder / f"rth-{len(part)}-{arguments.seed}.mbo.dbn.zst"

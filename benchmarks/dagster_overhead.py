@@ -1,4 +1,4 @@
-"""What Dagster costs: wall time of `spymaster run` minus the work inside it, for one date, three dates, and nothing to do.
+"""What Dagster costs: wall time of `spymaster run` minus the work inside it, for one date and for three.
 
     python -m benchmarks.dagster_overhead [--messages N] [--repeats N] [--json]
 

@@ -1,14 +1,17 @@
-"""The generated stream behind the benchmarks: consistent, reproducible, with the message mix of a real day."""
+"""The benchmarks run, and the stream behind them is consistent, reproducible, and has the message mix of a real day."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks import BENCHMARKS
 from benchmarks.dict_book import DictBook
 from benchmarks.stream import Stream, StreamConfig, generate, write_stream
+from spymaster.cli.main import main
 from spymaster.market.dbn import ACTION_FILL, ACTION_TRADE, F_LAST, F_SNAPSHOT, MBO_DTYPE, SIM_DATASET
 
 MESSAGES = 60_000
@@ -72,3 +75,36 @@ def test_written_file_is_marked_as_simulated_and_reads_back(tmp_path: Path, reco
     back = store.to_ndarray()
     assert back.tobytes() == records.tobytes()
     assert records.dtype == MBO_DTYPE
+
+
+SLOW = ("book", "pipeline", "dagster_overhead")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in BENCHMARKS]
+)
+def test_benchmark_prints_its_figures_as_json(name: str, capfd: pytest.CaptureFixture[str]) -> None:
+    main_exit_code(["bench", name, "--messages", "20000", "--repeats", "1", "--json"])
+    answer = json.loads(capfd.readouterr().out)
+    assert answer["failed"] == {}
+    figures = answer["figures"][name]
+    assert figures["targets"]
+    assert all(isinstance(target["value"], float) for target in figures["targets"].values())
+    assert figures["rows"]
+    assert figures["machine"]["versions"]["numpy"] == np.__version__
+
+
+def main_exit_code(arguments: list[str]) -> int:
+    """Exit code of the command line."""
+    try:
+        main(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return 0
+
+
+def test_unknown_benchmark_is_refused_with_the_known_ones(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main_exit_code(["bench", "nothing"]) == 1
+    message = capfd.readouterr().err
+    assert "unknown benchmark: nothing" in message
+    assert "dagster_overhead" in message

@@ -1,12 +1,13 @@
-"""`spymaster bench`: runs the measurements of `benchmarks/`, each a script that prints JSON."""
+"""`spymaster bench`: runs the measurements of `benchmarks/`, which prints its own tables, or JSON."""
 
 from __future__ import annotations
 
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,13 +21,12 @@ class NoBenchmarksError(SpymasterError):
     """The benchmarks are part of the repository, not of the installed package; or the name is not one of them."""
 
 
-def available() -> dict[str, Path]:
-    """Benchmark scripts by name; helpers (leading underscore, `conftest`) are not measurements."""
-    return {
-        path.stem: path
-        for path in sorted(FOLDER.glob("*.py"))
-        if not path.stem.startswith("_") and "--json" in path.read_text(encoding="utf-8")
-    }
+def available() -> dict[str, str]:
+    """What each benchmark measures, by name: the list that the folder itself keeps."""
+    index = FOLDER / "__init__.py"
+    if not index.is_file():
+        raise NoBenchmarksError(f"no benchmarks in {FOLDER}", hint="they run from a checkout of the repository")
+    return dict(runpy.run_path(str(index))["BENCHMARKS"])
 
 
 def bench(
@@ -34,71 +34,48 @@ def bench(
         list[str] | None, typer.Argument(metavar="NAME...", help="Benchmarks to run; all when none.")
     ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="List the benchmarks and stop.")] = False,
+    messages: Annotated[int | None, typer.Option(min=1, help="Messages of the generated day.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Timed rounds.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure this machine: run the benchmarks one after another and print their figures."""
+    """Measure this machine: run the benchmarks one after another."""
     from spymaster.cli import output
 
-    scripts = available()
-    if not scripts:
-        raise NoBenchmarksError(f"no benchmark in {FOLDER}", hint="benchmarks run from a checkout of the repository")
-    unknown = [name for name in names or () if name not in scripts]
+    known = available()
+    unknown = [name for name in names or () if name not in known]
     if unknown:
-        raise NoBenchmarksError(f"unknown benchmark: {', '.join(unknown)}", hint=f"known: {', '.join(scripts)}")
-    chosen = {name: scripts[name] for name in names or scripts}
+        raise NoBenchmarksError(f"unknown benchmark: {', '.join(unknown)}", hint=f"known: {', '.join(known)}")
     if list_only:
         if as_json:
-            output.print_json(list(chosen))
+            output.print_json(known)
         else:
-            output.print_table("benchmarks", ("name", "measures"), [(n, _summary(p)) for n, p in chosen.items()])
+            output.print_table("benchmarks", ("name", "measures"), known.items())
         return
-
-    figures: dict[str, object] = {}
+    chosen = list(names or known)
+    options = [text for name, value in (("--messages", messages), ("--repeats", repeats)) if value is not None
+               for text in (name, str(value))]  # fmt: skip
+    figures: dict[str, Any] = {}
     failed: dict[str, str] = {}
-    with output.progress(unit="benchmark", quiet=as_json) as display:
-        task = display.add_task("benchmarks", total=len(chosen))
-        for name, script in chosen.items():
-            display.update(task, description=name)
-            done = subprocess.run(
-                [sys.executable, str(script), "--json"], cwd=FOLDER.parent, capture_output=True, text=True, check=False
-            )
-            try:
-                if done.returncode:
-                    raise ValueError(f"exit code {done.returncode}")
-                figures[name] = json.loads(done.stdout)
-            except ValueError as error:
-                failed[name] = f"{error}: {_last_line(done.stderr) or _last_line(done.stdout) or 'no output'}"
-            display.advance(task)
+    for number, name in enumerate(chosen, start=1):
+        output.stderr().print(f"{name} ({number} of {len(chosen)}): {known[name]}")
+        try:
+            figures[name] = _run(name, options, as_json=as_json)
+        except ValueError as error:
+            failed[name] = str(error)
     if as_json:
         output.print_json({"figures": figures, "failed": failed})
-    else:
-        for name, value in figures.items():
-            output.print_table(name, ("figure", "value"), list(_flat(value)), right=("value",))
     if failed:
         summary = "; ".join(f"{name}: {reason}" for name, reason in failed.items())
         raise output.CommandFailedError(f"{len(failed)} of {len(chosen)} benchmarks failed: {summary}")
 
 
-def _flat(value: object, prefix: str = ""):
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _flat(item, f"{prefix}{key}." if isinstance(item, (dict, list)) else f"{prefix}{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            name = item.get("name", index) if isinstance(item, dict) else index
-            yield from _flat(item, f"{prefix}{name}." if isinstance(item, (dict, list)) else f"{prefix}{name}")
-    else:
-        yield prefix.rstrip("."), value
-
-
-def _summary(path: Path) -> str:
-    """First line of a script's docstring."""
-    import ast
-
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    return text.splitlines()[0] if text else ""
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else ""
+def _run(name: str, options: list[str], *, as_json: bool) -> Any:
+    """Run one benchmark; its JSON document, or None after it has printed its table. Raises ValueError if it fails."""
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options, *(["--json"] if as_json else [])]
+    sys.stdout.flush()
+    stdout = subprocess.PIPE if as_json else None
+    done = subprocess.run(command, cwd=FOLDER.parent, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise ValueError(lines[-1] if lines else f"exit code {done.returncode}")
+    return json.loads(done.stdout) if as_json else None
