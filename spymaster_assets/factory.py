@@ -141,7 +141,6 @@ class _Run:
     sources: Mapping[str, TableInput]
     done: dict[str, list[SessionKey]] = field(default_factory=dict)
     failures: dict[SessionKey, str] = field(default_factory=dict)
-    evaluated: set[dg.AssetCheckKey] = field(default_factory=set)
 
     @cached_property
     def lake(self) -> Lake:
@@ -169,8 +168,9 @@ class _Run:
         for model in self.tables:
             if model.name in self.done:
                 yield dg.Output(self.done[model.name], output_name=model.name, metadata=REPORTED)
+        selected = self.context.selected_asset_check_keys
         for name, spec in self.context.assets_def.node_check_specs_by_output_name.items():
-            if spec.key in self.evaluated:
+            if spec.key in selected:  # the verdicts are in the log; this only tells Dagster not to look for them
                 yield dg.Output(None, output_name=name)
         if self.failures:
             raise self._failure()
@@ -205,7 +205,6 @@ class _Run:
         held_back = False
         for verdict in checks.evaluations(self.context, self.lake, session, made):
             yield verdict
-            self.evaluated.add(verdict.asset_check_key)
             if checks.is_blocking_failure(verdict):
                 held_back = True
                 self.failures[session] = f"{made.model.full_name}, check {verdict.check_name}: {verdict.description}"

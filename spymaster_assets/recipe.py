@@ -155,7 +155,8 @@ class Recipe:
             writers = {model.name: stack.enter_context(lake.writer(model, key.symbol, key.dt)) for model in models}
             produced = self.function(session, **resolved.values)
             for name, frame in self._named(produced):
-                writers[name].write(frame)
+                if name in writers:  # a function may yield more of its tables than were asked for
+                    writers[name].write(frame)
             session.counters |= getattr(produced, "counters", {})
             for writer in writers.values():
                 writer.commit(
@@ -171,7 +172,8 @@ class Recipe:
         """Frames with the short name of the table they belong to."""
         only = self.models[0].name
         for item in (produced,) if isinstance(produced, pl.DataFrame) else produced:
-            if isinstance(item, pl.DataFrame):
-                yield only, item
-            else:
-                yield from item.items()
+            frames = {only: item} if isinstance(item, pl.DataFrame) else item
+            unknown = set(frames) - {model.name for model in self.models}
+            if unknown:
+                raise ValueError(f"{self.name} yielded tables that it does not declare: {sorted(unknown)}")
+            yield from frames.items()
