@@ -30,8 +30,8 @@ from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.types import ACTION, RECORD_SIDE, TIMESTAMP
 
 FRAME_ROWS = 262_144
-_SPOOL_BUFFER_RECORDS = 1_000_000
-"""Records held back in memory before they go to the spool, over all contracts: 56 MB."""
+_SPOOL_BUFFER_RECORDS = 500_000
+"""Records held back in memory before they go to the spool, over all contracts: 28 MB."""
 
 
 def open_day(lake: Lake, root: str, dt: date) -> list[tuple[RawFile, MboFile]]:
@@ -84,7 +84,7 @@ def future_mbo_frames(
     contracts but the first. `counters` receives `records` and `records_by_contract`. Raises what `MboFile.chunks`
     raises.
     """
-    return prefetch(_frames([files] if isinstance(files, MboFile) else files, spool_dir, rows, counters))
+    return prefetch(_frames([files] if isinstance(files, MboFile) else files, spool_dir, rows, counters), depth=1)
 
 
 def _frames(
