@@ -153,6 +153,11 @@ class BookEngine:
         } | {name: int(value) for name, value in zip(la.COUNTER_NAMES, st[la.COUNTERS], strict=True)}
 
     @property
+    def diagnostics(self) -> dict[str, int]:
+        """How the arrays were used. Unlike `counters` this depends on how the records were cut into chunks."""
+        return dict(zip(la.DIAGNOSTIC_NAMES, self._book.state[la.DIAGNOSTICS].tolist(), strict=True))
+
+    @property
     def fifo_consistency(self) -> float | None:
         """Share of known fills that named the front of their queue, None before the first."""
         known = int(self._book.state[la.K_KNOWN_FILLS])

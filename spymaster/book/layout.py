@@ -184,9 +184,8 @@ COUNTER_NAMES = (
     "clears",
     "snapshots",
     "unclosed_events",
-    "spilled_levels",
-    "recentred",
 )
+DIAGNOSTIC_NAMES = ("spilled_levels", "recentred")
 (
     K_SNAPSHOT,
     K_UNKNOWN_CANCEL,
@@ -206,7 +205,7 @@ COUNTER_NAMES = (
     K_SPILLED,
     K_RECENTRED,
 ) = range(100, 117)
-COUNTERS = slice(100, 117)
+COUNTERS, DIAGNOSTICS = slice(100, 115), slice(115, 117)
 
 AT_PRICES, PRICES = 128, 128
 AT_FILLS, FILLS = 256, 4096

@@ -25,6 +25,7 @@ from spymaster.book.layout import (
     S_SPILL_TOUCHED_N,
     S_WIDTH,
 )
+from spymaster.book.views import highest_bit, lowest_bit
 from spymaster.jit import hot_kernel, kernel
 
 _ONE = np.uint64(1)
@@ -94,54 +95,6 @@ def touch(book, cell):
         number = book.state[S_SPILL_TOUCHED_N]
         book.spill[book.state[S_SPILL_CAPACITY] + number] = cell
         book.state[S_SPILL_TOUCHED_N] = number + 1
-
-
-@kernel()
-def lowest_bit(word):
-    """Position of the lowest set bit of a non-zero word (de Bruijn-free: six halvings)."""
-    position = 0
-    if word & np.uint64(0xFFFFFFFF) == 0:
-        word >>= np.uint64(32)
-        position += 32
-    if word & np.uint64(0xFFFF) == 0:
-        word >>= np.uint64(16)
-        position += 16
-    if word & np.uint64(0xFF) == 0:
-        word >>= np.uint64(8)
-        position += 8
-    if word & np.uint64(0xF) == 0:
-        word >>= np.uint64(4)
-        position += 4
-    if word & np.uint64(0x3) == 0:
-        word >>= np.uint64(2)
-        position += 2
-    if word & np.uint64(0x1) == 0:
-        position += 1
-    return position
-
-
-@kernel()
-def highest_bit(word):
-    """Position of the highest set bit of a non-zero word."""
-    position = 0
-    if word >> np.uint64(32) != 0:
-        word >>= np.uint64(32)
-        position += 32
-    if word >> np.uint64(16) != 0:
-        word >>= np.uint64(16)
-        position += 16
-    if word >> np.uint64(8) != 0:
-        word >>= np.uint64(8)
-        position += 8
-    if word >> np.uint64(4) != 0:
-        word >>= np.uint64(4)
-        position += 4
-    if word >> np.uint64(2) != 0:
-        word >>= np.uint64(2)
-        position += 2
-    if word >> np.uint64(1) != 0:
-        position += 1
-    return position
 
 
 @kernel()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.levels import cell_if_any, lowest_bit
+from spymaster.book.levels import cell_if_any
+from spymaster.book.views import lowest_bit
 from spymaster.jit import hot_kernel, kernel
 
 MINUTE_NS = 60_000_000_000
