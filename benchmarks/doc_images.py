@@ -1,0 +1,45 @@
+"""The pictures of the documentation, from a generated stream: `uv run python -m benchmarks.doc_images`.
+
+They show what the pictures of a real session look like; no market data is in them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from benchmarks.pipeline import DAY, durable
+from benchmarks.stream import StreamConfig, write_stream
+from spymaster.lake import Lake
+from spymaster.surfaces.pictures import picture
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
+TABLES = (
+    "silver.book_snapshot_1s",
+    "silver.wall_surface_1s",
+    "silver.radar_vacuum_1s",
+    "silver.vacuum_surface_1s",
+    "silver.physics_bands_1s",
+)
+LARGEST = 150_000
+"""Bytes a picture may have."""
+
+
+def main() -> None:
+    """Generate an hour and a quarter around the cash open, make the tables, draw them."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "generated-20260106.mbo.dbn.zst"
+        write_stream(path, StreamConfig(messages=900_000, seed=11, day=DAY, start_hour=14.25, end_hour=15.5))
+        durable(str(path), str(Path(scratch) / "lake"))
+        lake = Lake.open(Path(scratch) / "lake")
+        for table in TABLES:
+            image = picture(lake.partition(table, "ES", DAY))
+            if image is None or len(image) > LARGEST:
+                raise SystemExit(f"{table}: {'no picture' if image is None else f'{len(image):,} bytes'}")
+            (FOLDER / f"{table.split('.')[1]}.png").write_bytes(image)
+            print(f"{table}: {len(image):,} bytes")
+
+
+if __name__ == "__main__":
+    main()
