@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import errno
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from spymaster.errors import SpymasterError
 
@@ -79,11 +80,15 @@ class InvalidRawNameError(LakeError):
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def full_disk_error(error: OSError, path: Path, what: str) -> LakeFullError | None:
-    """`error` as a `LakeFullError` if it means that there is no space (disk, quota or file size limit), else None."""
-    if error.errno not in _FULL:
-        return None
-    return LakeFullError(
-        f"no space to write {what}: {error.strerror} ({path})",
-        hint="Free some space (`spymaster clean` removes leftovers) and run it again; what was stored is untouched.",
-    )
+@contextmanager
+def full_disk_named(what: str) -> Iterator[None]:
+    """Turn an `OSError` that means 'no space' (disk, quota, file size limit) into a `LakeFullError` naming `what`."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise LakeFullError(
+            f"no space to write {what}: {error.strerror}",
+            hint="Free some space (`spymaster clean` removes leftovers) and run it again; what was there is untouched.",
+        ) from error

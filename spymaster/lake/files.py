@@ -11,7 +11,7 @@ from io import FileIO
 from pathlib import Path
 
 from spymaster.lake import layout
-from spymaster.lake.errors import LakeLockedError, full_disk_error
+from spymaster.lake.errors import LakeLockedError, full_disk_named
 
 
 def sync_directory(path: Path) -> None:
@@ -74,18 +74,23 @@ def write_durably(root: Path, target: Path, content: bytes) -> None:
 
     Raises `LakeFullError` if there is no space.
     """
-    staged, file = open_staging(root, target.name)
-    try:
-        with file:
-            file.write(content)
-            os.fsync(file.fileno())
-            replace_durably(staged, target)
-    except OSError as error:
-        staged.unlink(missing_ok=True)
-        full = full_disk_error(error, target, target.name)
-        if full:
-            raise full from error
-        raise
+    with full_disk_named(str(target)):
+        staged, file = open_staging(root, target.name)
+        try:
+            with file:
+                write_all(file, content)
+                os.fsync(file.fileno())
+                replace_durably(staged, target)
+        finally:
+            staged.unlink(missing_ok=True)
+
+
+def write_all(file: FileIO, content: bytes | memoryview) -> None:
+    """Write all of `content`: a raw file may take less than it is given."""
+    view = memoryview(content)
+    written = 0
+    while written < len(view):
+        written += file.write(view[written:]) or 0
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from spymaster.lake import files, layout
-from spymaster.lake.errors import InvalidRawNameError, RawFileExistsError, full_disk_error
+from spymaster.lake.errors import InvalidRawNameError, RawFileExistsError, full_disk_named
 from spymaster.lake.lake import Lake
 from spymaster.lake.manifest import InputRecord, Provenance
 
@@ -110,28 +110,22 @@ def store_raw(
     lake.claim_kind(stored.provenance)
     if target.exists():
         return _same_bytes(stored, original, _sha256(original))
-    staged, file = files.open_staging(lake.root, "raw")
-    digest = hashlib.sha256()
-    try:
-        with file, original.open("rb") as reader:
-            while chunk := reader.read(_CHUNK):
-                digest.update(chunk)
-                written = 0
-                while written < len(chunk):
-                    written += file.write(chunk[written:]) or 0
-            os.fsync(file.fileno())
-            folder.mkdir(parents=True, exist_ok=True)
-            os.link(staged, target)  # unlike a rename it never replaces what is there
-            files.sync_directory(folder)
-    except FileExistsError:
-        return _same_bytes(stored, original, digest.hexdigest())
-    except OSError as error:
-        full = full_disk_error(error, target, original.name)
-        if full:
-            raise full from error
-        raise
-    finally:
-        staged.unlink(missing_ok=True)
+    with full_disk_named(stored.name):
+        staged, file = files.open_staging(lake.root, "raw")
+        digest = hashlib.sha256()
+        try:
+            with file, original.open("rb") as reader:
+                while chunk := reader.read(_CHUNK):
+                    digest.update(chunk)
+                    files.write_all(file, chunk)
+                os.fsync(file.fileno())
+                folder.mkdir(parents=True, exist_ok=True)
+                os.link(staged, target)  # unlike a rename it never replaces what is there
+                files.sync_directory(folder)
+        except FileExistsError:
+            return _same_bytes(stored, original, digest.hexdigest())
+        finally:
+            staged.unlink(missing_ok=True)
     return StoredRaw(stored, already_there=False)
 
 

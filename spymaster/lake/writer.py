@@ -28,7 +28,7 @@ import polars as pl
 
 from spymaster import __version__
 from spymaster.lake import files, layout
-from spymaster.lake.errors import LakeKindError, WriterStateError, full_disk_error
+from spymaster.lake.errors import LakeKindError, WriterStateError, full_disk_named
 from spymaster.lake.manifest import (
     METADATA_KEY,
     InputRecord,
@@ -73,9 +73,7 @@ class _HashingFile:
         view = memoryview(data).cast("B")
         if self.discarding:
             return len(view)
-        written = 0
-        while written < len(view):  # a raw file may take less than it is given
-            written += self._file.write(view[written:]) or 0
+        files.write_all(self._file, view)
         self.hash.update(view)
         self.size += len(view)
         return len(view)
@@ -119,14 +117,15 @@ class PartitionWriter:
         self._span: tuple[int, int] | None = None
 
     def __enter__(self) -> PartitionWriter:
-        self._resources.enter_context(files.locked(self._lake.root, self.label))
         try:
-            self._staged, self._file = files.open_staging(self._lake.root, self.label.replace(" ", "."))
-            self._resources.callback(self._staged.unlink, missing_ok=True)
-            self._resources.callback(self._file.close)
-            self._sink = _HashingFile(self._file)
-            self._parquet = _parquet_writer(self._sink, self._model)
-            self._resources.callback(self._abandon)
+            with full_disk_named(self.label):
+                self._resources.enter_context(files.locked(self._lake.root, self.label))
+                self._staged, self._file = files.open_staging(self._lake.root, self.label.replace(" ", "."))
+                self._resources.callback(self._staged.unlink, missing_ok=True)
+                self._resources.callback(self._file.close)
+                self._sink = _HashingFile(self._file)
+                self._parquet = _parquet_writer(self._sink, self._model)
+                self._resources.callback(self._abandon)
         except BaseException:
             self._resources.close()
             raise
@@ -206,14 +205,11 @@ class PartitionWriter:
 
     def _finish(self, manifest: Manifest) -> None:
         """Close the file with its manifest, make it durable, swap it in, and refresh the copies beside it."""
-        try:
+        with full_disk_named(self.label):
             self._parquet.add_key_value_metadata({METADATA_KEY: manifest.to_json()})
             self._parquet.close()
             os.fsync(self._file.fileno())
             files.replace_durably(self._staged, self._target / layout.PART_FILE)
-        except OSError as error:
-            self._raise_full(error)
-            raise
         write_copies(self._lake.root, self._target, manifest, self._sink.hash.hexdigest(), self._sink.size)
 
     def _abandon(self) -> None:
@@ -267,11 +263,8 @@ class PartitionWriter:
         # One chunk per column: where pages end must not depend on how the caller cut the frames.
         group = group.rechunk()
         self._validate(group)
-        try:
+        with full_disk_named(self.label):
             self._parquet.write_table(group.to_arrow(), row_group_size=rows)
-        except OSError as error:
-            self._raise_full(error)
-            raise
         self._widen_span(group)
         self._written += rows
 
@@ -290,11 +283,6 @@ class PartitionWriter:
         low, high = times.min(), times.max()
         if isinstance(low, int) and isinstance(high, int):
             self._span = (min(low, self._span[0]), max(high, self._span[1])) if self._span else (low, high)
-
-    def _raise_full(self, error: OSError) -> None:
-        full = full_disk_error(error, self._staged, self.label)
-        if full:
-            raise full from error
 
     def _require_open(self) -> None:
         if self._state != "open":
