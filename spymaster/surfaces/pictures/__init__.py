@@ -1,0 +1,89 @@
+"""Small pictures of tables (PNG), for wherever a person would rather look than read.
+
+`picture(partition)` draws a stored partition; `draw(table, ...)` draws frames that are not stored. A table that is not
+in `DRAWINGS`, or has no rows, has no picture. Adding one: write a function in one of the modules here that takes a
+`Subject` and returns a Matplotlib figure, and name it below. Matplotlib is imported when something is drawn, never
+before.
+
+What every picture keeps: New York time along the bottom, contract and date in the title, units on the axes, seconds
+that are not valid hatched, simulated data named as such, some 800 x 400 pixels and at most a few ten kilobytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from spymaster.lake.partition import Partition
+
+DRAWINGS: Final = {
+    "bronze.contract_day_selection": "events:contract_day_selection",
+    "bronze.future_mbo": "events:future_mbo",
+    "gold.physics_norm_calibration": "scales:physics_norm_calibration",
+    "silver.bbo_change": "events:bbo_change",
+    "silver.book_snapshot_1s": "lines:book_snapshot_1s",
+    "silver.physics_bands_1s": "lines:physics_bands_1s",
+    "silver.radar_vacuum_1s": "lines:radar_vacuum_1s",
+    "silver.trade": "events:trade",
+    "silver.vacuum_surface_1s": "heat:vacuum_surface_1s",
+    "silver.wall_surface_1s": "heat:wall_surface_1s",
+}
+"""Table -> `module:function` in this package."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is drawn. `read(columns)` yields the rows in order, in bounded batches, and may be called more than once."""
+
+    table: str
+    symbol: str
+    dt: date
+    read: Callable[[Sequence[str]], Iterator[pl.DataFrame]]
+    simulated: bool = False
+
+    def frame(self, columns: Sequence[str]) -> pl.DataFrame:
+        """All rows at once: for tables with a row per second or fewer."""
+        return pl.concat(self.read(columns))
+
+    def title(self, what: str, contract: str | None = None) -> str:
+        """`ESH4 2023-12-25  What it shows`, with a warning on simulated data."""
+        warning = "   SIMULATED" if self.simulated else ""
+        return f"{contract or self.symbol} {self.dt:%Y-%m-%d}  {what}{warning}"
+
+
+def picture(partition: Partition) -> bytes | None:
+    """A stored partition as PNG bytes; None where the table has no drawing or the partition no rows."""
+    if partition.table not in DRAWINGS or not partition.rows:
+        return None
+    simulated = partition.manifest.provenance == "simulated"
+    return _png(Subject(partition.table, partition.symbol, partition.dt, partition.batches, simulated))
+
+
+def draw(
+    table: str, frames: pl.DataFrame | Iterable[pl.DataFrame], *, symbol: str, dt: date, simulated: bool = False
+) -> bytes | None:
+    """Frames of a table (`layer.name`) as PNG bytes; None where it has no drawing or there are no rows."""
+    held = [frames] if isinstance(frames, pl.DataFrame) else list(frames)
+    if table not in DRAWINGS or not sum(frame.height for frame in held):
+        return None
+
+    def read(columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        return (frame.select(columns) for frame in held if frame.height)
+
+    return _png(Subject(table, symbol, dt, read, simulated))
+
+
+def _png(subject: Subject) -> bytes:
+    from spymaster.surfaces.pictures.canvas import png
+
+    module, function = DRAWINGS[subject.table].split(":")
+    drawing: Callable[[Subject], Figure] = getattr(import_module(f"{__name__}.{module}"), function)
+    return png(drawing(subject))

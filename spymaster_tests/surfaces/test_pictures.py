@@ -1,0 +1,162 @@
+"""Pictures: every registered table draws, small, the same every time, also at its shortest."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from spymaster.lake.lake import Lake
+from spymaster.surfaces.bands import physics_bands
+from spymaster.surfaces.calibration import calibration_frame, session_pool
+from spymaster.surfaces.pictures import DRAWINGS, draw, picture
+from spymaster.surfaces.radar import RadarBuilder
+from spymaster.surfaces.vacuum import vacuum_frames
+from spymaster.tables import all_tables
+from spymaster_tests.surfaces.frames import TICK, in_blocks, make_session, start_of
+
+DT = date(2024, 1, 3)
+MOST_BYTES = 120_000
+
+
+def tables(seconds: int) -> dict[str, pl.DataFrame]:
+    """A frame of every table that has a drawing, `seconds` long, in the table's own types."""
+    rng = np.random.default_rng(3)
+    wall, shots = make_session(seconds, dt=DT, invalid=(2, 3), without_mid=(5,))
+    calibration = calibration_frame({date(2024, 1, 2): session_pool([wall], eps_qty=1.0)}, DT)
+    spot = shots["spot_ref_price_int"]
+    snapshot = shots.with_columns(
+        best_bid_price_int=spot - TICK,
+        best_ask_price_int=spot + TICK,
+        trade_high_price_int=spot,
+        trade_low_price_int=spot,
+        buy_volume=pl.lit(3),
+        sell_volume=pl.lit(2),
+        none_volume=pl.lit(1),
+        phase=pl.lit("continuous"),
+        crossed=pl.int_range(pl.len()) % 7 == 0,
+    )
+    n = seconds * 3
+    events = pl.DataFrame(
+        {
+            "ts_event": start_of(DT) + np.sort(rng.integers(0, seconds * 10**9, n)),
+            "contract": ["ESH4"] * n,
+            "price_int": spot[0] + rng.integers(-9, 9, n) * TICK,
+            "qty": rng.geometric(0.1, n),
+            "aggressor": rng.choice(["B", "A", "N"], n).tolist(),
+            "levels_consumed": rng.geometric(0.8, n),
+            "bid_price_int": spot[0] - rng.integers(1, 3, n) * TICK,
+            "ask_price_int": spot[0] + rng.integers(0, 3, n) * TICK,
+            "crossed": [False] * n,
+            "book_valid": [True] * n,
+            "action": rng.choice(list("ACMFT"), n).tolist(),
+        }
+    ).with_columns(ts_recv=pl.col("ts_event"))
+    contracts = pl.DataFrame(
+        {
+            "contract": ["ESH4", "ESM4", "ESU4"],
+            "trade_volume": [9_000, 30, 0],
+            "prev_volume": [8_000, None, 2],
+            "is_selected": [True, False, False],
+            "basis": ["prior_session"] * 3,
+        }
+    )
+    frames = {
+        "bronze.contract_day_selection": contracts,
+        "bronze.future_mbo": events.with_columns(
+            contract=pl.when(pl.int_range(pl.len()) % 9 == 0).then(pl.lit("ESM4")).otherwise("contract")
+        ),
+        "gold.physics_norm_calibration": calibration,
+        "silver.bbo_change": events,
+        "silver.book_snapshot_1s": snapshot,
+        "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
+        "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
+        "silver.trade": events,
+        "silver.vacuum_surface_1s": pl.concat(vacuum_frames([wall], calibration, eps_qty=1.0)),
+        "silver.wall_surface_1s": wall,
+    }
+    return {
+        name: frame.select(
+            pl.col(column).cast(dtype) for column, dtype in all_tables()[name].schema().items() if column in frame
+        )
+        for name, frame in frames.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def long() -> dict[str, pl.DataFrame]:
+    return tables(400)
+
+
+@pytest.fixture(scope="module")
+def short() -> dict[str, pl.DataFrame]:
+    return tables(1)
+
+
+def test_every_drawing_is_of_a_table(long: dict[str, pl.DataFrame]):
+    assert set(DRAWINGS) == set(long)
+    assert set(DRAWINGS) <= set(all_tables())
+
+
+@pytest.mark.parametrize("name", sorted(DRAWINGS))
+def test_a_table_becomes_a_small_png(long: dict[str, pl.DataFrame], name: str):
+    png = draw(name, in_blocks(long[name], 5_000), symbol="ES", dt=DT, simulated=True)
+    assert png is not None
+    assert len(png) < MOST_BYTES
+    image = Image.open(io.BytesIO(png))
+    assert image.format == "PNG"
+    assert image.size == (840, 420)
+    assert len(image.convert("RGB").getcolors(1 << 20) or []) > 10
+
+
+@pytest.mark.parametrize("name", sorted(DRAWINGS))
+def test_the_shortest_session_draws_too(short: dict[str, pl.DataFrame], name: str):
+    assert (draw(name, short[name], symbol="ES", dt=DT) or b"").startswith(b"\x89PNG")
+
+
+def test_the_same_rows_are_the_same_bytes_and_simulated_ones_say_so(long: dict[str, pl.DataFrame]):
+    name = "silver.vacuum_surface_1s"
+    png = draw(name, long[name], symbol="ES", dt=DT)
+    assert draw(name, in_blocks(long[name], 999), symbol="ES", dt=DT) == png
+    assert draw(name, long[name], symbol="ES", dt=DT, simulated=True) != png
+
+
+def test_no_rows_or_no_drawing_is_no_picture(long: dict[str, pl.DataFrame]):
+    assert draw("silver.trade", long["silver.trade"][:0], symbol="ES", dt=DT) is None
+    assert draw("silver.trade", [], symbol="ES", dt=DT) is None
+    assert draw("bronze.future_definition", long["silver.trade"], symbol="ES", dt=DT) is None
+
+
+def test_a_stored_partition_is_drawn_as_its_frame_is(tmp_path: Path, long: dict[str, pl.DataFrame]):
+    name = "silver.wall_surface_1s"
+    lake = Lake.open(tmp_path / "lake", create=True)
+    with lake.writer(all_tables()[name], "ES", DT) as writer:
+        writer.write(long[name])
+        writer.commit(provenance="simulated")
+    assert picture(lake.partition(name, "ES", DT)) == draw(name, long[name], symbol="ES", dt=DT, simulated=True)
+
+
+def test_a_day_outside_regular_hours_keeps_levels_that_did_not_change(long: dict[str, pl.DataFrame]):
+    """Rows of an unchanged level are missing outside RTH: the picture carries the level on and has no hole."""
+    wall = long["silver.wall_surface_1s"].filter(pl.col("window_valid"))
+    level = wall.filter(pl.col("side") == "A")["price_int"].max()
+    still = wall.with_columns(
+        depth_qty_end=pl.when(pl.col("price_int") == level).then(60).otherwise("depth_qty_end").cast(pl.Int32)
+    )
+    first = pl.col("window_end") == pl.col("window_end").min().over("price_int", "side")
+    sparse = still.filter((pl.col("price_int") != level) | first)
+    assert sparse.height < still.height
+    name = "silver.wall_surface_1s"
+    assert draw(name, sparse, symbol="ES", dt=DT) == draw(name, still, symbol="ES", dt=DT)
+
+
+def test_matplotlib_is_not_imported_before_something_is_drawn():
+    code = "import sys, spymaster.surfaces.pictures; sys.exit('matplotlib' in sys.modules or 'numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
