@@ -59,7 +59,8 @@ class Partition:
         return InputRecord("partition", self.label, self.content_hash)
 
     def scan(self, columns: Sequence[str] | None = None) -> pl.LazyFrame:
-        """The rows, lazily; only `columns` are read from disk."""
+        """The rows, lazily; only `columns` are read from disk. Raises `MissingPartitionError`, `UnknownColumnError`."""
+        self._require_present()
         frame = pl.scan_parquet(self.path, hive_partitioning=False, glob=False)
         if columns is None:
             return frame
@@ -79,6 +80,7 @@ class Partition:
         """
         import pyarrow.parquet as pq
 
+        self._require_present()
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
             names = file.schema_arrow.names
             self._require(columns or (), names)
@@ -98,6 +100,10 @@ class Partition:
                     frame = frame.filter(pl.col("contract") == contract)
                 if frame.height:
                     yield frame.select(wanted)
+
+    def _require_present(self) -> None:
+        if not self.path.is_file():
+            raise MissingPartitionError(f"{self.label} is not there ({self.path})", hint="Materialise it first.")
 
     def _require(self, columns: Sequence[str], known: Sequence[str]) -> None:
         unknown = [name for name in columns if name not in known]

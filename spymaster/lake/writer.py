@@ -28,7 +28,7 @@ import polars as pl
 
 from spymaster import __version__
 from spymaster.lake import files, layout
-from spymaster.lake.errors import LakeKindError, WriterStateError, full_disk_named
+from spymaster.lake.errors import LakeKindError, ManifestValueError, WriterStateError, full_disk_named
 from spymaster.lake.manifest import (
     METADATA_KEY,
     InputRecord,
@@ -190,10 +190,7 @@ class PartitionWriter:
             time_span=_readable_span(self._span),
             empty_reason=(empty_reason or NO_ROWS) if not self.rows else None,
             inputs=records,
-            parameters={
-                **self._lake.parameters(self._model, self._symbol),
-                **json_data(parameters or {}, "parameters"),
-            },
+            parameters=self._parameters(parameters or {}),
             counters=json_data(counters or {}, "counters"),
             notes=json_data(notes or {}, "notes"),
             software=f"spymaster {__version__}",
@@ -211,6 +208,15 @@ class PartitionWriter:
             os.fsync(self._file.fileno())
             files.replace_durably(self._staged, self._target / layout.PART_FILE)
         write_copies(self._lake.root, self._target, manifest, self._sink.hash.hexdigest(), self._sink.size)
+
+    def _parameters(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        recorded = self._lake.parameters(self._model, self._symbol)
+        taken = sorted(set(given) & set(recorded))
+        if taken:
+            raise ManifestValueError(
+                f"{self.label}: the parameters {taken} are recorded from the settings by themselves"
+            )
+        return {**recorded, **json_data(given, "parameters")}
 
     def _abandon(self) -> None:
         """Let pyarrow end a file that nobody will see (it insists on writing a footer, also to a full disk)."""

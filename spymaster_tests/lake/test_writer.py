@@ -223,6 +223,10 @@ class TestManifest:
         with pytest.raises(MissingPartitionError):
             partition(lake)
 
+    def test_what_the_settings_say_cannot_be_overwritten(self, lake: Lake) -> None:
+        with pytest.raises(ManifestValueError, match=r"\['engine'\] are recorded from the settings"):
+            store(lake, trades(1), parameters={"engine": {"rest_ns": 1}})
+
 
 class TestProvenance:
     def test_the_simulators_dataset_is_simulated_and_no_other(self, lake: Lake) -> None:
