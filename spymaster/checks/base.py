@@ -125,8 +125,22 @@ class Check:
         return tuple(table for table in self.tables if not lake.has(table, symbol, dt))
 
     def run(self, lake: Lake, symbol: str, dt: date) -> CheckResult:
-        """Run on one partition; raises `MissingPartitionError` where a table it reads is absent (see `missing`)."""
-        finding = self.function(Session(lake, symbol, dt))
+        """Run on one partition.
+
+        Raises `MissingPartitionError` where a table it reads is absent (see `missing`), `CorruptPartitionError` where
+        one cannot be read.
+        """
+        import polars as pl
+
+        from spymaster.lake.errors import CorruptPartitionError
+
+        labels = [lake.partition(table, symbol, dt).label for table in self.tables]
+        try:
+            finding = self.function(Session(lake, symbol, dt))
+        except (pl.exceptions.ComputeError, OSError) as error:
+            raise CorruptPartitionError(
+                f"{self.name}: {' or '.join(labels)} cannot be read: {error}", hint="Materialise the partition again."
+            ) from error
         metadata: dict[str, Value] = {"violations": finding.violations, **finding.metadata}
         if finding.examples:
             metadata["examples"] = "; ".join(finding.examples[:MAX_EXAMPLES])

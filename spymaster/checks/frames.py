@@ -49,10 +49,10 @@ def window_blocks(session: Session, table: str, columns: Sequence[str]) -> Itera
 
 
 def describe(rows: pl.DataFrame) -> tuple[str, ...]:
-    """Rows as short texts, `window_end=2023-12-25 23:00:01 price_int=...`, at most `MAX_EXAMPLES` of them."""
+    """Rows as short texts, `window_end=2023-12-25T23:00:01 price_int=...`, at most `MAX_EXAMPLES` of them."""
+    exact = rows.head(MAX_EXAMPLES).with_columns(pl.selectors.datetime().dt.to_string("%Y-%m-%dT%H:%M:%S%.f"))
     return tuple(
-        " ".join(f"{name}={_text(value)}" for name, value in row.items())
-        for row in rows.head(MAX_EXAMPLES).iter_rows(named=True)
+        " ".join(f"{name}={_text(value)}" for name, value in row.items()) for row in exact.iter_rows(named=True)
     )
 
 
@@ -76,4 +76,4 @@ def finding(count: int, first: pl.DataFrame, rule: str, **metadata: Value) -> Fi
 def _text(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.9g}"
-    return str(value).removesuffix("+00:00")
+    return str(value)

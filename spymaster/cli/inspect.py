@@ -151,7 +151,7 @@ def table(
     if describe:
         _print_description(frame, partition.table, title, as_json=as_json)
         return
-    shown = (frame.tail(rows) if tail else frame.head(rows)).collect()
+    shown = output.exact_times(frame.tail(rows) if tail else frame.head(rows)).collect()
     if as_json:
         output.print_json({"partition": partition.label, "rows": partition.rows, "shown": shown.to_dicts()})
     elif shown.width > WIDE:
@@ -292,7 +292,7 @@ def _print_description(frame: pl.LazyFrame, table_name: str, title: str, *, as_j
             (pl.col(name).mean() if dtype.is_numeric() or dtype == pl.Boolean else pl.lit(None)).alias(f"{name}/mean"),
             (pl.col(name).max() if ordered else pl.col(name).cast(pl.String).max()).alias(f"{name}/max"),
         ]
-    values = frame.select(wanted).collect(engine="streaming").row(0, named=True)
+    values = output.exact_times(frame.select(wanted)).collect(engine="streaming").row(0, named=True)
     rows = [
         {"column": name, "unit": columns[name].unit}
         | {what: values[f"{name}/{what}"] for what in ("nulls", "min", "mean", "max")}
@@ -315,7 +315,7 @@ def _print_manifest(found: Manifest) -> None:
     output.print_table(
         f"{found.table} {found.symbol} {found.dt}",
         ("fact", "value"),
-        [(name, str(value)) for name, value in facts.items()],
+        [(name, " .. ".join(value) if isinstance(value, list) else str(value)) for name, value in facts.items()],
     )
     if found.inputs:
         rows = [(one.kind, one.name, one.content_hash[:16]) for one in found.inputs]

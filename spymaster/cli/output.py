@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from spymaster.errors import SpymasterError
 
 if TYPE_CHECKING:
+    import polars as pl
     from rich.console import Console, RenderableType
     from rich.progress import Progress
 
@@ -61,6 +62,26 @@ def print_table(
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(text_of(cell)) for cell in row))
     print_rendered(table)
+
+
+def exact_times(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Timestamps as ISO text with all nine digits; Python's own lose the nanoseconds."""
+    import polars as pl
+
+    return frame.with_columns(pl.selectors.datetime().dt.to_string("%Y-%m-%dT%H:%M:%S%.9fZ"))
+
+
+def type_text(dtype: object) -> str:
+    """A Polars type in few words: `Datetime ns UTC`, `Enum B A N`, `Int64`."""
+    import polars as pl
+
+    match dtype:
+        case pl.Datetime():
+            return f"Datetime {dtype.time_unit} {dtype.time_zone or ''}".strip()
+        case pl.Enum():
+            return f"Enum {' '.join(dtype.categories)}"
+        case _:
+            return str(dtype)
 
 
 def text_of(value: object) -> str:
@@ -125,6 +146,7 @@ def progress(*, unit: str, quiet: bool) -> Iterator[Progress]:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=stderr(),
+        transient=sys.stderr.isatty(),
         disable=quiet,
     ) as display:
         yield display

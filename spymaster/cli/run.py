@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -190,15 +191,16 @@ def _events(command: list[str], environment: dict[str, str], log: Path) -> Itera
     ended = False
     assert process.stdout is not None
     try:
-        for line in process.stdout:
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                ended |= event.get("event") in ("summary", "error")
-                yield event
-        code = process.wait()
+        with _interruptible():
+            for line in process.stdout:
+                try:
+                    event = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(event, dict):
+                    ended |= event.get("event") in ("summary", "error")
+                    yield event
+            code = process.wait()
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
@@ -209,6 +211,25 @@ def _events(command: list[str], environment: dict[str, str], log: Path) -> Itera
                 process.wait()
     if not ended:
         raise RunnerError(f"the runner ended with exit code {code}\n{tail(log)}", hint=f"its log: {log}")
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGINT and SIGTERM raise at once, also in a blocking read.
+
+    Polars puts a handler of its own in front of Python's, which restarts the read: without this, Ctrl-C would wait for
+    the runner's next line.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _print(outcome: Outcome, log: Path, *, as_json: bool) -> None:

@@ -40,7 +40,7 @@ def tables(
         "columns",
         ("column", "type", "unit", "null", "meaning"),
         [
-            (column, str(spec.dtype), spec.unit, "nullable" if spec.nullable else "", spec.description)
+            (column, output.type_text(spec.dtype), spec.unit, "nullable" if spec.nullable else "", spec.description)
             for column, spec in model.columns.items()
         ],
     )
