@@ -5,26 +5,25 @@ file is decoded once. The contract that comes first by name (often the front mon
 goes straight through; the others wait in an anonymous temporary file, which vanishes with the process, and are read
 back contract by contract. One decode pass per contract would need no disk, but a root has 5 to 40 instruments with its
 spreads and decoding is the expensive part: a day that decodes in seconds would take minutes. A file of one instrument,
-the usual case, never touches the disk. A date may also come in several files, each with contracts of its own.
+the usual case, never touches the disk.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
-from datetime import date
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from spymaster.feed.errors import DuplicateInstrumentError, MissingRawFileError, WrongTimeSpanError
+from spymaster.feed.errors import WrongTimeSpanError
 from spymaster.feed.metadata import REAL_DATASET
 from spymaster.feed.prefetch import prefetch
 from spymaster.feed.reader import CHUNK_RECORDS, MboFile, RecordCheck
-from spymaster.lake import Lake, RawFile, raw_files
+from spymaster.lake import RawFile
 from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, SIM_DATASET, UNDEF_PRICE, Records
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.types import ACTION, RECORD_SIDE, TIMESTAMP
@@ -34,86 +33,61 @@ _SPOOL_BUFFER_RECORDS = 500_000
 """Records held back in memory before they go to the spool, over all contracts: 28 MB."""
 
 
-def open_day(lake: Lake, root: str, dt: date) -> list[tuple[RawFile, MboFile]]:
-    """The raw MBO files of a root's date, their headers checked; several where each holds other contracts.
+def open_raw(raw: RawFile) -> MboFile:
+    """Open the raw MBO file of a root's date, after checking that it is what its place in the lake says.
 
-    Raises MissingRawFileError if there is none, WrongTimeSpanError if one is of another date, DuplicateInstrumentError
-    if two hold the same instrument, and what `MboFile.open` raises.
+    Raises WrongDatasetError (real data among simulated or the reverse), WrongTimeSpanError (another date than its name
+    tells), and what `MboFile.open` raises.
     """
-    label = f"{root} {dt}"
-    raws = raw_files(lake, root, "market_by_order_dbn", dt)
-    if not raws:
-        raise MissingRawFileError(
-            f"no market-by-order file of {label} in {lake.root}/raw",
-            hint=f"Add one: spymaster raw add FILE --symbol {root}",
+    dataset = SIM_DATASET if raw.provenance == "simulated" else REAL_DATASET
+    label = f"{raw.symbol} {raw.dt}"
+    file = MboFile.open(raw.path, datasets={dataset}, partition=label)
+    if file.metadata.dates != (raw.dt, raw.dt):
+        raise WrongTimeSpanError(
+            raw.path,
+            f"its name tells {raw.dt}, its metadata {' to '.join(map(str, file.metadata.dates))}",
+            partition=label,
+            hint="Add raw files with `spymaster raw add`, which checks their date.",
         )
-    datasets = {SIM_DATASET if raw.provenance == "simulated" else REAL_DATASET for raw in raws}
-    opened = [(raw, MboFile.open(raw.path, datasets=datasets, partition=label)) for raw in raws]
-    held: dict[int, Path] = {}
-    for raw, file in opened:
-        if file.metadata.dates != (dt, dt):
-            raise WrongTimeSpanError(
-                raw.path,
-                f"its name tells {dt}, its metadata {' to '.join(map(str, file.metadata.dates))}",
-                partition=label,
-                hint="Add raw files with `spymaster raw add`, which checks their date.",
-            )
-        for number, symbol in file.metadata.symbols.items():
-            if number in held:
-                raise DuplicateInstrumentError(
-                    raw.path,
-                    f"{symbol} ({number}) is also in {held[number].name} of the same date",
-                    partition=label,
-                    hint="Keep one of the two files in the raw folder.",
-                )
-            held[number] = raw.path
-    return opened
+    return file
 
 
 def future_mbo_frames(
-    files: MboFile | Sequence[MboFile],
-    *,
-    spool_dir: Path | None = None,
-    rows: int = FRAME_ROWS,
-    counters: dict[str, Any] | None = None,
+    file: MboFile, *, spool_dir: Path | None = None, rows: int = FRAME_ROWS, counters: dict[str, Any] | None = None
 ) -> Iterator[pl.DataFrame]:
-    """Yield the files' records as frames of `bronze.future_mbo`, at most `rows` each, grouped by contract name.
+    """Yield the file's records as frames of `bronze.future_mbo`, at most `rows` each, grouped by contract name.
 
-    `files` hold different instruments of one date. Within a contract the file's order is kept. Decoding works ahead in
-    a thread. `spool_dir` (default: the system's) holds the temporary file; it needs 56 bytes per record of all
-    contracts but the first. `counters` receives `records` and `records_by_contract`. Raises what `MboFile.chunks`
-    raises.
+    Within a contract the file's order is kept. Decoding works ahead in a thread. `spool_dir` (default: the system's)
+    holds the temporary file; it needs 56 bytes per record of all contracts but the first. `counters` receives
+    `records` and `records_by_contract`. Raises what `MboFile.chunks` raises.
     """
-    return prefetch(_frames([files] if isinstance(files, MboFile) else files, spool_dir, rows, counters), depth=1)
+    return prefetch(_frames(file, spool_dir, rows, counters), depth=1)
 
 
 def _frames(
-    files: Sequence[MboFile], spool_dir: Path | None, rows: int, counters: dict[str, Any] | None
+    file: MboFile, spool_dir: Path | None, rows: int, counters: dict[str, Any] | None
 ) -> Generator[pl.DataFrame, None, None]:
-    order = sorted({name for file in files for name in file.metadata.symbols.values()} or {""})
-    first, place = order[0], {name: position for position, name in enumerate(order)}
+    check = RecordCheck(file)
+    names = [file.metadata.symbols.get(int(number), "") for number in check.ids]
+    first, *others = sorted(range(len(names)), key=lambda position: names[position])
     columns = _Columns(rows)
-    counts = np.zeros(len(order), np.int64)
-    grouped = np.empty(CHUNK_RECORDS, MBO_DTYPE)
-    with _Spool(spool_dir, len(order)) as spool:
-        for file in files:
-            check = RecordCheck(file)
-            positions = np.array([place[file.metadata.symbols.get(int(number), first)] for number in check.ids])
-            for chunk, which in file.checked_chunks(check, CHUNK_RECORDS):
-                for local, records in _split(chunk, which, len(positions), grouped):
-                    if positions[local] == 0:
-                        yield from columns.add(records, first)
-                    else:
-                        spool.put(positions[local], records)
-            np.add.at(counts, positions, check.counts)
-        yield from columns.rest(first)
-        for position, name in enumerate(order[1:], start=1):
+    grouped = np.empty(CHUNK_RECORDS if others else 0, MBO_DTYPE)
+    with _Spool(spool_dir, len(names)) as spool:
+        for chunk, which in file.checked_chunks(check, CHUNK_RECORDS):
+            for position, records in _split(chunk, which, len(names), grouped):
+                if position == first:
+                    yield from columns.add(records, names[first])
+                else:
+                    spool.put(position, records)
+        yield from columns.rest(names[first])
+        for position in others:
             for records in spool.get(position):
-                yield from columns.add(records, name)
-            yield from columns.rest(name)
+                yield from columns.add(records, names[position])
+            yield from columns.rest(names[position])
     if counters is not None:
-        counters["records"] = int(counts.sum())
-        counters["records_by_contract"] = {name: int(n) for name, n in zip(order, counts, strict=True) if n}
+        by_contract = {names[position]: int(check.counts[position]) for position in (first, *others)}
+        counters["records"] = check.total
+        counters["records_by_contract"] = {name: count for name, count in by_contract.items() if count}
 
 
 def _split(chunk: Records, which: np.ndarray, instruments: int, grouped: Records) -> Iterator[tuple[int, Records]]:

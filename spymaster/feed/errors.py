@@ -88,10 +88,6 @@ class TimeRegressionError(FeedError):
     """`ts_event` of a live record is earlier than that of the same instrument's live record before it."""
 
 
-class DuplicateInstrumentError(FeedError):
-    """Two files of one date hold the same instrument."""
-
-
 class WrongRootError(FeedError):
     """The file holds contracts of another root than the one it was to be added to."""
 
@@ -104,5 +100,5 @@ class UnknownProductError(FeedError):
     """The metadata do not tell whether the file holds futures or options."""
 
 
-class MissingRawFileError(SpymasterError):
-    """A date of a root has no raw market data file."""
+class DuplicateDateError(FeedError):
+    """The lake already holds another raw file of the same root, product, table and date."""

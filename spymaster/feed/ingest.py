@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -10,6 +11,7 @@ from pathlib import Path
 from spymaster.feed.compression import require_whole
 from spymaster.feed.definitions import OPTION_CLASSES, read_definitions
 from spymaster.feed.errors import (
+    DuplicateDateError,
     EmptyFileError,
     UnknownProductError,
     WrongRootError,
@@ -19,7 +21,8 @@ from spymaster.feed.errors import (
 from spymaster.feed.metadata import KNOWN_DATASETS, FileMetadata, read_metadata, require
 from spymaster.feed.reader import MboFile
 from spymaster.feed.symbols import is_option_symbol, root_of
-from spymaster.lake import Lake, RawFile, store_raw
+from spymaster.lake import Lake, RawFile, raw_files, store_raw
+from spymaster.lake.raw import raw_name
 from spymaster.market.instruments import instrument
 
 RAW_TABLE_OF_SCHEMA = {
@@ -54,8 +57,8 @@ def add_raw(lake: Lake, path: Path | str, symbol: str) -> AddedRaw:
 
     Source, product type, table and date come from the file. Adding the same file again changes nothing. Raises
     UnknownInstrumentError, WrongDatasetError, WrongSchemaError, WrongRootError, WrongTimeSpanError,
-    UnknownProductError, what reading the file raises, and what `spymaster.lake.store_raw` raises (other bytes under
-    the same name; real and simulated data in one lake).
+    UnknownProductError, DuplicateDateError (another file of that date is there), what reading the file raises, and
+    what `spymaster.lake.store_raw` raises (other bytes under the same name; real and simulated data in one lake).
     """
     path = Path(path)
     instrument(symbol, lake.settings)
@@ -67,16 +70,26 @@ def add_raw(lake: Lake, path: Path | str, symbol: str) -> AddedRaw:
     if table == "market_by_order_dbn":
         _require_one_date(path, metadata)
         next(iter(MboFile.open(path).chunks(1)))
-    stored = store_raw(
-        lake,
+    place = {"product_type": product_type, "symbol": symbol, "table": table, "dt": metadata.dt}
+    note = _why_no_partition(lake, metadata.dt)
+    source = "simulated" if metadata.simulated else "databento"
+    for other in raw_files(lake, **place):
+        if other.source == source and other.path.name != raw_name(path.name, metadata.dt):
+            return AddedRaw(_same(path, other), metadata, already_there=True, note=note)
+    stored = store_raw(lake, path, source=source, **place)
+    return AddedRaw(stored.file, metadata, stored.already_there, note)
+
+
+def _same(path: Path, other: RawFile) -> RawFile:
+    """`other`, the file that the lake holds in the place of `path`, if both have the same bytes."""
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() == other.sha256:
+            return other
+    raise DuplicateDateError(
         path,
-        source="simulated" if metadata.simulated else "databento",
-        product_type=product_type,
-        symbol=symbol,
-        table=table,
-        dt=metadata.dt,
+        f"the lake already holds {other.path.name} of {other.symbol} {other.dt} in table {other.table}",
+        hint=f"A date has one file per table: download all contracts together (parent symbol {other.symbol}.FUT).",
     )
-    return AddedRaw(stored.file, metadata, stored.already_there, _why_no_partition(lake, metadata.dt))
 
 
 def _table(path: Path, metadata: FileMetadata) -> str:

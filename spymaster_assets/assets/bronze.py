@@ -17,10 +17,9 @@ from spymaster_assets.recipe import Session
 
 @lake_assets(FutureMbo, raw=Raw("market_by_order_dbn"), kinds=("numba",))
 def future_mbo(session: Session, raw: RawFile):
-    from spymaster.feed.bronze import future_mbo_frames
-    from spymaster.feed.reader import MboFile
+    from spymaster.feed.bronze import future_mbo_frames, open_raw
 
-    file = MboFile.open(raw.path, partition=str(session.key))
+    file = open_raw(raw)
     session.dataset = file.metadata.dataset
     return future_mbo_frames(file, spool_dir=staging_dir(session.lake.root), counters=session.counters)
 

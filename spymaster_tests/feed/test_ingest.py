@@ -6,14 +6,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from spymaster.feed import errors
-from spymaster.feed.bronze import open_day
+from spymaster.feed.bronze import open_raw
 from spymaster.feed.ingest import add_raw
-from spymaster.lake import Lake, LakeKindError
+from spymaster.lake import Lake, LakeKindError, raw_files
 from spymaster.lake.errors import RawFileExistsError
+from spymaster.lake.layout import raw_dir
 from spymaster.market.dbn import write_dbn
 from spymaster.market.instruments import UnknownInstrumentError
 from spymaster.settings import Settings
@@ -53,7 +53,7 @@ def test_a_market_by_order_file_goes_to_its_folder(lake: Lake, tmp_path: Path) -
     assert added.file.path.read_bytes() == path.read_bytes()
     assert (added.file.dt, added.has_partition, added.note, added.already_there) == (DAY, True, None, False)
     assert lake.kind == "simulated"
-    assert [file.metadata.symbols for _, file in open_day(lake, "ES", DAY)] == [{17077: "ESH4"}]
+    assert open_raw(added.file).metadata.symbols == {17077: "ESH4"}
 
 
 def test_adding_again_changes_nothing_and_other_bytes_are_refused(lake: Lake, tmp_path: Path) -> None:
@@ -159,33 +159,29 @@ def test_real_and_simulated_files_never_share_a_lake(lake: Lake, tmp_path: Path)
         add_raw(lake, mbo_file(tmp_path / "glbx-mdp3-20240307.mbo.dbn.zst", dataset="GLBX.MDP3"), "ES")
 
 
-def test_a_date_in_several_files_is_one_day_if_no_instrument_is_in_two(lake: Lake, tmp_path: Path) -> None:
-    from spymaster.feed.bronze import future_mbo_frames
-
-    add_raw(lake, mbo_file(tmp_path / "esm4-20240306.mbo.dbn.zst", symbols={"ESM4": 17077}), "ES")
-    other = random_stream(5, 30, instrument_id=5)
-    write_dbn(
-        tmp_path / "esh4-20240306.mbo.dbn.zst",
-        other,
-        dataset="SIM.SPYMASTER",
-        symbols={"ESH4": 5},
-        start_ns=day_ns(DAY),
-        end_ns=day_ns(DAY) + DAY_NS,
-    )
-    add_raw(lake, tmp_path / "esh4-20240306.mbo.dbn.zst", "ES")
-    files = [file for _, file in open_day(lake, "ES", DAY)]
-    frames = list(future_mbo_frames(files))
-    assert [frame["contract"][0] for frame in frames] == ["ESH4", "ESM4"]
-    assert np.array_equal(frames[0]["order_id"].to_numpy(), other["order_id"])
-    add_raw(lake, mbo_file(tmp_path / "again-20240306.mbo.dbn.zst", symbols={"ESM4": 17077}), "ES")
-    with pytest.raises(errors.DuplicateInstrumentError, match=r"ESM4 \(17077\) is also in again-20240306"):
-        open_day(lake, "ES", DAY)
+def test_a_date_has_one_file(lake: Lake, tmp_path: Path) -> None:
+    path = mbo_file(tmp_path / "esh4-20240306.mbo.dbn.zst")
+    first = add_raw(lake, path, "ES")
+    path.rename(tmp_path / "renamed-20240306.mbo.dbn.zst")
+    again = add_raw(lake, tmp_path / "renamed-20240306.mbo.dbn.zst", "ES")
+    assert (again.file, again.already_there) == (first.file, True)
+    other = mbo_file(tmp_path / "esm4-20240306.mbo.dbn.zst", symbols={"ESM4": 17077})
+    with pytest.raises(errors.DuplicateDateError, match=r"already holds esh4-20240306\.mbo\.dbn\.zst of ES 2024-03-06"):
+        add_raw(lake, other, "ES")
+    next_day = mbo_file(tmp_path / "esm4-20240307.mbo.dbn.zst", dt=date(2024, 3, 7))
+    assert not add_raw(lake, next_day, "ES").already_there
 
 
-def test_opening_a_day_names_what_is_wrong(lake: Lake, tmp_path: Path) -> None:
-    with pytest.raises(errors.MissingRawFileError, match="ES 2024-03-06"):
-        open_day(lake, "ES", DAY)
-    stored = add_raw(lake, mbo_file(tmp_path / "sim-20240306.mbo.dbn.zst"), "ES").file.path
-    stored.rename(stored.with_name("sim-20240307.mbo.dbn.zst"))
+def test_opening_a_raw_file_checks_its_place(lake: Lake, tmp_path: Path) -> None:
+    raw = add_raw(lake, mbo_file(tmp_path / "sim-20240306.mbo.dbn.zst"), "ES").file
+    assert open_raw(raw).partition == "ES 2024-03-06"
+    moved = raw.path.rename(raw.path.with_name("sim-20240307.mbo.dbn.zst"))
+    (wrong_date,) = raw_files(lake, "ES", "market_by_order_dbn")
     with pytest.raises(errors.WrongTimeSpanError, match="its name tells 2024-03-07, its metadata 2024-03-06"):
-        open_day(lake, "ES", date(2024, 3, 7))
+        open_raw(wrong_date)
+    folder = raw_dir(lake.root, source="databento", product_type="future", symbol="ES", table="market_by_order_dbn")
+    folder.mkdir(parents=True)
+    moved.rename(folder / "sim-20240306.mbo.dbn.zst")
+    (wrong_source,) = raw_files(lake, "ES", "market_by_order_dbn")
+    with pytest.raises(errors.WrongDatasetError, match=r"'SIM\.SPYMASTER', expected GLBX\.MDP3"):
+        open_raw(wrong_source)

@@ -11,11 +11,11 @@ import polars as pl
 import pytest
 
 from spymaster.feed import selection
-from spymaster.feed.bronze import future_mbo_frames, open_day
+from spymaster.feed.bronze import future_mbo_frames, open_raw
 from spymaster.feed.definitions import future_definitions
 from spymaster.feed.selection import Session, choose, contract_day_selection, count_contracts, outrights
 from spymaster.feed.selection_export import EXPORT_SCHEMA, causal_rows, export_selection
-from spymaster.lake import Lake
+from spymaster.lake import Lake, raw_files
 from spymaster.market.calendar import partition_dates
 from spymaster.market.dbn import ACTION_TRADE, F_LAST, SIDE_BID, Records, mbo_records
 from spymaster.tables.contract_day_selection import ContractDaySelection
@@ -170,15 +170,15 @@ def trades(contract: str, dt: date, seconds: Sequence[int], size: int) -> Record
 
 def bronze_day(lake: Lake, dt: date, records: Records, contracts: Mapping[str, int] = IDS) -> None:
     write_raw_day(lake.root, "ES", dt, records, contracts=contracts)
-    opened = open_day(lake, "ES", dt)
-    raws, files = [raw for raw, _ in opened], [file for _, file in opened]
+    (raw,) = raw_files(lake, "ES", "market_by_order_dbn", dt)
+    file = open_raw(raw)
     with lake.writer(FutureMbo, "ES", dt) as writer:
-        for frame in future_mbo_frames(files):
+        for frame in future_mbo_frames(file):
             writer.write(frame)
-        writer.commit(inputs=raws, dataset="SIM.SPYMASTER")
+        writer.commit(inputs=[raw], dataset="SIM.SPYMASTER")
     with lake.writer(FutureDefinition, "ES", dt) as writer:
-        writer.write(future_definitions("ES", dt, mbo=[file.metadata for file in files]))
-        writer.commit(inputs=raws, dataset="SIM.SPYMASTER")
+        writer.write(future_definitions("ES", dt, mbo=[file.metadata]))
+        writer.commit(inputs=[raw], dataset="SIM.SPYMASTER")
 
 
 def store_selection(lake: Lake, dt: date) -> pl.DataFrame:
