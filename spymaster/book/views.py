@@ -9,12 +9,15 @@ only while the caller of the kernel holds the array.
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, cast
 
 from llvmlite import ir
+from numba import extending
 from numba.core import cgutils, types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, models, register_model
+
+lower_builtin = cast("Any", extending.lower_builtin)
 
 
 class ViewType(types.Type):
@@ -89,8 +92,7 @@ def _store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return context.get_dummy_value()
 
 
-@intrinsic(prefer_literal=True)
-def view_of(typingctx: Any, array: Any, columns: Any) -> Any:
+def _view_of(typingctx: Any, array: Any, columns: Any) -> Any:
     """View of a C-contiguous array whose rows have a constant number of items (1 for a vector)."""
     view = ViewType(array.dtype, columns.literal_value)
 
@@ -103,8 +105,7 @@ def view_of(typingctx: Any, array: Any, columns: Any) -> Any:
     return view(array, columns), generate
 
 
-@intrinsic
-def strided_view_of(typingctx: Any, array: Any) -> Any:
+def _strided_view_of(typingctx: Any, array: Any) -> Any:
     """View of a C-contiguous two-dimensional array with rows of any length."""
     view = ViewType(array.dtype, 0)
 
@@ -135,5 +136,7 @@ def _bit_scan(name: str, flip: int) -> Any:
     return scan
 
 
-lowest_bit = intrinsic(_bit_scan("cttz", 0))
-highest_bit = intrinsic(_bit_scan("ctlz", 63))
+view_of: Any = intrinsic(prefer_literal=True)(_view_of)
+strided_view_of: Any = intrinsic(_strided_view_of)
+lowest_bit: Any = intrinsic(_bit_scan("cttz", 0))
+highest_bit: Any = intrinsic(_bit_scan("ctlz", 63))

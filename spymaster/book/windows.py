@@ -144,21 +144,13 @@ def unmark_young(book):
 
 
 @hot_kernel()
-def write_quantities(book, out, row, cell, age, entered):
-    """The quantities of one wall row, and the note of what was written for the sparse form."""
+def write_changes(book, out, row, cell, age):
+    """Flow, young quantity and differences of a wall row, and the note of what was written for the sparse form."""
     cells = book.cells
     wall = out.wall
     depth = cells[cell, la.C_DEPTH]
-    wall[1, row] = cells[cell, la.C_START]
-    wall[2, row] = depth
-    wall[4, row] = cells[cell, la.C_COUNT]
-    if age >= 3 and not entered and cells[cell, la.C_YOUNG] == 0:
-        # nothing changed for three windows: no flow, no differences, and the last row says the same already
-        wall[3, row] = depth
-        for column in range(5, 15):
-            wall[column, row] = 0
-        return
     rest = depth - cells[cell, la.C_YOUNG]
+    wall[1, row] = cells[cell, la.C_START]
     wall[3, row] = rest
     wall[5, row] = cells[cell, la.C_ADD]
     wall[6, row] = cells[cell, la.C_PULL]
@@ -180,31 +172,50 @@ def write_quantities(book, out, row, cell, age, entered):
 
 
 @kernel()
+def fill(column, first, n, value):
+    """`n` equal values from `column[first]` on; a loop of its own so that it becomes vector stores."""
+    for k in range(first, first + n):
+        column[k] = value
+
+
+@kernel()
 def write_chosen(book, out, n, spot, spot_tick, valid):
-    """The wall rows of the `n` chosen cells: constant columns in one stroke each, then row by row."""
+    """The wall rows of the `n` chosen cells.
+
+    Most prices are quiet: what they say is one depth and many zeros. So constants and zeros are filled column by column,
+    and only rows that changed in the last three windows, or that come into the grid, are written field by field.
+    """
     st = book.state
     first = st[la.S_WALL_N]
     st[la.S_WALL_N] = first + n
-    wide, wall, flags, chosen = out.wall_wide, out.wall, out.wall_flags, out.chosen
-    window_end, tick_size, origin = st[la.S_WINDOW_END], st[la.S_TICK_SIZE], st[la.S_ORIGIN]
+    wide, wall, flags, chosen, cells = out.wall_wide, out.wall, out.wall_flags, out.chosen, book.cells
+    tick_size, origin = st[la.S_TICK_SIZE], st[la.S_ORIGIN]
+    capacity = st[la.S_WALL_CAPACITY]
+    fill(wide, first, n, st[la.S_WINDOW_END])
+    fill(wide, 2 * capacity + first, n, spot)
+    fill(flags, capacity + first, n, np.uint8(valid))
+    for column in range(5, 15):
+        fill(wall, column * capacity + first, n, np.int32(0))
     for k in range(n):
-        wide[0, first + k] = window_end
-    for k in range(n):
-        wide[2, first + k] = spot
-    for k in range(n):
-        flags[1, first + k] = valid
+        cell = chosen[k] & (la.ENTERED - 1)
+        tick = origin + (cell >> 1)
+        wide[1, first + k] = tick * tick_size
+        flags[0, first + k] = cell & 1
+        wall[0, first + k] = tick - spot_tick
     window = st[la.S_WINDOW_NUMBER]
     # with a resting age beyond the window a quiet cell may still turn from young to resting: never take the short way
     always = st[la.S_REST_NS] > st[la.S_WINDOW_NS]
     for k in range(n):
         cell = chosen[k] & (la.ENTERED - 1)
-        entered = chosen[k] >= la.ENTERED
-        tick = origin + (cell >> 1)
         row = first + k
-        wide[1, row] = tick * tick_size
-        flags[0, row] = cell & 1
-        wall[0, row] = tick - spot_tick
-        write_quantities(book, out, row, cell, window - book.cells[cell, la.C_LAST], entered or always)
+        depth = cells[cell, la.C_DEPTH]
+        wall[1, row] = depth
+        wall[2, row] = depth
+        wall[3, row] = depth
+        wall[4, row] = cells[cell, la.C_COUNT]
+        age = window - cells[cell, la.C_LAST]
+        if age < 3 or chosen[k] >= la.ENTERED or always:
+            write_changes(book, out, row, cell, age)
 
 
 @hot_kernel()
