@@ -20,7 +20,8 @@ def whole_windows(batches: Iterable[pl.DataFrame]) -> Iterator[pl.DataFrame]:
         if batch.is_empty():
             continue
         frame = batch if held is None else pl.concat([held, batch])
-        cut = int(frame["window_end"].search_sorted(frame["window_end"][-1], side="left"))
+        ends = frame["window_end"].to_physical()
+        cut = int(ends.search_sorted(ends[-1], side="left"))
         if cut:
             yield frame[:cut]
         held = frame[cut:]
@@ -38,8 +39,9 @@ def with_snapshot(
     """
     done = 0
     empty: pl.DataFrame | None = None
+    ends = snapshot["window_end"].to_physical()
     for block in whole_windows(wall_batches):
-        upto = int(snapshot["window_end"].search_sorted(block["window_end"][-1], side="right"))
+        upto = int(ends.search_sorted(block["window_end"].to_physical()[-1], side="right"))
         yield block, snapshot[done:upto]
         done = upto
         empty = block[:0]

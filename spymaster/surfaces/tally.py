@@ -60,9 +60,8 @@ def tally(values: np.ndarray) -> Tally:
     ordered = np.sort(values.astype(np.float32, copy=False) + np.float32(0.0))  # + 0 turns -0 into 0
     if len(ordered) and not np.isfinite(ordered[[0, -1]]).all():
         raise ValueError("a metric to be calibrated is not finite")
-    # one running sum over sorted values: the same bytes whatever order and blocks they came in
-    total = float(np.cumsum(ordered, dtype=np.float64)[-1]) if len(ordered) else 0.0
     distinct, counts = _runs(ordered)
+    total = _sum(distinct, counts)
     if len(distinct) > MOST_DISTINCT:
         distinct, starts = _starts(_rounded(distinct))
         counts = np.add.reduceat(counts, starts)
@@ -82,8 +81,13 @@ def _counted(values: np.ndarray, counts: np.ndarray) -> Tally:
     order = np.argsort(values, kind="stable")
     counts = counts[order]
     distinct, starts = _starts(values[order])
-    total = float(np.cumsum(values[order] * counts, dtype=np.float64)[-1]) if len(values) else 0.0
+    total = _sum(values[order], counts)
     return Tally(distinct, np.add.reduceat(counts, starts) if len(starts) else counts, total)
+
+
+def _sum(ordered: np.ndarray, counts: np.ndarray) -> float:
+    """One running sum over sorted values: the same bytes whatever order and batches they came in."""
+    return float(np.cumsum(ordered.astype(np.float64) * counts)[-1]) if len(ordered) else 0.0
 
 
 def _starts(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
