@@ -23,6 +23,15 @@ def sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+def make_directory(path: Path) -> None:
+    """Create `path` and its missing parents so that they outlive a power failure."""
+    missing = [path, *path.parents]
+    missing = missing[: next(number for number, folder in enumerate(missing) if folder.is_dir())]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync_directory(folder.parent)
+
+
 def open_staging(root: Path, name: str) -> tuple[Path, FileIO]:
     """Create a staging file for exclusive writing; its name contains `name`, this process and a random part.
 
@@ -64,7 +73,7 @@ def clean_staging(root: Path) -> list[Path]:
 
 def replace_durably(staged: Path, target: Path) -> None:
     """Move `staged` to `target` in one atomic step and make the move durable."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(target.parent)
     os.replace(staged, target)
     sync_directory(target.parent)
 

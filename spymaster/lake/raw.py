@@ -119,7 +119,7 @@ def store_raw(
                     digest.update(chunk)
                     files.write_all(file, chunk)
                 os.fsync(file.fileno())
-                folder.mkdir(parents=True, exist_ok=True)
+                files.make_directory(folder)
                 os.link(staged, target)  # unlike a rename it never replaces what is there
                 files.sync_directory(folder)
         except FileExistsError:

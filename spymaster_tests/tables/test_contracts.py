@@ -261,6 +261,13 @@ def test_a_second_contract_is_caught_within_and_between_frames(model: type[Table
         check_continuity(model, frame[1:2], other[2:3], WHERE)
 
 
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
+def test_no_float_of_any_kind_but_a_number_gets_in(value: float) -> None:
+    model = all_tables()["silver.radar_vacuum_1s"]
+    with pytest.raises(ContractError, match="no NaN, no infinity"):
+        model.validate(plant(sample(model), BAD_ROW, {"d3_bid_com_disp_log": value}))
+
+
 def test_failure_cases_are_capped_and_counted_in_full() -> None:
     model = all_tables()["silver.trade"]
     row = sample(model)[0:1].drop("event_id")
