@@ -109,22 +109,29 @@ def choose(own: pl.DataFrame, prior: Sequence[Session], dt: date) -> pl.DataFram
 
 
 def count_contracts(mbo: Partition) -> pl.DataFrame:
-    """Counts per contract of a `bronze.future_mbo` partition: messages, trades, volume, trades 09:30-12:30 New York."""
+    """Counts per contract of a `bronze.future_mbo` partition: messages, trades, volume, trades 09:30-12:30 New York.
+
+    Batch by batch: a scan of a day of 20 M records took 1.6 GB and half as long again.
+    """
     start, end = (pl.lit(wall_time_ns(mbo.dt, wall)).cast(pl.Int64).cast(TIMESTAMP) for wall in _WINDOW)
     trade = pl.col("action") == "T"
-    inside = trade & (pl.col("ts_event") >= start) & (pl.col("ts_event") < end)
+    counts = {
+        "instrument_id": pl.col("instrument_id").last(),
+        "message_count": pl.len().cast(pl.Int64),
+        "trade_count": trade.sum().cast(pl.Int64),
+        "trade_volume": pl.col("size").filter(trade).cast(pl.Int64).sum(),
+        "trade_count_0930_1230": (trade & pl.col("ts_event").is_between(start, end, closed="left"))
+        .sum()
+        .cast(pl.Int64),
+    }
+    columns = ["contract", "instrument_id", "ts_event", "action", "size"]
+    parts = [frame.group_by("contract").agg(**counts) for frame in mbo.batches(columns)]
+    totals = {name: pl.col(name).sum() for name in counts if name != "instrument_id"}
     return (
-        mbo.scan(["contract", "instrument_id", "ts_event", "action", "size"])
-        .group_by("contract")
-        .agg(
-            pl.col("instrument_id").last(),
-            message_count=pl.len().cast(pl.Int64),
-            trade_count=trade.sum().cast(pl.Int64),
-            trade_volume=pl.col("size").filter(trade).cast(pl.Int64).sum(),
-            trade_count_0930_1230=inside.sum().cast(pl.Int64),
-        )
+        pl.concat(parts or [FutureMbo.empty().group_by("contract").agg(**counts)])
+        .group_by("contract", maintain_order=True)
+        .agg(pl.col("instrument_id").last(), **totals)
         .sort("contract")
-        .collect(engine="streaming")
     )
 
 

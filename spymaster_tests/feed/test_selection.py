@@ -15,7 +15,7 @@ from spymaster.feed.bronze import future_mbo_frames, open_raw
 from spymaster.feed.definitions import future_definitions
 from spymaster.feed.selection import Session, choose, contract_day_selection, count_contracts, outrights
 from spymaster.feed.selection_export import EXPORT_SCHEMA, causal_rows, export_selection
-from spymaster.lake import Lake, raw_files
+from spymaster.lake import Lake, Partition, raw_files
 from spymaster.market.calendar import partition_dates
 from spymaster.market.dbn import ACTION_TRADE, F_LAST, SIDE_BID, Records, mbo_records
 from spymaster.tables.contract_day_selection import ContractDaySelection
@@ -220,6 +220,16 @@ def test_counts_of_a_day(lake: Lake) -> None:
     bronze_day(lake, DT + timedelta(days=5), trades("ESM4", DT + timedelta(days=5), summer, 3))
     later = count_contracts(lake.partition(FutureMbo, "ES", DT + timedelta(days=5)))
     assert later["trade_count_0930_1230"].to_list() == [2]
+
+
+def test_counts_do_not_depend_on_the_batches_they_are_read_in(lake: Lake, monkeypatch) -> None:
+    dt = DT - timedelta(days=7)
+    bronze_day(lake, dt, interleave(*(random_stream(n, 300, instrument_id=n) for n in (1, 2))), {"ESH4": 1, "ESM4": 2})
+    partition = lake.partition(FutureMbo, "ES", dt)
+    whole = count_contracts(partition)
+    read = Partition.batches
+    monkeypatch.setattr(Partition, "batches", lambda self, columns: read(self, columns, rows=64))
+    assert count_contracts(partition).equals(whole)
 
 
 def test_spreads_are_not_outrights_by_class_or_by_name() -> None:
