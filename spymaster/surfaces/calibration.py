@@ -24,7 +24,7 @@ from spymaster.lake.partition import Partition
 from spymaster.settings import CalibrationSettings, Settings
 from spymaster.surfaces.blocks import nanoseconds, quantities, relative_ticks, whole_windows
 from spymaster.surfaces.errors import CalibrationError
-from spymaster.surfaces.tally import Tally, merged, tally
+from spymaster.surfaces.tally import Tally, TallyBuilder, merged
 from spymaster.surfaces.vacuum import METRICS, ROW_COLUMNS, SIGNED_METRICS, VacuumRows
 from spymaster.surfaces.windows import BandMetrics, zone_sums
 from spymaster.surfaces.zones import ADD, END, FILL, PULL, WINDOW_NS, ZONE_QUANTITIES
@@ -98,11 +98,13 @@ def session_pool(
     """Count the pooled values of one session's wall: frames with `WALL_COLUMNS`, sorted, in batches of any size."""
     rows_state = VacuumRows(eps_qty=eps_qty, window_ns=window_ns)
     band_state = BandMetrics(eps_qty=eps_qty, window_ns=window_ns)
-    pooled: dict[str | None, list[np.ndarray]] = {band: [] for band in (None, *BANDS)}
+    pool = {(metric, band): TallyBuilder() for band in (None, *BANDS) for metric in METRICS}
     for wall in whole_windows(wall_batches):
         q = quantities(wall, ZONE_QUANTITIES)
         valid = wall["window_valid"].to_numpy()
-        pooled[None].append(_active_rows(rows_state.update(wall, q), q, valid, relative_ticks(wall), max_rel_ticks))
+        active = _active_rows(rows_state.update(wall, q), q, valid, relative_ticks(wall), max_rel_ticks)
+        for i, metric in enumerate(METRICS):
+            pool[metric, None].add(active[i])
         ends = nanoseconds(wall["window_end"])
         first = np.flatnonzero(np.concatenate([[True], ends[1:] != ends[:-1]]))
         zone = zone_sums(wall, ends[first], q=q)
@@ -110,13 +112,10 @@ def session_pool(
         happened = zone.sums[..., ADD] + zone.sums[..., PULL] + zone.sums[..., FILL] > 0
         happened &= valid[first][:, None, None]
         for b, band in enumerate(BANDS):
-            pooled[band].append(metrics[:, :, b][happened[:, :, b]].T.astype(np.float32))
-    pool: dict[tuple[str, str | None], Tally] = {}
-    for band, blocks in pooled.items():
-        for i, metric in enumerate(METRICS):
-            values = [block[i] for block in blocks]
-            pool[metric, band] = tally(np.concatenate(values) if values else np.empty(0, np.float32))
-    return pool
+            here = metrics[:, :, b][happened[:, :, b]]
+            for i, metric in enumerate(METRICS):
+                pool[metric, band].add(here[:, i])
+    return {key: builder.tally() for key, builder in pool.items()}
 
 
 def calibration_frame(pools: Mapping[date, SessionPool], dt: date) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 Metrics are functions of a few small integers, so most of them repeat: a session's million values are some ten thousand
 distinct ones. Tallies of sessions add up, in any order, to the tally of all their values, so a session is read once and
 its tally serves every later date. Where a metric has more than `MOST_DISTINCT` distinct values (a second difference
-over a full day does), its values are first rounded to `SIGNIFICANT_BITS` bits, a relative error of at most 2**-12;
+over a full day may), its values are rounded to `SIGNIFICANT_BITS` bits at the end, a relative error of at most 2**-12;
 integers up to 4096 stay exact. Whether that happens depends on the values alone, never on how they arrived.
 """
 
@@ -17,12 +17,13 @@ import numpy as np
 
 MOST_DISTINCT: Final = 32_768
 SIGNIFICANT_BITS: Final = 12
+FOLD_VALUES: Final = 262_144
+"""Values held before they are counted: bounds memory, leaves no trace in the result."""
 
 
 @dataclass(frozen=True)
 class Tally:
-    """`values` float32[k], strictly rising; `counts` int64[k]; `total` the float64 sum of the values before
-    rounding."""
+    """`values` float32[k], strictly rising; `counts` int64[k]; `total` the float64 sum before rounding."""
 
     values: np.ndarray
     counts: np.ndarray
@@ -52,53 +53,83 @@ class Tally:
 
     def absolute(self) -> Tally:
         """The tally of the absolute values; its total is that of the rounded ones."""
-        return _counted(np.abs(self.values), self.counts)
+        values, counts = _counted(np.abs(self.values), self.counts)
+        return Tally(values, counts, _sum(values, counts))
+
+
+class TallyBuilder:
+    """Counts float32 values as they come, in bounded memory; order and batches do not matter."""
+
+    def __init__(self) -> None:
+        self._waiting: list[np.ndarray] = []
+        self._held = 0
+        self._values = np.empty(0, dtype=np.float32)
+        self._counts = np.empty(0, dtype=np.int64)
+
+    def add(self, values: np.ndarray) -> TallyBuilder:
+        """Count some values (a copy is taken). Raises ValueError for NaN or infinity: no metric has them."""
+        self._waiting.append(values.astype(np.float32) + np.float32(0.0))  # + 0 turns -0 into 0
+        self._held += len(values)
+        if self._held >= FOLD_VALUES:
+            self._fold()
+        return self
+
+    def tally(self) -> Tally:
+        """Everything counted so far."""
+        self._fold()
+        values, counts = self._values, self._counts
+        total = _sum(values, counts)
+        if len(values) > MOST_DISTINCT:
+            values, counts = _counted(_rounded(values), counts)
+        return Tally(values, counts, total)
+
+    def _fold(self) -> None:
+        if not self._held:
+            return
+        ordered = np.sort(np.concatenate(self._waiting))
+        self._waiting, self._held = [], 0
+        if not np.isfinite(ordered[[0, -1]]).all():
+            raise ValueError("a metric to be calibrated is not finite")
+        starts = _starts(ordered)
+        values, counts = ordered[starts], np.diff(starts, append=len(ordered)).astype(np.int64)
+        self._values, self._counts = _counted(
+            np.concatenate([self._values, values]), np.concatenate([self._counts, counts])
+        )
 
 
 def tally(values: np.ndarray) -> Tally:
-    """Count float32 values, in any order. Raises ValueError for a NaN or an infinity: no metric has them."""
-    ordered = np.sort(values.astype(np.float32, copy=False) + np.float32(0.0))  # + 0 turns -0 into 0
-    if len(ordered) and not np.isfinite(ordered[[0, -1]]).all():
-        raise ValueError("a metric to be calibrated is not finite")
-    distinct, counts = _runs(ordered)
-    total = _sum(distinct, counts)
-    if len(distinct) > MOST_DISTINCT:
-        distinct, starts = _starts(_rounded(distinct))
-        counts = np.add.reduceat(counts, starts)
-    return Tally(distinct, counts, total)
+    """Count an array of values. Raises ValueError for NaN or infinity."""
+    return TallyBuilder().add(values).tally()
 
 
 def merged(tallies: Iterable[Tally]) -> Tally:
     """The tally of all values of several."""
     parts = list(tallies)
-    if not parts:
-        return Tally(np.empty(0, np.float32), np.empty(0, np.int64), 0.0)
-    counted = _counted(np.concatenate([part.values for part in parts]), np.concatenate([part.counts for part in parts]))
-    return Tally(counted.values, counted.counts, sum(part.total for part in parts))
+    values, counts = _counted(
+        np.concatenate([np.empty(0, np.float32), *(part.values for part in parts)]),
+        np.concatenate([np.empty(0, np.int64), *(part.counts for part in parts)]),
+    )
+    return Tally(values, counts, sum(part.total for part in parts))
 
 
-def _counted(values: np.ndarray, counts: np.ndarray) -> Tally:
+def _counted(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort values and add the counts of equal ones."""
+    if not len(values):
+        return values, counts
     order = np.argsort(values, kind="stable")
-    counts = counts[order]
-    distinct, starts = _starts(values[order])
-    total = _sum(values[order], counts)
-    return Tally(distinct, np.add.reduceat(counts, starts) if len(starts) else counts, total)
+    ordered = values[order]
+    starts = _starts(ordered)
+    return ordered[starts], np.add.reduceat(counts[order], starts)
 
 
-def _sum(ordered: np.ndarray, counts: np.ndarray) -> float:
-    """One running sum over sorted values: the same bytes whatever order and batches they came in."""
-    return float(np.cumsum(ordered.astype(np.float64) * counts)[-1]) if len(ordered) else 0.0
+def _starts(ordered: np.ndarray) -> np.ndarray:
+    """Where each distinct value of a sorted array begins."""
+    return np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
 
-def _starts(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct values of a sorted array and where each begins."""
-    starts = np.flatnonzero(np.concatenate([np.ones(min(len(ordered), 1), bool), ordered[1:] != ordered[:-1]]))
-    return ordered[starts], starts
-
-
-def _runs(ordered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    distinct, starts = _starts(ordered)
-    return distinct, np.diff(starts, append=len(ordered)).astype(np.int64)
+def _sum(values: np.ndarray, counts: np.ndarray) -> float:
+    """One running sum over sorted distinct values, so that the same values give the same bytes."""
+    return float(np.cumsum(values.astype(np.float64) * counts)[-1]) if len(values) else 0.0
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

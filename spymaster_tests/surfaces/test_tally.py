@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spymaster.surfaces.tally import MOST_DISTINCT, SIGNIFICANT_BITS, merged, tally
+from spymaster.surfaces import tally as module
+from spymaster.surfaces.tally import MOST_DISTINCT, SIGNIFICANT_BITS, TallyBuilder, merged, tally
 
 FLOATS = st.floats(-1e6, 1e6, width=32)
 ARRAYS = hnp.arrays(np.float32, st.integers(1, 60), elements=FLOATS)
@@ -31,6 +32,21 @@ def test_the_order_of_values_leaves_no_trace(values: np.ndarray, random):
     random.shuffle(shuffled)
     a, b = tally(values), tally(np.array(shuffled, dtype=np.float32))
     assert (a.values.tobytes(), a.counts.tobytes(), a.total) == (b.values.tobytes(), b.counts.tobytes(), b.total)
+
+
+def test_batches_leave_no_trace(monkeypatch: pytest.MonkeyPatch):
+    values = np.random.default_rng(2).integers(-50, 50, 5_000).astype(np.float32) / 7
+    whole = tally(values)
+    monkeypatch.setattr(module, "FOLD_VALUES", 300)
+    builder = TallyBuilder()
+    for some in np.array_split(values, 61):
+        builder.add(some)
+    cut = builder.tally()
+    assert (cut.values.tobytes(), cut.counts.tobytes(), cut.total) == (
+        whole.values.tobytes(),
+        whole.counts.tobytes(),
+        whole.total,
+    )
 
 
 def test_minus_zero_is_zero():

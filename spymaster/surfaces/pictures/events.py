@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import reduce
 from math import gcd
 
@@ -134,19 +135,16 @@ def trade(subject: Subject) -> Figure:
 
 def bbo_change(subject: Subject) -> Figure:
     """How often the best bid or offer changes, and how wide the spread is, by time spent."""
-    frame = subject.frame(["ts_event", "contract", "bid_price_int", "ask_price_int", "crossed", "book_valid"])
-    times = frame["ts_event"].to_physical().to_numpy()
-    first, last = int(times[0]), int(times[-1])
+    contract, first, last = "", 0, 0
+    for batch in subject.read(["ts_event", "contract"]):
+        ends = batch["ts_event"].to_physical()
+        contract, first, last = batch["contract"][0], first or int(ends[0]), int(ends[-1])
     seconds = bin_seconds(first, last, most=240)
-    price_moves = pl.any_horizontal(
-        pl.col(name).ne_missing(pl.col(name).shift(1)) for name in ("bid_price_int", "ask_price_int")
-    )
-    rows = binned(frame.with_columns(moves=price_moves), seconds, pl.len(), pl.col("moves").sum(), time="ts_event")
+    rates, widths = zip(*_quotes(subject, seconds), strict=True)
+    rows = pl.concat(rates).group_by("bin", "x").sum().sort("bin")
+    spreads = pl.concat(widths).group_by("spread").sum().sort("spread")
     made, axes = figure(
-        subject.title(f"{frame.height:,} changes of the best bid or offer", frame["contract"][0]),
-        1,
-        2,
-        width_ratios=(2.2, 1),
+        subject.title(f"{rows['len'].sum():,} changes of the best bid or offer", contract), 1, 2, width_ratios=(2.2, 1)
     )
     rate, spread = axes[0]
     width = seconds / 86_400
@@ -155,18 +153,33 @@ def bbo_change(subject: Subject) -> Figure:
     rate.set_ylabel(f"per second, mean of {said(seconds)}", fontsize=7)
     legend(rate, loc="best")
     new_york(rate, first, last)
-    both = frame.with_columns(lasted=pl.col("ts_event").to_physical().diff().shift(-1)).filter(
-        pl.col("bid_price_int").is_not_null() & pl.col("ask_price_int").is_not_null() & pl.col("book_valid")
-    )
-    tick = _unit(pl.concat([both["bid_price_int"], both["ask_price_int"]]))
-    ticks = ((both["ask_price_int"] - both["bid_price_int"]) // tick).clip(-1, 8).rename("ticks")
-    lasted = both.select("lasted", ticks=ticks).group_by("ticks").agg(pl.col("lasted").sum()).sort("ticks")
+    tick = reduce(gcd, spreads["spread"].to_list(), 0) or 1
+    lasted = spreads.group_by(ticks=(pl.col("spread") // tick).clip(-1, 8)).agg(pl.col("lasted").sum()).sort("ticks")
     share = lasted["lasted"].to_numpy() / max(int(lasted["lasted"].sum()), 1)
     spread.bar(lasted["ticks"].to_numpy(), share, color=NEUTRAL)
+    spread.set_xlim(-1.6, 8.6)
     spread.set_xticks(range(-1, 9), ["< 0", *map(str, range(8)), "> 7"])
-    spread.set_xlabel("spread, ticks (valid book)", fontsize=7)
+    spread.set_xlabel(f"spread, steps of {tick / 1e9:g} (valid book)", fontsize=7)
     spread.set_ylabel("share of time", fontsize=7)
     return made
+
+
+def _quotes(subject: Subject, seconds: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Per batch: changes by time bin, and nanoseconds spent at each spread. Rows see the one before over the edge."""
+    prices = ("bid_price_int", "ask_price_int")
+    moved = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift(1)) for name in prices)
+    before: pl.DataFrame | None = None
+    for batch in subject.read(["ts_event", *prices, "book_valid"]):
+        frame = batch if before is None else pl.concat([before, batch])
+        new = frame.with_columns(moves=moved)[0 if before is None else 1 :]
+        spent = frame.select(
+            "book_valid",
+            lasted=pl.col("ts_event").to_physical().diff().shift(-1),
+            spread=pl.col("ask_price_int") - pl.col("bid_price_int"),
+        ).filter(pl.col("book_valid") & pl.col("spread").is_not_null() & pl.col("lasted").is_not_null())
+        rate = binned(new, seconds, pl.len().cast(pl.Int64), pl.col("moves").sum().cast(pl.Int64), time="ts_event")
+        yield rate, spent.group_by("spread").agg(pl.col("lasted").sum())
+        before = batch[-1:]
 
 
 def contract_day_selection(subject: Subject) -> Figure:
