@@ -34,15 +34,17 @@ def contracts_stored_apart(session: Session) -> Finding:
 @check(MBO, suite=Suite.DATA)
 def live_time_never_goes_back(session: Session) -> Finding:
     """Live records of a contract are in order of `ts_event`: file order is the truth, and it is not contradicted."""
-    live = scan(session, MBO, ["contract", "ts_event", "flags", "sequence"]).filter(pl.col("flags") & F_SNAPSHOT == 0)
-    before = pl.col("ts_event").shift(1)
-    same = pl.col("contract") == pl.col("contract").shift(1)
-    bad = (
-        live.with_columns(before=before)
-        .filter(same & (pl.col("ts_event") < pl.col("before")))
-        .select("contract", "before", "ts_event", "sequence")
-    )
-    return violations(bad, "ts_event of live records never decreases within a contract")
+    count, first, last = 0, pl.DataFrame(), None
+    for batch in session.partition(MBO).batches(["contract", "ts_event", "flags", "sequence"]):
+        live = batch.filter(pl.col("flags") & F_SNAPSHOT == 0).drop("flags")
+        rows = live if last is None else pl.concat([last, live])
+        same = pl.col("contract") == pl.col("contract").shift(1)
+        before = pl.col("ts_event").shift(1)
+        bad = rows.with_columns(before=before).filter(same & (pl.col("ts_event") < pl.col("before")))
+        count += bad.height
+        first = bad.head(20) if first.is_empty() else first
+        last = rows.tail(1)
+    return finding(count, first, "ts_event of live records never decreases within a contract")
 
 
 @check(MBO, suite=Suite.DATA, severity=Severity.WARN)

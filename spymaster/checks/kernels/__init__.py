@@ -1,0 +1,1 @@
+"""Compiled loops of the checks that a query cannot express."""
