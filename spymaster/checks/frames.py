@@ -58,8 +58,9 @@ def describe(rows: pl.DataFrame) -> tuple[str, ...]:
 
 def violations(bad: pl.LazyFrame, rule: str, **metadata: Value) -> Finding:
     """A finding from the query of offending rows: how many there are, and the first of them."""
-    counted, first = pl.collect_all([bad.select(pl.len()), bad.head(MAX_EXAMPLES)], engine="streaming")
-    return finding(int(counted.item()), first, rule, **metadata)
+    count = int(collect(bad.select(pl.len())).item())
+    first = collect(bad.head(MAX_EXAMPLES)) if count else pl.DataFrame()
+    return finding(count, first, rule, **metadata)
 
 
 def finding(count: int, first: pl.DataFrame, rule: str, **metadata: Value) -> Finding:
