@@ -32,8 +32,8 @@ class EngineConfig:
     grid_ticks: int = 600
     near_ticks: int = 20
     block_windows: int = 900
-    block_rows: int = 262_144
-    event_rows: int = 131_072
+    block_rows: int = 65_536
+    event_rows: int = 32_768
     width: int | None = None
     """Ticks held in the array grid; None takes the power of two that leaves room for spot to wander."""
 
@@ -73,12 +73,11 @@ class BookEngine:
         width = self.config.width or max(8192, 1 << (8 * self.config.grid_ticks - 1).bit_length())
         if width % 64 or width < 2 * self.config.grid_ticks + 128:
             raise ValueError(f"width {width} must be a multiple of 64 and hold the grid of {self.config.grid_ticks}")
-        self._book = _empty_book(width, orders=16_384, young=16_384, spill=256)
+        self._book = _empty_book(width, orders=16_384, spill=256, tick_size_int=tick_size_int)
         self._out = _empty_output(self.config, emit)
         st = self._book.state
         st[la.S_WIDTH] = width
         st[la.S_ORIGIN] = 0
-        st[la.S_TICK_SIZE] = tick_size_int
         st[la.S_INSTRUMENT] = instrument_id
         st[la.S_WINDOW_NS] = self.config.window_ns
         st[la.S_REST_NS] = self.config.rest_ns
@@ -183,22 +182,22 @@ class BookEngine:
 
     def resting_orders(self) -> dict[str, np.ndarray]:
         """Every resting order in queue order within its level: order_id, side, price_int, qty, ts_enter (ns)."""
-        orders, cells = self._book.orders, self._book.cells
+        orders, links, cells = self._book.orders, self._book.links, self._book.cells
         used = 2 * int(self._book.state[la.S_WIDTH]) + int(self._book.state[la.S_SPILL_N])
         slots = []
         for head in cells[:used, la.C_HEAD][cells[:used, la.C_COUNT] > 0]:
             slot = int(head)
             while slot >= 0:
                 slots.append(slot)
-                slot = int(orders[slot, la.O_NEXT])
-        rows = orders[np.array(slots, dtype=np.int64)]
-        ticks, sides = cell_positions(self._book, rows[:, la.O_CELL])
+                slot = int(links[slot, la.O_NEXT])
+        queued = np.array(slots, dtype=np.int64)
+        ticks, sides = cell_positions(self._book, links[queued, la.O_CELL].astype(np.int64))
         return {
-            "order_id": rows[:, la.O_ID].view(np.uint64),
+            "order_id": orders[queued, la.O_ID].astype(np.uint64),
             "side": np.where(sides == la.BID, "B", "A"),
             "price_int": ticks * self._book.state[la.S_TICK_SIZE],
-            "qty": rows[:, la.O_SIZE],
-            "ts_enter": rows[:, la.O_TS],
+            "qty": links[queued, la.O_SIZE].astype(np.int64),
+            "ts_enter": orders[queued, la.O_TS],
         }
 
     # the inside
@@ -212,7 +211,8 @@ class BookEngine:
         prices = records["price"][mine & (records["price"] != UNDEF_PRICE)]
         if len(prices):
             middle = int(np.sort(prices)[len(prices) // 2]) // int(st[la.S_TICK_SIZE])
-            st[la.S_ORIGIN] = (middle - int(st[la.S_WIDTH]) // 2) // 64 * 64
+            # modifies of unknown orders may have put levels somewhere already: they move along
+            self._book = recentred(self._book, (middle - int(st[la.S_WIDTH]) // 2) // 64 * 64)
             self._centred = True
 
     def _make_room(self, code: int, records: np.ndarray | None, position: int) -> Iterator[Block]:
@@ -221,10 +221,9 @@ class BookEngine:
         elif code == la.GROW_ORDERS:
             self._book = _with_more_orders(self._book)
         elif code == la.GROW_YOUNG:
-            young = np.zeros(2 * len(self._book.young), np.int32)
-            young[: len(self._book.young)] = self._book.young
-            self._book = self._book._replace(young=young)
-            self._book.state[la.S_YOUNG_CAPACITY] = len(young)
+            young = self._book.young
+            self._book = self._book._replace(young=_lengthened(young, 2 * len(young)))
+            self._book.state[la.S_YOUNG_CAPACITY] = 2 * len(young)
         elif code == la.GROW_SPILL:
             self._book = recentred(self._book, int(self._book.state[la.S_ORIGIN]), grow_spill=True)
         elif code == la.RECENTRE:
@@ -257,26 +256,24 @@ class BookEngine:
         return BookError(f"{where}: action {record['action']:#x} with side {record['side']:#x} has no meaning")
 
     def _drain(self) -> Block:
+        """Hand the filled buffers over as they are, and go on with fresh ones."""
         st, out = self._book.state, self._out
-        block: Block = {}
-        n = int(st[la.S_SNAPSHOT_N])
-        if SNAPSHOT in self._emit:
-            block[SNAPSHOT] = {name: out.snapshot[i, :n].copy() for i, name in enumerate(la.SNAPSHOT_COLUMNS)}
-        if WALL in self._emit:
-            rows = int(st[la.S_WALL_N])
-            columns = {name: out.wall_wide[i, :rows].copy() for i, name in enumerate(la.WALL_WIDE)}
-            columns |= {name: out.wall[i, :rows].copy() for i, name in enumerate(la.WALL_INT)}
-            columns |= {name: out.wall_flags[i, :rows].copy() for i, name in enumerate(la.WALL_FLAGS)}
-            block[WALL] = columns
-        if TRADE in self._emit:
-            rows = int(st[la.S_TRADE_N])
-            block[TRADE] = {name: out.trade[i, :rows].copy() for i, name in enumerate(la.TRADE_COLUMNS)}
-        if BBO in self._emit:
-            rows = int(st[la.S_BBO_N])
-            block[BBO] = {name: out.bbo[i, :rows].copy() for i, name in enumerate(la.BBO_COLUMNS)}
+        filled = {
+            SNAPSHOT: _columns(la.SNAPSHOT_COLUMNS, out.snapshot, int(st[la.S_SNAPSHOT_N])),
+            WALL: _columns(la.WALL_WIDE, out.wall_wide, int(st[la.S_WALL_N]))
+            | _columns(la.WALL_INT, out.wall, int(st[la.S_WALL_N]))
+            | _columns(la.WALL_FLAGS, out.wall_flags, int(st[la.S_WALL_N])),
+            TRADE: _columns(la.TRADE_COLUMNS, out.trade, int(st[la.S_TRADE_N])),
+            BBO: _columns(la.BBO_COLUMNS, out.bbo, int(st[la.S_BBO_N])),
+        }
+        self._out = _empty_output(self.config, self._emit)
         for field in (la.S_SNAPSHOT_N, la.S_WALL_N, la.S_TRADE_N, la.S_BBO_N, la.S_FULL):
             st[field] = 0
-        return block
+        return {name: columns for name, columns in filled.items() if name in self._emit}
+
+
+def _columns(names: tuple[str, ...], rows: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    return {name: rows[i, :n] for i, name in enumerate(names)}
 
 
 def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -290,56 +287,80 @@ def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.nda
     return keys >> 1, keys & 1
 
 
-def _empty_book(width: int, *, orders: int, young: int, spill: int) -> la.Book:
+def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> la.Book:
+    slots = la.cache_aligned(orders, la.ORDER_FIELDS, np.int64)
     book = la.Book(
-        orders=la.cache_aligned(orders, la.ORDER_FIELDS, np.int64),
+        orders=slots,
+        links=slots.view(np.int32),
+        pending=np.zeros(orders, np.int64),
         index=np.zeros(4 * orders, np.int32),
         cells=la.cache_aligned(2 * width + spill, la.CELL_FIELDS, np.int32),
         bits=la.cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
-        young=np.zeros(young, np.int32),
+        young=np.zeros(orders, np.int32),
+        young_at=np.zeros(orders, np.int32),
         spill=np.zeros(6 * spill, np.int64),
+        per_tick=np.array([1 / tick_size_int]),
         state=np.zeros(la.STATE_FIELDS, np.int64),
     )
     book.cells[:, la.C_HEAD] = book.cells[:, la.C_TAIL] = -1
-    _chain_free(book.orders, 0)
-    book.state[la.S_INDEX_MASK] = len(book.index) - 1
-    book.state[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
-    book.state[la.S_ORDERS_CAPACITY] = orders
-    book.state[la.S_YOUNG_CAPACITY] = young
+    _chain_free(book.links, 0)
+    _note_orders(book)
     book.state[la.S_SPILL_CAPACITY] = spill
     book.state[la.S_SPILL_MASK] = 4 * spill - 1
+    book.state[la.S_TICK_SIZE] = tick_size_int
     return book
 
 
-def _chain_free(orders: np.ndarray, first: int) -> None:
-    orders[first:, la.O_NEXT] = np.arange(first + 1, len(orders) + 1)
-    orders[first:, la.O_YOUNG] = -1
+def _chain_free(links: np.ndarray, first: int) -> None:
+    links[first:, la.O_NEXT] = np.arange(first + 1, len(links) + 1)
+
+
+def _note_orders(book: la.Book) -> None:
+    """Tell the kernels how much room the arrays of orders have."""
+    st = book.state
+    st[la.S_ORDERS_CAPACITY] = len(book.orders)
+    st[la.S_YOUNG_CAPACITY] = len(book.young)
+    st[la.S_INDEX_MASK] = len(book.index) - 1
+    st[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
 
 
 def _with_more_orders(book: la.Book) -> la.Book:
     """Twice the slots and a rebuilt index; slot numbers stay."""
     old = len(book.orders)
-    orders = la.cache_aligned(2 * old, la.ORDER_FIELDS, np.int64)
-    orders[:old] = book.orders
-    _chain_free(orders, old)
-    index = np.zeros(8 * old, np.int32)
-    book.state[la.S_INDEX_MASK] = len(index) - 1
-    book.state[la.S_INDEX_SHIFT] = 64 - (len(index).bit_length() - 1)
-    grown = book._replace(orders=orders, index=index)
+    slots = la.cache_aligned(2 * old, la.ORDER_FIELDS, np.int64)
+    slots[:old] = book.orders
+    grown = book._replace(
+        orders=slots,
+        links=slots.view(np.int32),
+        pending=_lengthened(book.pending, 2 * old),
+        index=np.zeros(2 * len(book.index), np.int32),
+        young=_lengthened(book.young, max(2 * old, len(book.young))),
+        young_at=_lengthened(book.young_at, 2 * old),
+    )
+    _chain_free(grown.links, old)
+    _note_orders(grown)
     grown.state[la.S_FREE] = old  # the engine grows only when every old slot is taken
-    grown.state[la.S_ORDERS_CAPACITY] = 2 * old
     reindex(grown, old)
     return grown
 
 
+def _lengthened(array: np.ndarray, length: int) -> np.ndarray:
+    longer = np.zeros(length, array.dtype)
+    longer[: len(array)] = array
+    return longer
+
+
 def _empty_output(config: EngineConfig, emit: frozenset[str]) -> la.Output:
-    rows = config.block_rows + 2 * (2 * config.grid_ticks + 1) if WALL in emit else 2 * (2 * config.grid_ticks + 1)
+    window_rows = 2 * (2 * config.grid_ticks + 1)
+    wall = config.block_rows + window_rows if WALL in emit else window_rows
+    trades = config.event_rows if TRADE in emit else 1
+    changes = config.event_rows if BBO in emit else 1
     return la.Output(
-        snapshot=np.zeros((len(la.SNAPSHOT_COLUMNS), config.block_windows), np.int64),
-        wall_wide=np.zeros((len(la.WALL_WIDE), rows), np.int64),
-        wall=np.zeros((len(la.WALL_INT), rows), np.int32),
-        wall_flags=np.zeros((len(la.WALL_FLAGS), rows), np.uint8),
-        trade=np.zeros((len(la.TRADE_COLUMNS), config.event_rows), np.int64),
-        bbo=np.zeros((len(la.BBO_COLUMNS), config.event_rows), np.int64),
-        chosen=np.zeros(2 * (2 * config.grid_ticks + 1), np.int64),
+        snapshot=np.empty((len(la.SNAPSHOT_COLUMNS), config.block_windows), np.int64),
+        wall_wide=np.empty((len(la.WALL_WIDE), wall), np.int64),
+        wall=np.empty((len(la.WALL_INT), wall), np.int32),
+        wall_flags=np.empty((len(la.WALL_FLAGS), wall), np.uint8),
+        trade=np.empty((len(la.TRADE_COLUMNS), trades), np.int64),
+        bbo=np.empty((len(la.BBO_COLUMNS), changes), np.int64),
+        chosen=np.empty(window_rows, np.int64),
     )

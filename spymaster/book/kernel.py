@@ -9,10 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.layout import BIT_PLANES, CELL_FIELDS, ORDER_FIELDS
+from spymaster.book.layout import BIT_PLANES, CELL_FIELDS, LINK_FIELDS, ORDER_FIELDS
 from spymaster.book.levels import find_cell, refresh_spill_best, spill_slot
-from spymaster.book.orders import cancel, find_order, index_insert, judge_fills, modify, put, report_fill, withdraw
-from spymaster.book.views import strided_view_of, view_of
+from spymaster.book.orders import (
+    cancel,
+    find_order,
+    forget_fill,
+    home,
+    index_insert,
+    judge_fills,
+    modify,
+    put,
+    report_fill,
+    withdraw,
+)
+from spymaster.book.views import prefetch, strided_view_of, view_of
 from spymaster.book.windows import advance, best_quantity, book_is_valid, start_clock
 from spymaster.jit import hot_kernel, kernel
 from spymaster.market.dbn import (
@@ -40,12 +51,12 @@ MAX_SIZE = 2**31 - 1
 def clear_side(book, side, ts):
     """Everything on one side leaves as pull."""
     for slot in range(book.state[la.S_ORDERS_CAPACITY]):
-        if book.orders[slot, la.O_SIZE] > 0:
-            cell = book.orders[slot, la.O_CELL]
+        if book.links[slot, la.O_SIZE] > 0:
+            cell = book.links[slot, la.O_CELL]
             width2 = 2 * book.state[la.S_WIDTH]
             own = cell & 1 if cell < width2 else book.spill[cell - width2] & 1
             if own == side:
-                book.orders[slot, la.O_PENDING] = 0  # whatever was reported: what a clear removes counts as pull
+                forget_fill(book, slot)  # whatever was reported: what a clear removes counts as pull
                 withdraw(book, slot, ts)
 
 
@@ -223,10 +234,9 @@ def begin_snapshot(book, ts):
 @hot_kernel()
 def price_to_cell(book, record):
     """Cell of a record's price and side, or -1 where the price is not a multiple of the tick size."""
-    tick_size = book.state[la.S_TICK_SIZE]
     price = record.price
-    tick = np.int64(np.floor(np.float64(price) / np.float64(tick_size) + 0.5))
-    if tick * tick_size != price:
+    tick = np.int64(np.floor(np.float64(price) * book.per_tick[0] + 0.5))
+    if tick * book.state[la.S_TICK_SIZE] != price:
         return np.int64(-1)
     return find_cell(book, tick, la.BID if record.side == SIDE_BID else la.ASK)
 
@@ -241,7 +251,7 @@ def apply_book_record(book, record, action, ts):
         if slot < 0:
             book.state[la.K_UNKNOWN_CANCEL] += 1
         else:
-            if size > book.orders[slot, la.O_SIZE]:
+            if size > book.links[slot, la.O_SIZE]:
                 book.state[la.K_CANCEL_OVER] += 1
             cancel(book, slot, size, ts)
         return la.DONE
@@ -366,16 +376,39 @@ def apply_live_record(book, out, record, action):
     return la.DONE
 
 
+@hot_kernel()
+def look_ahead(book, records, i, n):
+    """Fetch what later records will touch while this one is worked on: a random order is in no near cache.
+
+    In three steps, each needing what the one before has fetched: the index entry of an order id, the order's row, then
+    its level and its neighbours in the queue.
+    """
+    if i + 12 < n:
+        prefetch(book.index, home(book, np.int64(records[i + 12].order_id)))
+        slot = np.int64(book.index[home(book, np.int64(records[i + 8].order_id))]) - 1
+        if slot >= 0:
+            prefetch(book.orders, ORDER_FIELDS * slot)
+        slot = np.int64(book.index[home(book, np.int64(records[i + 4].order_id))]) - 1
+        if slot >= 0:
+            prefetch(book.cells, CELL_FIELDS * np.int64(book.links[slot, la.O_CELL]))
+            prefetch(book.orders, ORDER_FIELDS * np.int64(book.links[slot, la.O_PREV]))
+            prefetch(book.orders, ORDER_FIELDS * np.int64(book.links[slot, la.O_NEXT]))
+
+
 @kernel()
 def pointers(arrays):
     """Bare views of the book's arrays; valid while the caller holds them."""
     return la.Pointers(
         view_of(arrays.orders, ORDER_FIELDS),
+        view_of(arrays.links, LINK_FIELDS),
+        view_of(arrays.pending, 1),
         view_of(arrays.index, 1),
         view_of(arrays.cells, CELL_FIELDS),
         view_of(arrays.bits, BIT_PLANES),
         view_of(arrays.young, 1),
+        view_of(arrays.young_at, 1),
         view_of(arrays.spill, 1),
+        view_of(arrays.per_tick, 1),
         view_of(arrays.state, 1),
     )
 
@@ -413,6 +446,7 @@ def run(arrays, buffers, records, first):
         if record.instrument_id != instrument:
             st[la.S_SKIPPED] += 1
             continue
+        look_ahead(book, records, i, records.shape[0])
         if st[la.S_FULL]:
             return i, la.BLOCK_FULL
         if st[la.S_LIVE_ORDERS] >= orders_limit:

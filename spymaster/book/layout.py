@@ -2,8 +2,11 @@
 
 In words:
 
-- `orders` int64 [capacity, 8]: one 64-byte cache line per order slot, fields `O_*`. Free slots are chained through
-  `O_NEXT`. A slot never moves while its order lives, so FIFO queues are linked through slot numbers.
+- `orders` int64 [capacity, 4]: 32 bytes per order slot, of which `O_ID` and `O_TS` are read here and the four int32
+  `O_CELL`, `O_SIZE`, `O_PREV`, `O_NEXT` through `links`, the same memory as int32 [capacity, 8]. Free slots are chained
+  through `O_NEXT`. A slot never moves while its order lives, so FIFO queues are linked through slot numbers.
+- `pending` int64: per slot the fills reported since its last book change (low half) and the batch of fills that last
+  named it (high half). Apart from the orders, because `S_PENDING_N` is nearly always 0 and then it is not read.
 - `index` int32 [power of two]: open addressing from order id to slot + 1, 0 is empty, at least four times the slots.
 - `cells` int32 [n, 32]: two 64-byte lines per (price, side): the hot one, `C_*`, and the cold one, `H_*`, with depth at
   the last four ends of windows for differences and the last state that was written to the wall. The first
@@ -11,9 +14,11 @@ In words:
   spill: prices too far from the market for the grid.
 - `bits` uint64 [width / 64, 8]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
   window; the last wall row had quantity younger than the resting age, so that the sparse form must look again.
-- `young` int32: slots that (re)entered so late in the window that they are not resting at its end.
+- `young` int32: slots that (re)entered so late in the window that they are not resting at its end; `young_at` int32:
+  per slot its last place there.
 - `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in this
   window, then an open-addressing index from key to number + 1.
+- `per_tick` float64 [1]: ticks per unit of price.
 - `state` int64: every scalar `S_*`, the counters of what was odd `K_*`, the distinct prices of the event's trades from
   `AT_PRICES` and the slots named by the event's fills from `AT_FILLS`.
 
@@ -35,8 +40,10 @@ NO_ASK = 2**62
 NO_PRICE = -(2**63)  # null in price columns until they become Arrow
 
 # orders
-O_ID, O_TS, O_CELL, O_SIZE, O_PENDING, O_PREV, O_NEXT, O_YOUNG = range(8)
-ORDER_FIELDS = 8
+O_ID, O_TS = range(2)
+ORDER_FIELDS = 4
+O_CELL, O_SIZE, O_PREV, O_NEXT = range(4, 8)
+LINK_FIELDS = 8
 
 # cells
 (
@@ -156,13 +163,14 @@ BIT_PLANES = 8  # two spare: one cache line per word of 64 ticks
     S_CROSSED,
     S_FINISHING,
     S_SKIPPED,
+    S_PENDING_N,
     S_SPILL_CAPACITY,
     S_ORDERS_CAPACITY,
     S_YOUNG_CAPACITY,
     S_WALL_CAPACITY,
     S_TRADE_CAPACITY,
     S_BBO_CAPACITY,
-) = range(94)
+) = range(95)
 
 # book states
 EMPTY, SNAPSHOT, LIVE = 0, 1, 2
@@ -212,7 +220,7 @@ AT_FILLS, FILLS = 256, 4096
 STATE_FIELDS = AT_FILLS + FILLS
 
 PENDING_MASK = 2**32 - 1
-"""`O_PENDING` holds the reported fills in its low half and the batch of fills that last named the order above."""
+"""The low half of `pending`."""
 
 ENTERED = 2**40
 """Added to a cell in `Output.chosen` whose price was not in the grid of the window before."""
@@ -304,11 +312,15 @@ class Book(NamedTuple):
     """Every array a kernel touches; see the module's drawing."""
 
     orders: np.ndarray
+    links: np.ndarray
+    pending: np.ndarray
     index: np.ndarray
     cells: np.ndarray
     bits: np.ndarray
     young: np.ndarray
+    young_at: np.ndarray
     spill: np.ndarray
+    per_tick: np.ndarray
     state: np.ndarray
 
 
@@ -328,11 +340,15 @@ class Pointers(NamedTuple):
     """`Book` inside the kernels."""
 
     orders: Any
+    links: Any
+    pending: Any
     index: Any
     cells: Any
     bits: Any
     young: Any
+    young_at: Any
     spill: Any
+    per_tick: Any
     state: Any
 
 

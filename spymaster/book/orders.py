@@ -28,11 +28,9 @@ from spymaster.book.layout import (
     O_CELL,
     O_ID,
     O_NEXT,
-    O_PENDING,
     O_PREV,
     O_SIZE,
     O_TS,
-    O_YOUNG,
     PENDING_MASK,
     S_BEST_ASK,
     S_BEST_BID,
@@ -42,6 +40,7 @@ from spymaster.book.layout import (
     S_INDEX_MASK,
     S_INDEX_SHIFT,
     S_LIVE_ORDERS,
+    S_PENDING_N,
     S_REST_NS,
     S_TOP_CHANGED,
     S_WINDOW_END,
@@ -104,10 +103,10 @@ def index_delete(book, order_id):
 def queue_append(book, slot, cell):
     """Put an order at the back of its level's queue."""
     tail = book.cells[cell, C_TAIL]
-    book.orders[slot, O_PREV] = tail
-    book.orders[slot, O_NEXT] = -1
+    book.links[slot, O_PREV] = tail
+    book.links[slot, O_NEXT] = -1
     if tail >= 0:
-        book.orders[tail, O_NEXT] = slot
+        book.links[tail, O_NEXT] = slot
     else:
         book.cells[cell, C_HEAD] = slot
     book.cells[cell, C_TAIL] = slot
@@ -116,14 +115,14 @@ def queue_append(book, slot, cell):
 @hot_kernel()
 def queue_remove(book, slot, cell):
     """Take an order out of its level's queue."""
-    before = book.orders[slot, O_PREV]
-    after = book.orders[slot, O_NEXT]
+    before = book.links[slot, O_PREV]
+    after = book.links[slot, O_NEXT]
     if before >= 0:
-        book.orders[before, O_NEXT] = after
+        book.links[before, O_NEXT] = after
     else:
         book.cells[cell, C_HEAD] = after
     if after >= 0:
-        book.orders[after, O_PREV] = before
+        book.links[after, O_PREV] = before
     else:
         book.cells[cell, C_TAIL] = before
 
@@ -135,22 +134,19 @@ def stamp_entry(book, slot, ts):
     if ts > book.state[S_WINDOW_END] - book.state[S_REST_NS]:
         number = book.state[S_YOUNG_N]
         book.young[number] = slot
-        book.orders[slot, O_YOUNG] = number
+        book.young_at[slot] = number
         book.state[S_YOUNG_N] = number + 1
-    else:
-        book.orders[slot, O_YOUNG] = -1
 
 
 @hot_kernel()
 def put(book, order_id, cell, size, ts):
     """A new order rests at the back of a cell's queue. Counts as add."""
     slot = book.state[S_FREE]
-    book.state[S_FREE] = book.orders[slot, O_NEXT]
+    book.state[S_FREE] = book.links[slot, O_NEXT]
     book.state[S_LIVE_ORDERS] += 1
     book.orders[slot, O_ID] = order_id
-    book.orders[slot, O_CELL] = cell
-    book.orders[slot, O_SIZE] = size
-    book.orders[slot, O_PENDING] = 0
+    book.links[slot, O_CELL] = cell
+    book.links[slot, O_SIZE] = size
     stamp_entry(book, slot, ts)
     index_insert(book, order_id, slot)
     queue_append(book, slot, cell)
@@ -184,7 +180,17 @@ def enter_level(book, cell, size):
 @hot_kernel()
 def pending_fill(book, slot):
     """Quantity of an order that fills have reported since the book last changed it."""
-    return book.orders[slot, O_PENDING] & PENDING_MASK
+    if book.state[S_PENDING_N] == 0:
+        return np.int64(0)
+    return book.pending[slot] & PENDING_MASK
+
+
+@hot_kernel()
+def forget_fill(book, slot):
+    """The book has changed the order: what was reported before is accounted for."""
+    if book.state[S_PENDING_N] > 0 and book.pending[slot] & PENDING_MASK:
+        book.state[S_PENDING_N] -= 1
+        book.pending[slot] = 0
 
 
 @hot_kernel()
@@ -197,8 +203,8 @@ def take(book, slot, cell, fill, pull, ts):
     book.cells[cell, C_PULL] += pull
     if pull > 0 and ts - book.orders[slot, O_TS] >= book.state[S_REST_NS]:
         book.cells[cell, C_PULL_REST] += pull
-    book.orders[slot, O_SIZE] -= fill + pull
-    book.orders[slot, O_PENDING] = 0
+    book.links[slot, O_SIZE] -= fill + pull
+    forget_fill(book, slot)
 
 
 @hot_kernel()
@@ -215,8 +221,7 @@ def leave_level(book, slot, cell):
 def drop(book, slot):
     """Forget an order whose quantity has been taken and which has left its level."""
     index_delete(book, book.orders[slot, O_ID])
-    book.orders[slot, O_YOUNG] = -1
-    book.orders[slot, O_NEXT] = book.state[S_FREE]
+    book.links[slot, O_NEXT] = book.state[S_FREE]
     book.state[S_FREE] = slot
     book.state[S_LIVE_ORDERS] -= 1
 
@@ -224,9 +229,9 @@ def drop(book, slot):
 @kernel()
 def withdraw(book, slot, ts):
     """Remove a whole order: what the feed has reported as filled is fill, the rest is pull."""
-    cell = book.orders[slot, O_CELL]
+    cell = book.links[slot, O_CELL]
     fill = pending_fill(book, slot)
-    take(book, slot, cell, fill, book.orders[slot, O_SIZE] - fill, ts)
+    take(book, slot, cell, fill, book.links[slot, O_SIZE] - fill, ts)
     leave_level(book, slot, cell)
     drop(book, slot)
 
@@ -234,11 +239,11 @@ def withdraw(book, slot, ts):
 @hot_kernel()
 def cancel(book, slot, size, ts):
     """Feed action C: take up to `size` lots, the reported fills first; drop the order at 0."""
-    taken = min(size, book.orders[slot, O_SIZE])
+    taken = min(size, book.links[slot, O_SIZE])
     fill = min(pending_fill(book, slot), taken)
-    cell = book.orders[slot, O_CELL]
+    cell = book.links[slot, O_CELL]
     take(book, slot, cell, fill, taken - fill, ts)
-    if book.orders[slot, O_SIZE] == 0:
+    if book.links[slot, O_SIZE] == 0:
         leave_level(book, slot, cell)
         drop(book, slot)
 
@@ -250,9 +255,9 @@ def modify(book, slot, cell, size, ts):
     What is left after the reported fills is compared with the new size: less is a pull that keeps priority, more is
     an add (a refill if fills were reported) that goes to the back, another price is a pull there and an add here.
     """
-    old_cell = book.orders[slot, O_CELL]
+    old_cell = book.links[slot, O_CELL]
     fill = pending_fill(book, slot)
-    left = book.orders[slot, O_SIZE] - fill
+    left = book.links[slot, O_SIZE] - fill
     if size == 0:
         withdraw(book, slot, ts)
     elif cell != old_cell:
@@ -266,15 +271,15 @@ def modify(book, slot, cell, size, ts):
                     book.cells[old_cell, C_TOWARD] += left
         take(book, slot, old_cell, fill, left, ts)
         leave_level(book, slot, old_cell)
-        book.orders[slot, O_CELL] = cell
-        book.orders[slot, O_SIZE] = size
+        book.links[slot, O_CELL] = cell
+        book.links[slot, O_SIZE] = size
         stamp_entry(book, slot, ts)
         queue_append(book, slot, cell)
         enter_level(book, cell, size)
     elif size > left:
         refilled = size - left
         take(book, slot, cell, fill, 0, ts)
-        book.orders[slot, O_SIZE] = size
+        book.links[slot, O_SIZE] = size
         book.cells[cell, C_DEPTH] += refilled
         book.cells[cell, C_ADD] += refilled
         if fill > 0:
@@ -295,8 +300,12 @@ def report_fill(book, slot, size):
         number = 0
     book.state[AT_FILLS + number] = slot
     book.state[S_FILLS_N] = number + 1
-    rest = book.orders[slot, O_SIZE]
-    book.orders[slot, O_PENDING] = book.state[S_FILL_BATCH] << 32 | min(pending_fill(book, slot) + size, rest)
+    rest = np.int64(book.links[slot, O_SIZE])
+    before = book.pending[slot] & PENDING_MASK
+    now = min(before + size, rest)
+    if before == 0 and now > 0:
+        book.state[S_PENDING_N] += 1
+    book.pending[slot] = book.state[S_FILL_BATCH] << 32 | now
     return size > rest
 
 
@@ -309,9 +318,9 @@ def judge_fills(book):
     """
     batch = book.state[S_FILL_BATCH]
     for number in range(book.state[S_FILLS_N]):
-        ahead = book.orders[book.state[AT_FILLS + number], O_PREV]
-        while ahead >= 0 and book.orders[ahead, O_PENDING] >> 32 == batch:
-            ahead = book.orders[ahead, O_PREV]
+        ahead = book.links[book.state[AT_FILLS + number], O_PREV]
+        while ahead >= 0 and book.pending[ahead] >> 32 == batch:
+            ahead = book.links[ahead, O_PREV]
         book.state[K_KNOWN_FILLS] += 1
         if ahead < 0:
             book.state[K_FRONT_FILLS] += 1

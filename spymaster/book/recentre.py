@@ -53,8 +53,8 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
 
     moved = np.zeros(used, np.int64)
     moved[old] = new
-    live = book.orders[:, la.O_SIZE] > 0
-    book.orders[live, la.O_CELL] = moved[book.orders[live, la.O_CELL]]
+    live = book.links[:, la.O_SIZE] > 0
+    book.links[live, la.O_CELL] = moved[book.links[live, la.O_CELL]]
 
     bits = np.zeros_like(book.bits)
     sides = keys[old] & 1

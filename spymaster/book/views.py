@@ -14,10 +14,12 @@ from typing import Any, cast
 from llvmlite import ir
 from numba import extending
 from numba.core import cgutils, types
-from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.core.typing import templates
+from numba.core.typing.templates import AbstractTemplate, signature
 from numba.extending import intrinsic, models, register_model
 
 lower_builtin = cast("Any", extending.lower_builtin)
+infer_global = cast("Any", templates.infer_global)
 
 
 class ViewType(types.Type):
@@ -119,6 +121,25 @@ def _strided_view_of(typingctx: Any, array: Any) -> Any:
     return view(array), generate
 
 
+def _prefetch(typingctx: Any, view: Any, index: Any) -> Any:
+    """Start loading the cache line of `view[index]`; the index may be anything, nothing is read."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
+        line = builder.bitcast(place, ir.IntType(8).as_pointer())
+        number = ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.VoidType(), [line.type, number, number, number]),
+            "llvm.prefetch.p0",
+        )
+        # for writing, keep in all caches, data
+        builder.call(function, [line, ir.Constant(number, 1), ir.Constant(number, 3), ir.Constant(number, 1)])
+        return context.get_dummy_value()
+
+    return types.void(view, types.int64), generate
+
+
 def _bit_scan(name: str, flip: int) -> Any:
     """Intrinsic for the position of a set bit of a non-zero word: one machine instruction, no branches."""
 
@@ -138,5 +159,6 @@ def _bit_scan(name: str, flip: int) -> Any:
 
 view_of: Any = intrinsic(prefer_literal=True)(_view_of)
 strided_view_of: Any = intrinsic(_strided_view_of)
+prefetch: Any = intrinsic(_prefetch)
 lowest_bit: Any = intrinsic(_bit_scan("cttz", 0))
 highest_bit: Any = intrinsic(_bit_scan("ctlz", 63))

@@ -10,6 +10,7 @@ import numpy as np
 
 from spymaster.book import layout as la
 from spymaster.book.levels import cell_if_any
+from spymaster.book.orders import stamp_entry
 from spymaster.book.views import lowest_bit
 from spymaster.jit import hot_kernel, kernel
 
@@ -91,7 +92,8 @@ def start_clock(book, ts):
     st[la.S_SPILL_TOUCHED_N] = 0
     st[la.S_YOUNG_N] = 0
     for slot in range(st[la.S_ORDERS_CAPACITY]):
-        book.orders[slot, la.O_YOUNG] = -1
+        if book.links[slot, la.O_SIZE] > 0:
+            stamp_entry(book, slot, book.orders[slot, la.O_TS])
     open_window(book)
 
 
@@ -113,33 +115,40 @@ def open_window(book):
     st[la.S_T_LOW] = la.NO_PRICE
 
 
+@hot_kernel()
+def entered_after(book, number, cutoff):
+    """Slot of an entry of the young list whose order lives, entered after `cutoff` and not again since; else -1."""
+    slot = np.int64(book.young[number])
+    if book.young_at[slot] == number and book.links[slot, la.O_SIZE] > 0 and book.orders[slot, la.O_TS] > cutoff:
+        return slot
+    return np.int64(-1)
+
+
 @kernel()
 def mark_young(book):
     """Give every cell the quantity of its orders that are not yet resting at the window's end."""
     st = book.state
+    cutoff = st[la.S_WINDOW_END] - st[la.S_REST_NS]
     for number in range(st[la.S_YOUNG_N]):
-        slot = book.young[number]
-        if book.orders[slot, la.O_YOUNG] == number:
-            cell = book.orders[slot, la.O_CELL]
-            book.cells[cell, la.C_YOUNG] += book.orders[slot, la.O_SIZE]
+        slot = entered_after(book, number, cutoff)
+        if slot >= 0:
+            book.cells[book.links[slot, la.O_CELL], la.C_YOUNG] += book.links[slot, la.O_SIZE]
 
 
 @kernel()
 def unmark_young(book):
     """Undo `mark_young` and keep only the orders that may still be too young at the next window's end."""
     st = book.state
-    cutoff = st[la.S_WINDOW_END] + st[la.S_WINDOW_NS] - st[la.S_REST_NS]
+    cutoff = st[la.S_WINDOW_END] - st[la.S_REST_NS]
     kept = 0
     for number in range(st[la.S_YOUNG_N]):
-        slot = book.young[number]
-        if book.orders[slot, la.O_YOUNG] == number:
-            book.cells[book.orders[slot, la.O_CELL], la.C_YOUNG] = 0
-            if book.orders[slot, la.O_TS] > cutoff:
+        slot = entered_after(book, number, cutoff)
+        if slot >= 0:
+            book.cells[book.links[slot, la.O_CELL], la.C_YOUNG] = 0
+            if book.orders[slot, la.O_TS] > cutoff + st[la.S_WINDOW_NS]:
                 book.young[kept] = slot
-                book.orders[slot, la.O_YOUNG] = kept
+                book.young_at[slot] = kept
                 kept += 1
-            else:
-                book.orders[slot, la.O_YOUNG] = -1
     st[la.S_YOUNG_N] = kept
 
 
@@ -182,8 +191,8 @@ def fill(column, first, n, value):
 def write_chosen(book, out, n, spot, spot_tick, valid):
     """The wall rows of the `n` chosen cells.
 
-    Most prices are quiet: what they say is one depth and many zeros. So constants and zeros are filled column by column,
-    and only rows that changed in the last three windows, or that come into the grid, are written field by field.
+    Most prices are quiet: what they say is one depth and many zeros. So constants and zeros are filled column by
+    column, and only rows that changed in the last three windows, or come into the grid, are written field by field.
     """
     st = book.state
     first = st[la.S_WALL_N]
