@@ -13,7 +13,7 @@ from spymaster.lake import Lake
 def kill_writers(lake: Lake, *arguments: str) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "spymaster_tests.lake.kill_writer", str(lake.root), *arguments],
-        capture_output=True, text=True, check=False, timeout=600, cwd=_repository(),
+        capture_output=True, text=True, check=False, timeout=1800, cwd=_repository(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -40,5 +40,5 @@ def test_a_writer_killed_at_each_of_its_steps(lake: Lake) -> None:
 
 
 @pytest.mark.slow
-def test_two_hundred_kills(lake: Lake) -> None:
-    assert "killed 200 writers" in kill_writers(lake, "random", "200", "2")
+def test_sixty_kills(lake: Lake) -> None:
+    assert "killed 60 writers" in kill_writers(lake, "random", "60", "2")
