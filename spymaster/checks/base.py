@@ -131,13 +131,14 @@ class Check:
         one cannot be read.
         """
         import polars as pl
+        import pyarrow as pa
 
         from spymaster.lake.errors import CorruptPartitionError
 
         labels = [lake.partition(table, symbol, dt).label for table in self.tables]
         try:
             finding = self.function(Session(lake, symbol, dt))
-        except (pl.exceptions.ComputeError, OSError) as error:
+        except (pl.exceptions.ComputeError, pa.ArrowException, OSError) as error:
             raise CorruptPartitionError(
                 f"{self.name}: {' or '.join(labels)} cannot be read: {error}", hint="Materialise the partition again."
             ) from error

@@ -236,7 +236,8 @@ def _print(outcome: Outcome, log: Path, *, as_json: bool) -> None:
     from spymaster.cli import output
 
     if as_json:
-        output.print_json({**vars(outcome), "log": str(log)})
+        failures = [{"where": where, "what": what} for where, what in outcome.failures()]
+        output.print_json({**vars(outcome), "failures": failures, "log": str(log)})
         return
     per_table: dict[str, Counter[str]] = {}
     for one in outcome.partitions:

@@ -94,6 +94,8 @@ def test_a_failed_partition_fails_the_command_and_is_named(cli: Cli, runner: Say
     (log,) = (empty.root / "_dagster" / "logs").iterdir()
     assert log.read_text() == "the whole story"
     assert log.name in done.err
+    document = cli("run", "-s", "ES", "--dates", "2024-03-06", "--lake", empty.root, "--json").json
+    assert document["failures"] == [{"where": "silver.wall_surface_1s ES 2024-03-06", "what": FAILED["error"]}]
 
 
 def test_a_failed_check_of_severity_error_fails_the_command(cli: Cli, runner: Say, empty: Lake):
