@@ -71,8 +71,11 @@ class BookEngine:
         self._fed = 0
         self._centred = False
         width = self.config.width or max(8192, 1 << (8 * self.config.grid_ticks - 1).bit_length())
-        if width % 64 or width < 2 * self.config.grid_ticks + 128:
-            raise ValueError(f"width {width} must be a multiple of 64 and hold the grid of {self.config.grid_ticks}")
+        if width % 64 or not 2 * self.config.grid_ticks + 128 <= width <= la.MAX_WIDTH:
+            raise ValueError(
+                f"width {width} must be a multiple of 64, hold the grid of {self.config.grid_ticks} ticks, "
+                f"and be {la.MAX_WIDTH} at most"
+            )
         self._book = _empty_book(width, orders=16_384, spill=256, tick_size_int=tick_size_int)
         self._out = _empty_output(self.config, emit)
         st = self._book.state

@@ -13,14 +13,16 @@ In words:
   `2 * width` cells are the grid: cell `2 * (tick - origin) + side`, side 0 bid and 1 ask. Cells behind it are the
   spill: prices too far from the market for the grid.
 - `bits` uint64 [width / 64, 8]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
-  window; the last wall row had quantity younger than the resting age, so that the sparse form must look again.
+  window; the last wall row had quantity younger than the resting age, so that the sparse form must look again;
+  a row is written in the closing window. A word's planes share one cache line.
 - `young` int32: slots that (re)entered so late in the window that they are not resting at its end; `young_at` int32:
   per slot its last place there.
 - `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in this
   window, then an open-addressing index from key to number + 1.
 - `per_tick` float64 [1]: ticks per unit of price.
 - `state` int64: every scalar `S_*`, the counters of what was odd `K_*`, the distinct prices of the event's trades from
-  `AT_PRICES` and the slots named by the event's fills from `AT_FILLS`.
+  `AT_PRICES`, the slots named by the event's fills from `AT_FILLS`, and from `AT_SUMMARY` one bit per word of `bits`
+  that has a touched cell.
 
 Python holds the arrays (`Book`, `Output`); inside the kernels they are bare views (`Pointers`, `Rows`, see `views`).
 
@@ -70,8 +72,8 @@ H_E0, H_E1, H_E2, H_E3, H_OUT_DEPTH, H_OUT_REST, H_OUT_COUNT = range(16, 23)
 CELL_FIELDS = 32
 
 # bit planes
-BIT_REST, BIT_TOUCH, BIT_REVISIT = 0, 2, 4  # plus side
-BIT_PLANES = 8  # two spare: one cache line per word of 64 ticks
+BIT_REST, BIT_TOUCH, BIT_REVISIT, BIT_CHOSEN = 0, 2, 4, 6  # plus side
+BIT_PLANES = 8
 
 # state scalars
 (
@@ -217,7 +219,9 @@ COUNTERS, DIAGNOSTICS = slice(100, 115), slice(115, 117)
 
 AT_PRICES, PRICES = 128, 128
 AT_FILLS, FILLS = 256, 4096
-STATE_FIELDS = AT_FILLS + FILLS
+AT_SUMMARY, SUMMARY = AT_FILLS + FILLS, 64
+MAX_WIDTH = 64 * 64 * SUMMARY
+STATE_FIELDS = AT_SUMMARY + SUMMARY + 1
 
 PENDING_MASK = 2**32 - 1
 """The low half of `pending`."""

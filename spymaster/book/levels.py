@@ -6,6 +6,7 @@ import numpy as np
 
 from spymaster.book.layout import (
     ASK,
+    AT_SUMMARY,
     BID,
     BIT_REST,
     BIT_TOUCH,
@@ -89,7 +90,9 @@ def touch(book, cell):
     width2 = 2 * book.state[S_WIDTH]
     if cell < width2:
         offset = cell >> 1
-        book.bits[offset >> 6, BIT_TOUCH + (cell & 1)] |= _ONE << np.uint64(offset & 63)
+        word = offset >> 6
+        book.bits[word, BIT_TOUCH + (cell & 1)] |= _ONE << np.uint64(offset & 63)
+        book.state[AT_SUMMARY + (word >> 6)] |= np.int64(1) << (word & 63)
     elif book.cells[cell, C_TOUCHED] == 0:
         book.cells[cell, C_TOUCHED] = 1
         number = book.state[S_SPILL_TOUCHED_N]

@@ -65,6 +65,11 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
         _set(bits[:, la.BIT_TOUCH + side], new[mine & touched[old]] >> 1)
         _set(bits[:, la.BIT_REVISIT + side], new[mine & revisit[old]] >> 1)
 
+    summary = np.zeros(la.SUMMARY * 64, np.uint8)
+    summary[np.flatnonzero(bits[:, la.BIT_TOUCH] | bits[:, la.BIT_TOUCH + 1])] = 1
+    words = np.packbits(summary, bitorder="little").view(np.int64)
+    book.state[la.AT_SUMMARY : la.AT_SUMMARY + la.SUMMARY] = words
+
     spill = np.zeros(6 * capacity, np.int64)
     spill[:far] = keys[old][~inside]
     far_touched = new[~inside & touched[old]]

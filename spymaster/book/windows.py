@@ -89,6 +89,8 @@ def start_clock(book, ts):
     for word in range(st[la.S_WIDTH] >> 6):
         book.bits[word, la.BIT_TOUCH] = 0
         book.bits[word, la.BIT_TOUCH + 1] = 0
+    for group in range((st[la.S_WIDTH] >> 12) + 1):
+        st[la.AT_SUMMARY + group] = 0
     st[la.S_SPILL_TOUCHED_N] = 0
     st[la.S_YOUNG_N] = 0
     for slot in range(st[la.S_ORDERS_CAPACITY]):
@@ -238,6 +240,16 @@ def differs_from_last_row(book, cell):
     )
 
 
+@hot_kernel()
+def span(first, low, high):
+    """Mask of the bits of a word starting at tick `first` whose ticks lie in [low, high]."""
+    start = max(low - first, 0)
+    stop = min(high - first, 63)
+    if start > stop:
+        return np.uint64(0)
+    return (~np.uint64(0) << np.uint64(start)) & (~np.uint64(0) >> np.uint64(63 - stop))
+
+
 @kernel()
 def write_wall(book, out, spot, valid):
     """The wall of the closing window: every resting or touched price of the grid, or the sparse form of it."""
@@ -255,37 +267,39 @@ def write_wall(book, out, spot, valid):
     known_high = st[la.S_GRID_HI]
     origin = st[la.S_ORIGIN]
     bits = book.bits
-    moved = low < known_low or high > known_high
     for word in range((low - origin) >> 6, ((high - origin) >> 6) + 1):
-        touched = bits[word, la.BIT_TOUCH] | bits[word, la.BIT_TOUCH + 1]
-        look = touched | bits[word, la.BIT_REVISIT] | bits[word, la.BIT_REVISIT + 1]
         first = origin + 64 * word
-        if full or (first + 63 >= near_low and first <= near_high):
-            look |= bits[word, la.BIT_REST] | bits[word, la.BIT_REST + 1]
-        if moved and (first < known_low or first + 63 > known_high):
-            look = ~np.uint64(0)
-        while look != 0:
-            bit = lowest_bit(look)
-            look &= look - _ONE
-            tick = first + bit
-            if tick < low or tick > high:
-                continue
-            mask = _ONE << np.uint64(bit)
-            entered = tick < known_low or tick > known_high
-            whole = full or near_low <= tick <= near_high
-            for side in range(2):
-                cell = 2 * (tick - origin) + side
-                wanted = bits[word, la.BIT_TOUCH + side] & mask != 0
-                if not wanted and whole:
-                    wanted = bits[word, la.BIT_REST + side] & mask != 0
-                if not wanted and (entered or book.bits[word, la.BIT_REVISIT + side] & mask != 0):
-                    wanted = differs_from_last_row(book, cell)
-                if wanted:
-                    bits[word, la.BIT_REVISIT + side] &= ~mask
-                    out.chosen[n] = cell + la.ENTERED if entered else cell
-                    n += 1
+        inside = span(first, low, high)
+        whole = inside if full else span(first, near_low, near_high)
+        entered = inside & ~span(first, known_low, known_high)
+        for side in range(2):
+            wanted = inside & (bits[word, la.BIT_TOUCH + side] | (bits[word, la.BIT_REST + side] & whole))
+            doubtful = inside & ~wanted & (entered | bits[word, la.BIT_REVISIT + side])
+            while doubtful != 0:
+                bit = doubtful & (~doubtful + _ONE)
+                doubtful ^= bit
+                cell = 2 * (64 * word + lowest_bit(bit)) + side
+                if differs_from_last_row(book, cell):
+                    wanted |= bit
                 elif book.cells[cell, la.C_YOUNG] == 0:
-                    book.bits[word, la.BIT_REVISIT + side] &= ~mask
+                    bits[word, la.BIT_REVISIT + side] &= ~bit
+            bits[word, la.BIT_REVISIT + side] &= ~wanted
+            bits[word, la.BIT_CHOSEN + side] = wanted
+        bids, asks = bits[word, la.BIT_CHOSEN], bits[word, la.BIT_CHOSEN + 1]
+        look = bids | asks
+        while look != 0:
+            position = lowest_bit(look)
+            bit = _ONE << np.uint64(position)
+            look ^= bit
+            cell = 2 * (64 * word + position)
+            if entered & bit:
+                cell += la.ENTERED
+            if bids & bit:
+                out.chosen[n] = cell
+                n += 1
+            if asks & bit:
+                out.chosen[n] = cell + 1
+                n += 1
     write_chosen(book, out, n, spot, spot_tick, valid)
     st[la.S_GRID_LO] = low
     st[la.S_GRID_HI] = high
@@ -297,21 +311,24 @@ def settle_touched(book, before_rows):
     st = book.state
     window = st[la.S_WINDOW_NUMBER]
     bits = book.bits
-    for word in range(st[la.S_WIDTH] >> 6):
-        if bits[word, la.BIT_TOUCH] | bits[word, la.BIT_TOUCH + 1] == 0:
-            continue
-        for side in range(2):
-            look = bits[word, la.BIT_TOUCH + side]
-            while look != 0:
-                bit = lowest_bit(look)
-                look &= look - _ONE
-                cell = 2 * (64 * word + bit) + side
-                if before_rows:
-                    remember_depth(book, cell, window)
-                else:
-                    forget_flow(book, cell)
-            if not before_rows:
-                bits[word, la.BIT_TOUCH + side] = 0
+    for group in range((st[la.S_WIDTH] >> 12) + 1):
+        words = np.uint64(st[la.AT_SUMMARY + group])
+        while words != 0:
+            word = 64 * group + lowest_bit(words)
+            words &= words - _ONE
+            for side in range(2):
+                look = bits[word, la.BIT_TOUCH + side]
+                while look != 0:
+                    cell = 2 * (64 * word + lowest_bit(look)) + side
+                    look &= look - _ONE
+                    if before_rows:
+                        remember_depth(book, cell, window)
+                    else:
+                        forget_flow(book, cell)
+                if not before_rows:
+                    bits[word, la.BIT_TOUCH + side] = 0
+        if not before_rows:
+            st[la.AT_SUMMARY + group] = 0
     for number in range(st[la.S_SPILL_TOUCHED_N]):
         cell = book.spill[st[la.S_SPILL_CAPACITY] + number]
         if before_rows:
