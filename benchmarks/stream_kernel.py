@@ -207,11 +207,13 @@ def fill_chunk(
             scalars[SECOND] = second
             scalars[CLOCK] = max(scalars[CLOCK], floor)
         left = floor + NS - 1 - scalars[CLOCK]
-        # Messages come in bursts: half of the gaps are microseconds, the others share the rest of the second.
-        if _uniform(rng) < 0.5:
+        # Messages come in bursts: half of the gaps are microseconds, the others spread over what is left of the second
+        # (each is the distance to the first of k uniform moments).
+        if scalars[CLOCK] > floor and _uniform(rng) < 0.5:
             gap = _exponential(rng, 4_000.0)
         else:
-            gap = _exponential(rng, 2.0 * left / (quota[second] - scalars[TOTAL] + 1.0))
+            moments = max(1.0, 0.5 * (quota[second] - scalars[TOTAL]))
+            gap = left * (1.0 - (1.0 - _uniform(rng)) ** (1.0 / moments))
         scalars[CLOCK] += min(int(gap), left)
         scalars[SEQUENCE] += 1 + int(_uniform(rng) * 3.0)
         latency = 90_000 + int(_exponential(rng, 40_000.0))
