@@ -24,6 +24,7 @@ from spymaster.feed.metadata import REAL_DATASET
 from spymaster.feed.prefetch import prefetch
 from spymaster.feed.reader import CHUNK_RECORDS, MboFile, RecordCheck
 from spymaster.lake import RawFile
+from spymaster.lake.errors import full_disk_named
 from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, SIM_DATASET, UNDEF_PRICE, Records
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.types import ACTION, RECORD_SIDE, TIMESTAMP
@@ -208,8 +209,9 @@ class _Spool:
     def _write_out(self, position: int, buffer: Records) -> None:
         data = buffer[: self._lengths[position]].view(np.uint8).data
         written = 0
-        while written < len(data):
-            written += self._file.write(data[written:])
+        with full_disk_named(f"temporary records in {self._folder or tempfile.gettempdir()}"):
+            while written < len(data):
+                written += self._file.write(data[written:])
         self._extents[position].append((self._end, self._lengths[position]))
         self._end += len(data)
         self._lengths[position] = 0

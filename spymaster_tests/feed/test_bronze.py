@@ -10,12 +10,13 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from spymaster.feed.bronze import future_mbo_frames
+from spymaster.feed.bronze import _Spool, future_mbo_frames
 from spymaster.feed.errors import TimeRegressionError
 from spymaster.feed.reader import MboFile
 from spymaster.feed.records import pack, records
 from spymaster.lake import Lake, Partition
-from spymaster.market.dbn import UNDEF_PRICE, Records
+from spymaster.lake.errors import LakeFullError
+from spymaster.market.dbn import MBO_DTYPE, UNDEF_PRICE, Records
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster_tests.streams import DAY, interleave, random_stream, write_raw_day
 
@@ -100,6 +101,16 @@ def test_an_error_in_the_file_surfaces_and_leaves_no_partition(tmp_path: Path) -
     with pytest.raises(TimeRegressionError, match="record 1,500"):
         stored(tmp_path, file)
     assert not Lake.open(tmp_path).has(FutureMbo, "ES", DAY)
+
+
+def test_a_full_disk_while_spooling_is_named(tmp_path: Path) -> None:
+    """Records of a second instrument go to a temporary file; `/dev/full` is a disk without a free byte."""
+    spool = _Spool(tmp_path, instruments=1)
+    with spool:
+        spool._file.close()
+        spool._file = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115  (closed by the spool)
+        with pytest.raises(LakeFullError, match=str(tmp_path)):
+            spool.put(0, np.zeros(10**6, MBO_DTYPE))
 
 
 def test_a_consumer_may_stop_early(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""The rule that keeps cached kernels true: a kernel calls kernels of its own sub-package only (see `spymaster.jit`)."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import spymaster
+from spymaster import jit
+
+PACKAGE = Path(spymaster.__file__).parent
+
+
+def compiled_names(path: Path) -> set[str]:
+    """Functions of a module that carry a kernel decorator."""
+    tree = ast.parse(path.read_text())
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for decorator in node.decorator_list
+        if "kernel" in ast.unparse(decorator)
+    }
+
+
+def test_kernels_call_kernels_of_their_own_sub_package_only() -> None:
+    kernels = {path: names for path in PACKAGE.rglob("*.py") if (names := compiled_names(path))}
+    assert len(kernels) >= 5
+    by_module = {
+        ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts): names for path, names in kernels.items()
+    }
+    foreign = []
+    for path in kernels:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module in by_module:
+                taken = {alias.name for alias in node.names} & by_module[node.module]
+                if taken and (PACKAGE.parent / Path(*node.module.split("."))).parent != path.parent:
+                    foreign.append(f"{path.relative_to(PACKAGE)} takes {sorted(taken)} from {node.module}")
+    assert foreign == []
+
+
+def test_cache_directory_follows_the_sources(tmp_path: Path) -> None:
+    folder = tmp_path / "book"
+    folder.mkdir()
+    (folder / "kernel.py").write_text("a = 1\n")
+    before = jit._cache_directory.__wrapped__(folder)
+    assert before == jit._cache_directory.__wrapped__(folder)
+    (folder / "levels.py").write_text("b = 2\n")
+    assert jit._cache_directory.__wrapped__(folder) != before
