@@ -8,7 +8,7 @@ orders, lifetimes, event structure (``T F.. C/M..`` closed by F_LAST) and a day'
 The result depends on the configuration only, not on the chunk size. As a program it writes a file that every command of
 Spymaster reads as simulated data::
 
-    python -m benchmarks.stream day.mbo.dbn.zst --messages 200000
+    python -m benchmarks.stream day.mbo.dbn.zst --messages 500000
 """
 
 from __future__ import annotations
@@ -212,7 +212,7 @@ def main() -> None:
     """Write one generated day to a file."""
     parser = argparse.ArgumentParser(description="Write a generated MBO day as a DBN file.")
     parser.add_argument("path", type=Path, help="file to write, .dbn or .dbn.zst")
-    parser.add_argument("--messages", type=int, default=200_000, help="live records")
+    parser.add_argument("--messages", type=int, default=500_000, help="live records")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--day", type=dt.date.fromisoformat, default=dt.date(2026, 1, 6), help="UTC date")
     parser.add_argument("--symbol", default="ESH6", help="raw symbol of the contract")
