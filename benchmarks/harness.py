@@ -155,6 +155,18 @@ def _text(value: Any) -> str:
     return str(value)
 
 
+def process_memory(*, reset: bool = False) -> tuple[int, int]:
+    """Resident bytes of this process now and at most so far (or since the last reset). Linux; (0, 0) elsewhere."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0, 0
+    found = {line.split(":")[0]: int(line.split()[1]) * 1024 for line in lines if line.startswith(("VmRSS", "VmHWM"))}
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    return found["VmRSS"], found["VmHWM"]
+
+
 def peak_memory(module: str, function: str, *arguments: str, prepare: str = "") -> dict[str, Any]:
     """Run `module.function(*arguments)` in a fresh interpreter; how far the peak rises above what imports left.
 
@@ -162,26 +174,23 @@ def peak_memory(module: str, function: str, *arguments: str, prepare: str = "") 
     libraries), resets the kernel's high-water mark, and reads it again after the call. Linux only.
     """
     code = (
-        "import importlib, json, sys, time\n"
-        "def status(key):\n"
-        "    for line in open('/proc/self/status'):\n"
-        "        if line.startswith(key): return int(line.split()[1]) * 1024\n"
+        "import gc, importlib, json, time\n"
+        "from benchmarks.harness import process_memory\n"
         f"m = importlib.import_module({module!r})\n"
         f"prepare = {prepare!r}\n"
         "if prepare: getattr(m, prepare)()\n"
-        "import gc; gc.collect()\n"
-        "open('/proc/self/clear_refs', 'w').write('5')\n"
-        "before = status('VmRSS')\n"
+        "gc.collect()\n"
+        "process_memory(reset=True)\n"
+        "before, _ = process_memory()\n"
         "t = time.perf_counter()\n"
         f"result = getattr(m, {function!r})(*{list(arguments)!r})\n"
         "s = time.perf_counter() - t\n"
-        "print(json.dumps({'before': before, 'peak': status('VmHWM'), 'seconds': s, 'result': result}))\n"
+        "print(json.dumps({'before': before, 'peak': process_memory()[1], 'seconds': s, 'result': result}))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{module}.{function} failed in the child process:\n{done.stderr}")
     answer = json.loads(done.stdout.strip().splitlines()[-1])
-    answer["above"] = answer["peak"] - answer["before"]
     return answer
 
 
