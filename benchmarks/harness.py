@@ -45,6 +45,8 @@ class Timing:
     work: int
     note: str
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
+    """Processor time of this process, all threads: on a busy machine steadier than wall time."""
 
     @property
     def median(self) -> float:
@@ -66,9 +68,10 @@ def measure(cases: Sequence[Case], repeats: int, *, warm_up: bool = True) -> lis
     for _ in range(repeats):
         for case, timing in zip(cases, timings, strict=True):
             gc.collect()
-            started = time.perf_counter()
+            started, cpu = time.perf_counter(), time.process_time()
             result = case.run()
             timing.seconds.append(time.perf_counter() - started)
+            timing.cpu_seconds.append(time.process_time() - cpu)
             del result
     return timings
 
@@ -104,6 +107,7 @@ def rate_rows(timings: Sequence[Timing], baseline: str, unit: str) -> list[dict[
             unit: t.work,
             "median_s": round(t.median, 4),
             "spread": f"{min(t.seconds):.3f}-{max(t.seconds):.3f}",
+            "cpu_s": round(statistics.median(t.cpu_seconds), 4) if t.cpu_seconds else None,
             f"M {unit}/s": round(t.rate / 1e6, 3),
             "baseline / this": round(reference.rate / t.rate, 2),
             "note": t.note,
