@@ -93,7 +93,8 @@ class BookEngine:
         st[la.S_BEST_ASK] = st[la.S_SPILL_BEST_ASK] = la.NO_ASK
         st[la.S_LAST_PRICE] = st[la.S_LAST_TRADE_TS] = la.NO_PRICE
         st[la.S_LAST_TS] = la.NO_PRICE
-        st[la.S_WINDOW_END] = la.NO_ASK  # before the clock starts nothing is young
+        st[la.S_WINDOW_END] = la.NO_ASK  # before the clock starts nothing is young ...
+        st[la.S_DUE] = la.NO_PRICE  # ... and the first live record starts it
         st[la.S_GRID_LO], st[la.S_GRID_HI] = la.NO_ASK, la.NO_TICK
         st[la.S_FILL_BATCH] = 1
         st[la.S_PRE_STALE] = 1

@@ -319,7 +319,7 @@ def go_live(book):
     if st[la.S_BOOK_STATE] != la.LIVE:
         st[la.S_BOOK_BASIS] = 1 if st[la.S_BOOK_STATE] == la.SNAPSHOT else 0
         st[la.S_BOOK_STATE] = la.LIVE
-    st[la.S_AFTER_SNAPSHOT] = 0
+        st[la.S_AFTER_SNAPSHOT] = 0
 
 
 @hot_kernel()
@@ -331,10 +331,10 @@ def apply_live_record(book, out, record, action):
         st[la.S_BAD_VALUE] = ts
         return la.ERR_TIME
     if not st[la.S_IN_EVENT]:
-        if not st[la.S_STARTED]:
-            go_live(book)  # a snapshot at the head of the file is complete before the first window opens
-            start_clock(book, ts)
-        elif ts >= st[la.S_WINDOW_END]:
+        if ts >= st[la.S_DUE]:
+            if not st[la.S_STARTED]:
+                go_live(book)  # a snapshot at the head of the file is complete before the first window opens
+                start_clock(book, ts)
             code = advance(book, out, ts)
             if code != la.DONE:
                 return code
@@ -380,19 +380,13 @@ def apply_live_record(book, out, record, action):
 def look_ahead(book, records, i, n):
     """Fetch what later records will touch while this one is worked on: a random order is in no near cache.
 
-    In three steps, each needing what the one before has fetched: the index entry of an order id, the order's row, then
-    its level and its neighbours in the queue.
+    In two steps, the second needing what the first has fetched: the index entry of an order id, then the order's row.
     """
-    if i + 12 < n:
-        prefetch(book.index, home(book, np.int64(records[i + 12].order_id)))
-        slot = np.int64(book.index[home(book, np.int64(records[i + 8].order_id))]) - 1
-        if slot >= 0:
-            prefetch(book.orders, ORDER_FIELDS * slot)
+    if i + 8 < n:
+        prefetch(book.index, home(book, np.int64(records[i + 8].order_id)))
         slot = np.int64(book.index[home(book, np.int64(records[i + 4].order_id))]) - 1
         if slot >= 0:
-            prefetch(book.cells, CELL_FIELDS * np.int64(book.links[slot, la.O_CELL]))
-            prefetch(book.orders, ORDER_FIELDS * np.int64(book.links[slot, la.O_PREV]))
-            prefetch(book.orders, ORDER_FIELDS * np.int64(book.links[slot, la.O_NEXT]))
+            prefetch(book.orders, ORDER_FIELDS * slot)
 
 
 @kernel()
@@ -447,32 +441,26 @@ def run(arrays, buffers, records, first):
             st[la.S_SKIPPED] += 1
             continue
         look_ahead(book, records, i, records.shape[0])
-        if st[la.S_FULL]:
-            return i, la.BLOCK_FULL
-        if st[la.S_LIVE_ORDERS] >= orders_limit:
-            return i, la.GROW_ORDERS
-        if st[la.S_YOUNG_N] >= young_limit:
-            return i, la.GROW_YOUNG
-        if st[la.S_SPILL_N] >= spill_limit:
-            return i, la.GROW_SPILL
         action = record.action
-        if action not in (
-            ACTION_ADD,
-            ACTION_CANCEL,
-            ACTION_MODIFY,
-            ACTION_CLEAR,
-            ACTION_TRADE,
-            ACTION_FILL,
-            ACTION_NONE,
-        ):
+        if action in (ACTION_ADD, ACTION_MODIFY):
+            if st[la.S_LIVE_ORDERS] >= orders_limit:
+                return i, la.GROW_ORDERS
+            if st[la.S_YOUNG_N] >= young_limit:
+                return i, la.GROW_YOUNG
+            if st[la.S_SPILL_N] >= spill_limit:
+                return i, la.GROW_SPILL
+        elif action not in (ACTION_CANCEL, ACTION_CLEAR, ACTION_TRADE, ACTION_FILL, ACTION_NONE):
             return i, la.ERR_ACTION
         # a clear without a true receive time was made by the publisher: it opens the snapshot that follows
-        if record.flags & F_SNAPSHOT or (action == ACTION_CLEAR and record.flags & F_BAD_TS_RECV):
+        flags = record.flags
+        if flags & (F_SNAPSHOT | F_BAD_TS_RECV) and (flags & F_SNAPSHOT or action == ACTION_CLEAR):
             code = apply_snapshot_record(book, out, record, action)
         else:
             code = apply_live_record(book, out, record, action)
         if code != la.DONE:
             return i, code
+        if st[la.S_FULL]:
+            return i + 1, la.BLOCK_FULL
     return records.shape[0], la.DONE
 
 

@@ -166,13 +166,14 @@ BIT_PLANES = 8
     S_FINISHING,
     S_SKIPPED,
     S_PENDING_N,
+    S_DUE,
     S_SPILL_CAPACITY,
     S_ORDERS_CAPACITY,
     S_YOUNG_CAPACITY,
     S_WALL_CAPACITY,
     S_TRADE_CAPACITY,
     S_BBO_CAPACITY,
-) = range(95)
+) = range(96)
 
 # book states
 EMPTY, SNAPSHOT, LIVE = 0, 1, 2

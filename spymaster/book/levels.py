@@ -84,20 +84,26 @@ def tick_of(book, cell):
     return book.spill[cell - width2] >> 1
 
 
-@hot_kernel()
-def touch(book, cell):
-    """Note that a cell has flow in this window."""
-    width2 = 2 * book.state[S_WIDTH]
-    if cell < width2:
+@kernel()
+def note_touched(book, cell):
+    """Enter a cell among those that the window's end has to look at."""
+    if cell < 2 * book.state[S_WIDTH]:
         offset = cell >> 1
         word = offset >> 6
         book.bits[word, BIT_TOUCH + (cell & 1)] |= _ONE << np.uint64(offset & 63)
         book.state[AT_SUMMARY + (word >> 6)] |= np.int64(1) << (word & 63)
-    elif book.cells[cell, C_TOUCHED] == 0:
-        book.cells[cell, C_TOUCHED] = 1
+    else:
         number = book.state[S_SPILL_TOUCHED_N]
         book.spill[book.state[S_SPILL_CAPACITY] + number] = cell
         book.state[S_SPILL_TOUCHED_N] = number + 1
+
+
+@hot_kernel()
+def touch(book, cell):
+    """Note that a cell has flow in this window."""
+    if book.cells[cell, C_TOUCHED] == 0:
+        book.cells[cell, C_TOUCHED] = 1
+        note_touched(book, cell)
 
 
 @kernel()

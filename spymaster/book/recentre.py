@@ -49,7 +49,6 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     cells[:, la.C_HEAD] = cells[:, la.C_TAIL] = -1
     cells[:, la.C_LAST] = -10
     cells[new] = book.cells[old]
-    cells[:, la.C_TOUCHED] = 0
 
     moved = np.zeros(used, np.int64)
     moved[old] = new
@@ -74,7 +73,6 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     spill[:far] = keys[old][~inside]
     far_touched = new[~inside & touched[old]]
     spill[capacity : capacity + len(far_touched)] = far_touched
-    cells[far_touched, la.C_TOUCHED] = 1
 
     st = book.state
     st[la.S_ORIGIN] = origin

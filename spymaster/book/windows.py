@@ -41,6 +41,7 @@ def forget_flow(book, cell):
     for field in range(la.C_ADD, la.C_YOUNG):
         book.cells[cell, field] = 0
     book.cells[cell, la.C_START] = book.cells[cell, la.C_DEPTH]
+    book.cells[cell, la.C_TOUCHED] = 0
 
 
 @hot_kernel()
@@ -79,10 +80,10 @@ def start_clock(book, ts):
     st[la.S_STARTED] = 1
     st[la.S_WINDOW_START] = ts // st[la.S_WINDOW_NS] * st[la.S_WINDOW_NS]
     st[la.S_WINDOW_END] = st[la.S_WINDOW_START] + st[la.S_WINDOW_NS]
+    st[la.S_DUE] = st[la.S_WINDOW_END]
     st[la.S_WINDOW_NUMBER] = 0
     for cell in range(2 * st[la.S_WIDTH] + st[la.S_SPILL_N]):
         forget_flow(book, cell)
-        book.cells[cell, la.C_TOUCHED] = 0
         book.cells[cell, la.C_LAST] = -10
         for field in range(la.H_E0, la.H_OUT_DEPTH):
             book.cells[cell, field] = book.cells[cell, la.C_DEPTH]
@@ -335,7 +336,6 @@ def settle_touched(book, before_rows):
             remember_depth(book, cell, window)
         else:
             forget_flow(book, cell)
-            book.cells[cell, la.C_TOUCHED] = 0
     if not before_rows:
         st[la.S_SPILL_TOUCHED_N] = 0
 
@@ -424,6 +424,7 @@ def close_window(book, out):
     settle_touched(book, False)
     st[la.S_WINDOW_START] = st[la.S_WINDOW_END]
     st[la.S_WINDOW_END] += st[la.S_WINDOW_NS]
+    st[la.S_DUE] = st[la.S_WINDOW_END]
     st[la.S_WINDOW_NUMBER] += 1
     open_window(book)
 
