@@ -3,8 +3,8 @@
 Numba invalidates a cached kernel when the file that *defines* it changes, but not when a kernel it calls, in another
 file, changes: a stale caller then keeps the old callee inlined. So each sub-package has a cache directory of its own,
 keyed by a hash of its modules and of `market` (record layout and constants). Kernels call kernels of their own
-sub-package only; a test holds that. The directories live in the user's cache directory, so that they survive runs,
-virtual environments and read-only installations. `NUMBA_CACHE_DIR` overrides all of this.
+sub-package only; a test holds that. The directories live under `NUMBA_CACHE_DIR` where that is set, else in the user's
+cache directory, so that they survive runs, virtual environments and read-only installations.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ def _cache_directory(folder: Path) -> str:
     digest = hashlib.sha256()
     for source in sorted({*folder.glob("*.py"), *(PACKAGE / "market").glob("*.py"), Path(__file__)}):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
-    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-    return str(base / "spymaster" / "numba" / f"{folder.name}-{digest.hexdigest()[:16]}")
+    chosen = os.environ.get("NUMBA_CACHE_DIR")
+    base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "numba"
+    return str(base / "spymaster" / f"{folder.name}-{digest.hexdigest()[:16]}")
 
 
 def _compiler(folder: Path, options: dict[str, Any]) -> Callable[[Callable[..., Any]], Any]:
     def compile_lazily(function: Callable[..., Any]) -> Any:
         configured: Any = config
         before = configured.CACHE_DIR
-        if "NUMBA_CACHE_DIR" not in os.environ:
-            configured.CACHE_DIR = _cache_directory(folder)
+        configured.CACHE_DIR = _cache_directory(folder)
         try:
             return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
         finally:

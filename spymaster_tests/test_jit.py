@@ -39,6 +39,14 @@ def test_kernels_call_kernels_of_their_own_sub_package_only() -> None:
     assert foreign == []
 
 
+def test_a_chosen_cache_directory_is_keyed_by_the_sources_too(tmp_path: Path, monkeypatch) -> None:
+    """A directory that is shared between versions must not serve one version's kernels to another."""
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    chosen = Path(jit._cache_directory.__wrapped__(PACKAGE / "book"))
+    assert chosen.parent == tmp_path / "spymaster"
+    assert chosen.name.startswith("book-")
+
+
 def test_cache_directory_follows_the_sources(tmp_path: Path) -> None:
     folder = tmp_path / "book"
     folder.mkdir()
