@@ -29,7 +29,8 @@ from spymaster.errors import SpymasterError
 from spymaster.lake.errors import LakeLockedError
 from spymaster.lake.lake import Lake
 from spymaster.tables.model import TableModel
-from spymaster_assets import checks, provenance
+from spymaster_assets import checks, liveness, provenance, turns
+from spymaster_assets.backfills import leave_out_absent
 from spymaster_assets.inputs import Declared, Raw, SkipSession, TableInput
 from spymaster_assets.metadata import OWNERS, asset_key, column_lineage, column_schema, raw_key
 from spymaster_assets.partitions import SessionKey, session_keys, session_partitions
@@ -159,6 +160,11 @@ class _Run:
 
     def events(self) -> Iterator[Any]:
         """What Dagster is told, in the order it happens."""
+        liveness.sign(self.context)
+        left_out = leave_out_absent(self.context, self.lake)
+        if left_out:
+            self.context.log.info(f"{left_out} partitions without a raw file were taken out of the backfill")
+        turns.await_turn(self.context, self.recipe)
         for source in self.sources.values():
             source.withheld.update(checks.withheld(self.context.instance, source.model))
         for session in session_keys(self.context.partition_keys):
@@ -173,6 +179,7 @@ class _Run:
             if spec.key in selected:  # the verdicts are in the log; this only tells Dagster not to look for them
                 yield dg.Output(None, output_name=name)
         if self.failures:
+            turns.fail_for_good(self.context)
             raise self._failure()
 
     def _session(self, session: SessionKey) -> Iterator[Any]:

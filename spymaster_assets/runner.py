@@ -26,11 +26,12 @@ from spymaster.market.calendar import partition_dates
 from spymaster.settings import Settings
 from spymaster.tables.model import LAYERS
 from spymaster_assets import progress
+from spymaster_assets.liveness import bury_dead_runs
 from spymaster_assets.partitions import SessionKey, session_partitions
 from spymaster_assets.plan import Catalogue, Stage, has_raw, shares
 from spymaster_assets.pool import InProcess, Pool
 from spymaster_assets.resources import load_settings
-from spymaster_assets.worker import Emit, Share, bury_dead_runs
+from spymaster_assets.worker import Emit, Share
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 

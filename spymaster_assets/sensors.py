@@ -21,6 +21,7 @@ from spymaster.lake.lake import Lake
 from spymaster.lake.raw import RawFile, raw_files
 from spymaster.settings import Settings
 from spymaster_assets.jobs import ALL_TABLES
+from spymaster_assets.liveness import bury_dead_runs
 from spymaster_assets.partitions import SessionKey, history_dates
 from spymaster_assets.resources import SYMBOL_TAG, load_settings
 
@@ -105,7 +106,8 @@ def requests(fresh: Iterable[Arrival]) -> Iterator[dg.RunRequest]:
     description="Launches all tables for raw files that arrived, or were replaced, since they were last processed.",
 )
 def raw_arrival(context: dg.SensorEvaluationContext):
-    """See the module."""
+    """See the module. Being the one thing that looks in every minute, it also buries runs whose process is gone."""
+    bury_dead_runs(context.instance)
     try:
         lake = context.resources.lake.open()
     except LakeNotFoundError as error:

@@ -19,6 +19,7 @@ from spymaster.cli.home import environment, prepare_home
 from spymaster.lake import Lake
 from spymaster.lake.files import clean_staging
 from spymaster.lake.layout import MANIFEST_FILE, PART_FILE
+from spymaster.market.instruments import instrument
 from spymaster.tables import all_tables
 from spymaster_tests.conftest import REPOSITORY
 from spymaster_tests.streams import day_ns, random_stream, write_raw_day
@@ -116,12 +117,16 @@ class Site:
         """The lake as it is now."""
         return Lake.open(self.root)
 
-    def add_raw(self, dates: list[date], messages: int = 1200) -> None:
+    def add_raw(self, dates: list[date], messages: int = 3000) -> None:
         """One small file per date and symbol; the same ones in every site."""
         for number, symbol in enumerate(self.symbols):
             for dt in dates:
                 records = random_stream(
-                    100 * number + dt.day, messages, start_ns=day_ns(dt) + 15 * HOUR_NS, weights=EVERYDAY
+                    100 * number + dt.day,
+                    messages,
+                    tick=instrument(symbol).tick_size_int,
+                    start_ns=day_ns(dt) + 15 * HOUR_NS,
+                    weights=EVERYDAY,
                 )
                 write_raw_day(self.root, symbol, dt, records)
 

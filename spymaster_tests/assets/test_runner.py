@@ -15,7 +15,7 @@ import dagster as dg
 import pytest
 
 from spymaster.market.calendar import partition_dates
-from spymaster_assets.worker import RUNNER_TAG, bury_dead_runs, this_process
+from spymaster_assets.liveness import PROCESS_TAG, bury_dead_runs, this_process
 from spymaster_tests.assets.processes import Site
 
 MONDAY = date(2024, 3, 4)
@@ -97,7 +97,7 @@ def test_wrong_usage_is_said_in_one_line(tmp_path: Path, arguments: list[str], m
 def test_runs_of_processes_that_died_are_buried(instance: dg.DagsterInstance):
     def run(owner: str) -> str:
         job = dg.GraphDefinition(name="empty", node_defs=[]).to_job()
-        made = instance.create_run_for_job(job, tags={RUNNER_TAG: owner}, status=dg.DagsterRunStatus.STARTED)
+        made = instance.create_run_for_job(job, tags={PROCESS_TAG: owner}, status=dg.DagsterRunStatus.STARTED)
         return made.run_id
 
     host, pid, _ = this_process().rsplit(":", 2)

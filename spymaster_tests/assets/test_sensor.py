@@ -131,9 +131,13 @@ def test_weekend_files_and_dates_before_the_first_partition_are_left_alone(tick:
     assert tick() == []
 
 
-def test_the_cursor_forgets_what_is_done(resource: LakeResource, clock: Clock, add_raw: AddRaw, lake: Lake):
+def test_the_cursor_forgets_what_is_done(
+    resource: LakeResource, clock: Clock, add_raw: AddRaw, lake: Lake, instance: dg.DagsterInstance
+):
     def cursor(before: str | None) -> str:
-        context = dg.build_sensor_context(cursor=before, resources={"lake": resource}, sensor_name="raw_arrival")
+        context = dg.build_sensor_context(
+            instance=instance, cursor=before, resources={"lake": resource}, sensor_name="raw_arrival"
+        )
         return raw_arrival.evaluate_tick(context).cursor or ""
 
     for day in (4, 5, 6):

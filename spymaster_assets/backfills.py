@@ -1,0 +1,53 @@
+"""Sessions without a raw file do not belong into a backfill: they are taken out of its target.
+
+A backfill names partitions, and Dagster adds every later date whose history they are part of. Some of those are
+holidays, weekdays to come, or files nobody has. They are skipped and stay unmaterialised, and Dagster would hold back
+every later date that has them in its history until it gives the backfill up as failed. So each step of a run that
+belongs to a backfill makes sure that the target holds only sessions that have a raw file. (The daemon may store its
+own view of the backfill at the same moment; then the next step repeats it.)"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.events import AssetKeyPartitionKey
+from dagster._core.execution.backfill import BulkActionStatus
+from dagster._core.storage.tags import BACKFILL_ID_TAG
+
+from spymaster.lake.lake import Lake
+from spymaster.lake.raw import raw_files
+from spymaster_assets.partitions import SessionKey
+
+
+def leave_out_absent(context: dg.AssetExecutionContext, lake: Lake) -> int:
+    """Take sessions without a raw file out of the run's backfill, if it has one; how many partitions that were."""
+    name = context.run.tags.get(BACKFILL_ID_TAG)
+    backfill = context.instance.get_backfill(name) if name else None
+    if backfill is None or not backfill.is_asset_backfill or backfill.status is not BulkActionStatus.REQUESTED:
+        return 0
+    graph = context.repository_def.asset_graph
+    data = backfill.get_asset_backfill_data(graph)
+    absent = _absent(data.target_subset, lake, graph)
+    if not absent.num_partitions_and_non_partitioned_assets:
+        return 0
+    data = data._replace(target_subset=data.target_subset - absent, requested_subset=data.requested_subset - absent)
+    context.instance.update_backfill(
+        backfill.with_asset_backfill_data(data, dynamic_partitions_store=context.instance, asset_graph=graph)
+    )
+    return absent.num_partitions_and_non_partitioned_assets
+
+
+def _absent(target: AssetGraphSubset, lake: Lake, graph: AssetGraph) -> AssetGraphSubset:
+    @cache
+    def has_raw(session: SessionKey) -> bool:
+        return bool(raw_files(lake, session.symbol, "market_by_order_dbn", session.dt))
+
+    partitions = {
+        partition
+        for partition in target.iterate_asset_partitions()
+        if partition.partition_key and not has_raw(SessionKey.parse(partition.partition_key))
+    }
+    return AssetGraphSubset.from_asset_partition_set(set[AssetKeyPartitionKey](partitions), graph)
