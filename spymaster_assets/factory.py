@@ -26,11 +26,11 @@ import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 from spymaster.errors import SpymasterError
-from spymaster.lake.errors import LakeLockedError
 from spymaster.lake.lake import Lake
 from spymaster.tables.model import TableModel
 from spymaster_assets import checks, liveness, provenance, turns
 from spymaster_assets.backfills import leave_out_absent
+from spymaster_assets.errors import TRANSIENT, no_vain_retries
 from spymaster_assets.inputs import Declared, Raw, SkipSession, TableInput
 from spymaster_assets.metadata import OWNERS, asset_key, column_lineage, column_schema, raw_key
 from spymaster_assets.partitions import SessionKey, session_keys, session_partitions
@@ -45,9 +45,6 @@ SKIPPED = "skipped"
 
 FAILED_PARTITIONS, TABLES = "failed_partitions", "tables"
 """Metadata of the failure of a step: error per partition, and the tables it was making (full names)."""
-
-TRANSIENT = (LakeLockedError, ConnectionError, TimeoutError)
-"""Errors that heal by themselves: the step is tried again, and what it had committed is fresh then."""
 
 _RECIPES: dict[str, Recipe] = {}
 
@@ -99,7 +96,8 @@ def build_assets(recipe: Recipe, kinds: tuple[str, ...] = ()) -> dg.AssetsDefini
         can_subset=True,
     )
     def compute(context, **sources) -> Iterator[Any]:
-        yield from _Run(context, recipe, sources).events()
+        with no_vain_retries():
+            yield from _Run(context, recipe, sources).events()
 
     _RECIPES[compute.node_def.name] = recipe
     return compute
@@ -176,7 +174,7 @@ class _Run:
                 yield dg.Output(self.done[model.name], output_name=model.name, metadata=REPORTED)
         selected = self.context.selected_asset_check_keys
         for name, spec in self.context.assets_def.node_check_specs_by_output_name.items():
-            if spec.key in selected:  # the verdicts are in the log; this only tells Dagster not to look for them
+            if spec.blocking and spec.key in selected:  # the verdicts are in the log; Dagster warns where none came
                 yield dg.Output(None, output_name=name)
         if self.failures:
             turns.fail_for_good(self.context)

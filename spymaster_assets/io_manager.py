@@ -12,6 +12,7 @@ import dagster as dg
 
 from spymaster.lake.errors import MissingPartitionError
 from spymaster.tables import table
+from spymaster_assets.errors import no_vain_retries
 from spymaster_assets.inputs import TableInput
 from spymaster_assets.partitions import SessionKey, session_keys
 from spymaster_assets.resources import LakeResource
@@ -29,9 +30,9 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> TableInput:
         """Handles of the upstream partitions of this run (Dagster names them in no particular order)."""
-        return TableInput(
-            self.lake.open(), table(full_name(context.asset_key)), frozenset(session_keys(context.asset_partition_keys))
-        )
+        with no_vain_retries():
+            lake, model = self.lake.open(), table(full_name(context.asset_key))
+            return TableInput(lake, model, frozenset(session_keys(context.asset_partition_keys)))
 
     def handle_output(self, context: dg.OutputContext, obj: list[SessionKey]) -> None:
         """Make sure that what the asset vouches for is there; raises `MissingPartitionError` naming what is not."""

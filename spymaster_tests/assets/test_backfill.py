@@ -19,7 +19,6 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from spymaster.market.calendar import partition_dates
 from spymaster_assets.definitions import defs
-from spymaster_assets.metadata import asset_key
 from spymaster_assets.partitions import SessionKey
 from spymaster_assets.resources import load_settings
 from spymaster_tests.assets.processes import Site
@@ -153,11 +152,3 @@ def test_few_dates_that_dagster_splits_by_date_still_wait_for_each_other(tmp_pat
             (str(dt), str(dt)) for dt in dates
         }
     assert ours.files() == reference.files()
-
-
-def test_every_asset_may_share_a_run_with_every_other():
-    """One policy and one partitioning: else Dagster would launch a chain of runs where one does."""
-    policies = {GRAPH.get(key).backfill_policy for key in TABLES}
-    assert policies == {dg.BackfillPolicy.single_run()}
-    assert len({str(GRAPH.get(key).partitions_def) for key in TABLES}) == 1
-    assert asset_key is not None
