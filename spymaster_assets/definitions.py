@@ -3,6 +3,7 @@
 import dagster as dg
 
 from spymaster_assets import assets
+from spymaster_assets.freshness import daily_freshness, freshness_checks, freshness_job
 from spymaster_assets.io_manager import LakeIOManager
 from spymaster_assets.jobs import ALL_TABLES, LAYER_JOBS
 from spymaster_assets.resources import LakeResource, lake_resource
@@ -17,8 +18,9 @@ def definitions(lake: LakeResource) -> dg.Definitions:
     """
     return dg.Definitions(
         assets=dg.load_assets_from_package_module(assets, include_specs=True),
-        jobs=[ALL_TABLES, *LAYER_JOBS],
-        schedules=[daily_materialisation],
+        asset_checks=[freshness_checks],
+        jobs=[ALL_TABLES, *LAYER_JOBS, freshness_job],
+        schedules=[daily_materialisation, daily_freshness],
         sensors=[raw_arrival],
         resources={"lake": lake, "lake_io": LakeIOManager(lake=lake)},
         executor=dg.in_process_executor.configured(
