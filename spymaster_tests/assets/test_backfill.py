@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import dagster as dg
 import pytest
@@ -91,7 +92,11 @@ def backfill(instance: dg.DagsterInstance, dates: list[date], name: str) -> Part
     return waited_for(over)
 
 
-def waited_for(what: Callable[[], PartitionBackfill | None]) -> PartitionBackfill:
+T = TypeVar("T")
+
+
+def waited_for(what: Callable[[], T | None]) -> T:
+    """The first answer of `what` that is true."""
     deadline = time.monotonic() + MINUTES
     while time.monotonic() < deadline:
         if found := what():
@@ -152,3 +157,19 @@ def test_few_dates_that_dagster_splits_by_date_still_wait_for_each_other(tmp_pat
             (str(dt), str(dt)) for dt in dates
         }
     assert ours.files() == reference.files()
+
+
+@pytest.mark.slow
+def test_new_raw_files_are_materialised_by_themselves(tmp_path: Path):
+    dates = days(2)
+    ours = site(tmp_path / "lake", dates)
+    wanted = {str(SessionKey(dt, symbol)) for dt in dates for symbol in ("ES", "CL")}
+    with daemon(ours) as instance:
+
+        def over() -> bool:
+            return instance.get_materialized_partitions(dg.AssetKey(["silver", "vacuum_surface_1s"])) == wanted
+
+        waited_for(over)
+        runs = instance.get_runs()
+        assert sorted(run.tags["spymaster/symbol"] for run in runs) == ["CL", "ES"]  # a range each, and only once
+        assert {run.tags["dagster/sensor_name"] for run in runs} == {"raw_arrival"}
