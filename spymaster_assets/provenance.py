@@ -49,27 +49,25 @@ def materialization(context: dg.AssetExecutionContext, session: SessionKey, made
 
 def raw_files_seen(
     instance: dg.DagsterInstance, session: SessionKey, made: Sequence[Made]
-) -> Iterator[dg.AssetMaterialization]:
-    """Events of the external raw assets, for raw files that Dagster has not heard of or that were replaced."""
+) -> Iterator[dg.AssetObservation | dg.AssetMaterialization]:
+    """Events of the external raw assets, for raw files that Dagster has not heard of or that were replaced.
+
+    The observation carries the data version that Dagster compares; the materialisation shows that the file is there.
+    """
     files = {item.name: item for one in made for item in one.inputs if isinstance(item, RawFile)}
     for file in files.values():
         known = _latest(instance, raw_key(file.table), session)
-        if known is None or (known.tags or {}).get(DATA_VERSION_TAG) != file.sha256:
-            yield _raw_file_event(file)
-
-
-def _raw_file_event(file: RawFile) -> dg.AssetMaterialization:
-    """A raw file as an event of its external asset."""
-    return dg.AssetMaterialization(
-        raw_key(file.table),
-        partition=SessionKey(file.dt, file.symbol).partition_key,
-        metadata={
+        if known is not None and (known.tags or {}).get(DATA_VERSION_TAG) == file.sha256:
+            continue
+        key, partition = raw_key(file.table), SessionKey(file.dt, file.symbol).partition_key
+        tags = {DATA_VERSION_TAG: file.sha256, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
+        metadata = {
             "path": dg.MetadataValue.path(str(file.path)),
             "bytes": file.path.stat().st_size,
             "provenance": file.provenance,
-        },
-        tags={DATA_VERSION_TAG: file.sha256, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"},
-    )
+        }
+        yield dg.AssetObservation(key, partition=partition, metadata=metadata, tags=tags)
+        yield dg.AssetMaterialization(key, partition=partition, metadata=metadata, tags=tags)
 
 
 def _latest(instance: dg.DagsterInstance, key: dg.AssetKey, session: SessionKey) -> dg.AssetMaterialization | None:

@@ -13,16 +13,21 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver
+from dagster._core.loader import LoadingContextForTest
 
 from spymaster.checks import Check, Finding, Severity, Suite
 from spymaster.errors import SpymasterError
 from spymaster.lake import Lake, Partition, RawFile
 from spymaster.lake.errors import LakeLockedError
+from spymaster.lake.status import partition_status
 from spymaster.tables.bbo_change import BboChange
+from spymaster.tables.contract_day_selection import ContractDaySelection
 from spymaster.tables.future_definition import FutureDefinition
 from spymaster.tables.physics_norm_calibration import PhysicsNormCalibration
 from spymaster.tables.trade import Trade
 from spymaster_assets import checks, factory
+from spymaster_assets.assets.raw import raw_files
 from spymaster_assets.factory import lake_assets
 from spymaster_assets.inputs import History, Raw, Same
 from spymaster_assets.io_manager import LakeIOManager
@@ -54,6 +59,8 @@ class Toys:
     histories: dict[date, list[date]] = field(default_factory=dict)
     errors: dict[date, Exception] = field(default_factory=dict)
     exports: int = 0
+    first_id: int = 0
+    """Added to instrument ids: changes what the definitions hold."""
 
     def assets(self) -> list[dg.AssetsDefinition]:
         def export(lake: Lake) -> None:
@@ -65,7 +72,7 @@ class Toys:
             if session.dt in self.errors:
                 raise self.errors.pop(session.dt)
             session.counters["bytes_of_raw"] = raw.path.stat().st_size
-            return definition_frame(session.dt)
+            return definition_frame(session.dt.day + self.first_id)
 
         @lake_assets(Trade, BboChange, definition=Same(FutureDefinition))
         def toy_pass(session: Session, definition: Partition):
@@ -84,10 +91,10 @@ class Toys:
         return [dt for call, dt, _ in self.calls if call == name]
 
 
-def definition_frame(dt: date) -> pl.DataFrame:
+def definition_frame(instrument_id: int) -> pl.DataFrame:
     row = {
         "contract": "ESH4",
-        "instrument_id": dt.day,
+        "instrument_id": instrument_id,
         "expiration": None,
         "tick_size_int": 250_000_000,
         "multiplier": 50.0,
@@ -103,9 +110,12 @@ def definition_frame(dt: date) -> pl.DataFrame:
 class Harness:
     """Runs of the toy assets in one instance and one lake."""
 
-    def __init__(self, toys: Toys, resource: LakeResource, instance: dg.DagsterInstance) -> None:
+    def __init__(
+        self, toys: Toys, resource: LakeResource, instance: dg.DagsterInstance, *more: dg.AssetsDefinition
+    ) -> None:
         self.definitions = dg.Definitions(
-            assets=toys.assets(), resources={"lake": resource, "lake_io": LakeIOManager(lake=resource)}
+            assets=[*toys.assets(), *more, *raw_files],
+            resources={"lake": resource, "lake_io": LakeIOManager(lake=resource)},
         )
         self.instance = instance
 
@@ -128,6 +138,12 @@ class Harness:
 
     def materialized(self, key: dg.AssetKey) -> list[str]:
         return sorted(self.instance.get_materialized_partitions(key))
+
+    def stale(self, dt: date, *keys: dg.AssetKey) -> list[str]:
+        """What Dagster shows about partitions: FRESH, STALE or MISSING."""
+        graph = self.definitions.resolve_asset_graph()
+        resolver = CachingStaleStatusResolver(self.instance, graph, LoadingContextForTest(self.instance))
+        return [resolver.get_status(key, f"{dt}|ES").value for key in keys]
 
     def latest(self, key: dg.AssetKey, dt: date) -> dg.AssetMaterialization:
         records = self.instance.fetch_materializations(
@@ -193,6 +209,7 @@ def test_a_date_without_a_raw_file_is_skipped_with_a_reason_and_the_others_go_on
         str(event.asset_observation_data.asset_observation.asset_key.path[-1]): event.partition
         for event in result.all_events
         if event.event_type is dg.DagsterEventType.ASSET_OBSERVATION
+        and event.asset_observation_data.asset_observation.asset_key.path[0] != "raw"
     }
     assert set(reasons.values()) == {"2024-03-06|ES"}
     assert set(reasons) == {"future_definition", "trade", "bbo_change", "physics_norm_calibration"}
@@ -251,6 +268,41 @@ def test_a_changed_input_makes_what_is_below_stale(harness: Harness, week: None,
     assert harness.run(D4, D5).success
     assert toys.called("definition") == [D4]
     assert toys.called("pass") == []  # the definitions came out the same: equal hashes, nothing to do
+
+
+def test_dagster_shows_as_stale_what_the_lake_calls_stale(harness: Harness, week: None, toys: Toys, lake: Lake):
+    harness.run(D4, D5)
+    assert harness.stale(D5, DEFINITION, TRADE, CALIBRATION) == ["FRESH", "FRESH", "FRESH"]
+    toys.first_id = 100
+    harness.run(D4, asset_selection=[DEFINITION], tags={OVERWRITE_TAG: "*"})
+    assert harness.stale(D4, DEFINITION, TRADE, BBO) == ["FRESH", "STALE", "STALE"]
+    assert harness.stale(D5, DEFINITION, TRADE) == ["FRESH", "FRESH"]
+    assert [partition_status(lake, Trade, "ES", dt).state for dt in (D4, D5)] == ["stale", "complete"]
+    assert harness.run(D4, D5).success
+    assert harness.stale(D4, DEFINITION, TRADE, BBO, CALIBRATION) == ["FRESH"] * 4
+
+
+def test_a_replaced_raw_file_seen_by_one_table_makes_the_others_that_read_it_stale(
+    resource: LakeResource, instance: dg.DagsterInstance, week: None, add_raw: AddRaw, toys: Toys
+):
+    @lake_assets(ContractDaySelection, raw=Raw("market_by_order_dbn"))
+    def toy_selection(session: Session, raw: RawFile):
+        return ContractDaySelection.empty()
+
+    harness = Harness(toys, resource, instance, toy_selection)
+    selection = dg.AssetKey(["bronze", "contract_day_selection"])
+    harness.run(D4)
+    add_raw("ES", D4, seed=2, messages=11)
+    harness.run(D4, asset_selection=[selection])
+    assert harness.stale(D4, DEFINITION, selection) == ["STALE", "FRESH"]
+
+
+def test_an_earlier_date_that_comes_later_is_shown_as_stale(harness: Harness, week: None, add_raw: AddRaw):
+    harness.run(D4, D7)
+    add_raw("ES", D6, messages=10)
+    harness.run(D6, asset_selection=[DEFINITION, TRADE, BBO])
+    assert harness.stale(D7, CALIBRATION) == ["STALE"]
+    assert harness.stale(D5, CALIBRATION) == ["FRESH"]
 
 
 def test_a_selection_of_one_output_computes_only_that(harness: Harness, week: None, toys: Toys, lake: Lake):
