@@ -93,11 +93,11 @@ class BookEngine:
         st[la.S_BEST_ASK] = st[la.S_SPILL_BEST_ASK] = la.NO_ASK
         st[la.S_LAST_PRICE] = st[la.S_LAST_TRADE_TS] = la.NO_PRICE
         st[la.S_LAST_TS] = la.NO_PRICE
-        st[la.S_WINDOW_END] = la.NO_ASK  # before the clock starts nothing is young ...
+        st[la.S_WINDOW_END] = st[la.S_YOUNG_FROM] = la.NO_ASK  # before the clock starts nothing is young ...
         st[la.S_DUE] = la.NO_PRICE  # ... and the first live record starts it
         st[la.S_GRID_LO], st[la.S_GRID_HI] = la.NO_ASK, la.NO_TICK
         st[la.S_FILL_BATCH] = 1
-        st[la.S_PRE_STALE] = 1
+        st[la.S_TOP_CHANGED] = 1
         st[la.S_WALL_CAPACITY] = self._out.wall.shape[1]
         st[la.S_TRADE_CAPACITY] = self._out.trade.shape[1]
         st[la.S_BBO_CAPACITY] = self._out.bbo.shape[1]
@@ -298,7 +298,8 @@ def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> l
         links=slots.view(np.int32),
         pending=np.zeros(orders, np.int64),
         index=np.zeros(4 * orders, np.int32),
-        cells=la.cache_aligned(2 * width + spill, la.CELL_FIELDS, np.int32),
+        cells=la.empty_cells(2 * width + spill),
+        ends=np.zeros((la.END_ROWS, 2 * width + spill), np.int32),
         bits=la.cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
         young=np.zeros(orders, np.int32),
         young_at=np.zeros(orders, np.int32),
@@ -306,7 +307,6 @@ def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> l
         per_tick=np.array([1 / tick_size_int]),
         state=np.zeros(la.STATE_FIELDS, np.int64),
     )
-    book.cells[:, la.C_HEAD] = book.cells[:, la.C_TAIL] = -1
     _chain_free(book.links, 0)
     _note_orders(book)
     book.state[la.S_SPILL_CAPACITY] = spill
@@ -366,5 +366,6 @@ def _empty_output(config: EngineConfig, emit: frozenset[str]) -> la.Output:
         wall_flags=np.empty((len(la.WALL_FLAGS), wall), np.uint8),
         trade=np.empty((len(la.TRADE_COLUMNS), trades), np.int64),
         bbo=np.empty((len(la.BBO_COLUMNS), changes), np.int64),
-        chosen=np.empty(window_rows, np.int64),
+        chosen=np.empty(window_rows + 1, np.int32),
+        special=np.empty(window_rows + 1, np.int32),
     )

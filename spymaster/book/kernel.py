@@ -2,6 +2,9 @@
 
 Record semantics are those of Databento's MBO schema: trades and fills never change the book, a fill is remembered
 until the cancel or modify that follows it, a snapshot replaces the book, and the book may be read only after F_LAST.
+
+Nine of ten events are one add, cancel or modify of a live book in the current window (`ordinary`). They need none of
+the bookkeeping of the others, and `run` takes a short way with them; the book changes by the same kernels.
 """
 
 from __future__ import annotations
@@ -9,22 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.events import begin_event, close_event, count_event, note_trade
 from spymaster.book.layout import BIT_PLANES, CELL_FIELDS, LINK_FIELDS, ORDER_FIELDS
-from spymaster.book.levels import find_cell, refresh_spill_best, spill_slot
-from spymaster.book.orders import (
-    cancel,
-    find_order,
-    forget_fill,
-    home,
-    index_insert,
-    judge_fills,
-    modify,
-    put,
-    report_fill,
-    withdraw,
-)
+from spymaster.book.levels import find_cell, refresh_spill_best, side_of, spill_slot
+from spymaster.book.orders import cancel, forget_fill, home, judge_fills, locate, modify, put, report_fill, withdraw
 from spymaster.book.views import prefetch, strided_view_of, view_of
-from spymaster.book.windows import advance, best_quantity, book_is_valid, start_clock
+from spymaster.book.windows import advance, start_clock
 from spymaster.jit import hot_kernel, kernel
 from spymaster.market.dbn import (
     ACTION_ADD,
@@ -45,19 +38,18 @@ from spymaster.market.dbn import (
 )
 
 MAX_SIZE = 2**31 - 1
+ORDINARY_FLAGS = 0xFF & ~0x02
+"""Flags that an ordinary record has none of but F_LAST; 0x02 is the publisher's own and says nothing."""
 
 
 @kernel()
 def clear_side(book, side, ts):
     """Everything on one side leaves as pull."""
     for slot in range(book.state[la.S_ORDERS_CAPACITY]):
-        if book.links[slot, la.O_SIZE] > 0:
-            cell = book.links[slot, la.O_CELL]
-            width2 = 2 * book.state[la.S_WIDTH]
-            own = cell & 1 if cell < width2 else book.spill[cell - width2] & 1
-            if own == side:
-                forget_fill(book, slot)  # whatever was reported: what a clear removes counts as pull
-                withdraw(book, slot, ts)
+        if book.links[slot, la.O_SIZE] > 0 and side_of(book, np.int64(book.links[slot, la.O_CELL])) == side:
+            forget_fill(book, slot)  # whatever was reported: what a clear removes counts as pull
+            place, _ = locate(book, book.orders[slot, la.O_ID])
+            withdraw(book, place, slot, ts)
 
 
 @kernel()
@@ -65,158 +57,6 @@ def clear_book(book, ts):
     """Everything leaves as pull."""
     clear_side(book, la.BID, ts)
     clear_side(book, la.ASK, ts)
-    book.state[la.S_PRE_STALE] = 1
-
-
-@hot_kernel()
-def begin_event(book, ts, ts_recv):
-    """Start collecting what the rows of an event need."""
-    st = book.state
-    st[la.S_IN_EVENT] = 1
-    st[la.S_EVENT_TS] = ts
-    st[la.S_EVENT_TS_RECV] = ts_recv
-    st[la.S_EVENT_BAD] = 0
-    st[la.S_EVENT_T_COUNT] = 0
-    st[la.S_EVENT_FILLS] = 0
-    if st[la.S_PRE_STALE]:
-        st[la.S_PRE_BID_QTY], _ = best_quantity(book, la.BID)
-        st[la.S_PRE_ASK_QTY], _ = best_quantity(book, la.ASK)
-        st[la.S_PRE_STALE] = 0
-        st[la.S_TOP_CHANGED] = 1
-
-
-@kernel()
-def note_trade(book, record, size):
-    """A trade print: volume, last price, and the sums of its event."""
-    st = book.state
-    price = record.price
-    side = record.side
-    if side == SIDE_BID:
-        st[la.S_BUY] += size
-    elif side == SIDE_ASK:
-        st[la.S_SELL] += size
-    else:
-        st[la.S_NONE] += size
-    st[la.S_TRADES] += 1
-    if price == UNDEF_PRICE:
-        return
-    if st[la.S_T_OPEN] == la.NO_PRICE:
-        st[la.S_T_OPEN] = price
-        st[la.S_T_HIGH] = price
-        st[la.S_T_LOW] = price
-    else:
-        st[la.S_T_HIGH] = max(st[la.S_T_HIGH], price)
-        st[la.S_T_LOW] = min(st[la.S_T_LOW], price)
-    st[la.S_LAST_PRICE] = price
-    st[la.S_LAST_TRADE_TS] = np.int64(record.ts_event)
-    if st[la.S_EVENT_T_COUNT] == 0:
-        st[la.S_EVENT_T_SIDE] = 0 if side == SIDE_BID else (1 if side == SIDE_ASK else 2)
-        st[la.S_EVENT_T_IMPLIED] = 1 if record.order_id == 0 else 0
-        st[la.S_EVENT_T_PRICE0] = price
-        st[la.S_EVENT_T_QTY] = 0
-        st[la.S_EVENT_T_NOTIONAL] = 0
-        st[la.S_EVENT_T_LEVELS] = 0
-    st[la.S_EVENT_T_COUNT] += 1
-    st[la.S_EVENT_T_QTY] += size
-    st[la.S_EVENT_T_NOTIONAL] += (price - st[la.S_EVENT_T_PRICE0]) * size
-    st[la.S_EVENT_T_LAST] = price
-    levels = st[la.S_EVENT_T_LEVELS]
-    for number in range(min(levels, la.PRICES)):
-        if st[la.AT_PRICES + number] == price:
-            return
-    if levels < la.PRICES:
-        st[la.AT_PRICES + levels] = price
-    st[la.S_EVENT_T_LEVELS] = levels + 1
-
-
-@kernel()
-def write_trade(book, out):
-    """One row of `trade` for the event that closes."""
-    st = book.state
-    row = st[la.S_TRADE_N]
-    st[la.S_TRADE_N] = row + 1
-    if row + 1 == st[la.S_TRADE_CAPACITY]:
-        st[la.S_FULL] = 1
-    side = st[la.S_EVENT_T_SIDE]
-    qty = st[la.S_EVENT_T_QTY]
-    first = st[la.S_EVENT_T_PRICE0]
-    before = st[la.S_PRE_ASK_QTY] if side == 0 else st[la.S_PRE_BID_QTY]
-    trade = out.trade
-    trade[0, row] = st[la.S_EVENT_TS]
-    trade[1, row] = st[la.S_EVENT_TS_RECV]
-    trade[2, row] = st[la.S_EVENT_ID]
-    trade[3, row] = st[la.S_EVENT_T_LAST]
-    trade[4, row] = first + st[la.S_EVENT_T_NOTIONAL] // qty if qty > 0 else first
-    trade[5, row] = qty
-    trade[6, row] = side
-    trade[7, row] = st[la.S_EVENT_T_LEVELS]
-    trade[8, row] = before if side != 2 and before > 0 else -1
-    trade[9, row] = st[la.S_EVENT_FILLS]
-    trade[10, row] = st[la.S_EVENT_T_IMPLIED]
-
-
-@hot_kernel()
-def write_bbo(book, out, bid_qty, bid_orders, ask_qty, ask_orders, crossed):
-    """One row of `bbo_change` if the event left another best bid or offer than the last row has."""
-    st = book.state
-    bid, ask = st[la.S_BEST_BID], st[la.S_BEST_ASK]
-    if (
-        st[la.S_BBO_ANY]
-        and bid == st[la.S_BBO_BID]
-        and ask == st[la.S_BBO_ASK]
-        and bid_qty == st[la.S_BBO_BID_QTY]
-        and ask_qty == st[la.S_BBO_ASK_QTY]
-        and bid_orders == st[la.S_BBO_BID_ORDERS]
-        and ask_orders == st[la.S_BBO_ASK_ORDERS]
-    ):
-        return
-    st[la.S_BBO_ANY] = 1
-    st[la.S_BBO_BID], st[la.S_BBO_BID_QTY], st[la.S_BBO_BID_ORDERS] = bid, bid_qty, bid_orders
-    st[la.S_BBO_ASK], st[la.S_BBO_ASK_QTY], st[la.S_BBO_ASK_ORDERS] = ask, ask_qty, ask_orders
-    row = st[la.S_BBO_N]
-    st[la.S_BBO_N] = row + 1
-    if row + 1 == st[la.S_BBO_CAPACITY]:
-        st[la.S_FULL] = 1
-    bbo = out.bbo
-    bbo[0, row] = st[la.S_EVENT_TS]
-    bbo[1, row] = st[la.S_EVENT_TS_RECV]
-    bbo[2, row] = st[la.S_EVENT_ID]
-    bbo[3, row] = bid * st[la.S_TICK_SIZE] if bid != la.NO_TICK else la.NO_PRICE
-    bbo[4, row] = bid_qty
-    bbo[5, row] = bid_orders
-    bbo[6, row] = ask * st[la.S_TICK_SIZE] if ask != la.NO_ASK else la.NO_PRICE
-    bbo[7, row] = ask_qty
-    bbo[8, row] = ask_orders
-    bbo[9, row] = crossed
-    bbo[10, row] = book_is_valid(book)
-
-
-@hot_kernel()
-def close_event(book, out):
-    """F_LAST: the book may be read. Judge it, write the event's rows."""
-    st = book.state
-    if st[la.S_FILLS_N] > 0:
-        judge_fills(book)
-    st[la.S_BAD_PENDING] = st[la.S_EVENT_BAD]
-    if st[la.S_EVENT_BAD]:
-        st[la.S_WINDOW_BAD] = 1
-        st[la.S_WINDOW_OK] = 0
-    if st[la.S_EVENT_T_COUNT] > 0 and st[la.S_EMIT] & la.EMIT_TRADE:
-        write_trade(book, out)
-    if st[la.S_TOP_CHANGED]:
-        st[la.S_TOP_CHANGED] = 0
-        bid_qty, bid_orders = best_quantity(book, la.BID)
-        ask_qty, ask_orders = best_quantity(book, la.ASK)
-        st[la.S_CROSSED] = 1 if st[la.S_BEST_BID] >= st[la.S_BEST_ASK] else 0
-        if st[la.S_EMIT] & la.EMIT_BBO:
-            write_bbo(book, out, bid_qty, bid_orders, ask_qty, ask_orders, st[la.S_CROSSED])
-        st[la.S_PRE_BID_QTY] = bid_qty
-        st[la.S_PRE_ASK_QTY] = ask_qty
-    if st[la.S_CROSSED]:
-        st[la.S_WINDOW_CROSSED] = 1
-        book.state[la.K_CROSSED] += 1
-    st[la.S_IN_EVENT] = 0
-    st[la.S_EVENT_ID] += 1
 
 
 @kernel()
@@ -247,13 +87,12 @@ def apply_book_record(book, record, action, ts):
     order_id = np.int64(record.order_id)
     size = np.int64(record.size)
     if action == ACTION_CANCEL:
-        slot = find_order(book, order_id)
+        place, slot = locate(book, order_id)
         if slot < 0:
             book.state[la.K_UNKNOWN_CANCEL] += 1
         else:
-            if size > book.links[slot, la.O_SIZE]:
-                book.state[la.K_CANCEL_OVER] += 1
-            cancel(book, slot, size, ts)
+            book.state[la.K_CANCEL_OVER] += np.int64(size > book.links[slot, la.O_SIZE])
+            cancel(book, place, slot, size, ts)
         return la.DONE
     if action == ACTION_CLEAR:
         book.state[la.K_CLEARS] += 1
@@ -270,19 +109,26 @@ def apply_book_record(book, record, action, ts):
     cell = price_to_cell(book, record)
     if cell < 0:
         return la.ERR_OFF_TICK
-    slot = find_order(book, order_id)
-    if action == ACTION_MODIFY and slot >= 0:
-        modify(book, slot, cell, size, ts)
-        return la.DONE
+    place, slot = locate(book, order_id)
     if slot >= 0:
+        if action == ACTION_MODIFY:
+            modify(book, place, slot, cell, size, ts)
+            return la.DONE
         if not record.flags & F_SNAPSHOT:
             book.state[la.K_DUPLICATE_ADD] += 1
-        withdraw(book, slot, ts)
+        withdraw(book, place, slot, ts)
+        place, _ = locate(book, order_id)
     elif action == ACTION_MODIFY:
         book.state[la.K_MODIFY_AS_ADD] += 1
     if size > 0:
-        put(book, order_id, cell, size, ts)
+        put(book, place, order_id, cell, size, ts)
     return la.DONE
+
+
+@kernel()
+def apply_odd_book_record(book, record, action, ts):
+    """`apply_book_record` for records that are not worth another copy of its code."""
+    return apply_book_record(book, record, action, ts)
 
 
 @kernel()
@@ -298,17 +144,17 @@ def apply_snapshot_record(book, out, record, action):
             return code
     if st[la.S_AFTER_SNAPSHOT] == 0 or action == ACTION_CLEAR:
         begin_snapshot(book, np.int64(record.ts_recv))
+    st[la.S_ORDINARY] = 0
     st[la.S_AFTER_SNAPSHOT] = 1
     book.state[la.K_SNAPSHOT] += 1
     if action in (ACTION_ADD, ACTION_MODIFY, ACTION_CANCEL):
-        code = apply_book_record(book, record, action, np.int64(record.ts_event))
+        code = apply_odd_book_record(book, record, action, np.int64(record.ts_event))
         if code != la.DONE:
             return code
     if record.flags & F_LAST:
         st[la.S_BOOK_STATE] = la.LIVE
         st[la.S_BOOK_BASIS] = 1
         st[la.S_AFTER_SNAPSHOT] = 0
-    st[la.S_PRE_STALE] = 1
     return la.DONE
 
 
@@ -323,8 +169,20 @@ def go_live(book):
 
 
 @hot_kernel()
+def note_message(book, ts, sequence):
+    """The clocks of the feed."""
+    st = book.state
+    st[la.S_LAST_TS] = ts
+    gap = np.int64(sequence < st[la.S_LAST_SEQUENCE])
+    st[la.K_SEQUENCE_GAPS] += gap
+    st[la.S_WINDOW_GAP] |= gap
+    st[la.S_LAST_SEQUENCE] = sequence
+    st[la.S_MESSAGES] += 1
+
+
+@kernel()
 def apply_live_record(book, out, record, action):
-    """A live record: event and window clocks, the book, the counts."""
+    """A live record that is not ordinary: event and window clocks, the book, the counts."""
     st = book.state
     ts = np.int64(record.ts_event)
     if ts < st[la.S_LAST_TS]:
@@ -339,20 +197,14 @@ def apply_live_record(book, out, record, action):
             if code != la.DONE:
                 return code
         begin_event(book, ts, np.int64(record.ts_recv))
-    st[la.S_LAST_TS] = ts
     go_live(book)
-    sequence = np.int64(record.sequence)
-    if sequence < st[la.S_LAST_SEQUENCE]:
-        book.state[la.K_SEQUENCE_GAPS] += 1
-        st[la.S_WINDOW_GAP] = 1
-    st[la.S_LAST_SEQUENCE] = sequence
+    note_message(book, ts, np.int64(record.sequence))
     if record.flags & F_MAYBE_BAD_BOOK:
         book.state[la.K_BAD_FLAGS] += 1
         st[la.S_EVENT_BAD] = 1
-    st[la.S_MESSAGES] += 1
     if action == ACTION_FILL:
         st[la.S_EVENT_FILLS] += 1
-        slot = find_order(book, np.int64(record.order_id))
+        _, slot = locate(book, np.int64(record.order_id))
         if slot < 0:
             book.state[la.K_FILL_UNKNOWN] += 1
         elif report_fill(book, slot, np.int64(record.size)):
@@ -364,7 +216,7 @@ def apply_live_record(book, out, record, action):
     else:
         if st[la.S_FILLS_N] > 0:
             judge_fills(book)
-        code = apply_book_record(book, record, action, ts)
+        code = apply_odd_book_record(book, record, action, ts)
         if code != la.DONE:
             return code
         if action == ACTION_CLEAR:
@@ -376,6 +228,16 @@ def apply_live_record(book, out, record, action):
     return la.DONE
 
 
+@kernel()
+def apply_odd_record(book, out, record, action):
+    """Everything but ordinary records."""
+    flags = record.flags
+    # a clear without a true receive time was made by the publisher: it opens the snapshot that follows
+    if flags & (F_SNAPSHOT | F_BAD_TS_RECV) and (flags & F_SNAPSHOT or action == ACTION_CLEAR):
+        return apply_snapshot_record(book, out, record, action)
+    return apply_live_record(book, out, record, action)
+
+
 @hot_kernel()
 def look_ahead(book, records, i, n):
     """Fetch what later records will touch while this one is worked on: a random order is in no near cache.
@@ -384,26 +246,26 @@ def look_ahead(book, records, i, n):
     """
     if i + 8 < n:
         prefetch(book.index, home(book, np.int64(records[i + 8].order_id)))
-        slot = np.int64(book.index[home(book, np.int64(records[i + 4].order_id))]) - 1
-        if slot >= 0:
-            prefetch(book.orders, ORDER_FIELDS * slot)
+        # without a branch on an empty entry, which would be guessed wrong: the line before the array is as good as any
+        prefetch(book.orders, ORDER_FIELDS * (np.int64(book.index[home(book, np.int64(records[i + 4].order_id))]) - 1))
 
 
 @kernel()
 def pointers(arrays):
     """Bare views of the book's arrays; valid while the caller holds them."""
     return la.Pointers(
-        view_of(arrays.orders, ORDER_FIELDS),
-        view_of(arrays.links, LINK_FIELDS),
-        view_of(arrays.pending, 1),
-        view_of(arrays.index, 1),
-        view_of(arrays.cells, CELL_FIELDS),
-        view_of(arrays.bits, BIT_PLANES),
-        view_of(arrays.young, 1),
-        view_of(arrays.young_at, 1),
-        view_of(arrays.spill, 1),
-        view_of(arrays.per_tick, 1),
-        view_of(arrays.state, 1),
+        view_of(arrays.orders, ORDER_FIELDS, "orders"),
+        view_of(arrays.links, LINK_FIELDS, "orders"),
+        view_of(arrays.pending, 1, "pending"),
+        view_of(arrays.index, 1, "index"),
+        view_of(arrays.cells, CELL_FIELDS, "cells"),
+        strided_view_of(arrays.ends, "ends"),
+        view_of(arrays.bits, BIT_PLANES, "bits"),
+        view_of(arrays.young, 1, "young"),
+        view_of(arrays.young_at, 1, "young_at"),
+        view_of(arrays.spill, 1, "spill"),
+        view_of(arrays.per_tick, 1, "per_tick"),
+        view_of(arrays.state, 1, "state"),
     )
 
 
@@ -411,13 +273,14 @@ def pointers(arrays):
 def rows(arrays):
     """Bare views of the output buffers."""
     return la.Rows(
-        strided_view_of(arrays.snapshot),
-        strided_view_of(arrays.wall_wide),
-        strided_view_of(arrays.wall),
-        strided_view_of(arrays.wall_flags),
-        strided_view_of(arrays.trade),
-        strided_view_of(arrays.bbo),
-        view_of(arrays.chosen, 1),
+        strided_view_of(arrays.snapshot, "snapshot"),
+        strided_view_of(arrays.wall_wide, "wall_wide"),
+        strided_view_of(arrays.wall, "wall"),
+        strided_view_of(arrays.wall_flags, "wall_flags"),
+        strided_view_of(arrays.trade, "trade"),
+        strided_view_of(arrays.bbo, "bbo"),
+        view_of(arrays.chosen, 1, "chosen"),
+        view_of(arrays.special, 1, "special"),
     )
 
 
@@ -449,16 +312,27 @@ def run(arrays, buffers, records, first):
                 return i, la.GROW_YOUNG
             if st[la.S_SPILL_N] >= spill_limit:
                 return i, la.GROW_SPILL
-        elif action not in (ACTION_CANCEL, ACTION_CLEAR, ACTION_TRADE, ACTION_FILL, ACTION_NONE):
-            return i, la.ERR_ACTION
-        # a clear without a true receive time was made by the publisher: it opens the snapshot that follows
-        flags = record.flags
-        if flags & (F_SNAPSHOT | F_BAD_TS_RECV) and (flags & F_SNAPSHOT or action == ACTION_CLEAR):
-            code = apply_snapshot_record(book, out, record, action)
+            changes = True
         else:
-            code = apply_live_record(book, out, record, action)
-        if code != la.DONE:
-            return i, code
+            changes = action == ACTION_CANCEL
+        ts = np.int64(record.ts_event)
+        if (
+            changes
+            and record.flags & ORDINARY_FLAGS == F_LAST
+            and st[la.S_ORDINARY]
+            and st[la.S_LAST_TS] <= ts < st[la.S_DUE]
+        ):
+            note_message(book, ts, np.int64(record.sequence))
+            code = apply_book_record(book, record, action, ts)
+            if code != la.DONE:
+                return i, code
+            count_event(book, out, ts, np.int64(record.ts_recv))
+        else:
+            if not changes and action not in (ACTION_CLEAR, ACTION_TRADE, ACTION_FILL, ACTION_NONE):
+                return i, la.ERR_ACTION
+            code = apply_odd_record(book, out, record, action)
+            if code != la.DONE:
+                return i, code
         if st[la.S_FULL]:
             return i + 1, la.BLOCK_FULL
     return records.shape[0], la.DONE
@@ -484,7 +358,8 @@ def reindex(arrays, slots):
     """Enter the first `slots` order slots, all taken, into an empty index."""
     book = pointers(arrays)
     for slot in range(slots):
-        index_insert(book, book.orders[slot, la.O_ID], slot)
+        place, _ = locate(book, book.orders[slot, la.O_ID])
+        book.index[place] = slot + 1
 
 
 @kernel()

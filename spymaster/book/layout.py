@@ -8,21 +8,22 @@ In words:
 - `pending` int64: per slot the fills reported since its last book change (low half) and the batch of fills that last
   named it (high half). Apart from the orders, because `S_PENDING_N` is nearly always 0 and then it is not read.
 - `index` int32 [power of two]: open addressing from order id to slot + 1, 0 is empty, at least four times the slots.
-- `cells` int32 [n, 32]: two 64-byte lines per (price, side): the hot one, `C_*`, and the cold one, `H_*`, with depth at
-  the last four ends of windows for differences and the last state that was written to the wall. The first
-  `2 * width` cells are the grid: cell `2 * (tick - origin) + side`, side 0 bid and 1 ask. Cells behind it are the
-  spill: prices too far from the market for the grid.
-- `bits` uint64 [width / 64, 8]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
-  window; the last wall row had quantity younger than the resting age, so that the sparse form must look again;
-  a row is written in the closing window. A word's planes share one cache line.
+- `cells` int32 [n, 16]: one 64-byte line per (price, side): the level, its flow in this window, the window of its last
+  flow, and what its last wall row said. The first `2 * width` cells are the grid: cell `2 * (tick - origin) + side`,
+  side 0 bid and 1 ask. Cells behind it are the spill: prices too far from the market for the grid.
+- `ends` int32 [5, n]: per cell the depth at the last four ends of windows (that of window w in row `w & 3`) and the
+  number of orders at the last end. Contiguous per row, so that the quiet majority of wall rows is copied in bulk.
+- `bits` uint64 [width / 64, 16]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
+  window; the last wall row had quantity younger than the resting age, so that the sparse form must look again; flow
+  in the window before this one, in the one before that, in the one before that.
 - `young` int32: slots that (re)entered so late in the window that they are not resting at its end; `young_at` int32:
   per slot its last place there.
-- `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in this
-  window, then an open-addressing index from key to number + 1.
+- `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in the last
+  four windows, then an open-addressing index from key to number + 1.
 - `per_tick` float64 [1]: ticks per unit of price.
 - `state` int64: every scalar `S_*`, the counters of what was odd `K_*`, the distinct prices of the event's trades from
   `AT_PRICES`, the slots named by the event's fills from `AT_FILLS`, and from `AT_SUMMARY` one bit per word of `bits`
-  that has a touched cell.
+  that has a cell with flow in the last four windows.
 
 Python holds the arrays (`Book`, `Output`); inside the kernels they are bare views (`Pointers`, `Rows`, see `views`).
 
@@ -61,19 +62,23 @@ LINK_FIELDS = 8
     C_AWAY,
     C_TOWARD,
     C_YOUNG,
-    C_START,
-    C_TOUCHED,
     C_LAST,
-) = range(15)
+    C_OUT_DEPTH,
+    C_OUT_REST,
+    C_OUT_COUNT,
+) = range(16)
+CELL_FIELDS = 16
+LONG_AGO = -10
+"""`C_LAST` of a cell without flow so far."""
 
-# the cold half: depth at the end of the window of the last change (number C_LAST) and at the three ends before it, and
-# what the last wall row said
-H_E0, H_E1, H_E2, H_E3, H_OUT_DEPTH, H_OUT_REST, H_OUT_COUNT = range(16, 23)
-CELL_FIELDS = 32
+# rows of `ends`: depth of window w in row w & 3
+END_COUNT = 4
+END_ROWS = 5
 
-# bit planes
-BIT_REST, BIT_TOUCH, BIT_REVISIT, BIT_CHOSEN = 0, 2, 4, 6  # plus side
-BIT_PLANES = 8
+# bit planes, each plus the side; flow `age` windows ago is in BIT_TOUCH_AGES[age]
+BIT_REST, BIT_TOUCH, BIT_REVISIT, BIT_TOUCH_1, BIT_TOUCH_2, BIT_TOUCH_3 = 0, 2, 4, 6, 8, 10
+BIT_TOUCH_AGES = (BIT_TOUCH, BIT_TOUCH_1, BIT_TOUCH_2, BIT_TOUCH_3)
+BIT_PLANES = 16
 
 # state scalars
 (
@@ -95,7 +100,7 @@ BIT_PLANES = 8
     S_YOUNG_N,
     S_SPILL_N,
     S_SPILL_MASK,
-    S_SPILL_TOUCHED_N,
+    S_SPILL_RECENT_N,
     S_SPILL_BEST_BID,
     S_SPILL_BEST_ASK,
     S_BEST_BID,
@@ -157,12 +162,12 @@ BIT_PLANES = 8
     S_BBO_ANY,
     S_PRE_BID_QTY,
     S_PRE_ASK_QTY,
-    S_PRE_STALE,
+    S_ORDINARY,
     S_FILLS_N,
     S_FILL_BATCH,
     S_AFTER_SNAPSHOT,
     S_TOP_CHANGED,
-    S_CROSSED,
+    S_YOUNG_FROM,
     S_FINISHING,
     S_SKIPPED,
     S_PENDING_N,
@@ -226,9 +231,6 @@ STATE_FIELDS = AT_SUMMARY + SUMMARY + 1
 
 PENDING_MASK = 2**32 - 1
 """The low half of `pending`."""
-
-ENTERED = 2**40
-"""Added to a cell in `Output.chosen` whose price was not in the grid of the window before."""
 
 # what a kernel call ended with
 DONE, BLOCK_FULL, GROW_ORDERS, GROW_YOUNG, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4, 5
@@ -321,6 +323,7 @@ class Book(NamedTuple):
     pending: np.ndarray
     index: np.ndarray
     cells: np.ndarray
+    ends: np.ndarray
     bits: np.ndarray
     young: np.ndarray
     young_at: np.ndarray
@@ -338,7 +341,8 @@ class Output(NamedTuple):
     wall_flags: np.ndarray  # uint8 [2, rows]
     trade: np.ndarray  # int64 [len(TRADE_COLUMNS), rows]
     bbo: np.ndarray  # int64 [len(BBO_COLUMNS), rows]
-    chosen: np.ndarray  # int64: cells of the wall rows of the closing window
+    chosen: np.ndarray  # int32: cells of the wall rows of the closing window
+    special: np.ndarray  # int32: which of these rows are more than a copy of the depth
 
 
 class Pointers(NamedTuple):
@@ -349,6 +353,7 @@ class Pointers(NamedTuple):
     pending: Any
     index: Any
     cells: Any
+    ends: Any
     bits: Any
     young: Any
     young_at: Any
@@ -367,6 +372,7 @@ class Rows(NamedTuple):
     trade: Any
     bbo: Any
     chosen: Any
+    special: Any
 
 
 def cache_aligned(rows: int, columns: int, dtype: type) -> np.ndarray:
@@ -375,3 +381,11 @@ def cache_aligned(rows: int, columns: int, dtype: type) -> np.ndarray:
     raw = np.zeros(rows * columns * item + 64, dtype=np.uint8)
     skip = -raw.ctypes.data % 64
     return raw[skip : skip + rows * columns * item].view(dtype).reshape(rows, columns)
+
+
+def empty_cells(n: int) -> np.ndarray:
+    """`n` cells in which nothing rests and nothing has happened."""
+    cells = cache_aligned(n, CELL_FIELDS, np.int32)
+    cells[:, C_HEAD] = cells[:, C_TAIL] = -1
+    cells[:, C_LAST] = LONG_AGO
+    return cells

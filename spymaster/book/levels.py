@@ -11,7 +11,7 @@ from spymaster.book.layout import (
     BIT_REST,
     BIT_TOUCH,
     C_COUNT,
-    C_TOUCHED,
+    C_LAST,
     K_SPILLED,
     NO_ASK,
     NO_TICK,
@@ -23,8 +23,9 @@ from spymaster.book.layout import (
     S_SPILL_CAPACITY,
     S_SPILL_MASK,
     S_SPILL_N,
-    S_SPILL_TOUCHED_N,
+    S_SPILL_RECENT_N,
     S_WIDTH,
+    S_WINDOW_NUMBER,
 )
 from spymaster.book.views import highest_bit, lowest_bit
 from spymaster.jit import hot_kernel, kernel
@@ -85,63 +86,66 @@ def tick_of(book, cell):
 
 
 @kernel()
-def note_touched(book, cell):
-    """Enter a cell among those that the window's end has to look at."""
-    if cell < 2 * book.state[S_WIDTH]:
-        offset = cell >> 1
-        word = offset >> 6
-        book.bits[word, BIT_TOUCH + (cell & 1)] |= _ONE << np.uint64(offset & 63)
-        book.state[AT_SUMMARY + (word >> 6)] |= np.int64(1) << (word & 63)
-    else:
-        number = book.state[S_SPILL_TOUCHED_N]
-        book.spill[book.state[S_SPILL_CAPACITY] + number] = cell
-        book.state[S_SPILL_TOUCHED_N] = number + 1
+def note_far_flow(spill, state, cell, before):
+    """Enter a spill cell among those with recent flow, unless its flow `before` has left it there."""
+    if state[S_WINDOW_NUMBER] - before >= 4:
+        number = state[S_SPILL_RECENT_N]
+        spill[state[S_SPILL_CAPACITY] + number] = cell
+        state[S_SPILL_RECENT_N] = number + 1
 
 
 @hot_kernel()
 def touch(book, cell):
-    """Note that a cell has flow in this window."""
-    if book.cells[cell, C_TOUCHED] == 0:
-        book.cells[cell, C_TOUCHED] = 1
-        note_touched(book, cell)
+    """Note that a cell has flow in this window, so that the window's end looks at it."""
+    window = book.state[S_WINDOW_NUMBER]
+    before = np.int64(book.cells[cell, C_LAST])
+    if before != window:
+        book.cells[cell, C_LAST] = window
+        if cell < 2 * book.state[S_WIDTH]:
+            offset = cell >> 1
+            word = offset >> 6
+            book.bits[word, BIT_TOUCH + (cell & 1)] |= _ONE << np.uint64(offset & 63)
+            book.state[AT_SUMMARY + (word >> 6)] |= np.int64(1) << (word & 63)
+        else:
+            note_far_flow(book.spill, book.state, cell, before)
 
 
 @kernel()
-def scan_best_bid(book, below):
+def scan_best_bid(bits_of, state, below):
     """Highest resting bid tick of grid or spill that is lower than tick `below`."""
-    origin = book.state[S_ORIGIN]
-    width = book.state[S_WIDTH]
+    origin = state[S_ORIGIN]
+    width = state[S_WIDTH]
     best = NO_TICK
     offset = min(below - origin, width) - 1
     if offset >= 0:
         word = offset >> 6
-        bits = book.bits[word, BIT_REST + BID] & (~np.uint64(0) >> np.uint64(63 - (offset & 63)))
+        bits = bits_of[word, BIT_REST + BID] & (~np.uint64(0) >> np.uint64(63 - (offset & 63)))
         while bits == 0 and word > 0:
             word -= 1
-            bits = book.bits[word, BIT_REST + BID]
+            bits = bits_of[word, BIT_REST + BID]
         if bits != 0:
             best = origin + 64 * word + highest_bit(bits)
-    spill = book.state[S_SPILL_BEST_BID]
+    spill = state[S_SPILL_BEST_BID]
     return max(best, spill)
 
 
 @kernel()
-def scan_best_ask(book, above):
+def scan_best_ask(bits_of, state, above):
     """Lowest resting ask tick of grid or spill that is higher than tick `above`."""
-    origin = book.state[S_ORIGIN]
-    width = book.state[S_WIDTH]
+    origin = state[S_ORIGIN]
+    width = state[S_WIDTH]
     best = NO_ASK
     offset = max(above - origin + 1, 0)
     if offset < width:
         word = offset >> 6
         last = (width >> 6) - 1
-        bits = book.bits[word, BIT_REST + ASK] & (~np.uint64(0) << np.uint64(offset & 63))
+        bits = bits_of[word, BIT_REST + ASK] & (~np.uint64(0) << np.uint64(offset & 63))
         while bits == 0 and word < last:
             word += 1
-            bits = book.bits[word, BIT_REST + ASK]
+            bits = bits_of[word, BIT_REST + ASK]
         if bits != 0:
             best = origin + 64 * word + lowest_bit(bits)
-    spill = book.state[S_SPILL_BEST_ASK]
+    spill = state[S_SPILL_BEST_ASK]
     return min(best, spill)
 
 
@@ -161,46 +165,54 @@ def refresh_spill_best(book):
     book.state[S_SPILL_BEST_ASK] = ask
 
 
-@kernel()
-def level_opened(book, cell):
-    """A level got its first order: set its bit and improve the best price if it is better."""
-    st = book.state
-    tick = tick_of(book, cell)
-    side = side_of(book, cell)
-    if cell < 2 * st[S_WIDTH]:
-        offset = cell >> 1
-        book.bits[offset >> 6, BIT_REST + side] |= _ONE << np.uint64(offset & 63)
-    elif side == BID:
-        st[S_SPILL_BEST_BID] = max(st[S_SPILL_BEST_BID], tick)
-    else:
-        st[S_SPILL_BEST_ASK] = min(st[S_SPILL_BEST_ASK], tick)
-    if side == BID:
-        if tick > st[S_BEST_BID]:
-            st[S_BEST_BID] = tick
-    elif tick < st[S_BEST_ASK]:
-        st[S_BEST_ASK] = tick
-
-
-@kernel()
-def level_closed(book, cell):
-    """A level lost its last order: clear its bit and, if it was the best, find the next one."""
-    st = book.state
-    tick = tick_of(book, cell)
-    side = side_of(book, cell)
-    if cell < 2 * st[S_WIDTH]:
-        offset = cell >> 1
-        book.bits[offset >> 6, BIT_REST + side] &= ~(_ONE << np.uint64(offset & 63))
-    elif tick == st[S_SPILL_BEST_BID + side]:
-        refresh_spill_best(book)
-    if side == BID:
-        if tick == st[S_BEST_BID]:
-            st[S_BEST_BID] = scan_best_bid(book, tick)
-    elif tick == st[S_BEST_ASK]:
-        st[S_BEST_ASK] = scan_best_ask(book, tick)
-
-
 @hot_kernel()
 def side_of(book, cell):
     """Side of a cell: parity in the grid, part of the key in the spill."""
     width2 = 2 * book.state[S_WIDTH]
     return cell & 1 if cell < width2 else book.spill[cell - width2] & 1
+
+
+@kernel()
+def far_level_changed(book, cell, opened):
+    """A spill level got its first order or lost its last one: keep the best prices of the spill."""
+    st = book.state
+    tick = tick_of(book, cell)
+    side = side_of(book, cell)
+    if opened:
+        if side == BID:
+            st[S_SPILL_BEST_BID] = max(st[S_SPILL_BEST_BID], tick)
+        else:
+            st[S_SPILL_BEST_ASK] = min(st[S_SPILL_BEST_ASK], tick)
+    elif tick == st[S_SPILL_BEST_BID + side]:
+        refresh_spill_best(book)
+
+
+@hot_kernel()
+def level_opened(book, cell, tick, side):
+    """A level got its first order: set its bit and improve the best price if it is better."""
+    st = book.state
+    if cell < 2 * st[S_WIDTH]:
+        offset = cell >> 1
+        book.bits[offset >> 6, BIT_REST + side] |= _ONE << np.uint64(offset & 63)
+    else:
+        far_level_changed(book, cell, True)
+    if side == BID:
+        st[S_BEST_BID] = max(st[S_BEST_BID], tick)
+    else:
+        st[S_BEST_ASK] = min(st[S_BEST_ASK], tick)
+
+
+@hot_kernel()
+def level_closed(book, cell, tick, side):
+    """A level lost its last order: clear its bit and, if it was the best, find the next one."""
+    st = book.state
+    if cell < 2 * st[S_WIDTH]:
+        offset = cell >> 1
+        book.bits[offset >> 6, BIT_REST + side] &= ~(_ONE << np.uint64(offset & 63))
+    else:
+        far_level_changed(book, cell, False)
+    if tick == st[S_BEST_BID + side]:
+        if side == BID:
+            st[S_BEST_BID] = scan_best_bid(book.bits, st, tick)
+        else:
+            st[S_BEST_ASK] = scan_best_ask(book.bits, st, tick)

@@ -32,7 +32,6 @@ from spymaster.book.layout import (
     O_SIZE,
     O_TS,
     PENDING_MASK,
-    S_BEST_ASK,
     S_BEST_BID,
     S_FILL_BATCH,
     S_FILLS_N,
@@ -43,10 +42,11 @@ from spymaster.book.layout import (
     S_PENDING_N,
     S_REST_NS,
     S_TOP_CHANGED,
-    S_WINDOW_END,
+    S_YOUNG_FROM,
     S_YOUNG_N,
 )
 from spymaster.book.levels import level_closed, level_opened, side_of, tick_of, touch
+from spymaster.book.views import store_in_either
 from spymaster.jit import hot_kernel, kernel
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -59,79 +59,57 @@ def home(book, order_id):
 
 
 @hot_kernel()
-def find_order(book, order_id):
-    """Slot of a resting order, or -1."""
+def locate(book, order_id):
+    """Place of an id in the index and slot of the order; of an unknown id the free place where it belongs, and -1."""
     mask = book.state[S_INDEX_MASK]
     place = home(book, order_id)
-    while True:
-        found = book.index[place]
-        if found == 0:
-            return np.int64(-1)
-        if book.orders[found - 1, O_ID] == order_id:
-            return np.int64(found - 1)
+    found = np.int64(book.index[place])
+    while found != 0 and book.orders[found - 1, O_ID] != order_id:
         place = (place + 1) & mask
+        found = np.int64(book.index[place])
+    return place, found - 1
 
 
 @hot_kernel()
-def index_insert(book, order_id, slot):
-    """Enter an id that is known to be absent."""
+def index_delete(book, place):
+    """Free a place of the index, shifting later entries back so that probes stay unbroken."""
     mask = book.state[S_INDEX_MASK]
-    place = home(book, order_id)
-    while book.index[place] != 0:
-        place = (place + 1) & mask
-    book.index[place] = slot + 1
-
-
-@hot_kernel()
-def index_delete(book, order_id):
-    """Remove an id that is known to be present, shifting later entries back so that probes stay unbroken."""
-    mask = book.state[S_INDEX_MASK]
-    place = home(book, order_id)
-    while book.orders[book.index[place] - 1, O_ID] != order_id:
-        place = (place + 1) & mask
     scan = (place + 1) & mask
-    while book.index[scan] != 0:
-        wanted = home(book, book.orders[book.index[scan] - 1, O_ID])
+    found = np.int64(book.index[scan])
+    while found != 0:
+        wanted = home(book, book.orders[found - 1, O_ID])
         if ((scan - wanted) & mask) >= ((scan - place) & mask):
-            book.index[place] = book.index[scan]
+            book.index[place] = found
             place = scan
         scan = (scan + 1) & mask
+        found = np.int64(book.index[scan])
     book.index[place] = 0
 
 
 @hot_kernel()
 def queue_append(book, slot, cell):
     """Put an order at the back of its level's queue."""
-    tail = book.cells[cell, C_TAIL]
+    tail = np.int64(book.cells[cell, C_TAIL])
     book.links[slot, O_PREV] = tail
     book.links[slot, O_NEXT] = -1
-    if tail >= 0:
-        book.links[tail, O_NEXT] = slot
-    else:
-        book.cells[cell, C_HEAD] = slot
+    store_in_either(tail >= 0, book.links, (tail, O_NEXT), book.cells, (cell, C_HEAD), slot)
     book.cells[cell, C_TAIL] = slot
 
 
 @hot_kernel()
 def queue_remove(book, slot, cell):
     """Take an order out of its level's queue."""
-    before = book.links[slot, O_PREV]
-    after = book.links[slot, O_NEXT]
-    if before >= 0:
-        book.links[before, O_NEXT] = after
-    else:
-        book.cells[cell, C_HEAD] = after
-    if after >= 0:
-        book.links[after, O_PREV] = before
-    else:
-        book.cells[cell, C_TAIL] = before
+    before = np.int64(book.links[slot, O_PREV])
+    after = np.int64(book.links[slot, O_NEXT])
+    store_in_either(before >= 0, book.links, (before, O_NEXT), book.cells, (cell, C_HEAD), after)
+    store_in_either(after >= 0, book.links, (after, O_PREV), book.cells, (cell, C_TAIL), before)
 
 
 @hot_kernel()
 def stamp_entry(book, slot, ts):
     """Start an order's resting clock; remember it if it cannot be resting by the end of this window."""
     book.orders[slot, O_TS] = ts
-    if ts > book.state[S_WINDOW_END] - book.state[S_REST_NS]:
+    if ts > book.state[S_YOUNG_FROM]:
         number = book.state[S_YOUNG_N]
         book.young[number] = slot
         book.young_at[slot] = number
@@ -139,42 +117,39 @@ def stamp_entry(book, slot, ts):
 
 
 @hot_kernel()
-def put(book, order_id, cell, size, ts):
-    """A new order rests at the back of a cell's queue. Counts as add."""
+def put(book, place, order_id, cell, size, ts):
+    """A new order, whose id belongs at `place` of the index, rests at the back of a cell's queue. Counts as add."""
     slot = book.state[S_FREE]
-    book.state[S_FREE] = book.links[slot, O_NEXT]
+    book.state[S_FREE] = np.int64(book.links[slot, O_NEXT])
     book.state[S_LIVE_ORDERS] += 1
+    book.index[place] = slot + 1
     book.orders[slot, O_ID] = order_id
     book.links[slot, O_CELL] = cell
     book.links[slot, O_SIZE] = size
     stamp_entry(book, slot, ts)
-    index_insert(book, order_id, slot)
     queue_append(book, slot, cell)
     enter_level(book, cell, size)
 
 
 @hot_kernel()
-def note_top(book, cell):
-    """Remember that the best bid or offer may have changed: a price at or beyond it has."""
-    tick = tick_of(book, cell)
-    if side_of(book, cell) == ASK:
-        if tick <= book.state[S_BEST_ASK]:
-            book.state[S_TOP_CHANGED] = 1
-    elif tick >= book.state[S_BEST_BID]:
-        book.state[S_TOP_CHANGED] = 1
+def note_top(book, tick, side):
+    """Remember that the best bid or offer may have changed: a price at or beyond it has. No branch: it is a coin."""
+    beyond = tick - book.state[S_BEST_BID + side]
+    book.state[S_TOP_CHANGED] |= np.int64((beyond ^ -side) + side >= 0)
 
 
 @hot_kernel()
 def enter_level(book, cell, size):
     """Level side of an order's arrival: depth, count, add flow."""
+    tick, side = tick_of(book, cell), side_of(book, cell)
     touch(book, cell)
-    note_top(book, cell)
+    note_top(book, tick, side)
     book.cells[cell, C_DEPTH] += size
     book.cells[cell, C_ADD] += size
     count = book.cells[cell, C_COUNT] + 1
     book.cells[cell, C_COUNT] = count
     if count == 1:
-        level_opened(book, cell)
+        level_opened(book, cell, tick, side)
 
 
 @hot_kernel()
@@ -194,83 +169,82 @@ def forget_fill(book, slot):
 
 
 @hot_kernel()
-def take(book, slot, cell, fill, pull, ts):
+def take(book, slot, cell, tick, side, fill, pull, ts):
     """Quantity leaves a resting order: `fill` lots were executed, `pull` lots withdrawn. Does not drop the order."""
     touch(book, cell)
-    note_top(book, cell)
+    note_top(book, tick, side)
     book.cells[cell, C_DEPTH] -= fill + pull
-    book.cells[cell, C_FILL] += fill
     book.cells[cell, C_PULL] += pull
-    if pull > 0 and ts - book.orders[slot, O_TS] >= book.state[S_REST_NS]:
-        book.cells[cell, C_PULL_REST] += pull
-    book.links[slot, O_SIZE] -= fill + pull
+    rested = np.int64(ts - book.orders[slot, O_TS] >= book.state[S_REST_NS])
+    book.cells[cell, C_PULL_REST] += pull & -rested
+    if fill > 0:
+        book.cells[cell, C_FILL] += fill
     forget_fill(book, slot)
 
 
 @hot_kernel()
-def leave_level(book, slot, cell):
+def leave_level(book, slot, cell, tick, side):
     """Level side of an order's departure, once its quantity has been taken."""
     queue_remove(book, slot, cell)
     count = book.cells[cell, C_COUNT] - 1
     book.cells[cell, C_COUNT] = count
     if count == 0:
-        level_closed(book, cell)
+        level_closed(book, cell, tick, side)
 
 
 @hot_kernel()
-def drop(book, slot):
-    """Forget an order whose quantity has been taken and which has left its level."""
-    index_delete(book, book.orders[slot, O_ID])
+def drop(book, place, slot):
+    """Forget an order, found at `place` of the index, whose quantity has been taken and which has left its level."""
+    index_delete(book, place)
+    book.links[slot, O_SIZE] = 0
     book.links[slot, O_NEXT] = book.state[S_FREE]
     book.state[S_FREE] = slot
     book.state[S_LIVE_ORDERS] -= 1
 
 
+@hot_kernel()
+def cancel(book, place, slot, size, ts):
+    """Feed action C: take up to `size` lots, the reported fills first; drop the order at 0."""
+    left = np.int64(book.links[slot, O_SIZE])
+    cell = np.int64(book.links[slot, O_CELL])
+    tick, side = tick_of(book, cell), side_of(book, cell)
+    taken = min(size, left)
+    fill = min(pending_fill(book, slot), taken)
+    take(book, slot, cell, tick, side, fill, taken - fill, ts)
+    if taken == left:
+        leave_level(book, slot, cell, tick, side)
+        drop(book, place, slot)
+    else:
+        book.links[slot, O_SIZE] = left - taken
+
+
 @kernel()
-def withdraw(book, slot, ts):
+def withdraw(book, place, slot, ts):
     """Remove a whole order: what the feed has reported as filled is fill, the rest is pull."""
-    cell = book.links[slot, O_CELL]
-    fill = pending_fill(book, slot)
-    take(book, slot, cell, fill, book.links[slot, O_SIZE] - fill, ts)
-    leave_level(book, slot, cell)
-    drop(book, slot)
+    cancel(book, place, slot, np.int64(book.links[slot, O_SIZE]), ts)
 
 
 @hot_kernel()
-def cancel(book, slot, size, ts):
-    """Feed action C: take up to `size` lots, the reported fills first; drop the order at 0."""
-    taken = min(size, book.links[slot, O_SIZE])
-    fill = min(pending_fill(book, slot), taken)
-    cell = book.links[slot, O_CELL]
-    take(book, slot, cell, fill, taken - fill, ts)
-    if book.links[slot, O_SIZE] == 0:
-        leave_level(book, slot, cell)
-        drop(book, slot)
-
-
-@kernel()
-def modify(book, slot, cell, size, ts):
+def modify(book, place, slot, cell, size, ts):
     """Feed action M of a known order to `size` lots at `cell`.
 
     What is left after the reported fills is compared with the new size: less is a pull that keeps priority, more is
     an add (a refill if fills were reported) that goes to the back, another price is a pull there and an add here.
     """
-    old_cell = book.links[slot, O_CELL]
+    old_cell = np.int64(book.links[slot, O_CELL])
+    old_tick, old_side = tick_of(book, old_cell), side_of(book, old_cell)
     fill = pending_fill(book, slot)
-    left = book.links[slot, O_SIZE] - fill
+    left = np.int64(book.links[slot, O_SIZE]) - fill
     if size == 0:
-        withdraw(book, slot, ts)
+        withdraw(book, place, slot, ts)
     elif cell != old_cell:
         if ts - book.orders[slot, O_TS] >= book.state[S_REST_NS]:
-            old_tick, tick = tick_of(book, old_cell), tick_of(book, cell)
-            upwards_is_away = side_of(book, old_cell) == ASK
-            if tick != old_tick:
-                if (tick > old_tick) == upwards_is_away:
-                    book.cells[old_cell, C_AWAY] += left
-                else:
-                    book.cells[old_cell, C_TOWARD] += left
-        take(book, slot, old_cell, fill, left, ts)
-        leave_level(book, slot, old_cell)
+            moved = tick_of(book, cell) - old_tick
+            outwards = moved if old_side == ASK else -moved
+            book.cells[old_cell, C_AWAY] += left if outwards > 0 else 0
+            book.cells[old_cell, C_TOWARD] += left if outwards < 0 else 0
+        take(book, slot, old_cell, old_tick, old_side, fill, left, ts)
+        leave_level(book, slot, old_cell, old_tick, old_side)
         book.links[slot, O_CELL] = cell
         book.links[slot, O_SIZE] = size
         stamp_entry(book, slot, ts)
@@ -278,7 +252,7 @@ def modify(book, slot, cell, size, ts):
         enter_level(book, cell, size)
     elif size > left:
         refilled = size - left
-        take(book, slot, cell, fill, 0, ts)
+        take(book, slot, cell, old_tick, old_side, fill, 0, ts)
         book.links[slot, O_SIZE] = size
         book.cells[cell, C_DEPTH] += refilled
         book.cells[cell, C_ADD] += refilled
@@ -288,7 +262,8 @@ def modify(book, slot, cell, size, ts):
         queue_append(book, slot, cell)
         stamp_entry(book, slot, ts)
     elif fill > 0 or size < left:
-        take(book, slot, cell, fill, left - size, ts)
+        take(book, slot, cell, old_tick, old_side, fill, left - size, ts)
+        book.links[slot, O_SIZE] = size
 
 
 @hot_kernel()

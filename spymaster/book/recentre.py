@@ -22,19 +22,15 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
         2 * int(book.state[la.S_ORIGIN]) + numbers,
         np.concatenate([np.zeros(2 * width, np.int64), book.spill])[:used],
     )
-    touched = _plane(book.bits, la.BIT_TOUCH, used)
     capacity = int(book.state[la.S_SPILL_CAPACITY])
-    touched[book.spill[capacity : capacity + int(book.state[la.S_SPILL_TOUCHED_N])]] = True
     revisit = _plane(book.bits, la.BIT_REVISIT, used)
-
-    window = int(book.state[la.S_WINDOW_NUMBER])
-    history = book.cells[:used]
+    cells = book.cells[:used]
+    age = int(book.state[la.S_WINDOW_NUMBER]) - cells[:, la.C_LAST].astype(np.int64)
     keep = (
-        (book.cells[:used, la.C_COUNT] > 0)
-        | touched
+        (cells[:, la.C_COUNT] > 0)
+        | (age < 4)
         | revisit
-        | (history[:, la.H_OUT_DEPTH : la.H_OUT_COUNT + 1] != 0).any(axis=1)
-        | ((window - history[:, la.C_LAST] < 4) & (history[:, la.H_E0 : la.H_E3 + 1] != 0).any(axis=1))
+        | (cells[:, [la.C_OUT_DEPTH, la.C_OUT_REST, la.C_OUT_COUNT]] != 0).any(axis=1)
     )
     old = np.flatnonzero(keep)
     offsets = keys[old] - 2 * origin
@@ -45,10 +41,10 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
 
     new = np.where(inside, offsets, 0)
     new[~inside] = 2 * width + np.arange(far)
-    cells = la.cache_aligned(2 * width + capacity, la.CELL_FIELDS, np.int32)
-    cells[:, la.C_HEAD] = cells[:, la.C_TAIL] = -1
-    cells[:, la.C_LAST] = -10
-    cells[new] = book.cells[old]
+    moved_cells = la.empty_cells(2 * width + capacity)
+    moved_cells[new] = cells[old]
+    ends = np.zeros((la.END_ROWS, 2 * width + capacity), np.int32)
+    ends[:, new] = book.ends[:, old]
 
     moved = np.zeros(used, np.int64)
     moved[old] = new
@@ -57,31 +53,33 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
 
     bits = np.zeros_like(book.bits)
     sides = keys[old] & 1
-    resting = book.cells[old, la.C_COUNT] > 0
+    resting = cells[old, la.C_COUNT] > 0
     for side in (la.BID, la.ASK):
         mine = inside & (sides == side)
         _set(bits[:, la.BIT_REST + side], new[mine & resting] >> 1)
-        _set(bits[:, la.BIT_TOUCH + side], new[mine & touched[old]] >> 1)
         _set(bits[:, la.BIT_REVISIT + side], new[mine & revisit[old]] >> 1)
+        for windows, plane in enumerate(la.BIT_TOUCH_AGES):
+            _set(bits[:, plane + side], new[mine & (age[old] == windows)] >> 1)
 
     summary = np.zeros(la.SUMMARY * 64, np.uint8)
-    summary[np.flatnonzero(bits[:, la.BIT_TOUCH] | bits[:, la.BIT_TOUCH + 1])] = 1
+    planes = [plane + side for plane in la.BIT_TOUCH_AGES for side in (la.BID, la.ASK)]
+    summary[np.flatnonzero(bits[:, planes].any(axis=1))] = 1
     words = np.packbits(summary, bitorder="little").view(np.int64)
     book.state[la.AT_SUMMARY : la.AT_SUMMARY + la.SUMMARY] = words
 
     spill = np.zeros(6 * capacity, np.int64)
     spill[:far] = keys[old][~inside]
-    far_touched = new[~inside & touched[old]]
-    spill[capacity : capacity + len(far_touched)] = far_touched
+    far_recent = new[~inside & (age[old] < 4)]
+    spill[capacity : capacity + len(far_recent)] = far_recent
 
     st = book.state
     st[la.S_ORIGIN] = origin
     st[la.S_SPILL_N] = far
     st[la.S_SPILL_CAPACITY] = capacity
     st[la.S_SPILL_MASK] = 4 * capacity - 1
-    st[la.S_SPILL_TOUCHED_N] = len(far_touched)
+    st[la.S_SPILL_RECENT_N] = len(far_recent)
     book.state[la.K_RECENTRED] += 1
-    moved_book = book._replace(cells=cells, bits=bits, spill=spill)
+    moved_book = book._replace(cells=moved_cells, ends=ends, bits=bits, spill=spill)
     reindex_spill(moved_book)
     return moved_book
 

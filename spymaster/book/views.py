@@ -23,12 +23,16 @@ infer_global = cast("Any", templates.infer_global)
 
 
 class ViewType(types.Type):
-    """Pointer to items of `dtype` in rows of `columns` items; 0 columns means rows of a length known at run time."""
+    """Pointer to items of `dtype` in rows of `columns` items; 0 columns means rows of a length known at run time.
 
-    def __init__(self, dtype: types.Type, columns: int) -> None:
+    Views of different `memory` (a name) never overlap, which is told to the compiler.
+    """
+
+    def __init__(self, dtype: types.Type, columns: int, memory: str) -> None:
         self.dtype = dtype
         self.columns = columns
-        super().__init__(f"View({dtype}, {columns})")
+        self.memory = memory
+        super().__init__(f"View({dtype}, {columns}, {memory})")
 
 
 @register_model(ViewType)
@@ -79,24 +83,33 @@ def _place(context: Any, builder: Any, view_type: ViewType, view: Any, index_typ
     return builder.gep(proxy.data, [index])
 
 
+def _in_memory(builder: Any, access: Any, view: ViewType) -> Any:
+    """Tag a load or store with its memory (LLVM's type-based alias analysis): a store elsewhere cannot change it."""
+    module = builder.module
+    zero = ir.Constant(ir.IntType(64), 0)
+    kind = module.add_metadata([view.memory, module.add_metadata(["spymaster views"]), zero])
+    access.set_metadata("tbaa", module.add_metadata([kind, kind, zero]))
+    return access
+
+
 @lower_builtin(operator.getitem, ViewType, types.int64)
 @lower_builtin(operator.getitem, ViewType, _PAIR)
 def _load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
-    return context.unpack_value(builder, sig.args[0].dtype, place)
+    return _in_memory(builder, builder.load(place), sig.args[0])
 
 
 @lower_builtin(operator.setitem, ViewType, types.int64, types.Any)
 @lower_builtin(operator.setitem, ViewType, _PAIR, types.Any)
 def _store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
-    context.pack_value(builder, sig.args[0].dtype, args[2], place)
+    _in_memory(builder, builder.store(args[2], place), sig.args[0])
     return context.get_dummy_value()
 
 
-def _view_of(typingctx: Any, array: Any, columns: Any) -> Any:
+def _view_of(typingctx: Any, array: Any, columns: Any, memory: Any) -> Any:
     """View of a C-contiguous array whose rows have a constant number of items (1 for a vector)."""
-    view = ViewType(array.dtype, columns.literal_value)
+    view = ViewType(array.dtype, columns.literal_value, memory.literal_value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         data = context.make_array(sig.args[0])(context, builder, args[0]).data
@@ -104,12 +117,12 @@ def _view_of(typingctx: Any, array: Any, columns: Any) -> Any:
         proxy.data = data
         return proxy._getvalue()
 
-    return view(array, columns), generate
+    return view(array, columns, memory), generate
 
 
-def _strided_view_of(typingctx: Any, array: Any) -> Any:
+def _strided_view_of(typingctx: Any, array: Any, memory: Any) -> Any:
     """View of a C-contiguous two-dimensional array with rows of any length."""
-    view = ViewType(array.dtype, 0)
+    view = ViewType(array.dtype, 0, memory.literal_value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         source = context.make_array(sig.args[0])(context, builder, args[0])
@@ -118,7 +131,33 @@ def _strided_view_of(typingctx: Any, array: Any) -> Any:
         proxy.stride = builder.extract_value(source.shape, 1)
         return proxy._getvalue()
 
-    return view(array), generate
+    return view(array, memory), generate
+
+
+def _row_of(typingctx: Any, view: Any, row: Any, first: Any) -> Any:
+    """One-dimensional view of a row of a strided view, beginning at item `first`."""
+    result = ViewType(view.dtype, 1, view.memory)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0])
+        proxy = cgutils.create_struct_proxy(result)(context, builder)
+        place = builder.add(builder.mul(args[1], source.stride), args[2])
+        proxy.data = builder.gep(source.data, [place])
+        return proxy._getvalue()
+
+    return result(view, types.int64, types.int64), generate
+
+
+def _store_in_either(typingctx: Any, first: Any, view: Any, index: Any, other: Any, place: Any, value: Any) -> Any:
+    """`view[index] = value` if `first`, else `other[place] = value`: without a branch to be guessed wrong."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        one = _place(context, builder, sig.args[1], args[1], _PAIR, args[2])
+        two = _place(context, builder, sig.args[3], args[3], _PAIR, args[4])
+        builder.store(args[5], builder.select(args[0], one, two))
+        return context.get_dummy_value()
+
+    return types.void(types.boolean, view, _PAIR, other, _PAIR, view.dtype), generate
 
 
 def _prefetch(typingctx: Any, view: Any, index: Any) -> Any:
@@ -158,7 +197,9 @@ def _bit_scan(name: str, flip: int) -> Any:
 
 
 view_of: Any = intrinsic(prefer_literal=True)(_view_of)
-strided_view_of: Any = intrinsic(_strided_view_of)
+strided_view_of: Any = intrinsic(prefer_literal=True)(_strided_view_of)
+row_of: Any = intrinsic(_row_of)
+store_in_either: Any = intrinsic(_store_in_either)
 prefetch: Any = intrinsic(_prefetch)
 lowest_bit: Any = intrinsic(_bit_scan("cttz", 0))
 highest_bit: Any = intrinsic(_bit_scan("ctlz", 63))

@@ -1,0 +1,205 @@
+"""Kernels that write the wall of a closing window: every resting or touched price of the grid, or its sparse form.
+
+Most prices are quiet: what they say is one depth, a count and many zeros. So the rows are first chosen by bit planes,
+then filled column by column from `ends` in loops that the compiler turns into vector instructions, and only rows with
+flow, with quantity too young to rest, or new in the grid are gone through one by one.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.book import layout as la
+from spymaster.book.views import lowest_bit, row_of
+from spymaster.jit import hot_kernel, kernel
+
+MINUTE_NS = 60_000_000_000
+_ONE = np.uint64(1)
+
+
+@hot_kernel()
+def differs_from_last_row(book, cell):
+    """Whether a cell's resting state is not what its last wall row says."""
+    depth = book.cells[cell, la.C_DEPTH]
+    return (
+        book.cells[cell, la.C_OUT_DEPTH] != depth
+        or book.cells[cell, la.C_OUT_REST] != depth - book.cells[cell, la.C_YOUNG]
+        or book.cells[cell, la.C_OUT_COUNT] != book.cells[cell, la.C_COUNT]
+    )
+
+
+@hot_kernel()
+def span(first, low, high):
+    """Mask of the bits of a word starting at tick `first` whose ticks lie in [low, high]."""
+    start = max(low - first, 0)
+    stop = min(high - first, 63)
+    if start > stop:
+        return np.uint64(0)
+    return (~np.uint64(0) << np.uint64(start)) & (~np.uint64(0) >> np.uint64(63 - stop))
+
+
+@kernel()
+def fill(column, n, value):
+    """`n` equal values; a loop of its own so that it becomes vector stores."""
+    for k in range(n):
+        column[k] = value
+
+
+@kernel()
+def gather(column, source, chosen, n):
+    """`column[k] = source[chosen[k]]`; loops of their own are vectorised."""
+    for k in range(n):
+        column[k] = source[chosen[k]]
+
+
+@kernel()
+def depth_differences(e0, e1, e2, e3, n):
+    """Second and third difference per second from four depths; they replace `e2` and `e3`."""
+    for k in range(n):
+        a, b, c, d = e0[k], e1[k], e2[k], e3[k]
+        e2[k] = a - 2 * b + c
+        e3[k] = a - 3 * b + 3 * c - d
+
+
+@kernel()
+def first_difference(column, e0, e1, n):
+    """`column = e0 - e1`."""
+    for k in range(n):
+        column[k] = e0[k] - e1[k]
+
+
+@kernel()
+def write_places(ticks, prices, sides, chosen, n, origin, spot_tick, tick_size):
+    """Where each row's cell lies: ticks from spot, price, side."""
+    for k in range(n):
+        tick = origin + (chosen[k] >> 1)
+        ticks[k] = tick - spot_tick
+        prices[k] = tick * tick_size
+    for k in range(n):
+        sides[k] = chosen[k] & 1
+
+
+@kernel()
+def write_quiet(book, out, n, spot, spot_tick, valid):
+    """All columns of the `n` chosen rows as if nothing had happened there in this window."""
+    st = book.state
+    first = st[la.S_WALL_N]
+    window = st[la.S_WINDOW_NUMBER]
+    chosen = out.chosen
+    write_places(
+        row_of(out.wall, 0, first), row_of(out.wall_wide, 1, first), row_of(out.wall_flags, 0, first),
+        chosen, n, st[la.S_ORIGIN], spot_tick, st[la.S_TICK_SIZE],
+    )  # fmt: skip
+    fill(row_of(out.wall_wide, 0, first), n, st[la.S_WINDOW_END])
+    fill(row_of(out.wall_wide, 2, first), n, spot)
+    fill(row_of(out.wall_flags, 1, first), n, np.uint8(valid))
+    ended, before = row_of(book.ends, window & 3, 0), row_of(book.ends, (window - 1) & 3, 0)
+    start, depth = row_of(out.wall, 1, first), row_of(out.wall, 2, first)
+    gather(start, before, chosen, n)
+    gather(depth, ended, chosen, n)
+    gather(row_of(out.wall, 3, first), ended, chosen, n)
+    gather(row_of(out.wall, 4, first), row_of(book.ends, la.END_COUNT, 0), chosen, n)
+    for column in range(5, 12):
+        fill(row_of(out.wall, column, first), n, np.int32(0))
+    d1, d2, d3 = row_of(out.wall, 12, first), row_of(out.wall, 13, first), row_of(out.wall, 14, first)
+    gather(d2, row_of(book.ends, (window - 2) & 3, 0), chosen, n)
+    gather(d3, row_of(book.ends, (window - 3) & 3, 0), chosen, n)
+    first_difference(d1, depth, start, n)
+    depth_differences(depth, start, d2, d3, n)
+
+
+@kernel()
+def write_special(book, out, n):
+    """Flow and young quantity of the `n` rows that have any, and the note of what was written for the sparse form."""
+    st = book.state
+    cells, wall = book.cells, out.wall
+    window = st[la.S_WINDOW_NUMBER]
+    for number in range(n):
+        k = np.int64(out.special[number])
+        cell = np.int64(out.chosen[k])
+        row = st[la.S_WALL_N] + k
+        depth = cells[cell, la.C_DEPTH]
+        rest = depth - cells[cell, la.C_YOUNG]
+        wall[3, row] = rest
+        if cells[cell, la.C_LAST] == window:
+            wall[5, row] = cells[cell, la.C_ADD]
+            wall[6, row] = cells[cell, la.C_PULL]
+            wall[7, row] = cells[cell, la.C_PULL_REST]
+            wall[8, row] = cells[cell, la.C_FILL]
+            wall[9, row] = cells[cell, la.C_REFILL]
+            wall[10, row] = cells[cell, la.C_AWAY]
+            wall[11, row] = cells[cell, la.C_TOWARD]
+        cells[cell, la.C_OUT_DEPTH] = depth
+        cells[cell, la.C_OUT_REST] = rest
+        cells[cell, la.C_OUT_COUNT] = cells[cell, la.C_COUNT]
+        if rest != depth:
+            offset = cell >> 1
+            book.bits[offset >> 6, la.BIT_REVISIT + (cell & 1)] |= _ONE << np.uint64(offset & 63)
+
+
+@hot_kernel()
+def still_doubtful(book, word, side, doubtful):
+    """Which of the doubtful bits of a word differ from their last row; the others need no second look."""
+    wanted = np.uint64(0)
+    while doubtful != 0:
+        bit = doubtful & (~doubtful + _ONE)
+        cell = 2 * (64 * word + lowest_bit(doubtful)) + side
+        doubtful ^= bit
+        if differs_from_last_row(book, cell):
+            wanted |= bit
+        elif book.cells[cell, la.C_YOUNG] == 0:
+            book.bits[word, la.BIT_REVISIT + side] &= ~bit
+    return wanted
+
+
+@hot_kernel()
+def choose(out, n, m, cell, special, position):
+    """Append a row; note it among the special ones if its bit is set."""
+    out.chosen[n] = cell
+    out.special[m] = n
+    return n + 1, m + np.int64((special >> np.uint64(position)) & _ONE)
+
+
+@kernel()
+def write_wall(book, out, spot, valid):
+    """The rows of the closing window, by price, bids before asks."""
+    st = book.state
+    bits = book.bits
+    spot_tick = spot // st[la.S_TICK_SIZE]
+    origin = st[la.S_ORIGIN]
+    low, high = spot_tick - st[la.S_GRID], spot_tick + st[la.S_GRID]
+    start = st[la.S_WINDOW_START]
+    full = st[la.S_RTH_START] <= start < st[la.S_RTH_END] or start % MINUTE_NS == 0 or st[la.S_WINDOW_NUMBER] == 0
+    n = m = 0
+    for word in range((low - origin) >> 6, ((high - origin) >> 6) + 1):
+        first = origin + 64 * word
+        inside = span(first, low, high)
+        whole = inside if full else span(first, spot_tick - st[la.S_NEAR], spot_tick + st[la.S_NEAR])
+        entered = inside & ~span(first, st[la.S_GRID_LO], st[la.S_GRID_HI])
+        bids = asks = special_bids = special_asks = np.uint64(0)
+        for side in range(2):
+            touched = bits[word, la.BIT_TOUCH + side]
+            again = bits[word, la.BIT_REVISIT + side]
+            wanted = inside & (touched | (bits[word, la.BIT_REST + side] & whole))
+            wanted |= still_doubtful(book, word, side, inside & ~wanted & (entered | again))
+            bits[word, la.BIT_REVISIT + side] &= ~wanted
+            special = touched | again | entered
+            if side == la.BID:
+                bids, special_bids = wanted, special
+            else:
+                asks, special_asks = wanted, special
+        look = bids | asks
+        while look != 0:
+            position = lowest_bit(look)
+            bit = look & (~look + _ONE)
+            look ^= bit
+            cell = 2 * (64 * word + position)
+            if bids & bit:
+                n, m = choose(out, n, m, cell, special_bids, position)
+            if asks & bit:
+                n, m = choose(out, n, m, cell + 1, special_asks, position)
+    write_quiet(book, out, n, spot, spot_tick, valid)
+    write_special(book, out, m)
+    st[la.S_WALL_N] += n
+    st[la.S_GRID_LO] = low
+    st[la.S_GRID_HI] = high
