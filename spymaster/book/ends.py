@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.arrays import book_of
 from spymaster.book.views import lowest_bit
 from spymaster.jit import hot_kernel, kernel
 
@@ -16,9 +17,9 @@ _ONE = np.uint64(1)
 
 
 @kernel()
-def begin_history(book):
+def begin_history(st):
     """The clock starts: the depth so far is the depth at every earlier end, and nothing has flow."""
-    st = book.state
+    book = book_of(st)
     for cell in range(2 * st[la.S_WIDTH] + st[la.S_SPILL_N]):
         forget_flow(book, cell)
         book.cells[cell, la.C_LAST] = la.LONG_AGO
@@ -49,9 +50,9 @@ def keep_end(book, row, cell):
 
 
 @kernel()
-def keep_ends(book):
+def keep_ends(st):
     """Note the state of every cell at the window's end; before its rows are written."""
-    st = book.state
+    book = book_of(st)
     bits = book.bits
     row = st[la.S_WINDOW_NUMBER] & 3
     for group in range((st[la.S_WIDTH] >> 12) + 1):
@@ -70,9 +71,9 @@ def keep_ends(book):
 
 
 @kernel()
-def reset_flow(book):
+def reset_flow(st):
     """Reset the flow of the window and age the planes by one window; after its rows have been written."""
-    st = book.state
+    book = book_of(st)
     bits = book.bits
     for group in range((st[la.S_WIDTH] >> 12) + 1):
         words = np.uint64(st[la.AT_SUMMARY + group])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.arrays import note_addresses
 from spymaster.book.errors import BookError, OffTickPriceError, OversizeOrderError, TimeOrderError
 from spymaster.book.kernel import finish, reindex, run
 from spymaster.book.recentre import recentred
@@ -77,8 +78,8 @@ class BookEngine:
                 f"and be {la.MAX_WIDTH} at most"
             )
         self._book = _empty_book(width, orders=16_384, spill=256, tick_size_int=tick_size_int)
-        self._out = _empty_output(self.config, emit)
         st = self._book.state
+        self._use(_empty_output(self.config, emit))
         st[la.S_WIDTH] = width
         st[la.S_ORIGIN] = 0
         st[la.S_INSTRUMENT] = instrument_id
@@ -111,7 +112,7 @@ class BookEngine:
         self._centre_first(records)
         position = 0
         while True:
-            position, code = run(self._book, self._out, records, position)
+            position, code = run(self._book.state, records, position)
             if code == la.DONE:
                 break
             yield from self._make_room(code, records, position)
@@ -123,7 +124,7 @@ class BookEngine:
 
     def finish_blocks(self) -> Iterator[Block]:
         """End of the file: close the last window and yield what is left."""
-        while (code := finish(self._book, self._out)) != la.DONE:
+        while (code := finish(self._book.state)) != la.DONE:
             yield from self._make_room(code, None, 0)
         block = self._drain()
         if any(len(next(iter(columns.values()))) for columns in block.values()):
@@ -228,6 +229,7 @@ class BookEngine:
             young = self._book.young
             self._book = self._book._replace(young=_lengthened(young, 2 * len(young)))
             self._book.state[la.S_YOUNG_CAPACITY] = 2 * len(young)
+            note_addresses(self._book.state, self._book)
         elif code == la.GROW_SPILL:
             self._book = recentred(self._book, int(self._book.state[la.S_ORIGIN]), grow_spill=True)
         elif code == la.RECENTRE:
@@ -270,10 +272,15 @@ class BookEngine:
             TRADE: _columns(la.TRADE_COLUMNS, out.trade, int(st[la.S_TRADE_N])),
             BBO: _columns(la.BBO_COLUMNS, out.bbo, int(st[la.S_BBO_N])),
         }
-        self._out = _empty_output(self.config, self._emit)
+        self._use(_empty_output(self.config, self._emit))
         for field in (la.S_SNAPSHOT_N, la.S_WALL_N, la.S_TRADE_N, la.S_BBO_N, la.S_FULL):
             st[field] = 0
         return {name: columns for name, columns in filled.items() if name in self._emit}
+
+    def _use(self, out: la.Output) -> None:
+        """Let the kernels write into these buffers."""
+        self._out = out
+        note_addresses(self._book.state, out)
 
 
 def _columns(names: tuple[str, ...], rows: np.ndarray, n: int) -> dict[str, np.ndarray]:
@@ -307,6 +314,7 @@ def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> l
         per_tick=np.array([1 / tick_size_int]),
         state=np.zeros(la.STATE_FIELDS, np.int64),
     )
+    note_addresses(book.state, book)
     _chain_free(book.links, 0)
     _note_orders(book)
     book.state[la.S_SPILL_CAPACITY] = spill
@@ -343,8 +351,9 @@ def _with_more_orders(book: la.Book) -> la.Book:
     )
     _chain_free(grown.links, old)
     _note_orders(grown)
+    note_addresses(grown.state, grown)
     grown.state[la.S_FREE] = old  # the engine grows only when every old slot is taken
-    reindex(grown, old)
+    reindex(grown.state, old)
     return grown
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.arrays import book_of, rows_of
 from spymaster.book.orders import judge_fills
 from spymaster.book.windows import best_quantity, book_is_valid
 from spymaster.jit import hot_kernel, kernel
@@ -12,9 +13,9 @@ from spymaster.market.dbn import SIDE_ASK, SIDE_BID, UNDEF_PRICE
 
 
 @kernel()
-def begin_event(book, ts, ts_recv):
+def begin_event(st, ts, ts_recv):
     """Start collecting what the rows of an event of several records need."""
-    st = book.state
+    book = book_of(st)
     st[la.S_ORDINARY] = 0
     st[la.S_IN_EVENT] = 1
     st[la.S_EVENT_TS] = ts
@@ -27,9 +28,8 @@ def begin_event(book, ts, ts_recv):
 
 
 @kernel()
-def note_trade(book, record, size):
+def note_trade(st, record, size):
     """A trade print: volume, last price, and the sums of its event."""
-    st = book.state
     price = record.price
     side = record.side
     if side == SIDE_BID:
@@ -71,9 +71,9 @@ def note_trade(book, record, size):
 
 
 @kernel()
-def write_trade(book, out):
+def write_trade(st):
     """One row of `trade` for the event that closes."""
-    st = book.state
+    out = rows_of(st)
     row = st[la.S_TRADE_N]
     st[la.S_TRADE_N] = row + 1
     if row + 1 == st[la.S_TRADE_CAPACITY]:
@@ -149,17 +149,18 @@ def count_event(book, out, ts, ts_recv):
 
 
 @kernel()
-def close_event(book, out):
+def close_event(st):
     """F_LAST of an event that was begun: judge it, write its rows."""
-    st = book.state
+    book = book_of(st)
+    out = rows_of(st)
     if st[la.S_FILLS_N] > 0:
-        judge_fills(book)
+        judge_fills(st)
     st[la.S_BAD_PENDING] = st[la.S_EVENT_BAD]
     if st[la.S_EVENT_BAD]:
         st[la.S_WINDOW_BAD] = 1
         st[la.S_WINDOW_OK] = 0
     if st[la.S_EVENT_T_COUNT] > 0 and st[la.S_EMIT] & la.EMIT_TRADE:
-        write_trade(book, out)
+        write_trade(st)
     count_event(book, out, st[la.S_EVENT_TS], st[la.S_EVENT_TS_RECV])
     st[la.S_IN_EVENT] = 0
     st[la.S_ORDINARY] = 1 if st[la.S_BOOK_STATE] == la.LIVE and st[la.S_BAD_PENDING] == 0 else 0

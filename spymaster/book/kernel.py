@@ -12,11 +12,12 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.arrays import book_of, rows_of, state_of
 from spymaster.book.events import begin_event, close_event, count_event, note_trade
-from spymaster.book.layout import BIT_PLANES, CELL_FIELDS, LINK_FIELDS, ORDER_FIELDS
+from spymaster.book.layout import ORDER_FIELDS
 from spymaster.book.levels import find_cell, refresh_spill_best, side_of, spill_slot
 from spymaster.book.orders import cancel, forget_fill, home, judge_fills, locate, modify, put, report_fill, withdraw
-from spymaster.book.views import prefetch, strided_view_of, view_of
+from spymaster.book.views import prefetch, view_of
 from spymaster.book.windows import advance, start_clock
 from spymaster.jit import hot_kernel, kernel
 from spymaster.market.dbn import (
@@ -43,32 +44,32 @@ ORDINARY_FLAGS = 0xFF & ~0x02
 
 
 @kernel()
-def clear_side(book, side, ts):
+def clear_side(st, side, ts):
     """Everything on one side leaves as pull."""
-    for slot in range(book.state[la.S_ORDERS_CAPACITY]):
+    book = book_of(st)
+    for slot in range(st[la.S_ORDERS_CAPACITY]):
         if book.links[slot, la.O_SIZE] > 0 and side_of(book, np.int64(book.links[slot, la.O_CELL])) == side:
             forget_fill(book, slot)  # whatever was reported: what a clear removes counts as pull
             place, _ = locate(book, book.orders[slot, la.O_ID])
-            withdraw(book, place, slot, ts)
+            withdraw(st, place, slot, ts)
 
 
 @kernel()
-def clear_book(book, ts):
+def clear_book(st, ts):
     """Everything leaves as pull."""
-    clear_side(book, la.BID, ts)
-    clear_side(book, la.ASK, ts)
+    clear_side(st, la.BID, ts)
+    clear_side(st, la.ASK, ts)
 
 
 @kernel()
-def begin_snapshot(book, ts):
+def begin_snapshot(st, ts):
     """A snapshot replaces the book: everything that rested leaves."""
-    st = book.state
-    clear_book(book, ts)
+    clear_book(st, ts)
     st[la.S_BOOK_STATE] = la.SNAPSHOT
     st[la.S_BOOK_BASIS] = 0
     st[la.S_BAD_PENDING] = 0
     st[la.S_WINDOW_OK] = 0
-    book.state[la.K_SNAPSHOTS] += 1
+    st[la.K_SNAPSHOTS] += 1
 
 
 @hot_kernel()
@@ -96,14 +97,14 @@ def apply_book_record(book, record, action, ts):
         return la.DONE
     if action == ACTION_CLEAR:
         book.state[la.K_CLEARS] += 1
-        clear_book(book, ts)
+        clear_book(book.state, ts)
         return la.DONE
     if record.side != SIDE_BID and record.side != SIDE_ASK:
         return la.ERR_SIDE
     if size > MAX_SIZE:
         return la.ERR_SIZE
     if action == ACTION_ADD and record.flags & F_TOB:
-        clear_side(book, la.BID if record.side == SIDE_BID else la.ASK, ts)
+        clear_side(book.state, la.BID if record.side == SIDE_BID else la.ASK, ts)
         if record.price == UNDEF_PRICE:
             return la.DONE
     cell = price_to_cell(book, record)
@@ -116,7 +117,7 @@ def apply_book_record(book, record, action, ts):
             return la.DONE
         if not record.flags & F_SNAPSHOT:
             book.state[la.K_DUPLICATE_ADD] += 1
-        withdraw(book, place, slot, ts)
+        withdraw(book.state, place, slot, ts)
         place, _ = locate(book, order_id)
     elif action == ACTION_MODIFY:
         book.state[la.K_MODIFY_AS_ADD] += 1
@@ -126,29 +127,29 @@ def apply_book_record(book, record, action, ts):
 
 
 @kernel()
-def apply_odd_book_record(book, record, action, ts):
+def apply_odd_book_record(st, record, action, ts):
     """`apply_book_record` for records that are not worth another copy of its code."""
+    book = book_of(st)
     return apply_book_record(book, record, action, ts)
 
 
 @kernel()
-def apply_snapshot_record(book, out, record, action):
+def apply_snapshot_record(st, record, action):
     """A record flagged F_SNAPSHOT. It happens at its receive time; its event time is the order's age."""
-    st = book.state
     if st[la.S_IN_EVENT]:
-        close_event(book, out)
-        book.state[la.K_UNCLOSED] += 1
+        close_event(st)
+        st[la.K_UNCLOSED] += 1
     if st[la.S_STARTED]:
-        code = advance(book, out, np.int64(record.ts_recv))
+        code = advance(st, np.int64(record.ts_recv))
         if code != la.DONE:
             return code
     if st[la.S_AFTER_SNAPSHOT] == 0 or action == ACTION_CLEAR:
-        begin_snapshot(book, np.int64(record.ts_recv))
+        begin_snapshot(st, np.int64(record.ts_recv))
     st[la.S_ORDINARY] = 0
     st[la.S_AFTER_SNAPSHOT] = 1
-    book.state[la.K_SNAPSHOT] += 1
+    st[la.K_SNAPSHOT] += 1
     if action in (ACTION_ADD, ACTION_MODIFY, ACTION_CANCEL):
-        code = apply_odd_book_record(book, record, action, np.int64(record.ts_event))
+        code = apply_odd_book_record(st, record, action, np.int64(record.ts_event))
         if code != la.DONE:
             return code
     if record.flags & F_LAST:
@@ -181,9 +182,9 @@ def note_message(book, ts, sequence):
 
 
 @kernel()
-def apply_live_record(book, out, record, action):
+def apply_live_record(st, record, action):
     """A live record that is not ordinary: event and window clocks, the book, the counts."""
-    st = book.state
+    book = book_of(st)
     ts = np.int64(record.ts_event)
     if ts < st[la.S_LAST_TS]:
         st[la.S_BAD_VALUE] = ts
@@ -192,31 +193,31 @@ def apply_live_record(book, out, record, action):
         if ts >= st[la.S_DUE]:
             if not st[la.S_STARTED]:
                 go_live(book)  # a snapshot at the head of the file is complete before the first window opens
-                start_clock(book, ts)
-            code = advance(book, out, ts)
+                start_clock(st, ts)
+            code = advance(st, ts)
             if code != la.DONE:
                 return code
-        begin_event(book, ts, np.int64(record.ts_recv))
+        begin_event(st, ts, np.int64(record.ts_recv))
     go_live(book)
     note_message(book, ts, np.int64(record.sequence))
     if record.flags & F_MAYBE_BAD_BOOK:
-        book.state[la.K_BAD_FLAGS] += 1
+        st[la.K_BAD_FLAGS] += 1
         st[la.S_EVENT_BAD] = 1
     if action == ACTION_FILL:
         st[la.S_EVENT_FILLS] += 1
         _, slot = locate(book, np.int64(record.order_id))
         if slot < 0:
-            book.state[la.K_FILL_UNKNOWN] += 1
+            st[la.K_FILL_UNKNOWN] += 1
         elif report_fill(book, slot, np.int64(record.size)):
-            book.state[la.K_FILL_OVER] += 1
+            st[la.K_FILL_OVER] += 1
     elif action == ACTION_TRADE:
-        note_trade(book, record, np.int64(record.size))
+        note_trade(st, record, np.int64(record.size))
     elif action == ACTION_NONE:
         st[la.S_MESSAGES] -= 1  # a bare event end is no message, so that both closing forms count alike
     else:
         if st[la.S_FILLS_N] > 0:
-            judge_fills(book)
-        code = apply_odd_book_record(book, record, action, ts)
+            judge_fills(st)
+        code = apply_odd_book_record(st, record, action, ts)
         if code != la.DONE:
             return code
         if action == ACTION_CLEAR:
@@ -224,86 +225,53 @@ def apply_live_record(book, out, record, action):
             st[la.S_BAD_PENDING] = 0
             st[la.S_WINDOW_OK] = 0
     if record.flags & F_LAST:
-        close_event(book, out)
+        close_event(st)
     return la.DONE
 
 
 @kernel()
-def apply_odd_record(book, out, record, action):
+def apply_odd_record(st, record, action):
     """Everything but ordinary records."""
     flags = record.flags
     # a clear without a true receive time was made by the publisher: it opens the snapshot that follows
     if flags & (F_SNAPSHOT | F_BAD_TS_RECV) and (flags & F_SNAPSHOT or action == ACTION_CLEAR):
-        return apply_snapshot_record(book, out, record, action)
-    return apply_live_record(book, out, record, action)
+        return apply_snapshot_record(st, record, action)
+    return apply_live_record(st, record, action)
 
 
 @hot_kernel()
-def look_ahead(book, records, i, n):
+def look_ahead(book, feed, i, n):
     """Fetch what later records will touch while this one is worked on: a random order is in no near cache.
 
     In two steps, the second needing what the first has fetched: the index entry of an order id, then the order's row.
     """
     if i + 8 < n:
-        prefetch(book.index, home(book, np.int64(records[i + 8].order_id)))
+        prefetch(book.index, home(book, np.int64(feed[i + 8].order_id)))
         # without a branch on an empty entry, which would be guessed wrong: the line before the array is as good as any
-        prefetch(book.orders, ORDER_FIELDS * (np.int64(book.index[home(book, np.int64(records[i + 4].order_id))]) - 1))
+        prefetch(book.orders, ORDER_FIELDS * (np.int64(book.index[home(book, np.int64(feed[i + 4].order_id))]) - 1))
 
 
 @kernel()
-def pointers(arrays):
-    """Bare views of the book's arrays; valid while the caller holds them."""
-    return la.Pointers(
-        view_of(arrays.orders, ORDER_FIELDS, "orders"),
-        view_of(arrays.links, LINK_FIELDS, "orders"),
-        view_of(arrays.pending, 1, "pending"),
-        view_of(arrays.index, 1, "index"),
-        view_of(arrays.cells, CELL_FIELDS, "cells"),
-        strided_view_of(arrays.ends, "ends"),
-        view_of(arrays.bits, BIT_PLANES, "bits"),
-        view_of(arrays.young, 1, "young"),
-        view_of(arrays.young_at, 1, "young_at"),
-        view_of(arrays.spill, 1, "spill"),
-        view_of(arrays.per_tick, 1, "per_tick"),
-        view_of(arrays.state, 1, "state"),
-    )
-
-
-@kernel()
-def rows(arrays):
-    """Bare views of the output buffers."""
-    return la.Rows(
-        strided_view_of(arrays.snapshot, "snapshot"),
-        strided_view_of(arrays.wall_wide, "wall_wide"),
-        strided_view_of(arrays.wall, "wall"),
-        strided_view_of(arrays.wall_flags, "wall_flags"),
-        strided_view_of(arrays.trade, "trade"),
-        strided_view_of(arrays.bbo, "bbo"),
-        view_of(arrays.chosen, 1, "chosen"),
-        view_of(arrays.special, 1, "special"),
-    )
-
-
-@kernel()
-def run(arrays, buffers, records, first):
+def run(state, records, first):
     """Apply `records[first:]` of one instrument. Returns (next record, why it stopped).
 
     On `BLOCK_FULL`, `GROW_*` and `RECENTRE` the next record has not been applied: make room and call again. On `ERR_*`
     it has not been applied either and is the offending one.
     """
-    book = pointers(arrays)
-    out = rows(buffers)
-    st = book.state
+    st = state_of(state)
+    book = book_of(st)
+    out = rows_of(st)
     instrument = st[la.S_INSTRUMENT]
     orders_limit = st[la.S_ORDERS_CAPACITY]
     young_limit = st[la.S_YOUNG_CAPACITY]
     spill_limit = st[la.S_SPILL_CAPACITY]
+    feed = view_of(records, 1, "records")
     for i in range(first, records.shape[0]):
-        record = records[i]
+        record = feed[i]
         if record.instrument_id != instrument:
             st[la.S_SKIPPED] += 1
             continue
-        look_ahead(book, records, i, records.shape[0])
+        look_ahead(book, feed, i, records.shape[0])
         action = record.action
         if action in (ACTION_ADD, ACTION_MODIFY):
             if st[la.S_LIVE_ORDERS] >= orders_limit:
@@ -330,7 +298,7 @@ def run(arrays, buffers, records, first):
         else:
             if not changes and action not in (ACTION_CLEAR, ACTION_TRADE, ACTION_FILL, ACTION_NONE):
                 return i, la.ERR_ACTION
-            code = apply_odd_record(book, out, record, action)
+            code = apply_odd_record(book.state, record, action)
             if code != la.DONE:
                 return i, code
         if st[la.S_FULL]:
@@ -339,33 +307,32 @@ def run(arrays, buffers, records, first):
 
 
 @kernel()
-def finish(arrays, buffers):
+def finish(state):
     """End of a closed file: close an event without F_LAST, then the last, partial window."""
-    book = pointers(arrays)
-    out = rows(buffers)
-    st = book.state
+    st = state_of(state)
     if st[la.S_STARTED] == 0:
         return la.DONE
     if st[la.S_IN_EVENT]:
-        close_event(book, out)
-        book.state[la.K_UNCLOSED] += 1
+        close_event(st)
+        st[la.K_UNCLOSED] += 1
     st[la.S_FINISHING] = 1
-    return advance(book, out, st[la.S_WINDOW_END])
+    return advance(st, st[la.S_WINDOW_END])
 
 
 @kernel()
-def reindex(arrays, slots):
+def reindex(state, slots):
     """Enter the first `slots` order slots, all taken, into an empty index."""
-    book = pointers(arrays)
+    book = book_of(state_of(state))
     for slot in range(slots):
         place, _ = locate(book, book.orders[slot, la.O_ID])
         book.index[place] = slot + 1
 
 
 @kernel()
-def reindex_spill(arrays):
+def reindex_spill(state):
     """Enter all spill keys into an empty spill index, and find the best prices among them."""
-    book = pointers(arrays)
-    for number in range(book.state[la.S_SPILL_N]):
-        book.spill[spill_slot(book, book.spill[number])] = number + 1
-    refresh_spill_best(book)
+    st = state_of(state)
+    book = book_of(st)
+    for number in range(st[la.S_SPILL_N]):
+        book.spill[spill_slot(st, book.spill[number])] = number + 1
+    refresh_spill_best(st)

@@ -23,9 +23,9 @@ In words:
 - `per_tick` float64 [1]: ticks per unit of price.
 - `state` int64: every scalar `S_*`, the counters of what was odd `K_*`, the distinct prices of the event's trades from
   `AT_PRICES`, the slots named by the event's fills from `AT_FILLS`, and from `AT_SUMMARY` one bit per word of `bits`
-  that has a cell with flow in the last four windows.
+  that has a cell with flow in the last four windows; from `AT_ADDRESSES` where the other arrays are.
 
-Python holds the arrays (`Book`, `Output`); inside the kernels they are bare views (`Pointers`, `Rows`, see `views`).
+Python holds the arrays (`Book`, `Output`); inside the kernels they are bare views (`Pointers`, `Rows`, see `arrays`).
 
 Kernels allocate nothing. When something is full they stop before the record that needs room, and the engine grows
 the array and resumes.
@@ -227,7 +227,34 @@ AT_PRICES, PRICES = 128, 128
 AT_FILLS, FILLS = 256, 4096
 AT_SUMMARY, SUMMARY = AT_FILLS + FILLS, 64
 MAX_WIDTH = 64 * 64 * SUMMARY
-STATE_FIELDS = AT_SUMMARY + SUMMARY + 1
+AT_ADDRESSES = AT_SUMMARY + SUMMARY + 8
+STATE_FIELDS = AT_ADDRESSES + 40
+
+# where the address of each array lies, followed by the length of its rows (see `arrays`)
+ADDRESSED = (
+    "orders", "pending", "index", "cells", "ends", "bits", "young", "young_at", "spill", "per_tick",
+    "snapshot", "wall_wide", "wall", "wall_flags", "trade", "bbo", "chosen", "special",
+)  # fmt: skip
+(
+    A_ORDERS,
+    A_PENDING,
+    A_INDEX,
+    A_CELLS,
+    A_ENDS,
+    A_BITS,
+    A_YOUNG,
+    A_YOUNG_AT,
+    A_SPILL,
+    A_PER_TICK,
+    A_SNAPSHOT,
+    A_WALL_WIDE,
+    A_WALL,
+    A_WALL_FLAGS,
+    A_TRADE,
+    A_BBO,
+    A_CHOSEN,
+    A_SPECIAL,
+) = range(AT_ADDRESSES, AT_ADDRESSES + 2 * len(ADDRESSED), 2)
 
 PENDING_MASK = 2**32 - 1
 """The low half of `pending`."""

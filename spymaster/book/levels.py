@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spymaster.book.arrays import book_of
 from spymaster.book.layout import (
     ASK,
     AT_SUMMARY,
@@ -35,10 +36,11 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @kernel()
-def spill_slot(book, key):
+def spill_slot(st, key):
     """Position in `spill` of the index entry of a key, or of the free place where it belongs."""
-    mask = book.state[S_SPILL_MASK]
-    index = 2 * book.state[S_SPILL_CAPACITY]
+    book = book_of(st)
+    mask = st[S_SPILL_MASK]
+    index = 2 * st[S_SPILL_CAPACITY]
     place = np.int64((np.uint64(key) * _MIX) >> np.uint64(40)) & mask
     while True:
         found = book.spill[index + place]
@@ -54,7 +56,7 @@ def find_cell(book, tick, side):
     if 0 <= offset < book.state[S_WIDTH]:
         return 2 * offset + side
     key = 2 * tick + side
-    place = spill_slot(book, key)
+    place = spill_slot(book.state, key)
     found = book.spill[place]
     if found == 0:
         number = book.state[S_SPILL_N]
@@ -72,7 +74,7 @@ def cell_if_any(book, tick, side):
     offset = tick - book.state[S_ORIGIN]
     if 0 <= offset < book.state[S_WIDTH]:
         return 2 * offset + side
-    found = book.spill[spill_slot(book, 2 * tick + side)]
+    found = book.spill[spill_slot(book.state, 2 * tick + side)]
     return np.int64(-1) if found == 0 else 2 * book.state[S_WIDTH] + found - 1
 
 
@@ -86,12 +88,13 @@ def tick_of(book, cell):
 
 
 @kernel()
-def note_far_flow(spill, state, cell, before):
+def note_far_flow(st, cell, before):
     """Enter a spill cell among those with recent flow, unless its flow `before` has left it there."""
-    if state[S_WINDOW_NUMBER] - before >= 4:
-        number = state[S_SPILL_RECENT_N]
-        spill[state[S_SPILL_CAPACITY] + number] = cell
-        state[S_SPILL_RECENT_N] = number + 1
+    book = book_of(st)
+    if st[S_WINDOW_NUMBER] - before >= 4:
+        number = st[S_SPILL_RECENT_N]
+        book.spill[st[S_SPILL_CAPACITY] + number] = cell
+        st[S_SPILL_RECENT_N] = number + 1
 
 
 @hot_kernel()
@@ -107,62 +110,65 @@ def touch(book, cell):
             book.bits[word, BIT_TOUCH + (cell & 1)] |= _ONE << np.uint64(offset & 63)
             book.state[AT_SUMMARY + (word >> 6)] |= np.int64(1) << (word & 63)
         else:
-            note_far_flow(book.spill, book.state, cell, before)
+            note_far_flow(book.state, cell, before)
 
 
 @kernel()
-def scan_best_bid(bits_of, state, below):
+def scan_best_bid(st, below):
     """Highest resting bid tick of grid or spill that is lower than tick `below`."""
-    origin = state[S_ORIGIN]
-    width = state[S_WIDTH]
+    book = book_of(st)
+    origin = st[S_ORIGIN]
+    width = st[S_WIDTH]
     best = NO_TICK
     offset = min(below - origin, width) - 1
     if offset >= 0:
         word = offset >> 6
-        bits = bits_of[word, BIT_REST + BID] & (~np.uint64(0) >> np.uint64(63 - (offset & 63)))
+        bits = book.bits[word, BIT_REST + BID] & (~np.uint64(0) >> np.uint64(63 - (offset & 63)))
         while bits == 0 and word > 0:
             word -= 1
-            bits = bits_of[word, BIT_REST + BID]
+            bits = book.bits[word, BIT_REST + BID]
         if bits != 0:
             best = origin + 64 * word + highest_bit(bits)
-    spill = state[S_SPILL_BEST_BID]
+    spill = st[S_SPILL_BEST_BID]
     return max(best, spill)
 
 
 @kernel()
-def scan_best_ask(bits_of, state, above):
+def scan_best_ask(st, above):
     """Lowest resting ask tick of grid or spill that is higher than tick `above`."""
-    origin = state[S_ORIGIN]
-    width = state[S_WIDTH]
+    book = book_of(st)
+    origin = st[S_ORIGIN]
+    width = st[S_WIDTH]
     best = NO_ASK
     offset = max(above - origin + 1, 0)
     if offset < width:
         word = offset >> 6
         last = (width >> 6) - 1
-        bits = bits_of[word, BIT_REST + ASK] & (~np.uint64(0) << np.uint64(offset & 63))
+        bits = book.bits[word, BIT_REST + ASK] & (~np.uint64(0) << np.uint64(offset & 63))
         while bits == 0 and word < last:
             word += 1
-            bits = bits_of[word, BIT_REST + ASK]
+            bits = book.bits[word, BIT_REST + ASK]
         if bits != 0:
             best = origin + 64 * word + lowest_bit(bits)
-    spill = state[S_SPILL_BEST_ASK]
+    spill = st[S_SPILL_BEST_ASK]
     return min(best, spill)
 
 
 @kernel()
-def refresh_spill_best(book):
+def refresh_spill_best(st):
     """Best prices among the spill cells: a plain scan, needed only when the best of them goes."""
+    book = book_of(st)
     bid, ask = NO_TICK, NO_ASK
-    first = 2 * book.state[S_WIDTH]
-    for number in range(book.state[S_SPILL_N]):
+    first = 2 * st[S_WIDTH]
+    for number in range(st[S_SPILL_N]):
         if book.cells[first + number, C_COUNT] > 0:
             key = book.spill[number]
             if key & 1 == BID:
                 bid = max(bid, key >> 1)
             else:
                 ask = min(ask, key >> 1)
-    book.state[S_SPILL_BEST_BID] = bid
-    book.state[S_SPILL_BEST_ASK] = ask
+    st[S_SPILL_BEST_BID] = bid
+    st[S_SPILL_BEST_ASK] = ask
 
 
 @hot_kernel()
@@ -173,9 +179,9 @@ def side_of(book, cell):
 
 
 @kernel()
-def far_level_changed(book, cell, opened):
+def far_level_changed(st, cell, opened):
     """A spill level got its first order or lost its last one: keep the best prices of the spill."""
-    st = book.state
+    book = book_of(st)
     tick = tick_of(book, cell)
     side = side_of(book, cell)
     if opened:
@@ -184,7 +190,7 @@ def far_level_changed(book, cell, opened):
         else:
             st[S_SPILL_BEST_ASK] = min(st[S_SPILL_BEST_ASK], tick)
     elif tick == st[S_SPILL_BEST_BID + side]:
-        refresh_spill_best(book)
+        refresh_spill_best(st)
 
 
 @hot_kernel()
@@ -195,7 +201,7 @@ def level_opened(book, cell, tick, side):
         offset = cell >> 1
         book.bits[offset >> 6, BIT_REST + side] |= _ONE << np.uint64(offset & 63)
     else:
-        far_level_changed(book, cell, True)
+        far_level_changed(book.state, cell, True)
     if side == BID:
         st[S_BEST_BID] = max(st[S_BEST_BID], tick)
     else:
@@ -210,9 +216,9 @@ def level_closed(book, cell, tick, side):
         offset = cell >> 1
         book.bits[offset >> 6, BIT_REST + side] &= ~(_ONE << np.uint64(offset & 63))
     else:
-        far_level_changed(book, cell, False)
+        far_level_changed(book.state, cell, False)
     if tick == st[S_BEST_BID + side]:
         if side == BID:
-            st[S_BEST_BID] = scan_best_bid(book.bits, st, tick)
+            st[S_BEST_BID] = scan_best_bid(st, tick)
         else:
-            st[S_BEST_ASK] = scan_best_ask(book.bits, st, tick)
+            st[S_BEST_ASK] = scan_best_ask(st, tick)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spymaster.book.arrays import book_of
 from spymaster.book.layout import (
     ASK,
     AT_FILLS,
@@ -219,8 +220,9 @@ def cancel(book, place, slot, size, ts):
 
 
 @kernel()
-def withdraw(book, place, slot, ts):
+def withdraw(st, place, slot, ts):
     """Remove a whole order: what the feed has reported as filled is fill, the rest is pull."""
+    book = book_of(st)
     cancel(book, place, slot, np.int64(book.links[slot, O_SIZE]), ts)
 
 
@@ -236,7 +238,7 @@ def modify(book, place, slot, cell, size, ts):
     fill = pending_fill(book, slot)
     left = np.int64(book.links[slot, O_SIZE]) - fill
     if size == 0:
-        withdraw(book, place, slot, ts)
+        withdraw(book.state, place, slot, ts)
     elif cell != old_cell:
         if ts - book.orders[slot, O_TS] >= book.state[S_REST_NS]:
             moved = tick_of(book, cell) - old_tick
@@ -271,7 +273,7 @@ def report_fill(book, slot, size):
     """Feed action F: remember it for the C or M that follows. Returns whether it is above the resting size."""
     number = book.state[S_FILLS_N]
     if number == FILLS:
-        judge_fills(book)
+        judge_fills(book.state)
         number = 0
     book.state[AT_FILLS + number] = slot
     book.state[S_FILLS_N] = number + 1
@@ -285,19 +287,20 @@ def report_fill(book, slot, size):
 
 
 @kernel()
-def judge_fills(book):
+def judge_fills(st):
     """FIFO consistency of the fills reported since the book last changed.
 
     A fill is consistent if every order ahead of it in the queue is named by a fill of the same event as well, earlier
     or later: the venue lists what it matched, not always in queue order.
     """
-    batch = book.state[S_FILL_BATCH]
-    for number in range(book.state[S_FILLS_N]):
-        ahead = book.links[book.state[AT_FILLS + number], O_PREV]
+    book = book_of(st)
+    batch = st[S_FILL_BATCH]
+    for number in range(st[S_FILLS_N]):
+        ahead = book.links[st[AT_FILLS + number], O_PREV]
         while ahead >= 0 and book.pending[ahead] >> 32 == batch:
             ahead = book.links[ahead, O_PREV]
-        book.state[K_KNOWN_FILLS] += 1
+        st[K_KNOWN_FILLS] += 1
         if ahead < 0:
-            book.state[K_FRONT_FILLS] += 1
-    book.state[S_FILLS_N] = 0
-    book.state[S_FILL_BATCH] = batch + 1
+            st[K_FRONT_FILLS] += 1
+    st[S_FILLS_N] = 0
+    st[S_FILL_BATCH] = batch + 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.arrays import note_addresses
 from spymaster.book.kernel import reindex_spill
 
 
@@ -80,7 +81,8 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
     st[la.S_SPILL_RECENT_N] = len(far_recent)
     book.state[la.K_RECENTRED] += 1
     moved_book = book._replace(cells=moved_cells, ends=ends, bits=bits, spill=spill)
-    reindex_spill(moved_book)
+    note_addresses(st, moved_book)
+    reindex_spill(st)
     return moved_book
 
 

@@ -44,6 +44,15 @@ class _ViewModel(models.StructModel):
         super().__init__(dmm, fe_type, members)
 
 
+INT32, INT64, UINT8, UINT64, FLOAT64 = "int32", "int64", "uint8", "uint64", "float64"
+_ITEMS = {
+    INT32: types.int32,
+    INT64: types.int64,
+    UINT8: types.uint8,
+    UINT64: types.uint64,
+    FLOAT64: types.float64,
+}
+
 _PAIR = types.UniTuple(types.int64, 2)
 
 
@@ -83,11 +92,11 @@ def _place(context: Any, builder: Any, view_type: ViewType, view: Any, index_typ
     return builder.gep(proxy.data, [index])
 
 
-def _in_memory(builder: Any, access: Any, view: ViewType) -> Any:
+def _in_memory(builder: Any, access: Any, memory: str) -> Any:
     """Tag a load or store with its memory (LLVM's type-based alias analysis): a store elsewhere cannot change it."""
     module = builder.module
     zero = ir.Constant(ir.IntType(64), 0)
-    kind = module.add_metadata([view.memory, module.add_metadata(["spymaster views"]), zero])
+    kind = module.add_metadata([memory, module.add_metadata(["spymaster views"]), zero])
     access.set_metadata("tbaa", module.add_metadata([kind, kind, zero]))
     return access
 
@@ -96,14 +105,16 @@ def _in_memory(builder: Any, access: Any, view: ViewType) -> Any:
 @lower_builtin(operator.getitem, ViewType, _PAIR)
 def _load(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
-    return _in_memory(builder, builder.load(place), sig.args[0])
+    if isinstance(sig.args[0].dtype, types.Record):
+        return place  # a record is handled by its address
+    return _in_memory(builder, builder.load(place), sig.args[0].memory)
 
 
 @lower_builtin(operator.setitem, ViewType, types.int64, types.Any)
 @lower_builtin(operator.setitem, ViewType, _PAIR, types.Any)
 def _store(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     place = _place(context, builder, sig.args[0], args[0], sig.args[1], args[1])
-    _in_memory(builder, builder.store(args[2], place), sig.args[0])
+    _in_memory(builder, builder.store(args[2], place), sig.args[0].memory)
     return context.get_dummy_value()
 
 
@@ -120,18 +131,38 @@ def _view_of(typingctx: Any, array: Any, columns: Any, memory: Any) -> Any:
     return view(array, columns, memory), generate
 
 
-def _strided_view_of(typingctx: Any, array: Any, memory: Any) -> Any:
-    """View of a C-contiguous two-dimensional array with rows of any length."""
-    view = ViewType(array.dtype, 0, memory.literal_value)
+def _address(builder: Any, state: Any, place: Any) -> Any:
+    """What Python wrote at a place of the state. Kernels never do: it lies in memory of its own."""
+    return _in_memory(builder, builder.load(builder.gep(state, [place])), "addresses")
+
+
+def _view_at(typingctx: Any, state: Any, place: Any, item: Any, columns: Any, memory: Any) -> Any:
+    """View of the array whose address the state holds at `place`; `item` is one of `INT32`, ..."""
+    view = ViewType(_ITEMS[item.literal_value], columns.literal_value, memory.literal_value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        source = context.make_array(sig.args[0])(context, builder, args[0])
+        source = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0])
         proxy = cgutils.create_struct_proxy(view)(context, builder)
-        proxy.data = source.data
-        proxy.stride = builder.extract_value(source.shape, 1)
+        address = _address(builder, source.data, args[1])
+        proxy.data = builder.inttoptr(address, proxy.data.type)
         return proxy._getvalue()
 
-    return view(array, memory), generate
+    return view(state, types.int64, item, columns, memory), generate
+
+
+def _strided_view_at(typingctx: Any, state: Any, place: Any, item: Any, memory: Any) -> Any:
+    """The same of an array with rows of the length that follows its address."""
+    view = ViewType(_ITEMS[item.literal_value], 0, memory.literal_value)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source = cgutils.create_struct_proxy(sig.args[0])(context, builder, value=args[0])
+        proxy = cgutils.create_struct_proxy(view)(context, builder)
+        address = _address(builder, source.data, args[1])
+        proxy.data = builder.inttoptr(address, proxy.data.type)
+        proxy.stride = _address(builder, source.data, builder.add(args[1], ir.Constant(args[1].type, 1)))
+        return proxy._getvalue()
+
+    return view(state, types.int64, item, memory), generate
 
 
 def _row_of(typingctx: Any, view: Any, row: Any, first: Any) -> Any:
@@ -197,7 +228,8 @@ def _bit_scan(name: str, flip: int) -> Any:
 
 
 view_of: Any = intrinsic(prefer_literal=True)(_view_of)
-strided_view_of: Any = intrinsic(prefer_literal=True)(_strided_view_of)
+view_at: Any = intrinsic(prefer_literal=True)(_view_at)
+strided_view_at: Any = intrinsic(prefer_literal=True)(_strided_view_at)
 row_of: Any = intrinsic(_row_of)
 store_in_either: Any = intrinsic(_store_in_either)
 prefetch: Any = intrinsic(_prefetch)

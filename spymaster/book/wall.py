@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.arrays import book_of, rows_of
 from spymaster.book.views import lowest_bit, row_of
 from spymaster.jit import hot_kernel, kernel
 
@@ -80,9 +81,10 @@ def write_places(ticks, prices, sides, chosen, n, origin, spot_tick, tick_size):
 
 
 @kernel()
-def write_quiet(book, out, n, spot, spot_tick, valid):
+def write_quiet(st, n, spot, spot_tick, valid):
     """All columns of the `n` chosen rows as if nothing had happened there in this window."""
-    st = book.state
+    book = book_of(st)
+    out = rows_of(st)
     first = st[la.S_WALL_N]
     window = st[la.S_WINDOW_NUMBER]
     chosen = out.chosen
@@ -109,9 +111,10 @@ def write_quiet(book, out, n, spot, spot_tick, valid):
 
 
 @kernel()
-def write_special(book, out, n):
+def write_special(st, n):
     """Flow and young quantity of the `n` rows that have any, and the note of what was written for the sparse form."""
-    st = book.state
+    book = book_of(st)
+    out = rows_of(st)
     cells, wall = book.cells, out.wall
     window = st[la.S_WINDOW_NUMBER]
     for number in range(n):
@@ -161,9 +164,10 @@ def choose(out, n, m, cell, special, position):
 
 
 @kernel()
-def write_wall(book, out, spot, valid):
+def write_wall(st, spot, valid):
     """The rows of the closing window, by price, bids before asks."""
-    st = book.state
+    book = book_of(st)
+    out = rows_of(st)
     bits = book.bits
     spot_tick = spot // st[la.S_TICK_SIZE]
     origin = st[la.S_ORIGIN]
@@ -198,8 +202,8 @@ def write_wall(book, out, spot, valid):
                 n, m = choose(out, n, m, cell, special_bids, position)
             if asks & bit:
                 n, m = choose(out, n, m, cell + 1, special_asks, position)
-    write_quiet(book, out, n, spot, spot_tick, valid)
-    write_special(book, out, m)
+    write_quiet(st, n, spot, spot_tick, valid)
+    write_special(st, m)
     st[la.S_WALL_N] += n
     st[la.S_GRID_LO] = low
     st[la.S_GRID_HI] = high

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
+from spymaster.book.arrays import book_of, rows_of
 from spymaster.book.ends import begin_history, keep_ends, reset_flow
 from spymaster.book.levels import cell_if_any
 from spymaster.book.orders import stamp_entry
@@ -34,24 +35,23 @@ def best_quantity(book, side):
 
 
 @kernel()
-def start_clock(book, ts):
+def start_clock(st, ts):
     """The first live record opens the first window; the book so far is its start, with no flow and no history."""
-    st = book.state
+    book = book_of(st)
     st[la.S_STARTED] = 1
     st[la.S_WINDOW_NUMBER] = 0
-    set_window(book, ts // st[la.S_WINDOW_NS] * st[la.S_WINDOW_NS])
-    begin_history(book)
+    set_window(st, ts // st[la.S_WINDOW_NS] * st[la.S_WINDOW_NS])
+    begin_history(st)
     st[la.S_YOUNG_N] = 0
     for slot in range(st[la.S_ORDERS_CAPACITY]):
         if book.links[slot, la.O_SIZE] > 0:
             stamp_entry(book, slot, book.orders[slot, la.O_TS])
-    open_window(book)
+    open_window(st)
 
 
 @kernel()
-def set_window(book, start):
+def set_window(st, start):
     """The clock's bounds of the window that starts at `start`."""
-    st = book.state
     st[la.S_WINDOW_START] = start
     st[la.S_WINDOW_END] = start + st[la.S_WINDOW_NS]
     st[la.S_DUE] = st[la.S_WINDOW_END]
@@ -59,9 +59,9 @@ def set_window(book, start):
 
 
 @kernel()
-def open_window(book):
+def open_window(st):
     """Reset what is counted per window."""
-    st = book.state
+    book = book_of(st)
     st[la.S_WINDOW_OK] = 1 if book_is_valid(book) else 0
     st[la.S_WINDOW_CROSSED] = 0
     st[la.S_WINDOW_BAD] = 0
@@ -77,9 +77,9 @@ def open_window(book):
 
 
 @kernel()
-def mark_young(book):
+def mark_young(st):
     """Give every cell the quantity of its orders that are not yet resting at the window's end."""
-    st = book.state
+    book = book_of(st)
     kept = 0
     for number in range(st[la.S_YOUNG_N]):
         slot = np.int64(book.young[number])
@@ -94,9 +94,9 @@ def mark_young(book):
 
 
 @kernel()
-def unmark_young(book):
+def unmark_young(st):
     """Undo `mark_young` and keep only the orders that may still be too young at the next window's end."""
-    st = book.state
+    book = book_of(st)
     still = st[la.S_YOUNG_FROM] + st[la.S_WINDOW_NS]
     kept = 0
     for number in range(st[la.S_YOUNG_N]):
@@ -110,9 +110,9 @@ def unmark_young(book):
 
 
 @kernel()
-def spot_price(book):
+def spot_price(st):
     """Last trade of the partition, before the first one the best bid of a valid book, else null."""
-    st = book.state
+    book = book_of(st)
     if st[la.S_LAST_PRICE] != la.NO_PRICE:
         return st[la.S_LAST_PRICE]
     if book_is_valid(book) and st[la.S_BEST_BID] != la.NO_TICK:
@@ -121,9 +121,8 @@ def spot_price(book):
 
 
 @kernel()
-def grid_is_off_centre(book, spot):
+def grid_is_off_centre(st, spot):
     """Whether the wall around this spot would leave the array grid, so that the origin has to move first."""
-    st = book.state
     if spot == la.NO_PRICE:
         return False
     tick_size = st[la.S_TICK_SIZE]
@@ -132,9 +131,10 @@ def grid_is_off_centre(book, spot):
 
 
 @kernel()
-def write_snapshot(book, out, spot, valid, window_valid):
+def write_snapshot(st, spot, valid, window_valid):
     """One row of `book_snapshot_1s`, in the order of `SNAPSHOT_COLUMNS`."""
-    st = book.state
+    book = book_of(st)
+    out = rows_of(st)
     row = st[la.S_SNAPSHOT_N]
     st[la.S_SNAPSHOT_N] = row + 1
     snap = out.snapshot
@@ -170,42 +170,41 @@ def write_snapshot(book, out, spot, valid, window_valid):
 
 
 @kernel()
-def close_window(book, out):
+def close_window(st):
     """Write the rows of the current window and open the next one.
 
     The caller has made sure that a whole window of rows fits and that spot is inside the array grid.
     """
-    st = book.state
-    spot = spot_price(book)
+    book = book_of(st)
+    spot = spot_price(st)
     valid = book_is_valid(book)
     window_valid = valid and st[la.S_WINDOW_OK] == 1
-    keep_ends(book)
-    mark_young(book)
-    write_snapshot(book, out, spot, valid, window_valid)
+    keep_ends(st)
+    mark_young(st)
+    write_snapshot(st, spot, valid, window_valid)
     if st[la.S_EMIT] & la.EMIT_WALL:
         if spot != la.NO_PRICE:
-            write_wall(book, out, spot, window_valid)
+            write_wall(st, spot, window_valid)
         else:
             # nothing was written, so at the next spot every price counts as newly in the grid
             st[la.S_GRID_LO] = la.NO_ASK
             st[la.S_GRID_HI] = la.NO_TICK
-    unmark_young(book)
-    reset_flow(book)
+    unmark_young(st)
+    reset_flow(st)
     st[la.S_WINDOW_NUMBER] += 1
-    set_window(book, st[la.S_WINDOW_END])
-    open_window(book)
+    set_window(st, st[la.S_WINDOW_END])
+    open_window(st)
 
 
 @kernel()
-def advance(book, out, ts):
+def advance(st, ts):
     """Close windows until `ts` lies in the current one. Returns 0, or why it had to stop in between."""
-    st = book.state
     while ts >= st[la.S_WINDOW_END]:
         if st[la.S_SNAPSHOT_N] >= st[la.S_BLOCK_WINDOWS]:
             return la.BLOCK_FULL
         if st[la.S_WALL_N] + 2 * (2 * st[la.S_GRID] + 1) > st[la.S_WALL_CAPACITY]:
             return la.BLOCK_FULL
-        if grid_is_off_centre(book, spot_price(book)):
+        if grid_is_off_centre(st, spot_price(st)):
             return la.RECENTRE
-        close_window(book, out)
+        close_window(st)
     return la.DONE
