@@ -138,9 +138,10 @@ def write_bbo(book, out, ts, ts_recv, crossed):
 def count_event(book, out, ts, ts_recv):
     """The book may be read: is it crossed, has its top changed?"""
     st = book.state
-    crossed = np.int64(st[la.S_BEST_BID] >= st[la.S_BEST_ASK])
-    st[la.S_WINDOW_CROSSED] |= crossed
-    st[la.K_CROSSED] += crossed
+    crossed = st[la.S_BEST_BID] >= st[la.S_BEST_ASK]
+    if crossed:
+        st[la.S_WINDOW_CROSSED] = 1
+        st[la.K_CROSSED] += 1
     if st[la.S_TOP_CHANGED]:
         st[la.S_TOP_CHANGED] = 0
         if st[la.S_EMIT] & la.EMIT_BBO:

@@ -164,7 +164,7 @@ def pending_fill(book, slot):
 @hot_kernel()
 def forget_fill(book, slot):
     """The book has changed the order: what was reported before is accounted for."""
-    if book.state[S_PENDING_N] > 0 and book.pending[slot] & PENDING_MASK:
+    if book.pending[slot] & PENDING_MASK:
         book.state[S_PENDING_N] -= 1
         book.pending[slot] = 0
 
@@ -178,9 +178,9 @@ def take(book, slot, cell, tick, side, fill, pull, ts):
     book.cells[cell, C_PULL] += pull
     rested = np.int64(ts - book.orders[slot, O_TS] >= book.state[S_REST_NS])
     book.cells[cell, C_PULL_REST] += pull & -rested
-    if fill > 0:
+    if book.state[S_PENDING_N] > 0:
         book.cells[cell, C_FILL] += fill
-    forget_fill(book, slot)
+        forget_fill(book, slot)
 
 
 @hot_kernel()

@@ -227,11 +227,21 @@ def _bit_scan(name: str, flip: int) -> Any:
     return scan
 
 
+def _count_bits(typingctx: Any, word: Any) -> Any:
+    """Number of set bits of a word."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
+
+    return types.int64(types.uint64), generate
+
+
 view_of: Any = intrinsic(prefer_literal=True)(_view_of)
 view_at: Any = intrinsic(prefer_literal=True)(_view_at)
 strided_view_at: Any = intrinsic(prefer_literal=True)(_strided_view_at)
 row_of: Any = intrinsic(_row_of)
 store_in_either: Any = intrinsic(_store_in_either)
 prefetch: Any = intrinsic(_prefetch)
+count_bits: Any = intrinsic(_count_bits)
 lowest_bit: Any = intrinsic(_bit_scan("cttz", 0))
 highest_bit: Any = intrinsic(_bit_scan("ctlz", 63))

@@ -11,7 +11,7 @@ import numpy as np
 
 from spymaster.book import layout as la
 from spymaster.book.arrays import book_of, rows_of
-from spymaster.book.views import lowest_bit, row_of
+from spymaster.book.views import count_bits, lowest_bit, row_of
 from spymaster.jit import hot_kernel, kernel
 
 MINUTE_NS = 60_000_000_000
@@ -155,12 +155,51 @@ def still_doubtful(book, word, side, doubtful):
     return wanted
 
 
+@kernel()
+def choose_runs(chosen, n, cell, wanted):
+    """Append the cells of a word's set bits, `cell` being that of the lowest bit; prices with orders lie in runs."""
+    while wanted != 0:
+        start = lowest_bit(wanted)
+        wanted >>= np.uint64(start)
+        cell += 2 * start
+        length = lowest_bit(~wanted) if ~wanted != 0 else np.int64(64)
+        for k in range(length):
+            chosen[n + k] = cell + 2 * k
+        n += length
+        if length == 64:
+            break
+        wanted >>= np.uint64(length)
+        cell += 2 * length
+    return n
+
+
 @hot_kernel()
-def choose(out, n, m, cell, special, position):
-    """Append a row; note it among the special ones if its bit is set."""
-    out.chosen[n] = cell
-    out.special[m] = n
-    return n + 1, m + np.int64((special >> np.uint64(position)) & _ONE)
+def choose_both(chosen, n, cell, bids, asks):
+    """Append the cells of a word in which both sides have rows: by price, bids before asks."""
+    look = bids | asks
+    while look != 0:
+        position = lowest_bit(look)
+        bit = look & (~look + _ONE)
+        look ^= bit
+        if bids & bit:
+            chosen[n] = cell + 2 * position
+            n += 1
+        if asks & bit:
+            chosen[n] = cell + 2 * position + 1
+            n += 1
+    return n
+
+
+@hot_kernel()
+def note_special(special, m, n, bids, asks, side, marked):
+    """Note which rows of a word, its first being row `n`, belong to the marked bits of a side."""
+    while marked != 0:
+        below = (marked & (~marked + _ONE)) - _ONE
+        marked &= marked - _ONE
+        upto = below + below + _ONE if side == la.ASK else below  # at the same price the bid comes first
+        special[m] = n + count_bits(bids & upto) + count_bits(asks & below)
+        m += 1
+    return m
 
 
 @kernel()
@@ -192,16 +231,15 @@ def write_wall(st, spot, valid):
                 bids, special_bids = wanted, special
             else:
                 asks, special_asks = wanted, special
-        look = bids | asks
-        while look != 0:
-            position = lowest_bit(look)
-            bit = look & (~look + _ONE)
-            look ^= bit
-            cell = 2 * (64 * word + position)
-            if bids & bit:
-                n, m = choose(out, n, m, cell, special_bids, position)
-            if asks & bit:
-                n, m = choose(out, n, m, cell + 1, special_asks, position)
+        m = note_special(out.special, m, n, bids, asks, la.BID, bids & special_bids)
+        m = note_special(out.special, m, n, bids, asks, la.ASK, asks & special_asks)
+        cell = 128 * word
+        if asks == 0:
+            n = choose_runs(out.chosen, n, cell, bids)
+        elif bids == 0:
+            n = choose_runs(out.chosen, n, cell + 1, asks)
+        else:
+            n = choose_both(out.chosen, n, cell, bids, asks)
     write_quiet(st, n, spot, spot_tick, valid)
     write_special(st, m)
     st[la.S_WALL_N] += n
