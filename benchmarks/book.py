@@ -108,7 +108,8 @@ def main() -> None:
         cases = [
             engine_case("spymaster +-200 (part of RTH)", part, 200, SURFACES, "in memory"),
             Case("spymaster +-200, from file", len(part), lambda: run_file(path, config, grid_ticks=200), ".dbn.zst"),
-            Case("python dictionaries", len(part), peers.dict_book(part), "orders and depth only"),
+            Case("python dictionaries, level 3", len(part), peers.dict_book(part, queues=True), "queues, best prices"),
+            Case("python dictionaries, depth", len(part), peers.dict_book(part, queues=False), "orders and depth only"),
         ]
         if peers.has_nautilus():
             for legacy, kind in ((True, "Cython"), (False, "Rust")):
@@ -137,7 +138,10 @@ def main() -> None:
     ratio("times mbo-queue (its faster mode)", "spymaster +-200", ["mbo-queue, queues only", "mbo-queue, default"], 2)
     loads = ["nautilus Cython, load+apply", "nautilus Rust, load+apply"]
     ratio("times nautilus load+apply (its faster mode)", "spymaster +-200 (part of RTH)", loads, 15)
-    ratio("times python dictionaries", "spymaster +-200 (part of RTH)", ["python dictionaries"], 20)
+    ours = "spymaster +-200 (part of RTH)"
+    ratio("times python dictionaries", ours, ["python dictionaries, level 3"], 20)
+    depth_only = by_name[ours].rate / by_name["python dictionaries, depth"].rate
+    report.facts["times python dictionaries that keep depth alone"] = round(depth_only, 2)
     publish(report, as_json=arguments.json)
 
 

@@ -1,8 +1,13 @@
-"""A plain Python order book on dictionaries: the slowest peer, and the check that a generated stream is consistent."""
+"""Plain Python order books on dictionaries: the slowest peers, and the check that a generated stream is consistent.
+
+`DictBook` keeps orders and depth and nothing else. `QueueBook` keeps what makes a book of level 3: the queue of every
+price, and the best prices after every event.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -12,6 +17,7 @@ from spymaster.market.dbn import (
     ACTION_CLEAR,
     ACTION_FILL,
     ACTION_MODIFY,
+    F_LAST,
     SIDE_ASK,
     SIDE_BID,
 )
@@ -84,3 +90,78 @@ class DictBook:
     def best(self) -> tuple[int, int]:
         """Best bid and best ask price (1e-9)."""
         return max(self.levels[SIDE_BID]), min(self.levels[SIDE_ASK])
+
+
+@dataclass
+class QueueBook:
+    """Orders by id and a queue (a dictionary in order of arrival) by price; `changes` counts those of the top."""
+
+    orders: dict[int, list[int]] = field(default_factory=dict)
+    bids: dict[int, dict[int, int]] = field(default_factory=dict)
+    asks: dict[int, dict[int, int]] = field(default_factory=dict)
+    bid_heap: list[int] = field(default_factory=list)
+    ask_heap: list[int] = field(default_factory=list)
+    top: tuple[int, int] | None = None
+    changes: int = 0
+
+    def _put(self, order_id: int, side: int, price: int, size: int) -> None:
+        levels, heap, key = (
+            (self.bids, self.bid_heap, -price) if side == SIDE_BID else (self.asks, self.ask_heap, price)
+        )
+        queue = levels.get(price)
+        if queue is None:
+            queue = levels[price] = {}
+            heappush(heap, key)
+        queue[order_id] = size
+        self.orders[order_id] = [side, price, size]
+
+    def _drop(self, order_id: int, order: list[int]) -> None:
+        levels = self.bids if order[0] == SIDE_BID else self.asks
+        queue = levels[order[1]]
+        del queue[order_id]
+        if not queue:
+            del levels[order[1]]
+        del self.orders[order_id]
+
+    def best(self) -> tuple[int, int]:
+        """Best bid and best ask price (1e-9); prices that are gone leave the heaps when they come to the top."""
+        bid_heap, ask_heap = self.bid_heap, self.ask_heap
+        while bid_heap and -bid_heap[0] not in self.bids:
+            heappop(bid_heap)
+        while ask_heap and ask_heap[0] not in self.asks:
+            heappop(ask_heap)
+        return -bid_heap[0] if bid_heap else 0, ask_heap[0] if ask_heap else 0
+
+    def apply(self, records: np.ndarray) -> None:
+        """Apply MBO records in order."""
+        orders = self.orders
+        columns = (records[name].tolist() for name in ("action", "side", "order_id", "price", "size", "flags"))
+        for action, side, order_id, price, size, flags in zip(*columns, strict=True):
+            if action == ACTION_ADD:
+                self._put(order_id, side, price, size)
+            elif action == ACTION_CANCEL:
+                order = orders.get(order_id)
+                if order is not None:
+                    if size >= order[2]:
+                        self._drop(order_id, order)
+                    else:
+                        order[2] -= size
+                        (self.bids if order[0] == SIDE_BID else self.asks)[order[1]][order_id] = order[2]
+            elif action == ACTION_MODIFY:
+                order = orders.get(order_id)
+                if order is not None and price == order[1] and size <= order[2]:
+                    order[2] = size
+                    (self.bids if order[0] == SIDE_BID else self.asks)[price][order_id] = size
+                else:
+                    if order is not None:
+                        self._drop(order_id, order)
+                    self._put(order_id, side, price, size)
+            elif action == ACTION_CLEAR:
+                orders.clear()
+                self.bids.clear()
+                self.asks.clear()
+            if flags & F_LAST:
+                top = self.best()
+                if top != self.top:
+                    self.top = top
+                    self.changes += 1

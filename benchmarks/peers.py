@@ -3,7 +3,7 @@
 They are optional: `uv run --group bench ...` installs them. Where one is missing its cases are left out, and said so.
 What each does differs: mbo-queue rebuilds FIFO queues (no surfaces) from columns that are prepared outside the clock;
 nautilus_trader decodes the file into one object per book delta (trades and fills dropped) and applies them to a
-level-3 book; the dictionary book keeps orders and depth and nothing else.
+level-3 book; the dictionary books keep orders and depth alone, or queues and best prices too, as a level-3 book does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.dict_book import DictBook
+from benchmarks.dict_book import DictBook, QueueBook
 
 
 def has_mbo_queue() -> bool:
@@ -38,11 +38,11 @@ def mbo_queue(records: np.ndarray, tick_size_int: int, *, label_ticks: int) -> C
     return lambda: fast.run(columns, tick=tick_size_int, label_ticks=label_ticks)
 
 
-def dict_book(records: np.ndarray) -> Callable[[], Any]:
-    """The plain Python book on the same records."""
+def dict_book(records: np.ndarray, *, queues: bool) -> Callable[[], Any]:
+    """A plain Python book on the same records: with queues and best prices, or orders and depth only."""
 
-    def run() -> DictBook:
-        book = DictBook()
+    def run() -> DictBook | QueueBook:
+        book = QueueBook() if queues else DictBook()
         book.apply(records)
         return book
 

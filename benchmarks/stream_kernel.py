@@ -275,6 +275,10 @@ def fill_chunk(
                 step = 1 + int(_exponential(rng, 1.5))
                 to = tick + step if _uniform(rng) < 0.5 else tick - step
                 to = min(max(to, 1), ask - 1) if side == 0 else max(min(to, TICKS - 2), bid + 1)
+                if (
+                    to == tick
+                ):  # held back by the other side: away from it instead, for a modify of nothing keeps its place
+                    to = max(tick - step, 1) if side == 0 else min(tick + step, TICKS - 2)
                 _unlink(slot, ticks_of, side_of, prv, nxt, head, tail, scalars)
                 _link(slot, to, ticks_of, side_of, prv, nxt, head, tail, scalars)
                 tick = to

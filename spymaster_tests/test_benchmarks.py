@@ -9,10 +9,20 @@ import numpy as np
 import pytest
 
 from benchmarks import BENCHMARKS
-from benchmarks.dict_book import DictBook
+from benchmarks.dict_book import DictBook, QueueBook
 from benchmarks.stream import Stream, StreamConfig, generate, write_stream
+from spymaster.book.engine import BookEngine
 from spymaster.cli.main import main
-from spymaster.market.dbn import ACTION_FILL, ACTION_TRADE, F_LAST, F_SNAPSHOT, MBO_DTYPE, SIM_DATASET
+from spymaster.market.dbn import (
+    ACTION_FILL,
+    ACTION_TRADE,
+    F_LAST,
+    F_SNAPSHOT,
+    MBO_DTYPE,
+    SIDE_ASK,
+    SIDE_BID,
+    SIM_DATASET,
+)
 
 MESSAGES = 60_000
 
@@ -35,6 +45,27 @@ def test_every_record_fits_the_book_and_the_book_never_crosses(records: np.ndarr
     assert (book.unknown_cancels, book.unknown_modifies, book.unknown_fills) == (0, 0, 0)
     assert (book.duplicate_adds, book.oversized) == (0, 0)
     assert 10_000 < len(book.orders) < 12_000
+
+
+def test_both_dictionary_books_hold_the_same_and_know_the_top(records: np.ndarray) -> None:
+    depth, queues = DictBook(), QueueBook()
+    depth.apply(records)
+    queues.apply(records)
+    assert depth.orders == queues.orders
+    assert depth.best() == queues.best() == queues.top
+    levels = {SIDE_BID: queues.bids, SIDE_ASK: queues.asks}
+    assert depth.levels == {
+        side: {price: sum(queue.values()) for price, queue in prices.items()} for side, prices in levels.items()
+    }
+    assert queues.changes > 100
+
+
+def test_fills_name_the_front_of_their_queue(records: np.ndarray) -> None:
+    """The generator and the engine agree on who keeps priority."""
+    engine = BookEngine(tick_size_int=250_000_000, instrument_id=int(records["instrument_id"][-1]))
+    engine.feed(records.copy())
+    assert engine.counters["fifo_known_fills"] > 1000
+    assert engine.fifo_consistency == 1.0
 
 
 def test_message_mix_is_that_of_real_files(records: np.ndarray) -> None:
