@@ -1,0 +1,245 @@
+"""The whole market as one record, so that a kernel takes one pointer and names what it touches.
+
+In words:
+
+- `inst` holds one row per instrument (`FRONT`, `NEXT`, `SPREAD`): best bid and ask as ticks of its own ladder, the price
+  of tick 0, last trade, counts, and the checksum of its book.
+- `cells` is the ladder: one row per instrument, tick and side, ``cell = (inst * TICKS + tick) * 2 + side`` with bid 0 and
+  ask 1; columns first and last slot of the queue (-1 empty), quantity shown, number of orders.
+- `orders` is one 64-byte row per resting order, linked into the queue of its cell by `prev` and `next` and listed at
+  `lists[cls, where]` among the orders of its patience class; `free` is the stack of unused slots.
+- `touched` is what the running event did to resting orders, in the order in which the feed must say it.
+- `heap` holds wake-ups (time, what, whom) as a binary heap.
+- `out` receives MBO records, `events`, `tags`, `responses`, `seconds` and `levels` the truth about them; all are drained
+  when one of them is nearly full.
+- laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
+
+Ticks are offsets from `inst.origin` in units of `inst.tick_size`; times are ns UTC; probabilities named `p_` are in
+units of 2^-32.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.market.dbn import MBO_DTYPE
+
+FRONT, NEXT, SPREAD = 0, 1, 2
+INSTRUMENTS = 3
+TICKS = 16_384
+MIDDLE = TICKS // 2
+BID, ASK = 0, 1
+HEAD, TAIL, QTY, COUNT = 0, 1, 2, 3
+NO_BID, NO_ASK = -1, TICKS
+
+CLASSES = 8
+FAR = 7
+"""Class of orders that were there before the session and outlive it; the others are the patience classes."""
+FIRST_DAYS_LONG = 5
+"""Classes from this one on are good till cancelled; the shorter ones end with the session."""
+
+MAX_ORDERS = 1 << 18
+MAX_TOUCHED = 4_096
+MAX_STOPS = 512
+MAX_META = 16
+MAX_WAKE = 1 << 16
+MAX_AGENTS = 64
+AGENT_FIELDS = 32
+CHUNK = 1 << 17
+"""Records of the output buffer that are filled before it is drained."""
+MARGIN = 12_288
+"""Records beyond `CHUNK`: no single step writes more."""
+SECONDS = 1_024
+LEVELS = 20
+
+MAX_SIZE = 500
+MAX_DISTANCE = 600
+BUCKETS = 6
+"""Distance buckets of the patience law: at the best, +1, +2, 3-5, 6-20, beyond."""
+EXP_STEPS = 4_096
+DECAY_STEPS = 256
+KERNELS = 4
+LOGIT_STEPS = 200
+PROFILE_TICKS = 24
+LATENCY_STEPS = 4_096
+
+CLOSED, PRE_OPEN, CONTINUOUS = 0, 1, 2
+EMERGENT, WALK = 0, 1
+CLOSE_LAST, CLOSE_SENTINEL = 0, 1
+
+R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META = 0, 1, 2, 3, 4, 5
+STREAMS = 6 + MAX_AGENTS
+"""Random streams: one per layer, then one per agent."""
+
+K_PARTIAL, K_REFILL, K_FULL, K_IMPLIED, K_AUCTION = 1, 2, 4, 8, 16
+K_UNKNOWN, K_SMP, K_OVERSIZE, K_STOP, K_REST, K_SLIP, K_EARLY_ADD = 32, 64, 128, 256, 512, 1024, 2048
+EVENT_KINDS = {
+    "partial": K_PARTIAL,
+    "refill": K_REFILL,
+    "full": K_FULL,
+    "implied": K_IMPLIED,
+    "auction": K_AUCTION,
+    "unknown_fill": K_UNKNOWN,
+    "smp_cancel": K_SMP,
+    "oversize_fill": K_OVERSIZE,
+    "stop": K_STOP,
+    "rest": K_REST,
+    "fifo_slip": K_SLIP,
+    "add_before_changes": K_EARLY_ADD,
+}
+"""What happened inside an event, as bits of its `kind`."""
+
+DONE, DRAIN, ORDERS_FULL, LADDER_END, WAKE_FULL = 0, 1, 2, 3, 4
+"""Why the market stopped running."""
+
+ORDER = np.dtype(
+    [
+        ("id", "i8"),
+        ("ts", "i8"),  # when it took its place in the queue
+        ("hash", "u8"),  # its part of the book's checksum
+        ("seq", "u4"),
+        ("cell", "i4"),
+        ("qty", "i4"),  # shown
+        ("hidden", "i4"),
+        ("peak", "i4"),
+        ("prev", "i4"),
+        ("next", "i4"),
+        ("where", "i4"),
+        ("touch", "i4"),  # its row in `touched`, -1 outside events
+        ("agent", "i2"),
+        ("cls", "u1"),
+        ("live", "u1"),
+    ],
+    align=True,
+)
+
+INSTRUMENT = np.dtype(
+    [
+        ("id", "i8"),
+        ("origin", "i8"),  # price of tick 0, 1e-9
+        ("tick_size", "i8"),
+        ("bid", "i8"),
+        ("ask", "i8"),
+        ("last", "i8"),  # tick of the last trade, -1 before the first
+        ("first", "i8"),
+        ("high", "i8"),
+        ("low", "i8"),
+        ("volume", "i8"),
+        ("n_orders", "i8"),
+        ("checksum", "u8"),
+        ("repair", "i8"),  # whether a wake-up to close the spread is under way
+        ("seen_bid", "i8"),  # best prices when observers were last told
+        ("seen_ask", "i8"),
+    ],
+    align=True,
+)
+
+TOUCH = np.dtype(
+    [("id", "i8"), ("slot", "i4"), ("cell", "i4"), ("shown", "i4"), ("left", "i4")],
+    align=True,
+)
+"""`shown` is what the feed showed before the event, `left` what it shows after."""
+
+EVENT = np.dtype(
+    [("event_id", "i8"), ("ts", "i8"), ("pattern", "u8"), ("n", "i4"), ("kind", "i4"), ("inst", "i4"), ("pad", "i4")],
+    align=True,
+)
+"""`pattern` has the first 16 actions as four-bit codes, the first one highest."""
+
+TAG = np.dtype(
+    [("id", "i8"), ("hidden", "i4"), ("meta", "i4"), ("agent", "i2"), ("cls", "u1"), ("stop", "u1")], align=True
+)
+RESPONSE = np.dtype(
+    [("trigger", "i8"), ("order", "i8"), ("ts_trigger", "i8"), ("ts", "i8"), ("agent", "i8")], align=True
+)
+SECOND = np.dtype(
+    [("end", "i8"), ("inst", "i8"), ("n_orders", "i8"), ("checksum", "u8"), ("origin", "i8"), ("tick_size", "i8")],
+    align=True,
+)
+LATENT = np.dtype(
+    [
+        ("end", "i8"),
+        ("rate", "f8"),  # messages per second asked for
+        ("shape", "f8"),  # e^(X - s^2 / 2)
+        ("excitement", "f8"),  # H
+        ("walk", "i8"),
+        ("meta_net", "i8"),
+        ("meta_left", "i8"),
+        ("messages", "i8"),
+    ],
+    align=True,
+)
+QUOTE = np.dtype([("ts", "i8"), ("bid", "i8"), ("ask", "i8")], align=True)
+WAKE = np.dtype([("ts", "i8"), ("what", "i8"), ("whom", "i8"), ("data", "i8")], align=True)
+STOP = np.dtype([("id", "i8"), ("tick", "i8"), ("qty", "i8")], align=True)
+META = np.dtype([("id", "i8"), ("side", "i8"), ("left", "i8")], align=True)
+
+MARKET = np.dtype(
+    [
+        # clock
+        ("clock", "i8"), ("until", "i8"), ("day", "i8"), ("next_second", "i8"), ("second", "i8"),
+        ("phase", "i8"), ("mode", "i8"), ("code", "i8"),
+        # feed
+        ("closing", "i8"), ("last_flag", "i8"), ("publisher", "i8"), ("next_id", "i8"), ("sequence", "i8"),
+        ("last_recv", "i8"), ("recv", "i8"), ("n", "i8"), ("event_from", "i8"), ("event_id", "i8"),
+        ("event_kind", "i8"), ("after_fill", "i8"), ("n_touched", "i8"),
+        ("n_events", "i8"), ("n_tags", "i8"), ("n_responses", "i8"), ("n_seconds", "i8"), ("n_latent", "i8"),
+        ("n_quotes", "i8"), ("messages", "i8"), ("events_total", "i8"), ("fills", "i8"),
+        # flow
+        ("control", "f8"), ("events_per_message", "f8"), ("rate", "f8"), ("cancel_rate", "f8"), ("pace", "f8"),
+        ("reference_rate", "f8"), ("branching", "f8"), ("excitement", "f8"),
+        ("target_orders", "f8"), ("crowding", "f8"), ("walk_rate", "f8"), ("walk", "i8"), ("carry", "i8"),
+        ("theta_ref", "i8"), ("theta_reinit", "i8"), ("repair_orders", "i8"), ("lean", "i8"),
+        ("p_iceberg", "i8"), ("p_stop", "i8"), ("p_limit", "i8"), ("p_smp", "i8"), ("p_unknown", "i8"),
+        ("p_oversize", "i8"), ("p_slip", "i8"), ("p_early_add", "i8"), ("p_round", "i8"), ("p_meta", "i8"),
+        ("p_follow", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),
+        ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"), ("wake_number", "i8"),
+        ("n_meta", "i8"), ("meta_id", "i8"), ("n_agents", "i8"),
+        # small arrays
+        ("n_class", "i8", (CLASSES,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
+        ("phi", "f8", (KERNELS,)), ("jump", "f8", (KERNELS,)), ("per_half_life", "f8", (KERNELS,)),
+        ("rng", "u8", (STREAMS, 4)), ("n_stops", "i8", (2,)), ("stop_edge", "i8", (2,)),
+        ("mean_queue", "f8", (PROFILE_TICKS,)),
+        ("inst", INSTRUMENT, (INSTRUMENTS,)),
+        ("meta", META, (MAX_META,)),
+        ("stops", STOP, (2, MAX_STOPS)),
+        ("agents", "i8", (MAX_AGENTS, AGENT_FIELDS)),
+        # laws
+        ("size_law", "i8", (MAX_SIZE + 1, 2)), ("market_law", "i8", (MAX_SIZE + 1, 2)),
+        ("distance_law", "i8", (MAX_DISTANCE + 1, 2)), ("class_law", "i8", (BUCKETS, CLASSES, 2)),
+        ("kind_law", "i8", (4, 2)), ("modify_law", "i8", (4, 2)), ("inst_law", "i8", (INSTRUMENTS, 2)),
+        ("far_law", "i8", (2, TICKS // 2, 2)), ("meta_law", "i8", (5_000, 2)),
+        ("exp_table", "f8", (EXP_STEPS + 1,)), ("decay_table", "f8", (DECAY_STEPS + 1,)),
+        ("logit", "i8", (LOGIT_STEPS + 1,)), ("power", "f8", (LOGIT_STEPS + 1,)),
+        ("latency", "i8", (LATENCY_STEPS,)),
+        # large arrays
+        ("base", "f8", (86_400,)), ("shape", "f8", (86_400,)), ("plan", "f8", (86_401,)),
+        ("heap", WAKE, (MAX_WAKE,)),
+        ("touched", TOUCH, (MAX_TOUCHED,)),
+        ("free", "i4", (MAX_ORDERS,)),
+        ("lists", "i4", (CLASSES, MAX_ORDERS)),
+        ("cells", "i4", (INSTRUMENTS * TICKS * 2, 4)),
+        ("orders", ORDER, (MAX_ORDERS,)),
+        ("out", MBO_DTYPE, (CHUNK + MARGIN,)),
+        ("events", EVENT, (CHUNK // 2 + MARGIN,)),
+        ("tags", TAG, (CHUNK + MARGIN,)),
+        ("responses", RESPONSE, (CHUNK + MARGIN,)),
+        ("seconds", SECOND, (SECONDS * INSTRUMENTS + 8,)),
+        ("levels", "i4", (SECONDS * INSTRUMENTS + 8, 2, 3, LEVELS)),
+        ("latent", LATENT, (SECONDS + 8,)),
+        ("quotes", QUOTE, (CHUNK + MARGIN,)),
+    ],
+    align=True,
+)  # fmt: skip
+
+
+def empty_market() -> np.ndarray:
+    """A market without instruments or orders: an array of one record."""
+    market = np.zeros(1, MARKET)
+    market["cells"][0, :, :2] = -1
+    market["inst"]["bid"], market["inst"]["ask"] = NO_BID, NO_ASK
+    market["inst"]["last"] = market["inst"]["first"] = market["inst"]["high"] = market["inst"]["low"] = -1
+    market["inst"]["seen_bid"], market["inst"]["seen_ask"] = NO_BID, NO_ASK
+    market["out"]["length"], market["out"]["rtype"] = 14, 160
+    market["stop_edge"][0, 0], market["stop_edge"][0, 1] = 1 << 40, -(1 << 40)
+    return market

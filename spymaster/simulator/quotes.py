@@ -1,0 +1,172 @@
+"""Reactions of the market to its own best prices: closing a spread, and the second outright following the first.
+
+After an emptied best queue a wide spread is closed within microseconds to milliseconds: with probability `theta_ref` by
+new quotes of the other side (the price has moved), with `theta_reinit` by a refill, otherwise by the ordinary flow.
+Every action is one event of one order, and schedules the next.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.jit import kernel
+from spymaster.simulator.background import cancel_order, held_back, move_order, seed_level, touch_of, vacates
+from spymaster.simulator.emit import begin, close
+from spymaster.simulator.ladder import add, best, cell_of, inst_of, new_id, tick_of
+from spymaster.simulator.layout import (
+    ASK,
+    BID,
+    CLASSES,
+    COUNT,
+    EMERGENT,
+    FRONT,
+    HEAD,
+    INSTRUMENTS,
+    MAX_SIZE,
+    NEXT,
+    NO_ASK,
+    PRE_OPEN,
+    R_BOOK,
+    R_PRICE,
+    TICKS,
+    WALK,
+)
+from spymaster.simulator.matching import aggress
+from spymaster.simulator.rng import below, chance, exponential, pick
+from spymaster.simulator.wake import FOLLOW, JUMP, QUOTE_INSIDE, REPAIR, wake_at
+
+_REPAIR_NS = 250_000
+_AGAIN_NS = 15_000_000
+_QUOTE_NS = 400_000
+_FOLLOW_NS = 120_000
+_P32 = 1 << 32
+
+
+@kernel()
+def soon(market, mean_ns):
+    """A moment after the clock, exponential, never the clock itself."""
+    return market.clock + 1_000 + np.int64(exponential(market, R_BOOK) * mean_ns)
+
+
+@kernel()
+def observe(market):
+    """After an event: note the front's best prices, and wake whoever reacts to changed ones."""
+    for inst in range(INSTRUMENTS):
+        one = market.inst[inst]
+        if one.bid == one.seen_bid and one.ask == one.seen_ask:
+            continue
+        vacated = ASK if one.ask > one.seen_ask else BID
+        one.seen_bid, one.seen_ask = one.bid, one.ask
+        if market.phase == PRE_OPEN:
+            continue
+        if one.ask - one.bid > 1 and one.repair == 0 and not (inst == FRONT and market.mode == WALK):
+            one.repair = 1
+            wake_at(market, soon(market, _REPAIR_NS), REPAIR, inst, vacated)
+        if inst == FRONT:
+            row = market.quotes[market.n_quotes]
+            row.ts, row.bid, row.ask = market.clock, one.bid, one.ask
+            market.n_quotes += 1
+            wake_at(market, soon(market, _FOLLOW_NS), FOLLOW, NEXT, 0)
+
+
+@kernel()
+def repair(market, inst, vacated):
+    """Close a wide spread from one side or the other, or leave it for a while."""
+    one = market.inst[inst]
+    if one.ask - one.bid <= 1 or one.bid < 0 or one.ask >= TICKS or market.phase == PRE_OPEN:
+        one.repair = 0
+        return
+    choice = below(market, R_BOOK, _P32)
+    side = 1 - vacated if choice < market.theta_ref else vacated
+    if choice >= market.theta_ref + market.theta_reinit:
+        wake_at(market, soon(market, _AGAIN_NS), REPAIR, inst, vacated)
+        return
+    tick = one.bid + 1 if side == BID else one.ask - 1
+    if inst == NEXT and held_back(market, inst, side, tick) != tick:
+        one.repair = 0  # where the second outright belongs is for `follow` to say
+        return
+    orders = 1 + below(market, R_BOOK, 2 * market.repair_orders)
+    quote(market, cell_of(inst, tick, side), orders)
+    if market.inst[inst].ask - market.inst[inst].bid > 1:
+        wake_at(market, soon(market, _REPAIR_NS), REPAIR, inst, vacated)
+    else:
+        market.inst[inst].repair = 0
+
+
+@kernel()
+def quote(market, cell, orders):
+    """One new order at a tick near the best, unless it would cross by now; the others follow."""
+    inst, tick, side = inst_of(cell), tick_of(cell), cell & 1
+    if held_back(market, inst, side, tick) != tick:
+        return
+    qty = pick(market, R_BOOK, market.size_law, MAX_SIZE + 1)
+    cls = pick(market, R_BOOK, market.class_law[0], CLASSES)
+    begin(market, market.clock)
+    add(market, inst, side, tick, qty, cls, 0, 0, new_id(market))
+    close(market)
+    if orders > 1:
+        wake_at(market, soon(market, _QUOTE_NS), QUOTE_INSIDE, cell, orders - 1)
+
+
+@kernel()
+def follow(market):
+    """One step of the second outright towards the first one's prices plus the carry; the next step is scheduled."""
+    near, far = market.inst[FRONT], market.inst[NEXT]
+    if near.bid < 0 or near.ask >= TICKS or market.phase == PRE_OPEN:
+        return
+    bid, ask = near.bid + market.carry, near.ask + market.carry
+    if far.ask < ask:
+        _leave(market, cell_of(NEXT, far.ask, ASK), ask)
+    elif far.bid > bid:
+        _leave(market, cell_of(NEXT, far.bid, BID), bid)
+    elif far.ask > ask:
+        quote(market, cell_of(NEXT, ask, ASK), 1)
+    elif far.bid < bid:
+        quote(market, cell_of(NEXT, bid, BID), 1)
+    else:
+        return
+    wake_at(market, soon(market, _FOLLOW_NS), FOLLOW, NEXT, 0)
+
+
+@kernel()
+def _leave(market, cell, tick):
+    """The first order of a queue that the other contract has left behind moves, or goes."""
+    slot = np.int64(market.cells[cell, HEAD])
+    if below(market, R_BOOK, 4) == 0 and market.cells[cell, COUNT] > 1:
+        cancel_order(market, slot)
+    else:
+        move_order(market, slot, tick)
+
+
+@kernel()
+def schedule_jump(market):
+    """The next jump of the efficient price of `walk` mode, at Poisson times that nothing else knows."""
+    wait = exponential(market, R_PRICE) / market.walk_rate
+    wake_at(market, market.clock + 1 + np.int64(wait * 1e9), JUMP, FRONT, 0)
+
+
+@kernel()
+def jump(market):
+    """The efficient price moves one tick: one event eats the best queue and seeds both sides anew."""
+    schedule_jump(market)
+    front = market.inst[FRONT]
+    if market.phase == PRE_OPEN or front.bid < 0 or front.ask >= TICKS:
+        return
+    up = below(market, R_PRICE, 2) == 0
+    if market.lean != 0 and chance(market, R_PRICE, abs(market.lean)):
+        up = market.lean > 0
+    passive = ASK if up else BID
+    tick = best(market, FRONT, passive)
+    market.walk += 1 if up else -1
+    begin(market, market.clock)
+    qty = np.int64(0)
+    slot = np.int64(market.cells[cell_of(FRONT, tick, passive), HEAD])
+    while slot >= 0:
+        qty += market.orders[slot].qty + market.orders[slot].hidden
+        slot = np.int64(market.orders[slot].next)
+    aggress(market, FRONT, 1 - passive, qty, tick, False, 3, new_id(market), 0)
+    seed_level(market, FRONT, passive, tick + 1 if up else tick - 1)
+    seed_level(market, FRONT, 1 - passive, tick)
+    close(market)
+
+
