@@ -53,6 +53,8 @@ from spymaster.simulator.matching import add_stop, aggress, displayed
 from spymaster.simulator.rng import below, chance, pick
 
 _TRIES = 3
+_FLOW_WEIGHT = 1.0 / 100.0
+"""The sign of the flow is remembered over a hundred aggressors."""
 _PRE_OPEN_REACH = 5
 """Ticks by which an order before the open may cross the last price."""
 
@@ -302,7 +304,7 @@ def _reprice(market, slot):
 
 
 @kernel()
-def _imbalance_step(market):
+def imbalance_step(market):
     """Imbalance of the best queues of the front outright as a row of the logistic table."""
     front = market.inst[FRONT]
     if front.bid < 0 or front.ask >= TICKS:
@@ -340,9 +342,11 @@ def trade_at_market(market):
             start_metaorder(market, k)
     else:
         # side BID buys; buyers are likelier the longer the bid queue is against the ask queue
-        side = BID if chance(market, R_FLOW, market.logit[_imbalance_step(market)]) else ASK
+        side = BID if chance(market, R_FLOW, market.logit[imbalance_step(market)]) else ASK
     if market.lean != 0 and inst == FRONT and chance(market, R_FLOW, abs(market.lean)):
         side = BID if market.lean > 0 else ASK
+    if inst == FRONT:
+        market.flow_sign += _FLOW_WEIGHT * ((1.0 if side == BID else -1.0) - market.flow_sign)
     if inst == SPREAD and chance(market, R_FLOW, market.p_implied):
         implied_trade(market, side, qty)
         return

@@ -189,7 +189,7 @@ MARKET = np.dtype(
         ("control", "f8"), ("events_per_message", "f8"), ("rate", "f8"), ("cancel_rate", "f8"), ("pace", "f8"),
         ("reference_rate", "f8"), ("branching", "f8"), ("excitement", "f8"),
         ("target_orders", "f8"), ("crowding", "f8"), ("walk_rate", "f8"), ("walk", "i8"), ("carry", "i8"),
-        ("theta_ref", "i8"), ("theta_reinit", "i8"), ("repair_orders", "i8"), ("lean", "i8"),
+        ("theta_ref", "i8"), ("theta_reinit", "i8"), ("repair_orders", "i8"), ("retreat", "f8"), ("news_rate", "f8"), ("foresight", "f8"), ("flow_sign", "f8"), ("lean", "i8"),
         ("p_iceberg", "i8"), ("p_stop", "i8"), ("p_limit", "i8"), ("p_smp", "i8"), ("p_unknown", "i8"),
         ("p_oversize", "i8"), ("p_slip", "i8"), ("p_early_add", "i8"), ("p_round", "i8"), ("p_meta", "i8"),
         ("p_follow", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),

@@ -25,9 +25,9 @@ from spymaster.simulator.layout import (
     R_PRICE,
     TICKS,
 )
-from spymaster.simulator.quotes import follow, jump, observe, quote, repair
+from spymaster.simulator.quotes import follow, jump, news, observe, quote, repair, retreat
 from spymaster.simulator.rng import below, pick
-from spymaster.simulator.wake import FOLLOW, JUMP, QUOTE_INSIDE, REPAIR, pop_wake
+from spymaster.simulator.wake import FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, pop_wake
 
 ADD, MODIFY, MATCH = 0, 1, 2
 _NS = 1_000_000_000
@@ -78,6 +78,10 @@ def _wake(market):
         repair(market, whom, data)
     elif what == QUOTE_INSIDE:
         quote(market, whom, data)
+    elif what == RETREAT:
+        retreat(market, whom, data)
+    elif what == NEWS:
+        news(market)
     elif what == FOLLOW:
         follow(market)
     elif what == JUMP:

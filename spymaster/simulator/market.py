@@ -21,7 +21,7 @@ from spymaster.simulator.implied import open_auction
 from spymaster.simulator.loop import run
 from spymaster.simulator.opening import expire_some, resting, restore, seed_book
 from spymaster.simulator.profile import Profile
-from spymaster.simulator.quotes import observe, schedule_jump
+from spymaster.simulator.quotes import observe, schedule_jump, schedule_news
 from spymaster.simulator.rng import about, seeded_streams
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, intraday_shape, message_plan, midnight_ns
 from spymaster.simulator.snapshot import SnapshotForm, snapshot_records
@@ -184,7 +184,8 @@ class MarketDay:
         m["target_orders"] = profile.book.bid_orders + profile.book.ask_orders
         m["mean_queue"] = profile.book.mean_queue
         m["theta_ref"], m["theta_reinit"] = laws.probability(price.theta_ref), laws.probability(price.theta_reinit)
-        m["repair_orders"] = price.repair_orders
+        m["repair_orders"], m["retreat"] = price.repair_orders, price.retreat
+        m["news_rate"], m["foresight"] = price.news_rate, price.foresight
         m["walk_rate"] = price.walk_sigma_60**2 / 60.0
         m["p_iceberg"], m["p_stop"] = laws.probability(special.iceberg), laws.probability(0.0 if walk else special.stop)
         m["p_limit"], m["p_smp"] = laws.probability(special.limit_aggressor), laws.probability(special.self_match)
@@ -284,6 +285,8 @@ class MarketDay:
         observe(m)
         if m["mode"] == layout.WALK:
             schedule_jump(m)
+        else:
+            schedule_news(m)
         closes = part is not self._parts[-1]
         if closes:
             m["until"] = part.end_ns - _EXPIRY_NS

@@ -110,6 +110,9 @@ class PriceSection(Section):
     theta_ref: Share
     theta_reinit: Share
     repair_orders: Count
+    retreat: Share
+    news_rate: Positive
+    foresight: Share
     walk_sigma_60: Positive
 
 

@@ -1,6 +1,7 @@
 """Reactions of the market to its own best prices: closing a spread, and the second outright following the first.
 
-After an emptied best queue a wide spread is closed within microseconds to milliseconds: with probability `theta_ref` by
+Prices move for two reasons: flow eats a best queue, and now and then (`news`) those who quote one side leave it, the more
+likely the shorter their queue is. After an emptied best queue a wide spread is closed within microseconds to milliseconds: with probability `theta_ref` by
 new quotes of the other side (the price has moved), with `theta_reinit` by a refill, otherwise by the ordinary flow.
 Every action is one event of one order, and schedules the next.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.jit import kernel
-from spymaster.simulator.background import cancel_order, held_back, move_order, seed_level, touch_of, vacates
+from spymaster.simulator.background import cancel_order, held_back, imbalance_step, move_order, seed_level
 from spymaster.simulator.emit import begin, close
 from spymaster.simulator.ladder import add, best, cell_of, inst_of, new_id, tick_of
 from spymaster.simulator.layout import (
@@ -22,22 +23,24 @@ from spymaster.simulator.layout import (
     FRONT,
     HEAD,
     INSTRUMENTS,
+    LOGIT_STEPS,
     MAX_SIZE,
     NEXT,
-    NO_ASK,
     PRE_OPEN,
     R_BOOK,
     R_PRICE,
+    TAIL,
     TICKS,
     WALK,
 )
 from spymaster.simulator.matching import aggress
 from spymaster.simulator.rng import below, chance, exponential, pick
-from spymaster.simulator.wake import FOLLOW, JUMP, QUOTE_INSIDE, REPAIR, wake_at
+from spymaster.simulator.wake import FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, wake_at
 
 _REPAIR_NS = 250_000
 _AGAIN_NS = 15_000_000
 _QUOTE_NS = 400_000
+_RETREAT_NS = 150_000
 _FOLLOW_NS = 120_000
 _P32 = 1 << 32
 
@@ -87,6 +90,12 @@ def repair(market, inst, vacated):
         return
     orders = 1 + below(market, R_BOOK, 2 * market.repair_orders)
     quote(market, cell_of(inst, tick, side), orders)
+    if side != vacated and inst == FRONT:
+        # the price has moved: part of the queue that is the best of the other side by now gives way
+        behind = cell_of(inst, best(market, inst, vacated), vacated)
+        leaving = np.int64(market.cells[behind, COUNT] * market.retreat)
+        if leaving > 0:
+            wake_at(market, soon(market, _RETREAT_NS), RETREAT, behind, leaving)
     if market.inst[inst].ask - market.inst[inst].bid > 1:
         wake_at(market, soon(market, _REPAIR_NS), REPAIR, inst, vacated)
     else:
@@ -106,6 +115,47 @@ def quote(market, cell, orders):
     close(market)
     if orders > 1:
         wake_at(market, soon(market, _QUOTE_NS), QUOTE_INSIDE, cell, orders - 1)
+
+
+@kernel()
+def retreat(market, cell, orders):
+    """The last order of a queue that faces a moving price goes back a few ticks, or goes; the others follow."""
+    inst, side = inst_of(cell), cell & 1
+    if market.cells[cell, COUNT] == 0 or tick_of(cell) != best(market, inst, side) or inst != FRONT:
+        return
+    slot = np.int64(market.cells[cell, TAIL])
+    if market.orders[slot].agent == 0:
+        back = 1 + below(market, R_BOOK, 4)
+        if below(market, R_BOOK, 2) == 0:
+            cancel_order(market, slot)
+        else:
+            move_order(market, slot, held_back(market, inst, side, tick_of(cell) + (back if side == ASK else -back)))
+    if orders > 1:
+        wake_at(market, soon(market, _RETREAT_NS), RETREAT, cell, orders - 1)
+
+
+@kernel()
+def schedule_news(market):
+    """The next time that quotes leave one side; more often when the market is busy."""
+    wait = exponential(market, R_BOOK) / (market.news_rate * market.pace**0.5)
+    wake_at(market, market.clock + 1 + np.int64(wait * 1e9), NEWS, FRONT, 0)
+
+
+@kernel()
+def news(market):
+    """Quotes leave a side of the front outright: the ask when buyers press, the bid when sellers do."""
+    schedule_news(market)
+    front = market.inst[FRONT]
+    if market.phase == PRE_OPEN or front.bid < 0 or front.ask >= TICKS:
+        return
+    # those who quote have learnt which way the flow leans, and do not give way to it twice (Lillo & Farmer 2004)
+    expected = np.int64(market.flow_sign * market.foresight * LOGIT_STEPS)
+    step = min(max(imbalance_step(market) - expected, 0), LOGIT_STEPS)
+    side = ASK if chance(market, R_BOOK, market.logit[step]) else BID
+    if market.lean != 0 and chance(market, R_BOOK, abs(market.lean)):
+        side = ASK if market.lean > 0 else BID
+    cell = cell_of(FRONT, best(market, FRONT, side), side)
+    retreat(market, cell, np.int64(market.cells[cell, COUNT]))
 
 
 @kernel()
