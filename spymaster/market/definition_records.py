@@ -6,6 +6,7 @@ the fields Spymaster uses. Everything else is written as 'undefined', as the ven
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from spymaster.market.dbn import SIM_PUBLISHER, UNDEF_PRICE, UNDEF_TIMESTAMP
@@ -63,6 +64,18 @@ _OLD_LAYOUT: dict[str, Any] = {
 """Fields that versions 1 and 2 require and that Spymaster does not use, as 'undefined'."""
 
 
+@dataclass(frozen=True)
+class Leg:
+    """One leg of a spread: its definition has a record per leg, `index` of `count`, bought or sold `ratio` times."""
+
+    index: int
+    count: int
+    raw_symbol: str
+    instrument_id: int
+    side: str
+    ratio: int = 1
+
+
 def encode_definition(
     *,
     raw_symbol: str,
@@ -83,13 +96,14 @@ def encode_definition(
     strike_price: int = UNDEF_PRICE,
     action: str = "A",
     user_defined: bool = False,
+    leg: Leg | None = None,
     publisher_id: int = SIM_PUBLISHER,
     version: int = 3,
 ) -> bytes:
     """One definition record of DBN `version`, to be appended with `DbnWriter.write_encoded` (schema `definition`).
 
     `instrument_class` and `action` are DBN letters (F future, S future spread, C call, P put, ...; A add, M modify,
-    D delete). Prices and `unit_of_measure_qty` are in 1e-9, times in ns UTC.
+    D delete). Prices and `unit_of_measure_qty` are in 1e-9, times in ns UTC. Only version 3 can describe a `leg`.
     """
     import databento_dbn as dbn
 
@@ -117,10 +131,29 @@ def encode_definition(
         "user_defined_instrument": dbn.UserDefinedInstrument("Y" if user_defined else "N"),
         "match_algorithm": dbn.MatchAlgorithm("F"),
     }
+    if leg is not None and version != 3:
+        raise ValueError(f"DBN version {version} cannot describe legs")
     if version == 3:
-        return bytes(dbn.InstrumentDefMsg(**fields))
+        return bytes(dbn.InstrumentDefMsg(**fields, **(_leg_fields(leg) if leg is not None else {})))
     if version == 2:
         return bytes(dbn.InstrumentDefMsgV2(**_OLD_LAYOUT, **fields))
     if version == 1:
         return bytes(dbn.InstrumentDefMsgV1(**_OLD_LAYOUT, **fields))
     raise ValueError(f"DBN version {version} is not 1, 2 or 3")
+
+
+def _leg_fields(leg: Leg) -> dict[str, Any]:
+    import databento_dbn as dbn
+
+    return {
+        "leg_count": leg.count,
+        "leg_index": leg.index,
+        "leg_instrument_id": leg.instrument_id,
+        "leg_raw_symbol": leg.raw_symbol,
+        "leg_instrument_class": dbn.InstrumentClass("F"),
+        "leg_side": dbn.Side(leg.side),
+        "leg_ratio_qty_numerator": leg.ratio,
+        "leg_ratio_qty_denominator": 1,
+        "leg_ratio_price_numerator": leg.ratio,
+        "leg_ratio_price_denominator": 1,
+    }

@@ -21,7 +21,7 @@ from spymaster.simulator.rng import exponential, halved, unit
 NOTHING, BACKGROUND, CANCEL = 0, 1, 2
 _NS = 1_000_000_000
 _FIRST_PACED = 3
-"""Classes from this one on live longer when the market is slower; the shorter ones are machines, with their own clock."""
+"""Classes from this one on live longer in a slower market; the shorter ones are machines, with their own clock."""
 _LEAST_PACE = 0.02
 _CATCH_UP_SECONDS = 180.0
 _LEAST_CONTROL, _MOST_CONTROL = 0.6, 1.6

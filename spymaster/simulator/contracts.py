@@ -44,9 +44,7 @@ def instrument_id(symbol: str) -> int:
 
 def _next_deliveries(dt: date, cycle: str) -> tuple[tuple[int, int], tuple[int, int]]:
     months = [(year, MONTHS.index(letter) + 1) for year in (dt.year, dt.year + 1, dt.year + 2) for letter in cycle]
-    ahead = [
-        month for month in sorted(months) if _expiration(*month, cycle) - timedelta(days=_ROLL_DAYS) > dt
-    ]
+    ahead = [month for month in sorted(months) if _expiration(*month, cycle) - timedelta(days=_ROLL_DAYS) > dt]
     return ahead[0], ahead[1]
 
 
@@ -56,7 +54,11 @@ def _outright(root: str, month: tuple[int, int], cycle: str) -> Contract:
     last = _expiration(year, number, cycle)
     wall = time(9, 30) if cycle == _QUARTERLY else time(14, 30)
     return Contract(
-        symbol, instrument_id(f"{symbol}:{year}"), "F", wall_time_ns(last, wall), wall_time_ns(last - timedelta(days=456), time(18))
+        symbol,
+        instrument_id(f"{symbol}:{year}"),
+        "F",
+        wall_time_ns(last, wall),
+        wall_time_ns(last - timedelta(days=456), time(18)),
     )
 
 

@@ -1,8 +1,9 @@
 """Records of one matching-engine event, in the order and with the flags that the feed gives them.
 
-An event is everything between `begin` and `close` in `market.out[event_from:n]`: one `ts_event`, one sequence number (two
-where book changes follow fills), capture times that never go back. `close` sets F_LAST on the last record of every
-instrument that took part, or adds the separate closing record, and notes events of several records in `market.events`.
+An event is everything between `begin` and `close` in `market.out[event_from:n]`: one `ts_event`, one sequence number
+(two where book changes follow fills), capture times that never go back. `close` sets F_LAST on the last record of every
+instrument that took part, or adds the separate closing record, and notes events of several records in
+`market.events`.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def begin(market, ts):
 @kernel()
 def record(market, inst, action, side, order_id, price, size):
     """Append a record with the side as its DBN letter and the price in 1e-9."""
-    if action == ACTION_TRADE or action == ACTION_FILL:
+    if action in (ACTION_TRADE, ACTION_FILL):
         market.after_fill = 1
     elif market.after_fill == 1:
         # the book changes of a match are told a moment after its fills, in the same packet or the next
@@ -158,7 +159,7 @@ def _note_pattern(market, first, last):
         action = market.out[k].action
         if k < first + 16:
             pattern = (pattern << np.uint64(4)) | _CODES[action]
-        if action == ACTION_CANCEL or action == ACTION_MODIFY:
+        if action in (ACTION_CANCEL, ACTION_MODIFY):
             seen_change = True
         elif action == ACTION_ADD and not seen_change and market.n_touched > 0:
             market.event_kind |= K_EARLY_ADD

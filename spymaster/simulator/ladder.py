@@ -1,9 +1,9 @@
 """The FIFO ladder: orders in queues of (instrument, tick, side), best prices, and a checksum kept up to date.
 
-A queue is a doubly linked list of `market.orders` slots whose ends are in its row of `market.cells` (head, tail, quantity,
-count). `inst.bid` and `inst.ask` follow every change. The checksum is the sum (modulo 2^64) over all orders of a hash of
-(order id, price, side, quantity, id of the order ahead in the queue): it changes with every order, quantity and place,
-and one change costs two hashes, whatever the size of the book.
+A queue is a doubly linked list of `market.orders` slots whose ends are in its row of `market.cells` (head, tail,
+quantity, count). `inst.bid` and `inst.ask` follow every change. The checksum is the sum (modulo 2^64) over all orders
+of a hash of (order id, price, side, quantity, id of the order ahead in the queue): it changes with every order,
+quantity and place, and one change costs two hashes, whatever the size of the book.
 """
 
 from __future__ import annotations

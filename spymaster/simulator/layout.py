@@ -2,16 +2,16 @@
 
 In words:
 
-- `inst` holds one row per instrument (`FRONT`, `NEXT`, `SPREAD`): best bid and ask as ticks of its own ladder, the price
-  of tick 0, last trade, counts, and the checksum of its book.
-- `cells` is the ladder: one row per instrument, tick and side, ``cell = (inst * TICKS + tick) * 2 + side`` with bid 0 and
-  ask 1; columns first and last slot of the queue (-1 empty), quantity shown, number of orders.
+- `inst` holds one row per instrument (`FRONT`, `NEXT`, `SPREAD`): best bid and ask as ticks of its own ladder, the
+  price of tick 0, last trade, counts, and the checksum of its book.
+- `cells` is the ladder: one row per instrument, tick and side, ``cell = (inst * TICKS + tick) * 2 + side`` with bid 0
+  and ask 1; columns first and last slot of the queue (-1 empty), quantity shown, number of orders.
 - `orders` is one 64-byte row per resting order, linked into the queue of its cell by `prev` and `next` and listed at
   `lists[cls, where]` among the orders of its patience class; `free` is the stack of unused slots.
 - `touched` is what the running event did to resting orders, in the order in which the feed must say it.
 - `heap` holds wake-ups (time, what, whom) as a binary heap.
-- `out` receives MBO records, `events`, `tags`, `responses`, `seconds` and `levels` the truth about them; all are drained
-  when one of them is nearly full.
+- `out` receives MBO records, `events`, `tags`, `responses`, `seconds` and `levels` the truth about them; all are
+  drained when one of them is nearly full.
 - laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
 
 Ticks are offsets from `inst.origin` in units of `inst.tick_size`; times are ns UTC; probabilities named `p_` are in
@@ -189,7 +189,8 @@ MARKET = np.dtype(
         ("control", "f8"), ("events_per_message", "f8"), ("rate", "f8"), ("cancel_rate", "f8"), ("pace", "f8"),
         ("reference_rate", "f8"), ("branching", "f8"), ("excitement", "f8"),
         ("target_orders", "f8"), ("crowding", "f8"), ("walk_rate", "f8"), ("walk", "i8"), ("carry", "i8"),
-        ("theta_ref", "i8"), ("theta_reinit", "i8"), ("repair_orders", "i8"), ("retreat", "f8"), ("news_rate", "f8"), ("foresight", "f8"), ("flow_sign", "f8"), ("lean", "i8"),
+        ("theta_ref", "i8"), ("theta_reinit", "i8"), ("repair_orders", "i8"),
+        ("retreat", "f8"), ("news_rate", "f8"), ("foresight", "f8"), ("flow_sign", "f8"), ("lean", "i8"),
         ("p_iceberg", "i8"), ("p_stop", "i8"), ("p_limit", "i8"), ("p_smp", "i8"), ("p_unknown", "i8"),
         ("p_oversize", "i8"), ("p_slip", "i8"), ("p_early_add", "i8"), ("p_round", "i8"), ("p_meta", "i8"),
         ("p_follow", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),

@@ -243,7 +243,9 @@ class MarketDay:
                     seed_book(m, inst, n, n, _SPREAD_REACH, age // 4)
                 else:
                     share = 1.0 if inst == layout.FRONT else _SECOND_CONTRACT_SHARE
-                    seed_book(m, inst, int(profile.book.bid_orders * share), int(profile.book.ask_orders * share), 0, age // 4)
+                    seed_book(
+                        m, inst, int(profile.book.bid_orders * share), int(profile.book.ask_orders * share), 0, age // 4
+                    )
                 continue
             row = m["inst"][inst]
             ticks = (orders.price - int(row["origin"])) // int(row["tick_size"])

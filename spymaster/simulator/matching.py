@@ -1,8 +1,8 @@
 """Price-time matching of one aggressor, and the records that it makes: T and its F per price, then C or M per order.
 
 `market.touched` collects, in the order in which they must be told, the resting orders that an event changed: what the
-feed showed before (`shown`) and what it shows after (`left`, 0 when the order is gone; a refilled order is at the back of
-its queue). An order that is filled twice in an event (a stop cascade) has one row; a refill moves its row to the
+feed showed before (`shown`) and what it shows after (`left`, 0 when the order is gone; a refilled order is at the back
+of its queue). An order that is filled twice in an event (a stop cascade) has one row; a refill moves its row to the
 end, because M records of refilled orders must come in the order of their new places.
 """
 
@@ -13,7 +13,19 @@ import numpy as np
 from spymaster.jit import hot_kernel, kernel
 from spymaster.market.dbn import ACTION_ADD, ACTION_CANCEL, ACTION_FILL, ACTION_MODIFY, ACTION_TRADE
 from spymaster.simulator.emit import letter, price_of, record
-from spymaster.simulator.ladder import best, cell_of, create, dequeue, destroy, enqueue, inst_of, new_id, resize, tag, tick_of
+from spymaster.simulator.ladder import (
+    best,
+    cell_of,
+    create,
+    dequeue,
+    destroy,
+    enqueue,
+    inst_of,
+    new_id,
+    resize,
+    tag,
+    tick_of,
+)
 from spymaster.simulator.layout import (
     ASK,
     BID,

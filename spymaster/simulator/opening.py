@@ -37,10 +37,9 @@ def seed_book(market, inst, bids, asks, reach, age_ns):
         market.clock = now - _OLD_SECONDS * 1_000_000_000 - np.int64(age_ns * share * share)
         market.sequence = 1_000 + below(market, R_BOOK, 2_000_000)
         side = np.int64(0) if below(market, R_BOOK, n) < bids else np.int64(1)
+        distance = pick(market, R_BOOK, market.far_law[side], TICKS // 2)
         if reach > 0:
             distance = below(market, R_BOOK, reach)
-        else:
-            distance = pick(market, R_BOOK, market.far_law[side], TICKS // 2)
         tick = MIDDLE - 1 - distance if side == BID else MIDDLE + distance
         cls = np.int64(FAR)
         if distance < _NEAR_TICKS:

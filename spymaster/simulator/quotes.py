@@ -1,9 +1,10 @@
 """Reactions of the market to its own best prices: closing a spread, and the second outright following the first.
 
-Prices move for two reasons: flow eats a best queue, and now and then (`news`) those who quote one side leave it, the more
-likely the shorter their queue is. After an emptied best queue a wide spread is closed within microseconds to milliseconds: with probability `theta_ref` by
-new quotes of the other side (the price has moved), with `theta_reinit` by a refill, otherwise by the ordinary flow.
-Every action is one event of one order, and schedules the next.
+Prices move for two reasons: flow eats a best queue, and now and then (`news`) those who quote one side leave it, the
+more likely the shorter their queue is. After an emptied best queue a wide spread is closed within microseconds to
+milliseconds: with probability `theta_ref` by new quotes of the other side (the price has moved, and part of the queue
+that it moves towards retreats), with `theta_reinit` by a refill, otherwise by the ordinary flow. Every action is one
+event of one order, and schedules the next.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from spymaster.simulator.layout import (
     BID,
     CLASSES,
     COUNT,
-    EMERGENT,
     FRONT,
     HEAD,
     INSTRUMENTS,
@@ -218,5 +218,3 @@ def jump(market):
     seed_level(market, FRONT, passive, tick + 1 if up else tick - 1)
     seed_level(market, FRONT, 1 - passive, tick)
     close(market)
-
-

@@ -1,7 +1,7 @@
 """Random numbers that are the same on every machine: xoshiro256** per stream, and draws from tables.
 
-`market.rng` has four words per stream. A stream is seeded by SplitMix64 from (seed, date, layer or agent), so streams are
-independent and none is disturbed by another being used or not (Blackman & Vigna 2021, ACM Trans. Math. Softw.).
+`market.rng` has four words per stream. A stream is seeded by SplitMix64 from (seed, date, layer or agent), so streams
+are independent and none is disturbed by another being used or not (Blackman & Vigna 2021, ACM Trans. Math. Softw.).
 Exponentials, powers and logistic factors come from tables, so no result depends on a library's `log` or `exp`.
 """
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, time
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +54,7 @@ def segments(dt: date, root: str, span: tuple[time, time] | None) -> list[Segmen
     edges = [first, *(int(edge) for edge in np.flatnonzero(np.diff(phase)) + 1 if first < edge < last), last]
     return [
         Segment(int(phase[low]), start + low * SECOND_NS, start + high * SECOND_NS)
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
+        for low, high in pairwise(edges)
     ]
 
 

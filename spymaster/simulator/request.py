@@ -1,0 +1,142 @@
+"""What to simulate: presets, scenarios, and the dates, spans and sizes that a request comes to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, time, timedelta
+from typing import Literal, TypeAlias
+
+from spymaster.market.calendar import is_session_date, partition_dates, previous_session
+from spymaster.market.dbn import Compression
+from spymaster.simulator.contracts import Contract, contracts_on
+from spymaster.simulator.errors import SimulationRequestError
+from spymaster.simulator.profile import Profile, load_profile
+from spymaster.simulator.schedule import Segment, segments
+from spymaster.simulator.snapshot import SnapshotForm
+
+Span: TypeAlias = tuple[time, time] | None
+"""New York wall times, end exclusive; None is the whole UTC date."""
+
+PriceMode: TypeAlias = Literal["emergent", "walk"]
+ClosingForm: TypeAlias = Literal["last", "sentinel"]
+Volume: TypeAlias = Literal["q10", "q50", "q90"]
+
+FULL_DAY_MESSAGES: dict[Volume, int] = {"q10": 6_200_000, "q50": 10_900_000, "q90": 18_300_000}
+"""Messages of an ES front month in a day: quantiles of real days."""
+
+BYTES_PER_MESSAGE = 10.5
+MESSAGES_PER_SECOND = 900_000
+"""What a core generates and compresses; only for estimates."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Span and messages of the main (last) date and of `earlier` dates before it."""
+
+    span: Span
+    messages: int
+    earlier: int = 0
+    earlier_span: Span = None
+    earlier_messages: int = 0
+
+
+PRESETS: dict[str, Preset] = {
+    "ci": Preset((time(9), time(11)), 430_000),
+    "demo": Preset((time(8), time(11)), 2_400_000, 3, (time(9), time(11)), 720_000),
+    "rth": Preset((time(8), time(16, 15)), 6_500_000),
+    "full_day": Preset(None, FULL_DAY_MESSAGES["q50"]),
+}
+DEFAULT_DATE = date(2026, 1, 6)
+
+
+@dataclass(frozen=True)
+class Request:
+    """Parameters of a run; everything that decides what is written is here."""
+
+    symbol: str = "ES"
+    dates: tuple[date, ...] = ()
+    preset: str = "demo"
+    seed: int = 7
+    profile: str = ""
+    price_mode: PriceMode = "emergent"
+    volume: Volume = "q50"
+    closing_form: ClosingForm = "last"
+    publisher_bit: bool = False
+    snapshot_form: SnapshotForm = "clear_terminated"
+    fifo_slip: float = 0.0
+    dbn_version: int = 3
+    compression: Compression = "zstd"
+    messages: int | None = None
+    """Messages of the main date instead of the preset's."""
+
+
+@dataclass(frozen=True)
+class DayPlan:
+    """One date of a run."""
+
+    dt: date
+    span: Span
+    messages: int
+    contracts: tuple[Contract, Contract, Contract]
+    parts: list[Segment] = field(repr=False)
+
+    @property
+    def bytes(self) -> int:
+        """Estimated size on disk."""
+        return int(self.messages * BYTES_PER_MESSAGE)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All dates of a run, in order, with the profile they use."""
+
+    request: Request
+    profile_name: str
+    profile: Profile
+    days: tuple[DayPlan, ...]
+
+    @property
+    def messages(self) -> int:
+        """Messages of all dates."""
+        return sum(day.messages for day in self.days)
+
+
+def plan(request: Request) -> Plan:
+    """The dates and sizes that a request comes to. Raises SimulationRequestError, SimulatorConfigError."""
+    if request.preset not in PRESETS:
+        raise SimulationRequestError(f"unknown preset {request.preset!r}", hint=f"One of {', '.join(PRESETS)}.")
+    preset = PRESETS[request.preset]
+    name = request.profile or ("cl" if request.symbol == "CL" else "es")
+    profile = load_profile(name)
+    dates = list(request.dates)
+    if not dates:
+        dates = [DEFAULT_DATE]
+        while len(dates) <= preset.earlier:
+            dates.insert(0, _session_before(dates[0], request.symbol))
+    days = []
+    for dt in dates:
+        main = dt == dates[-1] or preset.earlier == 0
+        span = preset.span if main else preset.earlier_span
+        messages = preset.messages if main else preset.earlier_messages
+        if request.preset == "full_day":
+            messages = FULL_DAY_MESSAGES[request.volume]
+        if main and request.messages is not None:
+            messages = request.messages
+        parts = segments(dt, request.symbol, span)
+        days.append(DayPlan(dt, span, messages, contracts_on(request.symbol, dt, profile.instrument.cycle), parts))
+    return Plan(request, name, profile, tuple(days))
+
+
+def session_dates(first: date, last: date, symbol: str) -> tuple[date, ...]:
+    """Dates from `first` to `last` on which the exchange has a session and a partition."""
+    found = tuple(dt for dt in partition_dates(first, last) if is_session_date(dt, symbol))
+    if not found:
+        raise SimulationRequestError(f"{symbol} has no session from {first} to {last}", hint="Choose weekdays.")
+    return found
+
+
+def _session_before(dt: date, symbol: str) -> date:
+    before = previous_session(dt, symbol)
+    while before.weekday() > 4:
+        before = previous_session(before - timedelta(days=1), symbol)
+    return before

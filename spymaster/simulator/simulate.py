@@ -1,0 +1,214 @@
+"""Run a simulation into a lake: raw files, truth, report; `simulate` is the library's entry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from spymaster.lake import Lake, LakeKindError, layout, store_raw
+from spymaster.lake.errors import RawFileExistsError
+from spymaster.market.dbn import SIM_DATASET, DbnWriter
+from spymaster.market.instruments import PRICE_SCALE, instrument
+from spymaster.settings import Settings
+from spymaster.simulator.errors import SimulationRefusedError
+from spymaster.simulator.market import Carried, Feed, MarketDay
+from spymaster.simulator.measure import Tally
+from spymaster.simulator.reference_files import session_figures, write_definitions, write_statistics, write_status
+from spymaster.simulator.request import DayPlan, Plan
+from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, midnight_ns
+from spymaster.simulator.truth import TruthWriter
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, messages so far and messages in all."""
+
+
+@dataclass(frozen=True)
+class DayResult:
+    """One simulated date: its raw files (path under the lake, SHA-256), its messages, how long it took."""
+
+    plan: DayPlan
+    files: dict[str, str]
+    messages: int
+    seconds: float
+    tally: Tally = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a call of `simulate` wrote."""
+
+    run_id: str
+    plan: Plan
+    folder: Path
+    days: tuple[DayResult, ...]
+
+    @property
+    def messages(self) -> int:
+        """Live records of all dates."""
+        return sum(day.messages for day in self.days)
+
+
+def simulate(
+    plan: Plan, lake_root: Path | str, *, settings: Settings | None = None, progress: Progress | None = None
+) -> Run:
+    """Simulate the dates of a plan into a lake that holds (or will hold) simulated data only.
+
+    Raises SimulationRefusedError if the lake is one of real data or a raw file of other content is there,
+    SimulatorCapacityError, and what writing to a full disk raises.
+    """
+    try:
+        lake = Lake.open(lake_root, settings=settings, create=True, kind="simulated")
+    except LakeKindError as error:
+        raise SimulationRefusedError(str(error.args[0]), hint="Name another root with --lake.") from error
+    run_id = run_identifier(plan)
+    layout.staging_dir(lake.root).mkdir(parents=True, exist_ok=True)
+    carried: Carried | None = None
+    results = []
+    for day in plan.days:
+        with tempfile.TemporaryDirectory(dir=layout.staging_dir(lake.root)) as staging:
+            result, carried = _simulate_day(lake, plan, day, run_id, carried, Path(staging), progress)
+        results.append(result)
+    folder = layout.truth_dir(lake.root) / f"run_id={run_id}"
+    run = Run(run_id, plan, folder, tuple(results))
+    _write_run(lake, run)
+    return run
+
+
+def run_identifier(plan: Plan) -> str:
+    """Name of a run: the same parameters and the same code give the same name."""
+    content = json.dumps([parameters(plan), code_hash()], sort_keys=True, default=str)
+    return f"sim-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+
+
+def parameters(plan: Plan) -> dict[str, Any]:
+    """Everything that decides what a run writes, for humans and for `run.json`."""
+    return {
+        "request": asdict(plan.request),
+        "profile": {"name": plan.profile_name, **plan.profile.model_dump(mode="json")},
+        "dates": [day.dt.isoformat() for day in plan.days],
+    }
+
+
+def code_hash() -> str:
+    """Hash of the simulator's sources and of the record layouts it writes."""
+    package = Path(__file__).parent
+    digest = hashlib.sha256()
+    for source in sorted([*package.glob("*.py"), *(package.parent / "market").glob("*.py")]):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()
+
+
+def _simulate_day(
+    lake: Lake,
+    plan: Plan,
+    day: DayPlan,
+    run_id: str,
+    carried: Carried | None,
+    staging: Path,
+    progress: Progress | None,
+) -> tuple[DayResult, Carried]:
+    request, started = plan.request, time.perf_counter()
+    known = instrument(request.symbol, lake.settings)
+    market = MarketDay(
+        dt=day.dt,
+        instrument=known,
+        contracts=day.contracts,
+        profile=plan.profile,
+        parts=day.parts,
+        messages=day.messages,
+        seed=request.seed,
+        walk=request.price_mode == "walk",
+        feed=Feed(request.closing_form == "sentinel", request.publisher_bit, request.snapshot_form, request.fifo_slip),
+        carried=carried,
+    )
+    settled = [int(row["origin"]) + int(row["tick_size"]) * (1 << 13) for row in market.state["inst"]]
+    suffix = ".dbn.zst" if request.compression == "zstd" else ".dbn"
+    stem, start = f"sim-{day.dt:%Y%m%d}", midnight_ns(day.dt)
+    orders = staging / f"{stem}.mbo{suffix}"
+    tally = Tally(day, request.symbol)
+    with DbnWriter(
+        orders,
+        dataset=SIM_DATASET,
+        symbols={contract.symbol: contract.instrument_id for contract in day.contracts},
+        start_ns=start,
+        end_ns=start + DAY_SECONDS * SECOND_NS,
+        version=request.dbn_version,
+        compression=request.compression,
+    ) as writer:
+        for block in market.records():
+            writer.write(block)
+            tally.add(block)
+            if progress is not None:
+                progress(f"{request.symbol} {day.dt}", int(market.state["messages"]), day.messages)
+    definition, statistics, status = (
+        staging / f"{stem}.{name}.dbn.zst" for name in ("definition", "statistics", "status")
+    )
+    write_definitions(
+        definition, day.contracts, known, round(plan.profile.instrument.spread_tick * PRICE_SCALE), day.dt
+    )
+    figures = session_figures(market.state["inst"])
+    write_statistics(statistics, day.contracts, figures, settled, request.symbol, day.dt, request.seed)
+    write_status(status, day.contracts, day.parts, day.dt)
+    files = {}
+    for path, table in (
+        (orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics"), (status, "status"),
+    ):  # fmt: skip
+        files.update(_store(lake, path, table, request.symbol, day))
+    TruthWriter(lake.root, run_id, request.symbol, day.dt).write_day(market)
+    tally.finish(market.truth)
+    result = DayResult(day, files, int(market.state["messages"]), time.perf_counter() - started, tally)
+    return result, market.carried()
+
+
+def _store(lake: Lake, path: Path, table: str, symbol: str, day: DayPlan) -> dict[str, str]:
+    try:
+        stored = store_raw(
+            lake, path, source="simulated", product_type="future", symbol=symbol, table=table, dt=day.dt
+        ).file
+    except RawFileExistsError as error:
+        raise SimulationRefusedError(
+            f"{path.name} is in {lake.root} already, with other content",
+            hint="Raw files are never replaced. Use another lake root for another seed, preset or version.",
+        ) from error
+    return {stored.name: stored.sha256}
+
+
+def _write_run(lake: Lake, run: Run) -> None:
+    """`run.json` and `truth_run`: parameters, seeds, code, files and their hashes."""
+    document = {
+        "run_id": run.run_id,
+        "provenance": "simulated",
+        "dataset": SIM_DATASET,
+        "code_hash": code_hash(),
+        "parameters": parameters(run.plan),
+        "days": [
+            {"dt": day.plan.dt, "messages": day.messages, "seconds": round(day.seconds, 3), "files": day.files}
+            for day in run.days
+        ],
+    }
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "run.json").write_text(json.dumps(document, indent=2, default=str) + "\n")
+    request = run.plan.request
+    for day in run.days:
+        TruthWriter(lake.root, run.run_id, request.symbol, day.plan.dt).write(
+            "truth_run",
+            {
+                "seed": [request.seed],
+                "preset": [request.preset],
+                "profile": [run.plan.profile_name],
+                "price_mode": [request.price_mode],
+                "code_hash": [code_hash()],
+                "params_json": [json.dumps(parameters(run.plan), default=str)],
+                "plan_json": [json.dumps({"agents": "none", "scripts": "none"})],
+                "files": [list(day.files)],
+                "sha256": [list(day.files.values())],
+                "n_messages": [day.messages],
+                "dbn_version": [request.dbn_version],
+            },
+        )
