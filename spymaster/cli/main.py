@@ -11,7 +11,7 @@ import sys
 import typer
 
 from spymaster import __version__
-from spymaster.cli import bench, check, clean, inspect, raw, run, status, tables, up
+from spymaster.cli import bench, check, clean, inspect, raw, run, simulate, status, tables, up
 from spymaster.errors import SpymasterError
 
 app = typer.Typer(
@@ -38,6 +38,7 @@ def _root(
 
 
 app.add_typer(raw.app, name="raw")
+app.command("simulate")(simulate.simulate)
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.add_typer(inspect.app, name="inspect")

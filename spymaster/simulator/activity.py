@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.jit import kernel
-from spymaster.simulator.layout import CLASSES, FAR, KERNELS, R_CLOCK
+from spymaster.simulator.layout import CLASSES, FAR, INNER, KERNELS, R_CLOCK
 from spymaster.simulator.rng import exponential, halved, unit
 
 NOTHING, BACKGROUND, CANCEL = 0, 1, 2
@@ -44,7 +44,7 @@ def begin_second(market, second):
     market.crowding = (orders / market.target_orders) ** 2
 
 
-@kernel()
+@kernel(**INNER)
 def cancel_intensity(market, cls):
     """Cancels per second of one patience class."""
     intensity = market.theta[cls] * market.n_class[cls]
@@ -55,7 +55,7 @@ def cancel_intensity(market, cls):
     return intensity
 
 
-@kernel()
+@kernel(**INNER)
 def _decay(market, span):
     total = 0.0
     for j in range(KERNELS):
@@ -64,14 +64,14 @@ def _decay(market, span):
     return total
 
 
-@kernel()
+@kernel(**INNER)
 def excite(market):
     """A background event happened: it makes others likelier."""
     for j in range(KERNELS):
         market.phi[j] += market.jump[j]
 
 
-@kernel()
+@kernel(**INNER)
 def next_time(market, bound):
     """Advance the clock to the next candidate before `bound` (ns) and say what happens there.
 

@@ -33,6 +33,8 @@ from spymaster.simulator.layout import (
     CLASSES,
     COUNT,
     FRONT,
+    HEAD,
+    INNER,
     INSTRUMENTS,
     LOGIT_STEPS,
     MAX_DISTANCE,
@@ -59,7 +61,7 @@ _PRE_OPEN_REACH = 5
 """Ticks by which an order before the open may cross the last price."""
 
 
-@kernel()
+@kernel(**INNER)
 def bucket_of(distance):
     """Distance bucket of the patience law."""
     if distance <= 2:
@@ -69,7 +71,7 @@ def bucket_of(distance):
     return np.int64(4) if distance <= 20 else np.int64(5)
 
 
-@kernel()
+@kernel(**INNER)
 def touch_of(market, inst, side):
     """Best tick of a side, or where it would be if the side is empty."""
     tick = best(market, inst, side)
@@ -81,7 +83,7 @@ def touch_of(market, inst, side):
     return np.int64(MIDDLE - 1) if side == BID else np.int64(MIDDLE)
 
 
-@kernel()
+@kernel(**INNER)
 def held_back(market, inst, side, tick):
     """The tick nearest to `tick` at which an order of this side crosses nothing (before the open, any tick)."""
     tick = min(max(tick, 16), TICKS - 17)
@@ -98,14 +100,14 @@ def held_back(market, inst, side, tick):
     return tick
 
 
-@kernel()
+@kernel(**INNER)
 def queue_ratio(market, inst, tick, side, distance):
     """Queue at a tick over the mean queue at that distance, in steps of the power table, at most its end."""
     mean = market.mean_queue[min(distance, PROFILE_TICKS - 1)]
     return min(np.int64(50.0 * displayed(market, inst, tick, side) / max(mean, 0.5)), LOGIT_STEPS)
 
 
-@kernel()
+@kernel(**INNER)
 def near_tick(market, inst, side):
     """Tick for an order that wants to be near: inside a wide spread, at the best, or up to five ticks behind."""
     distance = pick(market, R_FLOW, market.distance_law, MAX_DISTANCE + 1)
@@ -114,7 +116,7 @@ def near_tick(market, inst, side):
     return held_back(market, inst, side, _at_distance(market, inst, side, distance))
 
 
-@kernel()
+@kernel(**INNER)
 def _at_distance(market, inst, side, distance):
     touch = touch_of(market, inst, side)
     other = best(market, inst, 1 - side)
@@ -127,7 +129,7 @@ def _at_distance(market, inst, side, distance):
     return tick
 
 
-@kernel()
+@kernel(**INNER)
 def add_limit(market):
     """A new limit order; likelier where the queue is shorter than usual. A few are icebergs, a few become stops."""
     inst = pick(market, R_FLOW, market.inst_law, INSTRUMENTS)
@@ -147,9 +149,8 @@ def add_limit(market):
     qty = pick(market, R_FLOW, market.size_law, MAX_SIZE + 1)
     cls = pick(market, R_FLOW, market.class_law[bucket_of(distance)], CLASSES)
     begin(market, market.clock)
-    order_id = new_id(market)
     if inst == FRONT and market.inst[FRONT].last >= 0 and chance(market, R_FLOW, market.p_stop):
-        _place_stop(market, side, order_id, qty)
+        _place_stop(market, side, new_id(market), qty)
     hidden = np.int64(0)
     if chance(market, R_FLOW, market.p_iceberg):
         qty = max(qty, 2 + below(market, R_FLOW, 9))
@@ -159,7 +160,7 @@ def add_limit(market):
     close(market)
 
 
-@kernel()
+@kernel(**INNER)
 def _place_stop(market, side, order_id, qty):
     """A stop beyond the recent extremes, at a round price; the feed never shows it."""
     front = market.inst[FRONT]
@@ -172,7 +173,7 @@ def _place_stop(market, side, order_id, qty):
     add_stop(market, side, tick, min(qty, 20), order_id)
 
 
-@kernel()
+@kernel(**INNER)
 def vacates(market, slot):
     """Whether the order is the last one of its side's best price."""
     order = market.orders[slot]
@@ -180,13 +181,13 @@ def vacates(market, slot):
     return market.cells[cell, COUNT] == 1 and tick_of(cell) == best(market, inst_of(cell), cell & 1)
 
 
-@kernel()
+@kernel(**INNER)
 def must_stay(market, slot):
     """In `walk` mode only jumps of the price empty a best queue."""
     return market.mode == WALK and inst_of(market.orders[slot].cell) == FRONT and vacates(market, slot)
 
 
-@kernel()
+@kernel(**INNER)
 def cancel_order(market, slot):
     """Cancel one order completely."""
     order = market.orders[slot]
@@ -198,7 +199,7 @@ def cancel_order(market, slot):
     close(market)
 
 
-@kernel()
+@kernel(**INNER)
 def cancel_any(market):
     """An order whose patience ends: of a class by its share of the cancel intensity; sooner in long queues."""
     choice = below(market, R_FLOW, 1 << 30) * (1.0 / (1 << 30)) * market.cancel_rate
@@ -226,7 +227,7 @@ def cancel_any(market):
         cancel_order(market, slot)
 
 
-@kernel()
+@kernel(**INNER)
 def move_order(market, slot, tick):
     """Reprice an order: same id, new price, last in its new queue."""
     order = market.orders[slot]
@@ -239,7 +240,7 @@ def move_order(market, slot, tick):
     close(market)
 
 
-@kernel()
+@kernel(**INNER)
 def _modify_qty(market, slot, qty):
     """Change the size: a smaller or unchanged order keeps its place, a larger one goes to the back."""
     order = market.orders[slot]
@@ -256,7 +257,7 @@ def _modify_qty(market, slot, qty):
     close(market)
 
 
-@kernel()
+@kernel(**INNER)
 def modify_any(market):
     """A modify of a resting order: repriced (mostly after the best price), smaller, larger, or unchanged."""
     total = 0.0
@@ -288,7 +289,7 @@ def modify_any(market):
         _reprice(market, slot)
 
 
-@kernel()
+@kernel(**INNER)
 def _reprice(market, slot):
     cell = np.int64(market.orders[slot].cell)
     inst, tick, side = inst_of(cell), tick_of(cell), cell & 1
@@ -303,7 +304,7 @@ def _reprice(market, slot):
     move_order(market, slot, target)
 
 
-@kernel()
+@kernel(**INNER)
 def imbalance_step(market):
     """Imbalance of the best queues of the front outright as a row of the logistic table."""
     front = market.inst[FRONT]
@@ -314,7 +315,7 @@ def imbalance_step(market):
     return LOGIT_STEPS * bids // max(bids + asks, 1)
 
 
-@kernel()
+@kernel(**INNER)
 def start_metaorder(market, k):
     """A new large order behind child `k` of the book of metaorders: its side and size."""
     row = market.meta[k]
@@ -324,7 +325,7 @@ def start_metaorder(market, k):
     row.left = pick(market, R_META, market.meta_law, market.meta_law.shape[0])
 
 
-@kernel()
+@kernel(**INNER)
 def trade_at_market(market):
     """An aggressor: a child of a metaorder, or one whose side follows the imbalance of the best queues."""
     inst = pick(market, R_FLOW, market.inst_law, INSTRUMENTS)
@@ -356,6 +357,8 @@ def trade_at_market(market):
         return
     before = tick
     limit, rests = tick, False
+    if chance(market, R_FLOW, market.p_exact):
+        qty = np.int64(market.orders[market.cells[cell_of(inst, tick, passive), HEAD]].qty)
     if inst == FRONT and market.mode != WALK:
         rests = chance(market, R_FLOW, market.p_limit)
         if not rests:
@@ -372,7 +375,7 @@ def trade_at_market(market):
     close(market)
 
 
-@kernel()
+@kernel(**INNER)
 def seed_level(market, inst, side, tick):
     """Within the running event, bring a level to a queue drawn around the usual best queue."""
     wanted = np.int64(market.mean_queue[0] * (0.5 + below(market, R_FLOW, 1_000) * 0.001)) + 1

@@ -28,6 +28,7 @@ from spymaster.market.dbn import (
 from spymaster.simulator.layout import (
     CHUNK,
     CLOSE_SENTINEL,
+    INNER,
     INSTRUMENTS,
     K_EARLY_ADD,
     LATENCY_STEPS,
@@ -43,13 +44,13 @@ PATTERN_LETTERS = " ACMTFN"
 """Letter of each four-bit code of an event's pattern."""
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def full(market):
     """Whether an output buffer must be drained before the next step."""
     return market.n >= CHUNK or market.n_seconds >= SECONDS * INSTRUMENTS
 
 
-@kernel()
+@kernel(**INNER)
 def begin(market, ts):
     """Open an event at `ts`."""
     bits = draw(market, R_FEED)
@@ -64,7 +65,7 @@ def begin(market, ts):
     market.recv = max(market.last_recv, ts + lag)
 
 
-@kernel()
+@kernel(**INNER)
 def record(market, inst, action, side, order_id, price, size):
     """Append a record with the side as its DBN letter and the price in 1e-9."""
     if action in (ACTION_TRADE, ACTION_FILL):
@@ -91,25 +92,26 @@ def record(market, inst, action, side, order_id, price, size):
     market.n += 1
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def price_of(market, inst, tick):
     """Price of a tick of an instrument's ladder, 1e-9."""
     return market.inst[inst].origin + tick * market.inst[inst].tick_size
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def letter(side):
     """DBN letter of a side."""
     return SIDE_BID if side == 0 else SIDE_ASK
 
 
-@kernel()
+@kernel(**INNER)
 def close(market):
     """End the event: flags, the closing record where that form is used, and the note about its pattern."""
     first, last = market.event_from, market.n - 1
     if last < first:
         market.event_id -= 1
         return
+    market.messages += last + 1 - first  # closing records of their own are no messages
     several = False
     for k in range(first, last):
         if market.out[k].instrument_id != market.out[last].instrument_id:
@@ -125,11 +127,10 @@ def close(market):
                     _end_instrument(market, k)
                     break
     market.last_recv = market.recv
-    market.messages += market.n - first
     market.events_total += 1
 
 
-@kernel()
+@kernel(**INNER)
 def _end_instrument(market, k):
     if market.closing != CLOSE_SENTINEL:
         market.out[k].flags = market.last_flag
@@ -151,7 +152,7 @@ def _end_instrument(market, k):
     market.n += 1
 
 
-@kernel()
+@kernel(**INNER)
 def _note_pattern(market, first, last):
     pattern = np.uint64(0)
     seen_change = False

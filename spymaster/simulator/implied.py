@@ -14,6 +14,7 @@ from spymaster.simulator.layout import (
     COUNT,
     FRONT,
     HEAD,
+    INNER,
     K_AUCTION,
     K_IMPLIED,
     NEXT,
@@ -24,7 +25,7 @@ from spymaster.simulator.layout import (
 from spymaster.simulator.matching import displayed, execute, tell_changes, traded
 
 
-@kernel()
+@kernel(**INNER)
 def _fill_queue(market, inst, side, tick, qty):
     """Fill `qty` from the front of a queue, F records with side N; returns what the queue could not give."""
     cell = cell_of(inst, tick, side)
@@ -36,7 +37,7 @@ def _fill_queue(market, inst, side, tick, qty):
     return qty
 
 
-@kernel()
+@kernel(**INNER)
 def implied_trade(market, side, qty):
     """A spread order executes against both outrights: side BID buys the second contract and sells the first.
 
@@ -63,7 +64,7 @@ def implied_trade(market, side, qty):
     close(market)
 
 
-@kernel()
+@kernel(**INNER)
 def _auction_tick(market, inst):
     """The tick at which most can be traded between a crossed bid and ask, and that quantity."""
     low, high = market.inst[inst].ask, market.inst[inst].bid

@@ -18,6 +18,7 @@ from spymaster.simulator.layout import (
     BID,
     COUNT,
     HEAD,
+    INNER,
     LADDER_END,
     MAX_ORDERS,
     NO_ASK,
@@ -38,7 +39,7 @@ _LAST = np.uint64(0x94D049BB133111EB)
 _SHIFT = np.uint64(29)
 
 
-@kernel()
+@kernel(**INNER)
 def order_hash(order_id, price, side, qty, ahead):
     """Hash of one order's id, price (1e-9), side (0, 1), quantity and the id ahead of it (0 at the front); uint64."""
     word = np.uint64(order_id) * _ID
@@ -62,31 +63,31 @@ def book_checksum(order_id, price, side, qty):
     return total
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def cell_of(inst, tick, side):
     """Row of the ladder."""
     return (inst * TICKS + tick) * 2 + side
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def inst_of(cell):
     """Instrument of a row of the ladder."""
     return np.int64(cell) // (2 * TICKS)
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def tick_of(cell):
     """Tick of a row of the ladder."""
     return (np.int64(cell) >> 1) % TICKS
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def best(market, inst, side):
     """Best tick of a side; `NO_BID` or `NO_ASK` when it is empty."""
     return market.inst[inst].bid if side == BID else market.inst[inst].ask
 
 
-@kernel()
+@kernel(**INNER)
 def _rehash(market, slot):
     """Bring the order's hash, and with it the checksum of the book, up to date."""
     order = market.orders[slot]
@@ -98,7 +99,7 @@ def _rehash(market, slot):
     order.hash = word
 
 
-@kernel()
+@kernel(**INNER)
 def enqueue(market, slot, cell):
     """Put an order at the back of a queue, at the time of the clock."""
     order = market.orders[slot]
@@ -127,7 +128,7 @@ def enqueue(market, slot, cell):
     _rehash(market, slot)
 
 
-@kernel()
+@kernel(**INNER)
 def dequeue(market, slot):
     """Take an order out of its queue; an emptied best price gives way to the next one."""
     order = market.orders[slot]
@@ -157,7 +158,7 @@ def dequeue(market, slot):
             market.inst[inst].ask = tick
 
 
-@kernel()
+@kernel(**INNER)
 def resize(market, slot, qty):
     """Change what an order shows without moving it."""
     order = market.orders[slot]
@@ -166,16 +167,16 @@ def resize(market, slot, qty):
     _rehash(market, slot)
 
 
-@kernel()
+@kernel(**INNER)
 def new_id(market):
     """The next order id of the exchange; ids increase with gaps."""
     market.next_id += 1
-    while below(market, R_FLOW, 3) > 0:
+    while below(market, R_FLOW, 2) > 0:
         market.next_id += 1
     return market.next_id
 
 
-@kernel()
+@kernel(**INNER)
 def create(market, cell, qty, cls, hidden, agent, order_id):
     """A new resting order at the back of its queue; returns its slot (nothing is told to the feed)."""
     if market.n_free > 0:
@@ -203,7 +204,7 @@ def create(market, cell, qty, cls, hidden, agent, order_id):
     return slot
 
 
-@kernel()
+@kernel(**INNER)
 def destroy(market, slot):
     """Remove an order for good."""
     dequeue(market, slot)
@@ -218,7 +219,7 @@ def destroy(market, slot):
     market.n_free += 1
 
 
-@kernel()
+@kernel(**INNER)
 def add(market, inst, side, tick, qty, cls, hidden, agent, order_id):
     """Create an order and tell the feed; returns its slot."""
     slot = create(market, cell_of(inst, tick, side), qty, cls, hidden, agent, order_id)
@@ -228,7 +229,7 @@ def add(market, inst, side, tick, qty, cls, hidden, agent, order_id):
     return slot
 
 
-@kernel()
+@kernel(**INNER)
 def tag(market, order_id, cls, hidden, meta, agent, stop):
     """Note for the truth tables what an order is."""
     row = market.tags[market.n_tags]

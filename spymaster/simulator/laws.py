@@ -111,13 +111,13 @@ def pareto_law(tail: float, least: int, most: int, length: int) -> NDArray[np.in
     return alias_table(np.where(inside, np.maximum(size, 1.0) ** -(1 + tail), 0.0))
 
 
-def exponential_table() -> NDArray[np.float64]:
+def exponential_table() -> np.ndarray:
     """Quantiles of the unit exponential at multiples of 1 / EXP_STEPS; the last entry only closes the table."""
     steps = np.arange(EXP_STEPS + 1) / EXP_STEPS
     return np.round(-np.log1p(-np.minimum(steps, 1 - 0.5 / EXP_STEPS)), 10)
 
 
-def decay_table() -> NDArray[np.float64]:
+def decay_table() -> np.ndarray:
     """2^-x for x in [0, 1]."""
     return np.round(np.exp2(-np.arange(DECAY_STEPS + 1) / DECAY_STEPS), 12)
 

@@ -24,6 +24,9 @@ import numpy as np
 
 from spymaster.market.dbn import MBO_DTYPE
 
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""Options of kernels that only kernels call: what Python would need is not compiled."""
+
 FRONT, NEXT, SPREAD = 0, 1, 2
 INSTRUMENTS = 3
 TICKS = 16_384
@@ -180,11 +183,11 @@ MARKET = np.dtype(
         ("clock", "i8"), ("until", "i8"), ("day", "i8"), ("next_second", "i8"), ("second", "i8"),
         ("phase", "i8"), ("mode", "i8"), ("code", "i8"),
         # feed
-        ("closing", "i8"), ("last_flag", "i8"), ("publisher", "i8"), ("next_id", "i8"), ("sequence", "i8"),
+        ("closing", "i8"), ("last_flag", "i8"), ("next_id", "i8"), ("sequence", "i8"),
         ("last_recv", "i8"), ("recv", "i8"), ("n", "i8"), ("event_from", "i8"), ("event_id", "i8"),
         ("event_kind", "i8"), ("after_fill", "i8"), ("n_touched", "i8"),
         ("n_events", "i8"), ("n_tags", "i8"), ("n_responses", "i8"), ("n_seconds", "i8"), ("n_latent", "i8"),
-        ("n_quotes", "i8"), ("messages", "i8"), ("events_total", "i8"), ("fills", "i8"),
+        ("n_quotes", "i8"), ("messages", "i8"), ("events_total", "i8"),
         # flow
         ("control", "f8"), ("events_per_message", "f8"), ("rate", "f8"), ("cancel_rate", "f8"), ("pace", "f8"),
         ("reference_rate", "f8"), ("branching", "f8"), ("excitement", "f8"),
@@ -193,8 +196,8 @@ MARKET = np.dtype(
         ("retreat", "f8"), ("news_rate", "f8"), ("foresight", "f8"), ("flow_sign", "f8"), ("lean", "i8"),
         ("p_iceberg", "i8"), ("p_stop", "i8"), ("p_limit", "i8"), ("p_smp", "i8"), ("p_unknown", "i8"),
         ("p_oversize", "i8"), ("p_slip", "i8"), ("p_early_add", "i8"), ("p_round", "i8"), ("p_meta", "i8"),
-        ("p_follow", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),
-        ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"), ("wake_number", "i8"),
+        ("p_follow", "i8"), ("p_exact", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),
+        ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"),
         ("n_meta", "i8"), ("meta_id", "i8"), ("n_agents", "i8"),
         # small arrays
         ("n_class", "i8", (CLASSES,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),

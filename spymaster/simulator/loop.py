@@ -16,6 +16,7 @@ from spymaster.simulator.layout import (
     DONE,
     DRAIN,
     FRONT,
+    INNER,
     INSTRUMENTS,
     LEVELS,
     PRE_OPEN,
@@ -71,7 +72,7 @@ def run(market):
     return DONE
 
 
-@kernel()
+@kernel(**INNER)
 def _wake(market):
     what, whom, data = pop_wake(market)
     if what == REPAIR:
@@ -88,7 +89,7 @@ def _wake(market):
         jump(market)
 
 
-@kernel()
+@kernel(**INNER)
 def _end_second(market):
     """Note the truth at the end of a second and take over the plan of the next one."""
     end = market.next_second
@@ -120,7 +121,7 @@ def _end_second(market):
     begin_second(market, min((end - market.day) // _NS, np.int64(86_399)))
 
 
-@kernel()
+@kernel(**INNER)
 def _best_levels(market, inst, at):
     for side in range(2):
         tick = market.inst[inst].bid if side == BID else market.inst[inst].ask
@@ -138,7 +139,7 @@ def _best_levels(market, inst, at):
             market.levels[at, side, 2, k] = 0
 
 
-@kernel()
+@kernel(**INNER)
 def _remember_queues(market):
     front = market.inst[FRONT]
     if front.bid < PROFILE_TICKS or front.ask >= TICKS - PROFILE_TICKS:

@@ -167,7 +167,7 @@ class MarketDay:
         shape = intraday_shape(self.dt, activity)
         slow = np.empty(DAY_SECONDS)
         _slow_path(m, slow, 1.0 / activity.ou_seconds)
-        slow = np.round(np.exp(activity.ou_spread * slow - 0.5 * activity.ou_spread**2), 6)
+        slow = np.exp(activity.ou_spread * slow - 0.5 * activity.ou_spread**2).round(6)
         base = message_plan(shape, slow, self._parts, int(m["day"]), messages)
         m["base"], m["shape"] = base, slow
         m["plan"][1:] = np.cumsum(base)
@@ -197,6 +197,7 @@ class MarketDay:
             laws.probability(special.early_add),
             laws.probability(0.0 if walk else special.implied),
         )
+        m["p_exact"] = laws.probability(special.exact)
         m["max_levels"] = special.sweep_ticks
         m["p_round"] = laws.probability(profile.add_distance.round_share)
         m["round_ticks"] = profile.add_distance.round_ticks

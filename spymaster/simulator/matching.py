@@ -32,6 +32,7 @@ from spymaster.simulator.layout import (
     COUNT,
     FRONT,
     HEAD,
+    INNER,
     K_FULL,
     K_OVERSIZE,
     K_PARTIAL,
@@ -51,7 +52,7 @@ from spymaster.simulator.rng import below, chance
 _STOPS_PER_EVENT = 12
 
 
-@kernel()
+@kernel(**INNER)
 def _touch(market, slot, again):
     """Row of an order in `touched`; `again` moves it to the end."""
     order = market.orders[slot]
@@ -73,7 +74,7 @@ def _touch(market, slot, again):
     return at
 
 
-@kernel()
+@kernel(**INNER)
 def execute(market, slot, fill, side_letter):
     """Fill part or all of a resting order: its F record, and what becomes of it."""
     order = market.orders[slot]
@@ -85,7 +86,6 @@ def execute(market, slot, fill, side_letter):
         told = fill + 1 + below(market, R_FEED, 3)
         market.event_kind |= K_OVERSIZE
     record(market, inst, ACTION_FILL, side_letter, order.id, price_of(market, inst, tick), told)
-    market.fills += 1
     if fill < shown:
         resize(market, slot, shown - fill)
         market.touched[at].left = shown - fill
@@ -106,7 +106,7 @@ def execute(market, slot, fill, side_letter):
         market.event_kind |= K_FULL
 
 
-@kernel()
+@kernel(**INNER)
 def take(market, inst, passive, qty, limit, aggressor):
     """Match an aggressor against the `passive` side down to `limit` (a tick); returns the quantity left over."""
     code, opposite = letter(1 - passive), letter(passive)
@@ -136,7 +136,7 @@ def take(market, inst, passive, qty, limit, aggressor):
     return qty
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def traded(market, inst, tick, qty):
     """Note a trade in the session's statistics."""
     one = market.inst[inst]
@@ -148,7 +148,7 @@ def traded(market, inst, tick, qty):
     one.low = min(one.low, tick)
 
 
-@kernel()
+@kernel(**INNER)
 def tell_changes(market):
     """The C and M records of an event's touched orders; the list is empty afterwards."""
     for k in range(market.n_touched):
@@ -163,7 +163,7 @@ def tell_changes(market):
             market.orders[row.slot].touch = -1
 
 
-@kernel()
+@kernel(**INNER)
 def self_match_cancel(market, inst, passive):
     """Sometimes the exchange cancels the next order of the queue instead of matching it with its own owner."""
     if not chance(market, R_FEED, market.p_smp):
@@ -181,7 +181,7 @@ def self_match_cancel(market, inst, passive):
     market.event_kind |= K_SMP
 
 
-@kernel()
+@kernel(**INNER)
 def add_stop(market, side, tick, qty, order_id):
     """Hold a stop order of the front outright: side BID buys at or above `tick`, ASK sells at or below it."""
     n = market.n_stops[side]
@@ -198,7 +198,7 @@ def add_stop(market, side, tick, qty, order_id):
         market.stop_edge[ASK] = max(market.stop_edge[ASK], tick)
 
 
-@kernel()
+@kernel(**INNER)
 def trigger_stops(market):
     """Stops that the last price reaches enter as further aggressors of the same event."""
     for _ in range(_STOPS_PER_EVENT):
@@ -230,7 +230,7 @@ def trigger_stops(market):
         market.event_kind |= K_STOP
 
 
-@kernel()
+@kernel(**INNER)
 def aggress(market, inst, side, qty, limit, rests, cls, order_id, agent):
     """One aggressor from its first trade to the last book change; returns the quantity that was filled.
 
@@ -255,14 +255,14 @@ def aggress(market, inst, side, qty, limit, rests, cls, order_id, agent):
     return filled
 
 
-@kernel()
+@kernel(**INNER)
 def _crosses(market, inst, side, limit):
     """Whether a remainder would cross the other side, as it can after stop orders."""
     other = best(market, inst, 1 - side)
     return other <= limit if side == BID else other >= limit
 
 
-@kernel()
+@kernel(**INNER)
 def displayed(market, inst, tick, side):
     """Quantity shown at a tick."""
     return np.int64(market.cells[cell_of(inst, tick, side), QTY])

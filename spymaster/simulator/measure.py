@@ -60,7 +60,7 @@ class Tally:
         if block["flags"][0] & F_SNAPSHOT:
             return
         ts = block["ts_event"].astype(np.int64)
-        self.records += len(block)
+        self.records += int(np.count_nonzero(block["action"] != ACTION_NONE))
         seconds = (ts - self.start_ns) // SECOND_NS
         first = int(seconds[0])
         counts = np.bincount(seconds - first)

@@ -122,6 +122,7 @@ class SpecialSection(Section):
     iceberg: Share
     stop: Share
     limit_aggressor: Share
+    exact: Share
     self_match: Share
     unknown_fill: Share
     oversize_fill: Share

@@ -22,6 +22,7 @@ from spymaster.simulator.layout import (
     COUNT,
     FRONT,
     HEAD,
+    INNER,
     INSTRUMENTS,
     LOGIT_STEPS,
     MAX_SIZE,
@@ -45,7 +46,7 @@ _FOLLOW_NS = 120_000
 _P32 = 1 << 32
 
 
-@kernel()
+@kernel(**INNER)
 def soon(market, mean_ns):
     """A moment after the clock, exponential, never the clock itself."""
     return market.clock + 1_000 + np.int64(exponential(market, R_BOOK) * mean_ns)
@@ -72,7 +73,7 @@ def observe(market):
             wake_at(market, soon(market, _FOLLOW_NS), FOLLOW, NEXT, 0)
 
 
-@kernel()
+@kernel(**INNER)
 def repair(market, inst, vacated):
     """Close a wide spread from one side or the other, or leave it for a while."""
     one = market.inst[inst]
@@ -102,14 +103,14 @@ def repair(market, inst, vacated):
         market.inst[inst].repair = 0
 
 
-@kernel()
+@kernel(**INNER)
 def quote(market, cell, orders):
     """One new order at a tick near the best, unless it would cross by now; the others follow."""
     inst, tick, side = inst_of(cell), tick_of(cell), cell & 1
     if held_back(market, inst, side, tick) != tick:
         return
     qty = pick(market, R_BOOK, market.size_law, MAX_SIZE + 1)
-    cls = pick(market, R_BOOK, market.class_law[0], CLASSES)
+    cls = max(pick(market, R_BOOK, market.class_law[0], CLASSES), 3)
     begin(market, market.clock)
     add(market, inst, side, tick, qty, cls, 0, 0, new_id(market))
     close(market)
@@ -117,7 +118,7 @@ def quote(market, cell, orders):
         wake_at(market, soon(market, _QUOTE_NS), QUOTE_INSIDE, cell, orders - 1)
 
 
-@kernel()
+@kernel(**INNER)
 def retreat(market, cell, orders):
     """The last order of a queue that faces a moving price goes back a few ticks, or goes; the others follow."""
     inst, side = inst_of(cell), cell & 1
@@ -141,7 +142,7 @@ def schedule_news(market):
     wake_at(market, market.clock + 1 + np.int64(wait * 1e9), NEWS, FRONT, 0)
 
 
-@kernel()
+@kernel(**INNER)
 def news(market):
     """Quotes leave a side of the front outright: the ask when buyers press, the bid when sellers do."""
     schedule_news(market)
@@ -158,7 +159,7 @@ def news(market):
     retreat(market, cell, np.int64(market.cells[cell, COUNT]))
 
 
-@kernel()
+@kernel(**INNER)
 def follow(market):
     """One step of the second outright towards the first one's prices plus the carry; the next step is scheduled."""
     near, far = market.inst[FRONT], market.inst[NEXT]
@@ -178,7 +179,7 @@ def follow(market):
     wake_at(market, soon(market, _FOLLOW_NS), FOLLOW, NEXT, 0)
 
 
-@kernel()
+@kernel(**INNER)
 def _leave(market, cell, tick):
     """The first order of a queue that the other contract has left behind moves, or goes."""
     slot = np.int64(market.cells[cell, HEAD])
@@ -195,7 +196,7 @@ def schedule_jump(market):
     wake_at(market, market.clock + 1 + np.int64(wait * 1e9), JUMP, FRONT, 0)
 
 
-@kernel()
+@kernel(**INNER)
 def jump(market):
     """The efficient price moves one tick: one event eats the best queue and seeds both sides anew."""
     schedule_jump(market)

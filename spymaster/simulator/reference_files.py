@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -119,8 +120,9 @@ def write_statistics(
 
 def write_status(path: Path, contracts: tuple[Contract, Contract, Contract], parts: list[Segment], dt: date) -> None:
     """One record per instrument and change of phase."""
-    import databento_dbn as dbn
+    import databento_dbn
 
+    dbn: Any = databento_dbn  # its stubs take enumeration members for plain numbers
     yes, no = dbn.TriState.YES, dbn.TriState.NO
     with _file(path, contracts, dt, "status") as writer:
         for number, part in enumerate(parts):

@@ -12,7 +12,7 @@ from datetime import date
 import numpy as np
 
 from spymaster.jit import hot_kernel, kernel
-from spymaster.simulator.layout import DECAY_STEPS, EXP_STEPS, STREAMS
+from spymaster.simulator.layout import DECAY_STEPS, EXP_STEPS, INNER, STREAMS
 
 _MASK = (1 << 64) - 1
 _U32 = np.uint64(32)
@@ -41,12 +41,12 @@ def seeded_streams(seed: int, dt: date) -> np.ndarray:
     return states
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def _rotl(x, k):
     return (x << np.uint64(k)) | (x >> np.uint64(64 - k))
 
 
-@kernel()
+@kernel(**INNER)
 def draw(market, stream):
     """The next 64 random bits of a stream."""
     s = market.rng[stream]
@@ -61,25 +61,25 @@ def draw(market, stream):
     return result
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def below(market, stream, n):
     """Integer in [0, n)."""
     return np.int64(((draw(market, stream) >> _U32) * np.uint64(n)) >> _U32)
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def chance(market, stream, p):
     """True with probability `p` / 2^32."""
     return np.int64(draw(market, stream) >> _U32) < p
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def unit(market, stream):
     """Uniform in [0, 1), in steps of 2^-32."""
     return np.float64(np.int64(draw(market, stream) >> _U32)) * _TO_UNIT
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def pick(market, stream, law, n):
     """Outcome of an alias table of `n` rows."""
     bits = draw(market, stream)
@@ -87,7 +87,7 @@ def pick(market, stream, law, n):
     return k if np.int64(bits & _LOW32) < law[k, 0] else law[k, 1]
 
 
-@kernel()
+@kernel(**INNER)
 def exponential(market, stream):
     """Exponential with mean 1: a table with linear interpolation, and no memory beyond its end."""
     whole = 0.0
@@ -100,7 +100,7 @@ def exponential(market, stream):
         whole += market.exp_table[EXP_STEPS - 1]
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def halved(market, x):
     """2^-x for x >= 0, by table."""
     if x >= 60.0:
@@ -112,7 +112,7 @@ def halved(market, x):
     return value / np.float64(np.int64(1) << whole)
 
 
-@hot_kernel()
+@hot_kernel(**INNER)
 def about(market, stream, mean, spread):
     """Roughly normal (sum of four uniforms) with the given mean and standard deviation, never below 1; integers."""
     total = below(market, stream, 65_536) + below(market, stream, 65_536)

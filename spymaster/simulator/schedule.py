@@ -53,8 +53,7 @@ def segments(dt: date, root: str, span: tuple[time, time] | None) -> list[Segmen
         first, last = (int((wall_time_ns(dt, wall) - start) // SECOND_NS) for wall in span)
     edges = [first, *(int(edge) for edge in np.flatnonzero(np.diff(phase)) + 1 if first < edge < last), last]
     return [
-        Segment(int(phase[low]), start + low * SECOND_NS, start + high * SECOND_NS)
-        for low, high in pairwise(edges)
+        Segment(int(phase[low]), start + low * SECOND_NS, start + high * SECOND_NS) for low, high in pairwise(edges)
     ]
 
 
@@ -65,7 +64,7 @@ def intraday_shape(dt: date, activity: ActivitySection) -> NDArray[np.float64]:
     noon_offset = (wall_time_ns(dt, time(12)) - start) // SECOND_NS - 12 * 3600
     wall = (np.arange(DAY_SECONDS) - noon_offset) % DAY_SECONDS
     # a repeated time is a jump: the second value holds from it on
-    times = np.array([at for at, _ in points]) + np.arange(len(points)) * 1e-6
+    times = np.array([at for at, _ in points]) - np.arange(len(points), 0, -1) * 1e-6
     shape = np.interp(wall, times, np.array([value for _, value in points]))
     return shape * np.where(wall % 300 < _LUMP_SECONDS, 1 + activity.lump, 1.0)
 

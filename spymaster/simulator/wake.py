@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from spymaster.jit import kernel
-from spymaster.simulator.layout import MAX_WAKE, WAKE_FULL
+from spymaster.simulator.layout import INNER, MAX_WAKE, WAKE_FULL
 
 REPAIR, QUOTE_INSIDE, FOLLOW, JUMP, RETREAT, NEWS, AGENT = 0, 1, 2, 3, 4, 5, 6
 """What a wake-up is for: closing a spread, one more quote at a new best, the second outright following the first, a
 jump of the price, one order less in front of a moving price, quotes leaving a side, an agent's turn."""
 
 
-@kernel()
+@kernel(**INNER)
 def wake_at(market, ts, what, whom, data):
     """Schedule a wake-up."""
     if market.n_wake >= MAX_WAKE:
@@ -31,13 +31,13 @@ def wake_at(market, ts, what, whom, data):
     row.ts, row.what, row.whom, row.data = ts, what, whom, data
 
 
-@kernel()
+@kernel(**INNER)
 def _copy(market, source, target):
     a, b = market.heap[source], market.heap[target]
     b.ts, b.what, b.whom, b.data = a.ts, a.what, a.whom, a.data
 
 
-@kernel()
+@kernel(**INNER)
 def pop_wake(market):
     """Take the earliest wake-up off the heap: (what, whom, data)."""
     top = market.heap[0]

@@ -15,7 +15,9 @@ from spymaster.simulator.snapshot import SNAPSHOT_FORMS
 from spymaster_tests.simulator.days import AROUND_THE_HALT, MORNING, SmallDay, small_day
 
 COMBINATIONS = [
-    pytest.param(Feed(sentinel, bit, form), id=f"{'sentinel' if sentinel else 'last'}-{form}-{'bit' if bit else 'plain'}")
+    pytest.param(
+        Feed(sentinel, bit, form), id=f"{'sentinel' if sentinel else 'last'}-{form}-{'bit' if bit else 'plain'}"
+    )
     for sentinel, form, bit in product((False, True), SNAPSHOT_FORMS, (False, True))
 ]
 

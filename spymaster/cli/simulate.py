@@ -1,0 +1,200 @@
+"""`spymaster simulate`: writes a simulated market into a lake of its own.
+
+Exit codes beyond the usual ones: 5 an acceptance target was missed (the files are kept), 6 refused (the lake holds real
+data, or a raw file would have to change).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from spymaster.cli.options import JsonOption, parse_dates
+
+if TYPE_CHECKING:
+    from spymaster.simulator.acceptance import Target
+    from spymaster.simulator.request import Plan
+    from spymaster.simulator.simulate import Run
+
+MISSED, REFUSED = 5, 6
+DEFAULT_LAKE = Path("lake") / "demo"
+
+PresetName = Literal["ci", "demo", "rth", "full_day"]
+ProfileName = Literal["es", "cl"]
+PriceModeName = Literal["emergent", "walk"]
+VolumeName = Literal["q10", "q50", "q90"]
+ClosingFormName = Literal["last", "sentinel"]
+SnapshotFormName = Literal["clear_terminated", "plain_terminated", "plain_unterminated"]
+CompressionName = Literal["zstd", "none"]
+
+
+def simulate(
+    symbol: Annotated[str, typer.Option("--symbol", "-s", metavar="ROOT", help="Root symbol.")] = "ES",
+    dates: Annotated[
+        str | None, typer.Option("--dates", metavar="DATES", help="One date or FIRST:LAST.", show_default="of preset")
+    ] = None,
+    preset: Annotated[PresetName, typer.Option(help="Span and size of the days.")] = "demo",
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another market.")] = 7,
+    profile: Annotated[ProfileName | None, typer.Option(help="Numbers of the market.", show_default="by root")] = None,
+    price_mode: Annotated[PriceModeName, typer.Option(help="Prices from the queues, or a random walk.")] = ("emergent"),
+    volume: Annotated[VolumeName, typer.Option(help="Size of a full_day.")] = "q50",
+    messages: Annotated[int | None, typer.Option(min=1_000, help="Messages of the main date.")] = None,
+    closing_form: Annotated[ClosingFormName, typer.Option(help="F_LAST on the last record, or on one of its own.")] = (
+        "last"
+    ),
+    publisher_bit: Annotated[bool, typer.Option("--publisher-bit/--no-publisher-bit", help="As in older files.")] = (
+        False
+    ),
+    snapshot_form: Annotated[SnapshotFormName, typer.Option(help="Head of the file.")] = ("clear_terminated"),
+    fifo_slip: Annotated[float, typer.Option(min=0, max=1, help="Share of fills that skip one order.")] = 0.0,
+    dbn_version: Annotated[int, typer.Option(min=1, max=3, help="Version of the order file.")] = 3,
+    compress: Annotated[CompressionName, typer.Option(help="Compression of the order file.")] = "zstd",
+    lake: Annotated[Path, typer.Option("--lake", metavar="ROOT", help="Root of a lake for simulated data.")] = (
+        DEFAULT_LAKE
+    ),
+    plan_only: Annotated[bool, typer.Option("--plan", help="Say what would be written, and stop.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate futures order by order: DBN files, the truth about them, and a report.
+
+    What it writes carries its own data set name and can never pass as real; it goes to a lake of its own. Raw files are
+    never replaced: another seed needs another lake.
+    """
+    from spymaster.cli import output
+    from spymaster.simulator.errors import SimulationRefusedError, SimulationRequestError
+    from spymaster.simulator.request import Request, plan, session_dates
+
+    first, last = parse_dates(dates, option="--dates")
+    try:
+        request = Request(
+            symbol=symbol,
+            dates=session_dates(first or last, last or first, symbol) if first and last else (),
+            preset=preset,
+            seed=seed,
+            profile=profile or "",
+            price_mode=price_mode,
+            volume=volume,
+            closing_form=closing_form,
+            publisher_bit=publisher_bit,
+            snapshot_form=snapshot_form,
+            fifo_slip=fifo_slip,
+            dbn_version=dbn_version,
+            compression="zstd" if compress == "zstd" else None,
+            messages=messages,
+        )
+        planned = plan(request)
+    except SimulationRequestError as error:
+        raise typer.BadParameter(str(error)) from None
+    if plan_only:
+        _print_plan(planned, lake, as_json=as_json)
+        return
+    try:
+        run, targets = _run(planned, lake, quiet=as_json)
+    except SimulationRefusedError as error:
+        output.print_error(error, as_json=as_json)
+        raise typer.Exit(REFUSED) from None
+    _print_run(run, targets, as_json=as_json)
+    if any(one.passed is False for found in targets.values() for one in found):
+        raise typer.Exit(MISSED)
+
+
+def _run(planned: Plan, lake: Path, *, quiet: bool) -> tuple[Run, dict[str, list[Target]]]:
+    from spymaster.cli import output
+    from spymaster.simulator.report import write_report
+    from spymaster.simulator.simulate import simulate as run_simulation
+
+    with output.progress(unit="message", quiet=quiet) as display:
+        tasks = {
+            f"{planned.request.symbol} {day.dt}": display.add_task(
+                f"{planned.request.symbol} {day.dt}", total=day.messages, start=False
+            )
+            for day in planned.days
+        }
+
+        def show(what: str, done: int, total: int) -> None:
+            display.start_task(tasks[what])
+            display.update(tasks[what], completed=min(done, total))
+
+        run = run_simulation(planned, lake, progress=show)
+    _, targets = write_report(run)
+    return run, targets
+
+
+def _print_plan(planned: Plan, lake: Path, *, as_json: bool) -> None:
+    from spymaster.cli import output
+    from spymaster.simulator.request import MESSAGES_PER_SECOND
+
+    rows = [
+        {
+            "date": day.dt,
+            "instruments": [contract.symbol for contract in day.contracts],
+            "new_york": [str(wall) for wall in day.span] if day.span else ["whole UTC date"],
+            "messages": day.messages,
+            "megabytes": round(day.bytes / 1e6, 1),
+            "seconds": round(day.messages / MESSAGES_PER_SECOND, 1),
+        }
+        for day in planned.days
+    ]
+    if as_json:
+        output.print_json({"lake": str(lake), "preset": planned.request.preset, "days": rows})
+        return
+    output.print_table(
+        f"{planned.request.preset} into {lake}, not run",
+        ("date", "instruments", "New York", "messages", "MB", "seconds"),
+        [
+            (row["date"], ", ".join(row["instruments"]), " to ".join(row["new_york"]), row["messages"],
+             row["megabytes"], row["seconds"])
+            for row in rows
+        ],
+        right=("messages", "MB", "seconds"),
+    )  # fmt: skip
+
+
+def _print_run(run: Run, targets: dict[str, list[Target]], *, as_json: bool) -> None:
+    from spymaster.cli import output
+
+    report = run.folder / "sim_report.md"
+    if as_json:
+        output.print_json(
+            {
+                "run_id": run.run_id,
+                "provenance": "simulated",
+                "report": str(report),
+                "days": [
+                    {
+                        "date": day.plan.dt,
+                        "messages": day.messages,
+                        "seconds": round(day.seconds, 3),
+                        "files": day.files,
+                        "targets": [
+                            {"number": one.number, "metric": one.metric, "value": one.value, "low": one.low,
+                             "high": one.high, "passed": one.passed}
+                            for one in targets[day.plan.dt.isoformat()]
+                        ],
+                    }
+                    for day in run.days
+                ],
+            }
+        )  # fmt: skip
+        return
+    rows = []
+    for day in run.days:
+        found = targets[day.plan.dt.isoformat()]
+        met, missed = (sum(one.passed is verdict for one in found) for verdict in (True, False))
+        rows.append((day.plan.dt, day.messages, round(day.seconds, 1), met, missed))
+    output.print_table(
+        f"simulated run {run.run_id}",
+        ("date", "messages", "seconds", "targets met", "missed"),
+        rows,
+        right=("messages", "seconds", "targets met", "missed"),
+    )
+    for dt, found in targets.items():
+        for one in found:
+            if one.passed is False:
+                output.stdout().print(
+                    f"{dt}: target {one.number} missed: {one.metric} is {output.text_of(one.value)}, "
+                    f"expected {output.text_of(float(one.low))} to {output.text_of(float(one.high))}"
+                )
+    output.stdout().print(f"report: {report}")
