@@ -4,7 +4,7 @@ The intensity of background events is
 
     base(t) * (1 - n) + sum of phi_j        base(t) = control * events_per_message * plan(t) * U(t) * e^(X_t - s^2/2)
 
-where U is the shape of the day, X an Ornstein-Uhlenbeck process, and each event raises `phi_j` by its weight times its
+where U is the shape of the day, X the sum of a slow and a fast Ornstein-Uhlenbeck process, and each event raises `phi_j` by its weight times its
 decay rate (a Hawkes process of exponential kernels with total weight n; slowly varying kernels as in Hardiman, Bercot &
 Bouchaud 2013, Eur. Phys. J. B). Cancels add their own intensity, the sum over patience classes of `theta * n_class`.
 `next_time` simulates by thinning: all intensities only fall until the next event or second.

@@ -165,14 +165,21 @@ class MarketDay:
         m, activity, special, price = self.state, profile.activity, profile.special, profile.price
         m["mode"] = layout.WALK if walk else layout.EMERGENT
         shape = intraday_shape(self.dt, activity)
-        slow = np.empty(DAY_SECONDS)
-        _slow_path(m, slow, 1.0 / activity.ou_seconds)
-        slow = np.exp(activity.ou_spread * slow - 0.5 * activity.ou_spread**2).round(6)
-        base = message_plan(shape, slow, self._parts, int(m["day"]), messages)
-        m["base"], m["shape"] = base, slow
+        factor = np.ones(DAY_SECONDS)
+        for seconds, spread in (
+            (activity.ou_seconds, activity.ou_spread),
+            (activity.burst_seconds, activity.burst_spread),
+        ):
+            path = np.empty(DAY_SECONDS)
+            _random_path(m, path, 1.0 / seconds)
+            factor *= np.exp(spread * path - 0.5 * spread**2)
+        factor = factor.round(6)
+        base = message_plan(shape, factor, self._parts, int(m["day"]), messages)
+        m["base"], m["shape"] = base, factor
         m["plan"][1:] = np.cumsum(base)
         busy = base[base > 0]
-        m["reference_rate"] = float(np.median(busy)) if len(busy) else 1.0
+        # the rate around the average message
+        m["reference_rate"] = float((busy**2).sum() / busy.sum()) if len(busy) else 1.0
         m["events_per_message"] = activity.events_per_message
         m["branching"] = sum(activity.hawkes_weights)
         m["per_half_life"] = [1.0 / (half_life * SECOND_NS) for half_life in activity.hawkes_half_lives]
@@ -374,7 +381,7 @@ class MarketDay:
 
 
 @kernel()
-def _slow_path(market, path, rate):
+def _random_path(market, path, rate):
     """Ornstein-Uhlenbeck process of unit variance on whole seconds, from its stationary law."""
     scale = 1_000_000
     x = (about(market, layout.R_CLOCK, 10 * scale, scale) - 10 * scale) / scale

@@ -45,6 +45,8 @@ class ActivitySection(Section):
     lump: Share
     ou_seconds: Positive
     ou_spread: Positive
+    burst_seconds: Positive
+    burst_spread: Positive
     hawkes_half_lives: tuple[Positive, Positive, Positive, Positive]
     hawkes_weights: tuple[Share, Share, Share, Share]
     events_per_message: Share

@@ -127,7 +127,7 @@ def retreat(market, cell, orders):
     slot = np.int64(market.cells[cell, TAIL])
     if market.orders[slot].agent == 0:
         back = 1 + below(market, R_BOOK, 4)
-        if below(market, R_BOOK, 2) == 0:
+        if below(market, R_BOOK, 4) == 0:
             cancel_order(market, slot)
         else:
             move_order(market, slot, held_back(market, inst, side, tick_of(cell) + (back if side == ASK else -back)))
