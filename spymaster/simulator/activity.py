@@ -2,11 +2,12 @@
 
 The intensity of background events is
 
-    base(t) * (1 - n) + sum of phi_j        base(t) = control * events_per_message * plan(t) * U(t) * e^(X_t - s^2/2)
+    base(t) * (1 - n) + sum of phi_j        base(t) = control * events_per_message * plan(t) * U(t) * e^X(t)
 
-where U is the shape of the day, X the sum of a slow and a fast Ornstein-Uhlenbeck process, and each event raises `phi_j` by its weight times its
-decay rate (a Hawkes process of exponential kernels with total weight n; slowly varying kernels as in Hardiman, Bercot &
-Bouchaud 2013, Eur. Phys. J. B). Cancels add their own intensity, the sum over patience classes of `theta * n_class`.
+where U is the shape of the day, X the sum of a slow and a fast Ornstein-Uhlenbeck process (e^X has mean 1), and
+each event raises `phi_j` by its weight times its decay rate: a Hawkes process of exponential kernels with total weight
+n (slowly varying kernels as in Hardiman, Bercot & Bouchaud 2013, Eur. Phys. J. B). Cancels add their own intensity, the
+sum over patience classes of `theta * n_class`.
 `next_time` simulates by thinning: all intensities only fall until the next event or second.
 """
 
@@ -50,7 +51,7 @@ def cancel_intensity(market, cls):
     intensity = market.theta[cls] * market.n_class[cls]
     if cls >= _FIRST_PACED:
         intensity *= market.pace
-    if cls >= FAR - 1:
+    if cls >= FAR - 2:
         intensity *= market.crowding
     return intensity
 

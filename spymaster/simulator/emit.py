@@ -28,10 +28,12 @@ from spymaster.market.dbn import (
 from spymaster.simulator.layout import (
     CHUNK,
     CLOSE_SENTINEL,
+    EVENT_FULL,
     INNER,
     INSTRUMENTS,
     K_EARLY_ADD,
     LATENCY_STEPS,
+    MARGIN,
     R_FEED,
     SECONDS,
 )
@@ -75,6 +77,9 @@ def record(market, inst, action, side, order_id, price, size):
         market.after_fill = 2
         market.sequence += below(market, R_FEED, 2)
         market.recv += 300 + below(market, R_FEED, 1_700)
+    if market.n >= CHUNK + MARGIN - INSTRUMENTS:
+        market.code = EVENT_FULL
+        return
     row = market.out[market.n]
     row.publisher_id = SIM_PUBLISHER
     row.instrument_id = market.inst[inst].id

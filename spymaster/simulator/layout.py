@@ -42,7 +42,7 @@ FIRST_DAYS_LONG = 5
 """Classes from this one on are good till cancelled; the shorter ones end with the session."""
 
 MAX_ORDERS = 1 << 18
-MAX_TOUCHED = 4_096
+MAX_TOUCHED = 1 << 14
 MAX_STOPS = 512
 MAX_META = 16
 MAX_WAKE = 1 << 16
@@ -50,8 +50,8 @@ MAX_AGENTS = 64
 AGENT_FIELDS = 32
 CHUNK = 1 << 17
 """Records of the output buffer that are filled before it is drained."""
-MARGIN = 12_288
-"""Records beyond `CHUNK`: no single step writes more."""
+MARGIN = 3 * MAX_TOUCHED
+"""Records beyond `CHUNK`: no event has more."""
 SECONDS = 1_024
 LEVELS = 20
 
@@ -92,7 +92,7 @@ EVENT_KINDS = {
 }
 """What happened inside an event, as bits of its `kind`."""
 
-DONE, DRAIN, ORDERS_FULL, LADDER_END, WAKE_FULL = 0, 1, 2, 3, 4
+DONE, DRAIN, ORDERS_FULL, LADDER_END, WAKE_FULL, EVENT_FULL = 0, 1, 2, 3, 4, 5
 """Why the market stopped running."""
 
 ORDER = np.dtype(

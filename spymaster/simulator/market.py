@@ -33,6 +33,7 @@ _AUCTION_DELAY_NS = 300_000
 _OVERFLOW = {
     layout.ORDERS_FULL: f"more than {layout.MAX_ORDERS} resting orders",
     layout.LADDER_END: f"the price left its ladder of {layout.TICKS} ticks",
+    layout.EVENT_FULL: f"an event fills more than {layout.MAX_TOUCHED} orders",
     layout.WAKE_FULL: f"more than {layout.MAX_WAKE} wake-ups scheduled",
 }
 

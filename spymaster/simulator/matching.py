@@ -30,6 +30,7 @@ from spymaster.simulator.layout import (
     ASK,
     BID,
     COUNT,
+    EVENT_FULL,
     FRONT,
     HEAD,
     INNER,
@@ -42,6 +43,7 @@ from spymaster.simulator.layout import (
     K_SMP,
     K_STOP,
     K_UNKNOWN,
+    MAX_TOUCHED,
     NO_ASK,
     QTY,
     R_FEED,
@@ -63,6 +65,9 @@ def _touch(market, slot, again):
     if at >= 0:
         shown = market.touched[at].shown
         market.touched[at].slot = -1
+    if market.n_touched == MAX_TOUCHED:
+        market.code = EVENT_FULL
+        market.n_touched -= 1
     at = market.n_touched
     market.n_touched += 1
     row = market.touched[at]

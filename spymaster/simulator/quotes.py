@@ -127,7 +127,7 @@ def retreat(market, cell, orders):
     slot = np.int64(market.cells[cell, TAIL])
     if market.orders[slot].agent == 0:
         back = 1 + below(market, R_BOOK, 4)
-        if below(market, R_BOOK, 4) == 0:
+        if below(market, R_BOOK, 3) > 0:
             cancel_order(market, slot)
         else:
             move_order(market, slot, held_back(market, inst, side, tick_of(cell) + (back if side == ASK else -back)))
@@ -138,7 +138,7 @@ def retreat(market, cell, orders):
 @kernel()
 def schedule_news(market):
     """The next time that quotes leave one side; more often when the market is busy."""
-    wait = exponential(market, R_BOOK) / (market.news_rate * market.pace**0.5)
+    wait = exponential(market, R_BOOK) / (market.news_rate * market.pace)
     wake_at(market, market.clock + 1 + np.int64(wait * 1e9), NEWS, FRONT, 0)
 
 

@@ -19,7 +19,7 @@ SECOND_NS = 1_000_000_000
 DAY_SECONDS = 86_400
 PRE_OPEN_SECONDS = 900
 """Orders are accepted from a quarter of an hour before the open (assumption)."""
-_PRE_OPEN_SHAPE = 0.25
+_PRE_OPEN_SHAPE = 0.1
 _LUMP_SECONDS = 60
 
 

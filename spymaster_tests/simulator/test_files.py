@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import databento as db
 import numpy as np
@@ -75,7 +76,8 @@ def test_definitions_statistics_and_status_are_readable(run: Run) -> None:
     assert frame["contract"].to_list() == ["ESH6", "ESH6-ESM6", "ESM6"]
     assert frame["tick_size_int"].to_list() == [250_000_000, 50_000_000, 250_000_000]
     assert frame["multiplier"].unique().to_list() == [50.0]
-    legs = [record for record in db.DBNStore.from_file(definition.path) if record.leg_count]
+    records: list[Any] = list(db.DBNStore.from_file(definition.path))
+    legs = [record for record in records if record.leg_count]
     assert [(leg.leg_raw_symbol, str(leg.leg_side)) for leg in legs] == [("ESH6", "A"), ("ESM6", "B")]
     (statistics,) = raw_files(lake, "ES", "statistics", TUESDAY)
     table = db.DBNStore.from_file(statistics.path).to_df()

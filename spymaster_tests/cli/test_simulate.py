@@ -1,0 +1,47 @@
+"""`spymaster simulate`: plans, runs, refusals, and the exit codes that tell them apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spymaster.lake import Lake, raw_files
+from spymaster_tests.cli.conftest import Cli
+
+SMALL = ("simulate", "--preset", "ci", "--messages", 20_000)
+
+
+def test_plan_says_what_would_be_written_and_writes_nothing(cli: Cli, tmp_path: Path) -> None:
+    done = cli("simulate", "--plan", "--lake", tmp_path / "lake", "--json")
+    assert done.code == 0
+    assert [day["messages"] for day in done.json["days"]] == [720_000, 720_000, 720_000, 2_400_000]
+    assert done.json["days"][-1]["instruments"] == ["ESH6", "ESM6", "ESH6-ESM6"]
+    assert not (tmp_path / "lake").exists()
+    assert "2026-01-06" in cli("simulate", "--plan").out
+
+
+def test_a_run_leaves_files_truth_and_report(cli: Cli, tmp_path: Path) -> None:
+    done = cli(*SMALL, "--lake", tmp_path / "lake", "--json")
+    # so small a market misses targets, and says so
+    assert done.code == 5
+    (day,) = done.json["days"]
+    assert {one["passed"] for one in day["targets"]} == {True, False, None}
+    assert "SIMULATED" in Path(done.json["report"]).read_text()
+    lake = Lake.open(tmp_path / "lake")
+    assert lake.kind == "simulated"
+    assert len(raw_files(lake, "ES", "market_by_order_dbn")) == 1
+    assert (Path(done.json["report"]).parent / "sim_20260106.png").stat().st_size > 10_000
+    again = cli(*SMALL, "--lake", tmp_path / "lake")
+    assert again.code == 5
+    assert "missed" in again.out
+
+
+def test_refusals_have_their_own_exit_code(cli: Cli, tmp_path: Path) -> None:
+    Lake.open(tmp_path / "real", create=True, kind="real")
+    refused = cli(*SMALL, "--lake", tmp_path / "real")
+    assert refused.code == 6
+    assert "real" in refused.err
+
+
+def test_bad_arguments_are_usage_errors(cli: Cli) -> None:
+    assert cli("simulate", "--preset", "huge").code == 2
+    assert cli("simulate", "--dates", "2026-01-03").code == 2
