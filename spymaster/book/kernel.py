@@ -242,10 +242,15 @@ def apply_odd_record(st, record, action):
 
 @hot_kernel()
 def look_ahead(book, feed, i, n):
-    """Fetch the order that a later record names while this one is worked on: a random order is in no near cache."""
-    if i + 4 < n:
+    """Fetch what later records will touch while this one is worked on: a random order is in no near cache.
+
+    In steps, each needing what the one before has fetched: the record, the index entry of its order id, the order.
+    """
+    if i + 32 < n:
+        prefetch(feed, i + 32)
+        prefetch(book.index, home(book, np.int64(feed[i + 12].order_id)))
         # without a branch on an empty entry, which would be guessed wrong: the line before the array is as good as any
-        prefetch(book.orders, ORDER_FIELDS * (np.int64(book.index[home(book, np.int64(feed[i + 4].order_id))]) - 1))
+        prefetch(book.orders, ORDER_FIELDS * (np.int64(book.index[home(book, np.int64(feed[i + 6].order_id))]) - 1))
 
 
 @kernel()
