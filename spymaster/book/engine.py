@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.arrays import note_addresses
+from spymaster.book.arrays import Book, Output, cache_aligned, empty_cells, note_addresses
 from spymaster.book.errors import BookError, OffTickPriceError, OversizeOrderError, TimeOrderError
 from spymaster.book.kernel import finish, reindex, run
 from spymaster.book.recentre import recentred
@@ -277,7 +277,7 @@ class BookEngine:
             st[field] = 0
         return {name: columns for name, columns in filled.items() if name in self._emit}
 
-    def _use(self, out: la.Output) -> None:
+    def _use(self, out: Output) -> None:
         """Let the kernels write into these buffers."""
         self._out = out
         note_addresses(self._book.state, out)
@@ -287,7 +287,7 @@ def _columns(names: tuple[str, ...], rows: np.ndarray, n: int) -> dict[str, np.n
     return {name: rows[i, :n] for i, name in enumerate(names)}
 
 
-def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cell_positions(book: Book, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Absolute tick and side (0 bid, 1 ask) of cell numbers."""
     width2 = 2 * int(book.state[la.S_WIDTH])
     keys = np.where(
@@ -298,16 +298,16 @@ def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.nda
     return keys >> 1, keys & 1
 
 
-def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> la.Book:
-    slots = la.cache_aligned(orders, la.ORDER_FIELDS, np.int64)
-    book = la.Book(
+def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> Book:
+    slots = cache_aligned(orders, la.ORDER_FIELDS, np.int64)
+    book = Book(
         orders=slots,
         links=slots.view(np.int32),
         pending=np.zeros(orders, np.int64),
         index=np.zeros(4 * orders, np.int32),
-        cells=la.empty_cells(2 * width + spill),
+        cells=empty_cells(2 * width + spill),
         ends=np.zeros((la.END_ROWS, 2 * width + spill), np.int32),
-        bits=la.cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
+        bits=cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
         young=np.zeros(orders, np.int32),
         young_at=np.zeros(orders, np.int32),
         spill=np.zeros(6 * spill, np.int64),
@@ -327,7 +327,7 @@ def _chain_free(links: np.ndarray, first: int) -> None:
     links[first:, la.O_NEXT] = np.arange(first + 1, len(links) + 1)
 
 
-def _note_orders(book: la.Book) -> None:
+def _note_orders(book: Book) -> None:
     """Tell the kernels how much room the arrays of orders have."""
     st = book.state
     st[la.S_ORDERS_CAPACITY] = len(book.orders)
@@ -336,10 +336,10 @@ def _note_orders(book: la.Book) -> None:
     st[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
 
 
-def _with_more_orders(book: la.Book) -> la.Book:
+def _with_more_orders(book: Book) -> Book:
     """Twice the slots and a rebuilt index; slot numbers stay."""
     old = len(book.orders)
-    slots = la.cache_aligned(2 * old, la.ORDER_FIELDS, np.int64)
+    slots = cache_aligned(2 * old, la.ORDER_FIELDS, np.int64)
     slots[:old] = book.orders
     grown = book._replace(
         orders=slots,
@@ -363,12 +363,12 @@ def _lengthened(array: np.ndarray, length: int) -> np.ndarray:
     return longer
 
 
-def _empty_output(config: EngineConfig, emit: frozenset[str]) -> la.Output:
+def _empty_output(config: EngineConfig, emit: frozenset[str]) -> Output:
     window_rows = 2 * (2 * config.grid_ticks + 1)
     wall = config.block_rows + window_rows if WALL in emit else window_rows
     trades = config.event_rows if TRADE in emit else 1
     changes = config.event_rows if BBO in emit else 1
-    return la.Output(
+    return Output(
         snapshot=np.empty((len(la.SNAPSHOT_COLUMNS), config.block_windows), np.int64),
         wall_wide=np.empty((len(la.WALL_WIDE), wall), np.int64),
         wall=np.empty((len(la.WALL_INT), wall), np.int32),

@@ -25,17 +25,13 @@ In words:
   `AT_PRICES`, the slots named by the event's fills from `AT_FILLS`, and from `AT_SUMMARY` one bit per word of `bits`
   that has a cell with flow in the last four windows; from `AT_ADDRESSES` where the other arrays are.
 
-Python holds the arrays (`Book`, `Output`); inside the kernels they are bare views (`Pointers`, `Rows`, see `arrays`).
+Python holds the arrays and the kernels find them as described in `arrays`.
 
 Kernels allocate nothing. When something is full they stop before the record that needs room, and the engine grows
 the array and resumes.
 """
 
 from __future__ import annotations
-
-from typing import Any, NamedTuple
-
-import numpy as np
 
 BID, ASK = 0, 1
 NO_TICK = -(2**62)  # "no best bid"; the mirrored value is "no best ask"
@@ -340,79 +336,3 @@ BBO_COLUMNS = (
     "crossed",
     "book_valid",
 )
-
-
-class Book(NamedTuple):
-    """Every array a kernel touches; see the module's drawing."""
-
-    orders: np.ndarray
-    links: np.ndarray
-    pending: np.ndarray
-    index: np.ndarray
-    cells: np.ndarray
-    ends: np.ndarray
-    bits: np.ndarray
-    young: np.ndarray
-    young_at: np.ndarray
-    spill: np.ndarray
-    per_tick: np.ndarray
-    state: np.ndarray
-
-
-class Output(NamedTuple):
-    """Column buffers that one block of windows is written into; row counts live in the state."""
-
-    snapshot: np.ndarray  # int64 [len(SNAPSHOT_COLUMNS), windows of a block]
-    wall_wide: np.ndarray  # int64 [3, rows]
-    wall: np.ndarray  # int32 [15, rows]
-    wall_flags: np.ndarray  # uint8 [2, rows]
-    trade: np.ndarray  # int64 [len(TRADE_COLUMNS), rows]
-    bbo: np.ndarray  # int64 [len(BBO_COLUMNS), rows]
-    chosen: np.ndarray  # int32: cells of the wall rows of the closing window
-    special: np.ndarray  # int32: which of these rows are more than a copy of the depth
-
-
-class Pointers(NamedTuple):
-    """`Book` inside the kernels."""
-
-    orders: Any
-    links: Any
-    pending: Any
-    index: Any
-    cells: Any
-    ends: Any
-    bits: Any
-    young: Any
-    young_at: Any
-    spill: Any
-    per_tick: Any
-    state: Any
-
-
-class Rows(NamedTuple):
-    """`Output` inside the kernels."""
-
-    snapshot: Any
-    wall_wide: Any
-    wall: Any
-    wall_flags: Any
-    trade: Any
-    bbo: Any
-    chosen: Any
-    special: Any
-
-
-def cache_aligned(rows: int, columns: int, dtype: type) -> np.ndarray:
-    """Zeroed C-ordered array whose first row starts on a 64-byte line, so that a 64-byte row is one cache line."""
-    item = np.dtype(dtype).itemsize
-    raw = np.zeros(rows * columns * item + 64, dtype=np.uint8)
-    skip = -raw.ctypes.data % 64
-    return raw[skip : skip + rows * columns * item].view(dtype).reshape(rows, columns)
-
-
-def empty_cells(n: int) -> np.ndarray:
-    """`n` cells in which nothing rests and nothing has happened."""
-    cells = cache_aligned(n, CELL_FIELDS, np.int32)
-    cells[:, C_HEAD] = cells[:, C_TAIL] = -1
-    cells[:, C_LAST] = LONG_AGO
-    return cells
