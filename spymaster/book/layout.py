@@ -146,9 +146,7 @@ BIT_PLANES = 16
     S_BBO_ASK_ORDERS,
     S_GRID_LO,
     S_GRID_HI,
-    S_BAD_INDEX,
     S_BAD_VALUE,
-    S_RECORDS,
     S_BLOCK_WINDOWS,
     S_SNAPSHOT_N,
     S_WALL_N,
@@ -174,7 +172,7 @@ BIT_PLANES = 16
     S_WALL_CAPACITY,
     S_TRADE_CAPACITY,
     S_BBO_CAPACITY,
-) = range(96)
+) = range(94)
 
 # book states
 EMPTY, SNAPSHOT, LIVE = 0, 1, 2
