@@ -125,9 +125,11 @@ class TableModel:
     invariants: ClassVar[tuple[Invariant, ...]] = ()
     parquet: ClassVar[ParquetLayout] = ParquetLayout()
     columns: ClassVar[dict[str, Column]] = {}
+    _schema: ClassVar[pl.Schema] = pl.Schema()
 
     def __init_subclass__(cls) -> None:
         cls.columns = dict(_declared_columns(cls))
+        cls._schema = pl.Schema({name: column.dtype for name, column in cls.columns.items()})
         _check_declaration(cls)
         cls.full_name = f"{cls.layer}.{cls.name}"
 
@@ -138,8 +140,8 @@ class TableModel:
 
     @classmethod
     def schema(cls) -> pl.Schema:
-        """Column names and types, in order."""
-        return pl.Schema({name: column.dtype for name, column in cls.columns.items()})
+        """Column names and types, in order. One object for all callers: not to be changed."""
+        return cls._schema
 
     @classmethod
     def empty(cls) -> pl.DataFrame:
