@@ -90,6 +90,8 @@ class Rule:
     """One check of a table, derived from a column or an invariant.
 
     `rows` is true for each row that keeps the rule (nulls count as true); `column` is set for rules of one column.
+    `sufficient`, where there is one, is cheaper: one answer for a frame, and if it is true then every row keeps the
+    rule, given that the column keeps its others. If it is false, nothing is known yet.
     """
 
     name: str
@@ -97,6 +99,7 @@ class Rule:
     rows: pl.Expr = field(compare=False)
     column: str | None = None
     shown: tuple[str, ...] = ()
+    sufficient: pl.Expr | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:
