@@ -24,7 +24,9 @@ from __future__ import annotations
 
 import math
 
-from spymaster.jit import kernel
+import numpy as np
+
+from spymaster.jit import hot_kernel, kernel
 from spymaster.surfaces.zones import (
     ADD,
     AWAY,
@@ -55,14 +57,13 @@ def fill_logs(eps, logs):
     return 0
 
 
-@kernel(inline="always")
+@hot_kernel()
 def _known_log_ratio(above, below, eps, logs):
     """`_log_ratio`, looked up where both quantities are in the table."""
     if above == below:
         return 0.0
-    if above < logs.shape[0] and below < logs.shape[0]:
-        return logs[below, above]
-    return _log_ratio(above, below, eps)
+    a, b, known = np.uint64(above), np.uint64(below), np.uint64(logs.shape[0])
+    return logs[b, a] if a < known and b < known else _log_ratio(above, below, eps)
 
 
 @kernel(inline="always")
@@ -257,7 +258,10 @@ def row_ratios(q, eps, out):
 def row_logs(t, side, rel, q, eps, logs, rest, out):
     """Rows 5 and 7 of `vacuum.ROW_COLUMNS`: wall_erosion and wall_strength_log. `rest` int64[2, 21] is scratch."""
     start, end, resting = q[START], q[END], q[REST]
+    erosion, strength = out[5], out[7]
     n = t.shape[0]
+    for r in range(n):
+        erosion[r] = _known_log_ratio(start[r], end[r], eps, logs)
     i = 0
     while i < n:
         for distance in range(ZONE_TICKS + 1):
@@ -272,24 +276,28 @@ def row_logs(t, side, rel, q, eps, logs, rest, out):
         median_bid = _median(rest, 0)
         median_ask = _median(rest, 1)
         for r in range(i, j):
-            out[5, r] = _known_log_ratio(start[r], end[r], eps, logs)
-            out[7, r] = _known_log_ratio(resting[r], median_ask if side[r] == 1 else median_bid, eps, logs)
+            strength[r] = _known_log_ratio(resting[r], median_ask if side[r] == 1 else median_bid, eps, logs)
         i = j
     return 0
 
 
 @kernel()
-def mean_score(rows, which, origin, scale, offset, factor, out):
+def mean_score(rows, which, origin, scale, offset, factor, total, out):
     """Mean score of some rows of float32[9, n] into float32[n]: which, origin, ... hold one entry per metric.
 
-    N(x) = clip(offset + factor (x - origin) / scale, 0, 1), in float64 and in this order of operations.
+    N(x) = clip(offset + factor (x - origin) / scale, 0, 1), in float64 and in this order of operations. `total`
+    float64[c] is scratch: metric by metric over a stretch of rows the loops vectorise.
     """
-    for r in range(out.shape[0]):
-        total = 0.0
+    for first in range(0, out.shape[0], total.shape[0]):
+        count = min(total.shape[0], out.shape[0] - first)
+        for r in range(count):
+            total[r] = 0.0
         for k in range(which.shape[0]):
-            share = (rows[which[k], r] - origin[k]) / scale[k]
-            total += min(max(offset[k] + factor[k] * share, 0.0), 1.0)
-        out[r] = total / which.shape[0]
+            x, x0, width, base, slope = rows[which[k]], origin[k], scale[k], offset[k], factor[k]
+            for r in range(count):
+                total[r] += min(max(base + slope * ((x[first + r] - x0) / width), 0.0), 1.0)
+        for r in range(count):
+            out[first + r] = total[r] / which.shape[0]
     return 0
 
 
@@ -305,6 +313,7 @@ def flow_differences(t, price, side, q, step, eps, logs, past, past_key, past_x,
     -1, or the first row out of order.
     """
     add, pull_rest = q[ADD], q[PULL_REST]
+    level, first, second, third = out[0], out[1], out[2], out[3]
     n = t.shape[0]
     last, length, old = past[0], past[1], past[2]
     i = 0
@@ -356,10 +365,10 @@ def flow_differences(t, price, side, q, step, eps, logs, past, past_key, past_x,
                 m += 1
             d1, before, earlier = now - x1, x1 - x2, x2 - x3
             d2 = d1 - before
-            out[0, a] = now
-            out[1, a] = d1
-            out[2, a] = d2
-            out[3, a] = d2 - (before - earlier)
+            level[a] = now
+            first[a] = d1
+            second[a] = d2
+            third[a] = d2 - (before - earlier)
         last, length, old = t[i], m, new
         i = j
     past[0], past[1], past[2] = last, length, old

@@ -60,8 +60,8 @@ WALL_COLUMNS: Final = (
 KEY_COLUMNS: Final = ("window_end", "contract", "price_int", "side", "rel_ticks", "spot_ref_price_int", "window_valid")
 
 
-_TABLED_LOTS: Final = 256
-"""Quantities below this have their logarithms in a table (0.5 MB, which stays in the cache)."""
+_TABLED_LOTS: Final = 512
+"""Quantities below this have their logarithms in a table (2 MB, of which a window needs two rows)."""
 
 
 class VacuumRows:
@@ -127,6 +127,7 @@ def vacuum_score(rows: np.ndarray, norms: Norms) -> np.ndarray:
         np.array([norm.scale for norm in chosen], dtype=np.float64),
         np.where(signed, 0.5, 0.0),
         np.where(signed, 0.5, 1.0),
+        np.empty(2048),
         score,
     )
     return score
