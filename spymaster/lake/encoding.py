@@ -52,16 +52,20 @@ class Encoding:
         import pyarrow.parquet as pq
 
         model, layout = self._model, self._model.parquet
+        encodings = {
+            **dict.fromkeys(layout.delta, "DELTA_BINARY_PACKED"),
+            **dict.fromkeys(layout.split, "BYTE_STREAM_SPLIT"),
+        }
         dictionary = layout.dictionary
         if dictionary is None:
-            dictionary = tuple(name for name in model.columns if name not in layout.delta)
+            dictionary = tuple(name for name in model.columns if name not in encodings)
         return pq.ParquetWriter(
             sink,
             self._stored,
             compression="zstd",
             compression_level=layout.level,
             use_dictionary=list(dict.fromkeys((*dictionary, *self._repeated))),  # pyright: ignore[reportArgumentType]
-            column_encoding=dict.fromkeys(layout.delta, "DELTA_BINARY_PACKED") or None,
+            column_encoding=encodings or None,
             write_statistics=list(model.pruning_columns()),  # pyright: ignore[reportArgumentType]
             max_rows_per_page=ROWS_PER_PAGE,
             write_batch_size=_ROWS_PER_BATCH,

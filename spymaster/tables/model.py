@@ -70,15 +70,17 @@ class Invariant:
 
 @dataclass(frozen=True)
 class ParquetLayout:
-    """How a table is encoded: zstd level, delta-encoded and dictionary-encoded columns, and its row groups.
+    """How a table is encoded: zstd level, the encodings of its columns, and its row groups.
 
-    `dictionary` None means every column that is not delta-encoded. With `row_group_by` a row group holds one value of
+    `delta` columns are stored as differences, `split` ones byte by byte (all lowest bytes first, and so on: good for
+    numbers of few significant bytes), `dictionary` ones as words; None means every column that is neither. With `row_group_by` a row group holds one value of
     that column only, so that one contract reads alone. `pruning` names columns with statistics beyond those of the key,
     the order and the time.
     """
 
     level: int = 1
     delta: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
     dictionary: tuple[str, ...] | None = None
     pruning: tuple[str, ...] = ()
     row_group_rows: int = 524_288
@@ -230,6 +232,7 @@ def _check_declaration(model: type[TableModel]) -> None:
         *model.sort_by,
         *model.constant,
         *layout.delta,
+        *layout.split,
         *(layout.dictionary or ()),
         *layout.pruning,
         *filter(None, (layout.row_group_by, model.time_column)),
