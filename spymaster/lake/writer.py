@@ -242,8 +242,11 @@ class PartitionWriter:
         if column is None:
             yield frame
             return
-        starts = frame.select(pl.arg_where(pl.col(column).ne_missing(pl.col(column).shift(1)))).to_series().to_list()
-        starts = sorted({0, *starts})
+        # Rows come in the order of this column first, or their row group is refused: equal ends, equal rows.
+        starts = [0]
+        if frame.item(0, column) != frame.item(-1, column):
+            differs = pl.col(column).ne_missing(pl.col(column).shift(1))
+            starts = sorted({0, *frame.select(pl.arg_where(differs)).to_series().to_list()})
         for start, end in zip(starts, [*starts[1:], frame.height], strict=True):
             run = frame.slice(start, end - start)
             if self._pending and run.item(0, column) != self._pending[-1].item(0, column):

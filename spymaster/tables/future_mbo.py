@@ -27,7 +27,6 @@ class FutureMbo(TableModel):
         split=("order_id", "size", "ts_in_delta"),
         dictionary=("price_int", "action", "side"),
         pruning=("ts_event",),
-        row_group_rows=1_000_000,
         row_group_by="contract",
     )
 

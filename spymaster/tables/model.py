@@ -73,9 +73,9 @@ class ParquetLayout:
     """How a table is encoded: zstd level, the encodings of its columns, and its row groups.
 
     `delta` columns are stored as differences, `split` ones byte by byte (all lowest bytes first, and so on: good for
-    numbers of few significant bytes), `dictionary` ones as words; None means every column that is neither. With `row_group_by` a row group holds one value of
-    that column only, so that one contract reads alone. `pruning` names columns with statistics beyond those of the key,
-    the order and the time.
+    numbers of few significant bytes), `dictionary` ones as words; None means every column that is neither. With
+    `row_group_by`, the first column of the order, a row group holds one value of it only, so that one contract reads
+    alone. `pruning` names columns with statistics beyond those of the key, the order and the time.
     """
 
     level: int = 1
@@ -83,7 +83,7 @@ class ParquetLayout:
     split: tuple[str, ...] = ()
     dictionary: tuple[str, ...] | None = None
     pruning: tuple[str, ...] = ()
-    row_group_rows: int = 524_288
+    row_group_rows: int = 262_144
     row_group_by: str | None = None
 
 
@@ -228,6 +228,8 @@ def _check_declaration(model: type[TableModel]) -> None:
     if model.key and set(model.key) != set(model.sort_by):
         raise TypeError(f"{where}: the key {model.key} and the order {model.sort_by} must have the same columns")
     layout = model.parquet
+    if layout.row_group_by is not None and model.sort_by[:1] != (layout.row_group_by,):
+        raise TypeError(f"{where}: row groups by {layout.row_group_by} need rows in order of that column first")
     named = {
         *model.sort_by,
         *model.constant,

@@ -97,12 +97,16 @@ def _ask_pandera(model: type[TableModel], frame: pl.DataFrame, where: str, holdi
 
 def _rules_that_hold(model: type[TableModel], frame: pl.DataFrame) -> frozenset[str]:
     """Labels of the rules known to hold, from one query over the whole frame; nulls count as true."""
-    whole = [
+    answer = frame.select(_whole_frame(model)).row(0, named=True)
+    return frozenset(label for label, holds in answer.items() if holds)
+
+
+@cache
+def _whole_frame(model: type[TableModel]) -> list[pl.Expr]:
+    return [
         (rule.rows.all() if rule.sufficient is None else rule.sufficient.fill_null(True)).alias(rule.label)
         for rule in model.rules()
     ]
-    answer = frame.lazy().select(whole).collect().row(0, named=True)
-    return frozenset(label for label, holds in answer.items() if holds)
 
 
 @contextmanager

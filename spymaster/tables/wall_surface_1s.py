@@ -32,7 +32,6 @@ class WallSurface1s(TableModel):
     parquet = ParquetLayout(
         split=("depth_qty_start", "depth_qty_end", "depth_qty_rest", "order_count_end"),
         dictionary=("contract", "side"),
-        row_group_rows=524_288,
         pruning=("rel_ticks",),
     )
 
