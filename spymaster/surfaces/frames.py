@@ -25,7 +25,7 @@ Missing = Mapping[str, NDArray[np.bool_]]
 
 def wall_frame(columns: Columns, contract: str) -> pl.DataFrame:
     """`silver.wall_surface_1s` of `layout.WALL_WIDE`, `WALL_INT` and `WALL_FLAGS` columns."""
-    return _frame(WallSurface1s, columns, {}, contract)
+    return _frame(WallSurface1s, columns, {}, contract, view=True)
 
 
 def snapshot_frame(
@@ -88,9 +88,17 @@ def _no_price(columns: Columns, *names: str) -> Missing:
     return {name: columns[name] == NO_PRICE for name in names}
 
 
-def _frame(model: type[TableModel], columns: Columns, missing: Missing, contract: str) -> pl.DataFrame:
-    """The columns of a table in its order and types, null where `missing` says so."""
+def _frame(
+    model: type[TableModel], columns: Columns, missing: Missing, contract: str, *, view: bool = False
+) -> pl.DataFrame:
+    """The columns of a table in its order and types, null where `missing` says so.
+
+    A `view` keeps the whole block alive. That suits the wall, which fills its block and is soon written; frames of a
+    few rows, which wait for others to fill a row group, must let go of it.
+    """
     rows = len(next(iter(columns.values())))
+    if not view:
+        columns = {name: np.array(values) for name, values in columns.items()}
     return pl.DataFrame(
         [
             pl.Series(name, [contract]).new_from_index(0, rows)
