@@ -77,10 +77,16 @@ class Encoding:
         return {_SCHEMA_KEY: base64.b64encode(self._types.serialize().to_pybytes()).decode()}
 
     def table(self, group: pl.DataFrame) -> pa.Table:
-        """A validated frame, one chunk per column, as the table that the Parquet writer takes."""
+        """A validated frame, one chunk per column, as the table that the Parquet writer takes.
+
+        Raises `ValueError` for a null in a column that is never null: the file would hold a 0 in its place.
+        """
         import pyarrow as pa
 
         columns = group.drop(self._repeated).to_arrow()
+        for item in self._stored:
+            if not item.nullable and group.get_column(item.name).null_count():
+                raise ValueError(f"{self._model.full_name}: a null in {item.name} was not refused by the contract")
         return pa.Table.from_arrays(
             [
                 self._one_word(group, item.name) if item.name in self._repeated else columns.column(item.name)
