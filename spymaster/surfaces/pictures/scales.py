@@ -10,6 +10,7 @@ from spymaster.surfaces.pictures.canvas import ASK, BID, figure
 
 BAND_LABELS = ("row", "AT", "NEAR", "MID", "FAR")
 MOST_METRICS = 8
+MARGINS = {"left": 0.05, "right": 0.985, "bottom": 0.13, "top": 0.88, "wspace": 0.12, "hspace": 0.34}
 
 
 def physics_norm_calibration(subject: Subject) -> Figure:
@@ -23,7 +24,7 @@ def physics_norm_calibration(subject: Subject) -> Figure:
         source = "the session ITSELF (no earlier one)"
     else:
         source = f"{head['n_sessions']} earlier sessions, {head['session_window'].replace('/', ' to ')}"
-    made, axes = figure(subject.title(f"scales from {source}, {rows:,} active rows"), 2, 4, sharey=True)
+    made, axes = figure(subject.title(f"scales from {source}, {rows:,} active rows"), 2, 4, MARGINS, sharey=True)
     metrics = frame["metric_name"].unique(maintain_order=True).to_list()[:MOST_METRICS]
     for ax, metric in zip(axes.flat, metrics, strict=False):
         rows = frame.filter(pl.col("metric_name") == metric).with_columns(pl.col("band").fill_null("row"))
