@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Self
 
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
@@ -23,6 +24,8 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine, event
+
+from spymaster.lake.files import locked
 
 KEPT = 8
 """Databases held open: the index over all runs, and the runs looked at last (each has a database of its own)."""
@@ -92,7 +95,9 @@ class LakeHistoryStorage(DagsterSqliteStorage):
     """Runs, events and schedules under one folder, as `dagster.yaml` configures it."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
-        super().__init__(base_dir, inst_data)
+        # Two that create the databases at once (webserver and daemon on a new home) would leave them broken for good.
+        with locked(Path(base_dir), "storage", wait=True):
+            super().__init__(base_dir, inst_data)
         events = self._event_log_storage
         assert isinstance(events, SqliteEventLogStorage)
         self._event_log_storage = KeptEventLogStorage(events._base_dir)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import dagster as dg
@@ -20,7 +22,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._core.utils import make_new_run_id
 
 from spymaster_assets import storage
-from spymaster_assets.storage import KeptEventLogStorage
+from spymaster_assets.storage import KeptEventLogStorage, LakeHistoryStorage
 from spymaster_tests.conftest import REPOSITORY
 
 KEY = dg.AssetKey(["silver", "trade"])
@@ -112,3 +114,14 @@ def test_wiped_history_is_gone(instance: dg.DagsterInstance):
     instance.event_log_storage.store_event(said(run, "hello"))
     instance.event_log_storage.wipe()
     assert instance.event_log_storage.get_records_for_run(run).records == []
+
+
+def test_processes_that_start_at_once_on_a_new_home_make_it_once(tmp_path: Path):
+    folder = tmp_path / "storage"
+    with ThreadPoolExecutor(6) as together:
+        list(together.map(lambda _: LakeHistoryStorage(str(folder)), range(6)))
+    databases = list(folder.rglob("*.db"))
+    assert {path.stem for path in databases} == {"runs", "index", "schedules"}
+    for path in databases:
+        with sqlite3.connect(path) as connection:
+            assert connection.execute("select count(*) from alembic_version").fetchone() == (1,)
