@@ -30,14 +30,6 @@ GRAPH = defs.resolve_asset_graph()
 TABLES = [key for key in GRAPH.get_all_asset_keys() if key.path[0] != "raw"]
 MINUTES = 15 * 60
 
-DAEMON = """
-from dagster._daemon import controller
-controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 2
-from dagster._daemon.cli import main
-main()
-"""
-"""`dagster-daemon`, looking after backfills every 2 seconds instead of 30."""
-
 WORKSPACE = """
 load_from:
   - python_module:
@@ -68,7 +60,7 @@ def daemon(site: Site) -> Iterator[dg.DagsterInstance]:
     log = (site.root.parent / "daemon.log").open("wb")
     workspace = site.root.parent / "workspace.yaml"
     workspace.write_text(WORKSPACE)
-    command = [sys.executable, "-c", DAEMON, "run", "--workspace", str(workspace)]
+    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
     process = subprocess.Popen(
         command, env=site.environment(), cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
     )
