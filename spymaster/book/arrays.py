@@ -1,8 +1,8 @@
 """The arrays of the book: as Python holds them, and how kernels find them.
 
 Their addresses lie in the state, which is all that a call from kernel to kernel hands on: eleven arrays and eight
-output buffers as arguments would be pushed through every call that is not inlined. `note_addresses` has to be called whenever an array is replaced,
-and the engine keeps the arrays alive.
+output buffers as arguments would be pushed through every call that is not inlined. `note_addresses` has to be called
+whenever an array is replaced, and the engine keeps the arrays alive.
 """
 
 from __future__ import annotations
