@@ -71,7 +71,6 @@ def _check(rule: Rule) -> Any:
 
 def validate(model: type[TableModel], frame: pl.DataFrame, where: str) -> pl.DataFrame:
     """Return `frame` if it keeps the contract of `model`; raise `ContractError` otherwise."""
-
     check_schema(model, frame, where)
     holding = _rules_that_hold(model, frame)
     if len(holding) < len(model.rules()):
