@@ -75,7 +75,7 @@ def nautilus_cases(path: Path, messages: int, kind: str, *, legacy: bool) -> lis
 def main() -> None:
     """Run and print."""
     options = parser(__doc__ or "", messages=10_900_000)
-    options.add_argument("--peer-messages", type=int, default=1_000_000, help="messages given to the slow peers")
+    options.add_argument("--peer-messages", type=int, default=5_000_000, help="messages given to the slow peers")
     arguments = options.parse_args()
     config = StreamConfig(messages=arguments.messages, seed=arguments.seed)
     records = generate(config)
@@ -114,7 +114,7 @@ def main() -> None:
         if peers.has_nautilus():
             for legacy, kind in ((True, "Cython"), (False, "Rust")):
                 cases += nautilus_cases(path, len(part), kind, legacy=legacy)
-        small = measure(cases, arguments.repeats)
+        small = measure(cases, min(3, arguments.repeats))
 
     rows = rate_rows(full, "spymaster +-200", "messages")
     rows += rate_rows(small, "spymaster +-200 (part of RTH)", "messages")

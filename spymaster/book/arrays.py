@@ -98,7 +98,8 @@ def note_addresses(state: np.ndarray, arrays: Book | Output) -> None:
     for name, array in arrays._asdict().items():
         if name in la.ADDRESSED:
             place = la.AT_ADDRESSES + 2 * la.ADDRESSED.index(name)
-            state[place : place + 2] = array.ctypes.data, array.shape[-1]
+            state[place] = array.__array_interface__["data"][0]  # a tenth of the time of `ctypes.data`
+            state[place + 1] = array.shape[-1]
 
 
 @hot_kernel()
