@@ -1,6 +1,6 @@
 """The arrays of the book: as Python holds them, and how kernels find them.
 
-Their addresses lie in the state, which is all that a call from kernel to kernel hands on: eleven arrays and eight
+Their addresses lie in the state, which is all that a call from kernel to kernel hands on: nine arrays and eight
 output buffers as arguments would be pushed through every call that is not inlined. `note_addresses` has to be called
 whenever an array is replaced, and the engine keeps the arrays alive.
 """
@@ -27,8 +27,6 @@ class Book(NamedTuple):
     cells: np.ndarray
     ends: np.ndarray
     bits: np.ndarray
-    young: np.ndarray
-    young_at: np.ndarray
     spill: np.ndarray
     per_tick: np.ndarray
     state: np.ndarray
@@ -57,8 +55,6 @@ class Pointers(NamedTuple):
     cells: Any
     ends: Any
     bits: Any
-    young: Any
-    young_at: Any
     spill: Any
     per_tick: Any
     state: Any
@@ -119,8 +115,6 @@ def book_of(st):
         view_at(st, la.A_CELLS, INT32, CELL_FIELDS, "cells"),
         strided_view_at(st, la.A_ENDS, INT32, "ends"),
         view_at(st, la.A_BITS, UINT64, BIT_PLANES, "bits"),
-        view_at(st, la.A_YOUNG, INT32, 1, "young"),
-        view_at(st, la.A_YOUNG_AT, INT32, 1, "young_at"),
         view_at(st, la.A_SPILL, INT64, 1, "spill"),
         view_at(st, la.A_PER_TICK, FLOAT64, 1, "per_tick"),
         st,

@@ -234,11 +234,6 @@ class BookEngine:
             yield self._drain()
         elif code == la.GROW_ORDERS:
             self._book = _with_more_orders(self._book)
-        elif code == la.GROW_YOUNG:
-            young = self._book.young
-            self._book = self._book._replace(young=_lengthened(young, 2 * len(young)))
-            self._book.state[la.S_YOUNG_CAPACITY] = 2 * len(young)
-            note_addresses(self._book.state, self._book)
         elif code == la.GROW_SPILL:
             self._book = recentred(self._book, int(self._book.state[la.S_ORIGIN]), grow_spill=True)
         elif code == la.RECENTRE:
@@ -311,8 +306,6 @@ def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> B
         cells=empty_cells(2 * width + spill),
         ends=np.zeros((la.END_ROWS, 2 * width + spill), np.int32),
         bits=cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
-        young=np.zeros(orders, np.int32),
-        young_at=np.zeros(orders, np.int32),
         spill=np.zeros(6 * spill, np.int64),
         per_tick=np.array([1 / tick_size_int]),
         state=np.zeros(la.STATE_FIELDS, np.int64),
@@ -334,7 +327,6 @@ def _note_orders(book: Book) -> None:
     """Tell the kernels how much room the arrays of orders have."""
     st = book.state
     st[la.S_ORDERS_CAPACITY] = len(book.orders)
-    st[la.S_YOUNG_CAPACITY] = len(book.young)
     st[la.S_INDEX_MASK] = len(book.index) - 1
     st[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
 
@@ -349,8 +341,6 @@ def _with_more_orders(book: Book) -> Book:
         links=slots.view(np.int32),
         pending=_lengthened(book.pending, 2 * old),
         index=np.zeros(2 * len(book.index), np.int32),
-        young=_lengthened(book.young, max(2 * old, len(book.young))),
-        young_at=_lengthened(book.young_at, 2 * old),
     )
     _chain_free(grown.links, old)
     _note_orders(grown)

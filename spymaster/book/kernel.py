@@ -265,7 +265,6 @@ def run(state, records, first):
     out = rows_of(st)
     instrument = st[la.S_INSTRUMENT]
     orders_limit = st[la.S_ORDERS_CAPACITY]
-    young_limit = st[la.S_YOUNG_CAPACITY]
     spill_limit = st[la.S_SPILL_CAPACITY]
     feed = view_of(records, 1, "records")
     for i in range(first, records.shape[0]):
@@ -278,8 +277,6 @@ def run(state, records, first):
         if action in (ACTION_ADD, ACTION_MODIFY):
             if st[la.S_LIVE_ORDERS] >= orders_limit:
                 return i, la.GROW_ORDERS
-            if st[la.S_YOUNG_N] >= young_limit:
-                return i, la.GROW_YOUNG
             if st[la.S_SPILL_N] >= spill_limit:
                 return i, la.GROW_SPILL
             changes = True

@@ -16,8 +16,6 @@ In words:
 - `bits` uint64 [width / 64, 16]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
   window; the last wall row had quantity younger than the resting age, so that the sparse form must look again; flow
   in the window before this one, in the one before that, in the one before that.
-- `young` int32: slots that (re)entered so late in the window that they are not resting at its end; `young_at` int32:
-  per slot its last place there.
 - `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in the last
   four windows, then an open-addressing index from key to number + 1.
 - `per_tick` float64 [1]: ticks per unit of price.
@@ -93,7 +91,7 @@ BIT_PLANES = 16
     S_LIVE_ORDERS,
     S_INDEX_MASK,
     S_INDEX_SHIFT,
-    S_YOUNG_N,
+    S_COUNT_YOUNG,
     S_SPILL_N,
     S_SPILL_MASK,
     S_SPILL_RECENT_N,
@@ -168,11 +166,10 @@ BIT_PLANES = 16
     S_DUE,
     S_SPILL_CAPACITY,
     S_ORDERS_CAPACITY,
-    S_YOUNG_CAPACITY,
     S_WALL_CAPACITY,
     S_TRADE_CAPACITY,
     S_BBO_CAPACITY,
-) = range(94)
+) = range(93)
 
 # book states
 EMPTY, SNAPSHOT, LIVE = 0, 1, 2
@@ -226,7 +223,7 @@ STATE_FIELDS = AT_ADDRESSES + 40
 
 # where the address of each array lies, followed by the length of its rows (see `arrays`)
 ADDRESSED = (
-    "orders", "pending", "index", "cells", "ends", "bits", "young", "young_at", "spill", "per_tick",
+    "orders", "pending", "index", "cells", "ends", "bits", "spill", "per_tick",
     "snapshot", "wall_wide", "wall", "wall_flags", "trade", "bbo", "chosen", "special",
 )  # fmt: skip
 (
@@ -236,8 +233,6 @@ ADDRESSED = (
     A_CELLS,
     A_ENDS,
     A_BITS,
-    A_YOUNG,
-    A_YOUNG_AT,
     A_SPILL,
     A_PER_TICK,
     A_SNAPSHOT,
@@ -254,7 +249,7 @@ PENDING_MASK = 2**32 - 1
 """The low half of `pending`."""
 
 # what a kernel call ended with
-DONE, BLOCK_FULL, GROW_ORDERS, GROW_YOUNG, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4, 5
+DONE, BLOCK_FULL, GROW_ORDERS, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4
 ERR_TIME, ERR_OFF_TICK, ERR_SIZE, ERR_ACTION, ERR_SIDE = 10, 11, 12, 13, 14
 
 # bits of S_EMIT
