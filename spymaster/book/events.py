@@ -142,10 +142,9 @@ def count_event(book, out, ts, ts_recv):
     if crossed:
         st[la.S_WINDOW_CROSSED] = 1
         st[la.K_CROSSED] += 1
-    if st[la.S_TOP_CHANGED]:
+    if st[la.S_EMIT] & la.EMIT_BBO and st[la.S_TOP_CHANGED]:
         st[la.S_TOP_CHANGED] = 0
-        if st[la.S_EMIT] & la.EMIT_BBO:
-            write_bbo(book, out, ts, ts_recv, crossed)
+        write_bbo(book, out, ts, ts_recv, crossed)
     st[la.S_EVENT_ID] += 1
 
 

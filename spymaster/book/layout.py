@@ -248,6 +248,9 @@ ADDRESSED = (
 PENDING_MASK = 2**32 - 1
 """The low half of `pending`."""
 
+NO_ROOM = -2
+"""Instead of a cell: the spill is full."""
+
 # what a kernel call ended with
 DONE, BLOCK_FULL, GROW_ORDERS, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4
 ERR_TIME, ERR_OFF_TICK, ERR_SIZE, ERR_ACTION, ERR_SIDE = 10, 11, 12, 13, 14

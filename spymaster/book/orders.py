@@ -24,6 +24,7 @@ from spymaster.book.layout import (
     C_TAIL,
     C_TOWARD,
     C_YOUNG,
+    EMIT_BBO,
     FILLS,
     K_FRONT_FILLS,
     K_KNOWN_FILLS,
@@ -36,6 +37,7 @@ from spymaster.book.layout import (
     PENDING_MASK,
     S_BEST_BID,
     S_COUNT_YOUNG,
+    S_EMIT,
     S_FILL_BATCH,
     S_FILLS_N,
     S_FREE,
@@ -142,9 +144,10 @@ def put(book, place, order_id, cell, size, ts):
 
 @hot_kernel()
 def note_top(book, tick, side):
-    """Remember that the best bid or offer may have changed: a price at or beyond it has. No branch: it is a coin."""
-    beyond = tick - book.state[S_BEST_BID + side]
-    book.state[S_TOP_CHANGED] |= np.int64((beyond ^ -side) + side >= 0)
+    """Remember, for those who ask, that the best bid or offer may have changed: a price at or beyond it has."""
+    if book.state[S_EMIT] & EMIT_BBO:
+        beyond = tick - book.state[S_BEST_BID + side]
+        book.state[S_TOP_CHANGED] |= np.int64((beyond ^ -side) + side >= 0)  # no branch: it would be a coin
 
 
 @hot_kernel()
