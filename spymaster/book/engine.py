@@ -108,7 +108,7 @@ class BookEngine:
         st[la.S_GRID_LO], st[la.S_GRID_HI] = la.NO_ASK, la.NO_TICK
         st[la.S_FILL_BATCH] = 1
         st[la.S_TOP_CHANGED] = 1
-        st[la.S_WALL_CAPACITY] = self._out.wall.shape[1]
+        st[la.S_WALL_CAPACITY] = self._out.wall.shape[1] - la.PADDING
         st[la.S_TRADE_CAPACITY] = self._out.trade.shape[1]
         st[la.S_BBO_CAPACITY] = self._out.bbo.shape[1]
 
@@ -358,7 +358,7 @@ def _lengthened(array: np.ndarray, length: int) -> np.ndarray:
 
 def _empty_output(config: EngineConfig, emit: frozenset[str]) -> Output:
     window_rows = 2 * (2 * config.grid_ticks + 1)
-    wall = config.block_rows + window_rows if WALL in emit else window_rows
+    wall = (config.block_rows if WALL in emit else 0) + window_rows + la.PADDING
     trades = config.event_rows if TRADE in emit else 1
     changes = config.event_rows if BBO in emit else 1
     return Output(
@@ -368,6 +368,6 @@ def _empty_output(config: EngineConfig, emit: frozenset[str]) -> Output:
         wall_flags=np.empty((len(la.WALL_FLAGS), wall), np.uint8),
         trade=np.empty((len(la.TRADE_COLUMNS), trades), np.int64),
         bbo=np.empty((len(la.BBO_COLUMNS), changes), np.int64),
-        chosen=np.empty(window_rows + 1, np.int32),
+        chosen=np.empty(window_rows + la.PADDING, np.int32),
         special=np.empty(window_rows + 1, np.int32),
     )

@@ -248,6 +248,9 @@ ADDRESSED = (
 PENDING_MASK = 2**32 - 1
 """The low half of `pending`."""
 
+PADDING = 32
+"""Rows that the wall of a window may write beyond its own."""
+
 NO_ROOM = -2
 """Instead of a cell: the spill is full."""
 
