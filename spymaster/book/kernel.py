@@ -184,7 +184,7 @@ def note_message(book, ts, sequence):
     st[la.S_MESSAGES] += 1
 
 
-@kernel()
+@hot_kernel()
 def apply_live_record(st, record, action):
     """A live record that is not ordinary: event and window clocks, the book, the counts."""
     book = book_of(st)
@@ -294,15 +294,16 @@ def run(state, records, first):
             if code != la.DONE:
                 return i, code
             note_message(book, ts, np.int64(record.sequence))
-            count_event(book, out, ts, np.int64(record.ts_recv))
+            if count_event(book, out, ts, np.int64(record.ts_recv)):
+                return i + 1, la.BLOCK_FULL
         else:
             if not changes and action not in (ACTION_CLEAR, ACTION_TRADE, ACTION_FILL, ACTION_NONE):
                 return i, la.ERR_ACTION
             code = apply_odd_record(book.state, record, action)
             if code != la.DONE:
                 return i, code
-        if st[la.S_FULL]:
-            return i + 1, la.BLOCK_FULL
+            if st[la.S_FULL]:
+                return i + 1, la.BLOCK_FULL
     return records.shape[0], la.DONE
 
 
