@@ -167,20 +167,21 @@ def still_doubtful(book, word, side, doubtful):
 
 
 @kernel()
-def choose_runs(chosen, n, cell, wanted):
-    """Append the cells of a word's set bits, `cell` being that of the lowest bit; prices with orders lie in runs."""
-    while wanted != 0:
-        start = lowest_bit(wanted)
-        wanted >>= np.uint64(start)
-        cell += 2 * start
-        length = lowest_bit(~wanted) if ~wanted != 0 else np.int64(64)
+def choose_side(chosen, n, cell, wanted):
+    """Append the cells of a word's set bits, `cell` being that of the lowest bit."""
+    if wanted == 0:
+        return n
+    start = lowest_bit(wanted)
+    run = wanted >> np.uint64(start)
+    if run & (run + _ONE) == 0:  # near spot every price has orders: one run, written by vector stores
+        length = count_bits(run)
         for k in range(length):
-            chosen[n + k] = cell + 2 * k
-        n += length
-        if length == 64:
-            break
-        wanted >>= np.uint64(length)
-        cell += 2 * length
+            chosen[n + k] = cell + 2 * (start + k)
+        return n + length
+    while wanted != 0:
+        chosen[n] = cell + 2 * lowest_bit(wanted)
+        wanted &= wanted - _ONE
+        n += 1
     return n
 
 
@@ -246,9 +247,9 @@ def write_wall(st, spot, valid):
         m = note_special(out.special, m, n, bids, asks, la.ASK, asks & special_asks)
         cell = 128 * word
         if asks == 0:
-            n = choose_runs(out.chosen, n, cell, bids)
+            n = choose_side(out.chosen, n, cell, bids)
         elif bids == 0:
-            n = choose_runs(out.chosen, n, cell + 1, asks)
+            n = choose_side(out.chosen, n, cell + 1, asks)
         else:
             n = choose_both(out.chosen, n, cell, bids, asks)
     padded = -(-n // la.PADDING) * la.PADDING
