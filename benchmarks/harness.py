@@ -58,6 +58,11 @@ class Timing:
         """Units per second at the median."""
         return self.work / self.median
 
+    @property
+    def best_rate(self) -> float:
+        """Units per second of the fastest repetition: what is left when the machine's other work is taken away."""
+        return self.work / min(self.seconds)
+
 
 def measure(cases: Sequence[Case], repeats: int, *, warm_up: bool = True) -> list[Timing]:
     """Time the cases in turns (A B C, A B C, ...) after one untimed round that compiles and warms caches."""

@@ -8,9 +8,8 @@ from contextlib import contextmanager
 import dagster as dg
 
 from spymaster.errors import SpymasterError
-from spymaster.lake.errors import LakeLockedError
 
-TRANSIENT = (LakeLockedError, ConnectionError, TimeoutError)
+TRANSIENT = (ConnectionError, TimeoutError)
 """Errors that heal by themselves: the step is tried again, and what it had committed is fresh then."""
 
 

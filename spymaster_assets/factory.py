@@ -16,6 +16,7 @@ as reported (`REPORTED`). An output is yielded if any partition of it is there, 
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 from spymaster.errors import SpymasterError
+from spymaster.lake.errors import LakeLockedError
 from spymaster.lake.lake import Lake
 from spymaster.tables.model import TableModel
 from spymaster_assets import checks, liveness, provenance, turns
@@ -45,6 +47,8 @@ SKIPPED = "skipped"
 
 FAILED_PARTITIONS, TABLES = "failed_partitions", "tables"
 """Metadata of the failure of a step: error per partition, and the tables it was making (full names)."""
+
+LOCK_POLL_SECONDS = 0.5
 
 _RECIPES: dict[str, Recipe] = {}
 
@@ -182,13 +186,7 @@ class _Run:
 
     def _session(self, session: SessionKey) -> Iterator[Any]:
         try:
-            made = self.recipe.make(
-                self.lake,
-                session,
-                self.sources,
-                tables=[model.full_name for model in self.tables],
-                overwrite=self.overwrite,
-            )
+            made = self._make(session)
         except SkipSession as reason:
             self.context.log.warning(f"{session} skipped: {reason}")
             for model in self.tables:
@@ -204,6 +202,23 @@ class _Run:
         yield from provenance.raw_files_seen(self.context.instance, session, made)
         for one in made:
             yield from self._report(session, one)
+
+    def _make(self, session: SessionKey) -> list[Made]:
+        """Make the tables of a session, once nobody else is writing them.
+
+        Another run over the same dates may have begun its step before this one was there to be waited for (`turns.py`).
+        It meets this run at date after date, for as long as it takes to make one: no number of retries would do. A lock
+        ends with its process, and none is held while waiting.
+        """
+        tables, told = [model.full_name for model in self.tables], ""
+        while True:
+            try:
+                return self.recipe.make(self.lake, session, self.sources, tables=tables, overwrite=self.overwrite)
+            except LakeLockedError as error:
+                if str(error) != told:
+                    told = str(error)
+                    self.context.log.info(f"{session} waits: {told}")
+                time.sleep(LOCK_POLL_SECONDS)
 
     def _report(self, session: SessionKey, made: Made) -> Iterator[Any]:
         yield provenance.materialization(self.context, session, made)

@@ -36,7 +36,10 @@ class LakeIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: list[SessionKey]) -> None:
         """Make sure that what the asset vouches for is there; raises `MissingPartitionError` naming what is not."""
-        lake, name = self.lake.open(), full_name(context.asset_key)
-        missing = [str(session) for session in obj if not lake.has(name, session.symbol, session.dt)]
-        if missing:
-            raise MissingPartitionError(f"{name} was reported as written but has no partition for {', '.join(missing)}")
+        with no_vain_retries():
+            lake, name = self.lake.open(), full_name(context.asset_key)
+            missing = [str(session) for session in obj if not lake.has(name, session.symbol, session.dt)]
+            if missing:
+                raise MissingPartitionError(
+                    f"{name} was reported as written but has no partition for {', '.join(missing)}"
+                )

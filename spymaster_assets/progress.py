@@ -71,8 +71,9 @@ def _skipped(event: DagsterEvent) -> Iterator[Line]:
 
 
 def _checked(event: DagsterEvent) -> Iterator[Line]:
+    """A failed check of a partition; one of a whole table has no place in the progress over partitions."""
     evaluation = event.asset_check_evaluation_data
-    if not evaluation.passed:
+    if not evaluation.passed and evaluation.partition is not None:
         session = SessionKey.parse(str(evaluation.partition))
         yield {
             "event": "check",

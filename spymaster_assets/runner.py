@@ -29,7 +29,7 @@ from spymaster_assets import progress
 from spymaster_assets.liveness import bury_dead_runs
 from spymaster_assets.partitions import SessionKey, session_partitions
 from spymaster_assets.plan import Catalogue, Stage, has_raw, shares
-from spymaster_assets.pool import InProcess, Pool
+from spymaster_assets.pool import InProcess, Pool, spare_what_stays
 from spymaster_assets.resources import load_settings
 from spymaster_assets.worker import Emit, Share
 
@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         signal.signal(signal.SIGTERM, _interrupt)
         try:
-            return Runner(options, emit).run()
+            runner = Runner(options, emit)
+            spare_what_stays()
+            return runner.run()
         except KeyboardInterrupt:
             emit({"event": "error", "message": "interrupted"})
             return INTERRUPTED

@@ -37,7 +37,7 @@ def begin_history(st):
 
 @hot_kernel()
 def forget_flow(book, cell):
-    """Reset a cell's accumulators for the next window."""
+    """Reset a cell's accumulators for the next window, by whose end what is young now will rest."""
     for field in range(la.C_ADD, la.C_YOUNG + 1):
         book.cells[cell, field] = 0
 

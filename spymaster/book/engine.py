@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.arrays import note_addresses
+from spymaster.book.arrays import Book, Output, cache_aligned, empty_cells, note_addresses
 from spymaster.book.errors import BookError, OffTickPriceError, OversizeOrderError, TimeOrderError
 from spymaster.book.kernel import finish, reindex, run
 from spymaster.book.recentre import recentred
@@ -16,6 +16,14 @@ from spymaster.market.dbn import ACTION_ADD, UNDEF_PRICE
 
 SNAPSHOT, WALL, TRADE, BBO = "book_snapshot_1s", "wall_surface_1s", "trade", "bbo_change"
 EMITTABLE = {SNAPSHOT: la.EMIT_SNAPSHOT, WALL: la.EMIT_WALL, TRADE: la.EMIT_TRADE, BBO: la.EMIT_BBO}
+
+_LAYOUT = {
+    SNAPSHOT: ((la.SNAPSHOT_COLUMNS, "snapshot"),),
+    WALL: ((la.WALL_WIDE, "wall_wide"), (la.WALL_INT, "wall"), (la.WALL_FLAGS, "wall_flags")),
+    TRADE: ((la.TRADE_COLUMNS, "trade"),),
+    BBO: ((la.BBO_COLUMNS, "bbo"),),
+}
+"""Which buffers hold which columns of a table."""
 
 Block = dict[str, dict[str, np.ndarray]]
 """Columns by table by name: what a block of whole windows emitted. Nullable integers hold `layout.NO_PRICE`."""
@@ -25,7 +33,8 @@ Block = dict[str, dict[str, np.ndarray]]
 class EngineConfig:
     """Parameters of the engine; times in ns, distances in ticks.
 
-    `block_windows` and `block_rows` bound what is held before it is drained; they never change a value.
+    `block_windows` and `block_rows` bound what is held before it is drained; they never change a value. The default
+    fits a second-level cache: rows that leave it cost twice the time.
     """
 
     window_ns: int = 1_000_000_000
@@ -33,7 +42,7 @@ class EngineConfig:
     grid_ticks: int = 600
     near_ticks: int = 20
     block_windows: int = 900
-    block_rows: int = 65_536
+    block_rows: int = 16_384
     event_rows: int = 32_768
     width: int | None = None
     """Ticks held in the array grid; None takes the power of two that leaves room for spot to wander."""
@@ -99,7 +108,7 @@ class BookEngine:
         st[la.S_GRID_LO], st[la.S_GRID_HI] = la.NO_ASK, la.NO_TICK
         st[la.S_FILL_BATCH] = 1
         st[la.S_TOP_CHANGED] = 1
-        st[la.S_WALL_CAPACITY] = self._out.wall.shape[1]
+        st[la.S_WALL_CAPACITY] = self._out.wall.shape[1] - la.PADDING
         st[la.S_TRADE_CAPACITY] = self._out.trade.shape[1]
         st[la.S_BBO_CAPACITY] = self._out.bbo.shape[1]
 
@@ -225,11 +234,6 @@ class BookEngine:
             yield self._drain()
         elif code == la.GROW_ORDERS:
             self._book = _with_more_orders(self._book)
-        elif code == la.GROW_YOUNG:
-            young = self._book.young
-            self._book = self._book._replace(young=_lengthened(young, 2 * len(young)))
-            self._book.state[la.S_YOUNG_CAPACITY] = 2 * len(young)
-            note_addresses(self._book.state, self._book)
         elif code == la.GROW_SPILL:
             self._book = recentred(self._book, int(self._book.state[la.S_ORIGIN]), grow_spill=True)
         elif code == la.RECENTRE:
@@ -264,30 +268,24 @@ class BookEngine:
     def _drain(self) -> Block:
         """Hand the filled buffers over as they are, and go on with fresh ones."""
         st, out = self._book.state, self._out
-        filled = {
-            SNAPSHOT: _columns(la.SNAPSHOT_COLUMNS, out.snapshot, int(st[la.S_SNAPSHOT_N])),
-            WALL: _columns(la.WALL_WIDE, out.wall_wide, int(st[la.S_WALL_N]))
-            | _columns(la.WALL_INT, out.wall, int(st[la.S_WALL_N]))
-            | _columns(la.WALL_FLAGS, out.wall_flags, int(st[la.S_WALL_N])),
-            TRADE: _columns(la.TRADE_COLUMNS, out.trade, int(st[la.S_TRADE_N])),
-            BBO: _columns(la.BBO_COLUMNS, out.bbo, int(st[la.S_BBO_N])),
-        }
+        counts = {SNAPSHOT: st[la.S_SNAPSHOT_N], WALL: st[la.S_WALL_N], TRADE: st[la.S_TRADE_N], BBO: st[la.S_BBO_N]}
+        filled: Block = {table: {} for table in counts if table in self._emit}
+        for table, columns in filled.items():
+            for names, buffer in _LAYOUT[table]:
+                rows = getattr(out, buffer)[:, : counts[table]]
+                columns.update(zip(names, rows, strict=True))
         self._use(_empty_output(self.config, self._emit))
         for field in (la.S_SNAPSHOT_N, la.S_WALL_N, la.S_TRADE_N, la.S_BBO_N, la.S_FULL):
             st[field] = 0
-        return {name: columns for name, columns in filled.items() if name in self._emit}
+        return filled
 
-    def _use(self, out: la.Output) -> None:
+    def _use(self, out: Output) -> None:
         """Let the kernels write into these buffers."""
         self._out = out
         note_addresses(self._book.state, out)
 
 
-def _columns(names: tuple[str, ...], rows: np.ndarray, n: int) -> dict[str, np.ndarray]:
-    return {name: rows[i, :n] for i, name in enumerate(names)}
-
-
-def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def cell_positions(book: Book, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Absolute tick and side (0 bid, 1 ask) of cell numbers."""
     width2 = 2 * int(book.state[la.S_WIDTH])
     keys = np.where(
@@ -298,18 +296,16 @@ def cell_positions(book: la.Book, cells: np.ndarray) -> tuple[np.ndarray, np.nda
     return keys >> 1, keys & 1
 
 
-def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> la.Book:
-    slots = la.cache_aligned(orders, la.ORDER_FIELDS, np.int64)
-    book = la.Book(
+def _empty_book(width: int, *, orders: int, spill: int, tick_size_int: int) -> Book:
+    slots = cache_aligned(orders, la.ORDER_FIELDS, np.int64)
+    book = Book(
         orders=slots,
         links=slots.view(np.int32),
         pending=np.zeros(orders, np.int64),
         index=np.zeros(4 * orders, np.int32),
-        cells=la.empty_cells(2 * width + spill),
+        cells=empty_cells(2 * width + spill),
         ends=np.zeros((la.END_ROWS, 2 * width + spill), np.int32),
-        bits=la.cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
-        young=np.zeros(orders, np.int32),
-        young_at=np.zeros(orders, np.int32),
+        bits=cache_aligned(width // 64, la.BIT_PLANES, np.uint64),
         spill=np.zeros(6 * spill, np.int64),
         per_tick=np.array([1 / tick_size_int]),
         state=np.zeros(la.STATE_FIELDS, np.int64),
@@ -327,27 +323,24 @@ def _chain_free(links: np.ndarray, first: int) -> None:
     links[first:, la.O_NEXT] = np.arange(first + 1, len(links) + 1)
 
 
-def _note_orders(book: la.Book) -> None:
+def _note_orders(book: Book) -> None:
     """Tell the kernels how much room the arrays of orders have."""
     st = book.state
     st[la.S_ORDERS_CAPACITY] = len(book.orders)
-    st[la.S_YOUNG_CAPACITY] = len(book.young)
     st[la.S_INDEX_MASK] = len(book.index) - 1
     st[la.S_INDEX_SHIFT] = 64 - (len(book.index).bit_length() - 1)
 
 
-def _with_more_orders(book: la.Book) -> la.Book:
+def _with_more_orders(book: Book) -> Book:
     """Twice the slots and a rebuilt index; slot numbers stay."""
     old = len(book.orders)
-    slots = la.cache_aligned(2 * old, la.ORDER_FIELDS, np.int64)
+    slots = cache_aligned(2 * old, la.ORDER_FIELDS, np.int64)
     slots[:old] = book.orders
     grown = book._replace(
         orders=slots,
         links=slots.view(np.int32),
         pending=_lengthened(book.pending, 2 * old),
         index=np.zeros(2 * len(book.index), np.int32),
-        young=_lengthened(book.young, max(2 * old, len(book.young))),
-        young_at=_lengthened(book.young_at, 2 * old),
     )
     _chain_free(grown.links, old)
     _note_orders(grown)
@@ -363,18 +356,18 @@ def _lengthened(array: np.ndarray, length: int) -> np.ndarray:
     return longer
 
 
-def _empty_output(config: EngineConfig, emit: frozenset[str]) -> la.Output:
+def _empty_output(config: EngineConfig, emit: frozenset[str]) -> Output:
     window_rows = 2 * (2 * config.grid_ticks + 1)
-    wall = config.block_rows + window_rows if WALL in emit else window_rows
+    wall = (config.block_rows if WALL in emit else 0) + window_rows + la.PADDING
     trades = config.event_rows if TRADE in emit else 1
     changes = config.event_rows if BBO in emit else 1
-    return la.Output(
+    return Output(
         snapshot=np.empty((len(la.SNAPSHOT_COLUMNS), config.block_windows), np.int64),
         wall_wide=np.empty((len(la.WALL_WIDE), wall), np.int64),
         wall=np.empty((len(la.WALL_INT), wall), np.int32),
         wall_flags=np.empty((len(la.WALL_FLAGS), wall), np.uint8),
         trade=np.empty((len(la.TRADE_COLUMNS), trades), np.int64),
         bbo=np.empty((len(la.BBO_COLUMNS), changes), np.int64),
-        chosen=np.empty(window_rows + 1, np.int32),
+        chosen=np.empty(window_rows + la.PADDING, np.int32),
         special=np.empty(window_rows + 1, np.int32),
     )

@@ -136,17 +136,19 @@ def write_bbo(book, out, ts, ts_recv, crossed):
 
 @hot_kernel()
 def count_event(book, out, ts, ts_recv):
-    """The book may be read: is it crossed, has its top changed?"""
+    """The book may be read: is it crossed, has its top changed? Returns whether the rows of this block are full."""
     st = book.state
     crossed = st[la.S_BEST_BID] >= st[la.S_BEST_ASK]
     if crossed:
         st[la.S_WINDOW_CROSSED] = 1
         st[la.K_CROSSED] += 1
-    if st[la.S_TOP_CHANGED]:
+    full = np.int64(0)
+    if st[la.S_EMIT] & la.EMIT_BBO and st[la.S_TOP_CHANGED]:
         st[la.S_TOP_CHANGED] = 0
-        if st[la.S_EMIT] & la.EMIT_BBO:
-            write_bbo(book, out, ts, ts_recv, crossed)
+        write_bbo(book, out, ts, ts_recv, crossed)
+        full = st[la.S_FULL]
     st[la.S_EVENT_ID] += 1
+    return full
 
 
 @kernel()

@@ -74,7 +74,7 @@ def begin_snapshot(st, ts):
 
 @hot_kernel()
 def price_to_cell(book, record):
-    """Cell of a record's price and side, or -1 where the price is not a multiple of the tick size."""
+    """Cell of a record's price and side; -1 if the price is no multiple of the tick size, `NO_ROOM` in a full spill."""
     price = record.price
     tick = np.int64(np.floor(np.float64(price) * book.per_tick[0] + 0.5))
     if tick * book.state[la.S_TICK_SIZE] != price:
@@ -84,7 +84,7 @@ def price_to_cell(book, record):
 
 @hot_kernel()
 def apply_book_record(book, record, action, ts):
-    """Let A, C, M or R change the book. Returns DONE or an error code."""
+    """Let A, C, M or R change the book. Returns DONE or, with nothing changed, why not."""
     order_id = np.int64(record.order_id)
     size = np.int64(record.size)
     if action == ACTION_CANCEL:
@@ -104,13 +104,15 @@ def apply_book_record(book, record, action, ts):
         return la.ERR_SIDE
     if size > MAX_SIZE:
         return la.ERR_SIZE
-    if action == ACTION_ADD and record.flags & F_TOB:
+    replaces_side = action == ACTION_ADD and record.flags & F_TOB
+    if replaces_side and record.price == UNDEF_PRICE:
         clear_side(book.state, la.BID if record.side == SIDE_BID else la.ASK, ts)
-        if record.price == UNDEF_PRICE:
-            return la.DONE
+        return la.DONE
     cell = price_to_cell(book, record)
     if cell < 0:
-        return la.ERR_OFF_TICK
+        return la.GROW_SPILL if cell == la.NO_ROOM else la.ERR_OFF_TICK
+    if replaces_side:
+        clear_side(book.state, la.BID if record.side == SIDE_BID else la.ASK, ts)
     place, slot = locate(book, order_id)
     if slot >= 0:
         if action == ACTION_MODIFY:
@@ -182,7 +184,7 @@ def note_message(book, ts, sequence):
     st[la.S_MESSAGES] += 1
 
 
-@kernel()
+@hot_kernel()
 def apply_live_record(st, record, action):
     """A live record that is not ordinary: event and window clocks, the book, the counts."""
     book = book_of(st)
@@ -233,6 +235,8 @@ def apply_live_record(st, record, action):
 @kernel()
 def apply_odd_record(st, record, action):
     """Everything but ordinary records."""
+    if st[la.S_SPILL_N] >= st[la.S_SPILL_CAPACITY]:
+        return la.GROW_SPILL
     flags = record.flags
     # a clear without a true receive time was made by the publisher: it opens the snapshot that follows
     if flags & (F_SNAPSHOT | F_BAD_TS_RECV) and (flags & F_SNAPSHOT or action == ACTION_CLEAR):
@@ -242,10 +246,15 @@ def apply_odd_record(st, record, action):
 
 @hot_kernel()
 def look_ahead(book, feed, i, n):
-    """Fetch the order that a later record names while this one is worked on: a random order is in no near cache."""
-    if i + 4 < n:
+    """Fetch what later records will touch while this one is worked on: a random order is in no near cache.
+
+    In steps, each needing what the one before has fetched: the record, the index entry of its order id, the order.
+    """
+    if i + 32 < n:
+        prefetch(feed, i + 32)
+        prefetch(book.index, home(book, np.int64(feed[i + 12].order_id)))
         # without a branch on an empty entry, which would be guessed wrong: the line before the array is as good as any
-        prefetch(book.orders, ORDER_FIELDS * (np.int64(book.index[home(book, np.int64(feed[i + 4].order_id))]) - 1))
+        prefetch(book.orders, ORDER_FIELDS * (np.int64(book.index[home(book, np.int64(feed[i + 6].order_id))]) - 1))
 
 
 @kernel()
@@ -260,8 +269,6 @@ def run(state, records, first):
     out = rows_of(st)
     instrument = st[la.S_INSTRUMENT]
     orders_limit = st[la.S_ORDERS_CAPACITY]
-    young_limit = st[la.S_YOUNG_CAPACITY]
-    spill_limit = st[la.S_SPILL_CAPACITY]
     feed = view_of(records, 1, "records")
     for i in range(first, records.shape[0]):
         record = feed[i]
@@ -273,10 +280,6 @@ def run(state, records, first):
         if action in (ACTION_ADD, ACTION_MODIFY):
             if st[la.S_LIVE_ORDERS] >= orders_limit:
                 return i, la.GROW_ORDERS
-            if st[la.S_YOUNG_N] >= young_limit:
-                return i, la.GROW_YOUNG
-            if st[la.S_SPILL_N] >= spill_limit:
-                return i, la.GROW_SPILL
             changes = True
         else:
             changes = action == ACTION_CANCEL
@@ -287,19 +290,20 @@ def run(state, records, first):
             and st[la.S_ORDINARY]
             and st[la.S_LAST_TS] <= ts < st[la.S_DUE]
         ):
-            note_message(book, ts, np.int64(record.sequence))
             code = apply_book_record(book, record, action, ts)
             if code != la.DONE:
                 return i, code
-            count_event(book, out, ts, np.int64(record.ts_recv))
+            note_message(book, ts, np.int64(record.sequence))
+            if count_event(book, out, ts, np.int64(record.ts_recv)):
+                return i + 1, la.BLOCK_FULL
         else:
             if not changes and action not in (ACTION_CLEAR, ACTION_TRADE, ACTION_FILL, ACTION_NONE):
                 return i, la.ERR_ACTION
             code = apply_odd_record(book.state, record, action)
             if code != la.DONE:
                 return i, code
-        if st[la.S_FULL]:
-            return i + 1, la.BLOCK_FULL
+            if st[la.S_FULL]:
+                return i + 1, la.BLOCK_FULL
     return records.shape[0], la.DONE
 
 

@@ -16,8 +16,6 @@ In words:
 - `bits` uint64 [width / 64, 16]: per grid tick one bit in each plane `BIT_* + side`: an order rests; flow in this
   window; the last wall row had quantity younger than the resting age, so that the sparse form must look again; flow
   in the window before this one, in the one before that, in the one before that.
-- `young` int32: slots that (re)entered so late in the window that they are not resting at its end; `young_at` int32:
-  per slot its last place there.
 - `spill` int64 [6 * capacity]: keys `2 * tick + side` of the spill cells, then the spill cells with flow in the last
   four windows, then an open-addressing index from key to number + 1.
 - `per_tick` float64 [1]: ticks per unit of price.
@@ -25,17 +23,13 @@ In words:
   `AT_PRICES`, the slots named by the event's fills from `AT_FILLS`, and from `AT_SUMMARY` one bit per word of `bits`
   that has a cell with flow in the last four windows; from `AT_ADDRESSES` where the other arrays are.
 
-Python holds the arrays (`Book`, `Output`); inside the kernels they are bare views (`Pointers`, `Rows`, see `arrays`).
+Python holds the arrays and the kernels find them as described in `arrays`.
 
 Kernels allocate nothing. When something is full they stop before the record that needs room, and the engine grows
 the array and resumes.
 """
 
 from __future__ import annotations
-
-from typing import Any, NamedTuple
-
-import numpy as np
 
 BID, ASK = 0, 1
 NO_TICK = -(2**62)  # "no best bid"; the mirrored value is "no best ask"
@@ -97,7 +91,7 @@ BIT_PLANES = 16
     S_LIVE_ORDERS,
     S_INDEX_MASK,
     S_INDEX_SHIFT,
-    S_YOUNG_N,
+    S_COUNT_YOUNG,
     S_SPILL_N,
     S_SPILL_MASK,
     S_SPILL_RECENT_N,
@@ -150,9 +144,7 @@ BIT_PLANES = 16
     S_BBO_ASK_ORDERS,
     S_GRID_LO,
     S_GRID_HI,
-    S_BAD_INDEX,
     S_BAD_VALUE,
-    S_RECORDS,
     S_BLOCK_WINDOWS,
     S_SNAPSHOT_N,
     S_WALL_N,
@@ -174,11 +166,10 @@ BIT_PLANES = 16
     S_DUE,
     S_SPILL_CAPACITY,
     S_ORDERS_CAPACITY,
-    S_YOUNG_CAPACITY,
     S_WALL_CAPACITY,
     S_TRADE_CAPACITY,
     S_BBO_CAPACITY,
-) = range(96)
+) = range(93)
 
 # book states
 EMPTY, SNAPSHOT, LIVE = 0, 1, 2
@@ -232,7 +223,7 @@ STATE_FIELDS = AT_ADDRESSES + 40
 
 # where the address of each array lies, followed by the length of its rows (see `arrays`)
 ADDRESSED = (
-    "orders", "pending", "index", "cells", "ends", "bits", "young", "young_at", "spill", "per_tick",
+    "orders", "pending", "index", "cells", "ends", "bits", "spill", "per_tick",
     "snapshot", "wall_wide", "wall", "wall_flags", "trade", "bbo", "chosen", "special",
 )  # fmt: skip
 (
@@ -242,8 +233,6 @@ ADDRESSED = (
     A_CELLS,
     A_ENDS,
     A_BITS,
-    A_YOUNG,
-    A_YOUNG_AT,
     A_SPILL,
     A_PER_TICK,
     A_SNAPSHOT,
@@ -259,8 +248,14 @@ ADDRESSED = (
 PENDING_MASK = 2**32 - 1
 """The low half of `pending`."""
 
+PADDING = 32
+"""Rows that the wall of a window may write beyond its own."""
+
+NO_ROOM = -2
+"""Instead of a cell: the spill is full."""
+
 # what a kernel call ended with
-DONE, BLOCK_FULL, GROW_ORDERS, GROW_YOUNG, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4, 5
+DONE, BLOCK_FULL, GROW_ORDERS, GROW_SPILL, RECENTRE = 0, 1, 2, 3, 4
 ERR_TIME, ERR_OFF_TICK, ERR_SIZE, ERR_ACTION, ERR_SIDE = 10, 11, 12, 13, 14
 
 # bits of S_EMIT
@@ -340,79 +335,3 @@ BBO_COLUMNS = (
     "crossed",
     "book_valid",
 )
-
-
-class Book(NamedTuple):
-    """Every array a kernel touches; see the module's drawing."""
-
-    orders: np.ndarray
-    links: np.ndarray
-    pending: np.ndarray
-    index: np.ndarray
-    cells: np.ndarray
-    ends: np.ndarray
-    bits: np.ndarray
-    young: np.ndarray
-    young_at: np.ndarray
-    spill: np.ndarray
-    per_tick: np.ndarray
-    state: np.ndarray
-
-
-class Output(NamedTuple):
-    """Column buffers that one block of windows is written into; row counts live in the state."""
-
-    snapshot: np.ndarray  # int64 [len(SNAPSHOT_COLUMNS), windows of a block]
-    wall_wide: np.ndarray  # int64 [3, rows]
-    wall: np.ndarray  # int32 [15, rows]
-    wall_flags: np.ndarray  # uint8 [2, rows]
-    trade: np.ndarray  # int64 [len(TRADE_COLUMNS), rows]
-    bbo: np.ndarray  # int64 [len(BBO_COLUMNS), rows]
-    chosen: np.ndarray  # int32: cells of the wall rows of the closing window
-    special: np.ndarray  # int32: which of these rows are more than a copy of the depth
-
-
-class Pointers(NamedTuple):
-    """`Book` inside the kernels."""
-
-    orders: Any
-    links: Any
-    pending: Any
-    index: Any
-    cells: Any
-    ends: Any
-    bits: Any
-    young: Any
-    young_at: Any
-    spill: Any
-    per_tick: Any
-    state: Any
-
-
-class Rows(NamedTuple):
-    """`Output` inside the kernels."""
-
-    snapshot: Any
-    wall_wide: Any
-    wall: Any
-    wall_flags: Any
-    trade: Any
-    bbo: Any
-    chosen: Any
-    special: Any
-
-
-def cache_aligned(rows: int, columns: int, dtype: type) -> np.ndarray:
-    """Zeroed C-ordered array whose first row starts on a 64-byte line, so that a 64-byte row is one cache line."""
-    item = np.dtype(dtype).itemsize
-    raw = np.zeros(rows * columns * item + 64, dtype=np.uint8)
-    skip = -raw.ctypes.data % 64
-    return raw[skip : skip + rows * columns * item].view(dtype).reshape(rows, columns)
-
-
-def empty_cells(n: int) -> np.ndarray:
-    """`n` cells in which nothing rests and nothing has happened."""
-    cells = cache_aligned(n, CELL_FIELDS, np.int32)
-    cells[:, C_HEAD] = cells[:, C_TAIL] = -1
-    cells[:, C_LAST] = LONG_AGO
-    return cells

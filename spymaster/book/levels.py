@@ -15,6 +15,7 @@ from spymaster.book.layout import (
     C_LAST,
     K_SPILLED,
     NO_ASK,
+    NO_ROOM,
     NO_TICK,
     S_BEST_ASK,
     S_BEST_BID,
@@ -51,7 +52,7 @@ def spill_slot(st, key):
 
 @hot_kernel()
 def find_cell(book, tick, side):
-    """Cell of a price and side. The caller has made sure that a new spill cell would fit."""
+    """Cell of a price and side, or `NO_ROOM` where a far price would need one more spill cell than there are."""
     offset = tick - book.state[S_ORIGIN]
     if 0 <= offset < book.state[S_WIDTH]:
         return 2 * offset + side
@@ -60,6 +61,8 @@ def find_cell(book, tick, side):
     found = book.spill[place]
     if found == 0:
         number = book.state[S_SPILL_N]
+        if number == book.state[S_SPILL_CAPACITY]:
+            return np.int64(NO_ROOM)
         book.state[S_SPILL_N] = number + 1
         book.spill[number] = key
         book.spill[place] = number + 1

@@ -23,6 +23,8 @@ from spymaster.book.layout import (
     C_REFILL,
     C_TAIL,
     C_TOWARD,
+    C_YOUNG,
+    EMIT_BBO,
     FILLS,
     K_FRONT_FILLS,
     K_KNOWN_FILLS,
@@ -34,6 +36,8 @@ from spymaster.book.layout import (
     O_TS,
     PENDING_MASK,
     S_BEST_BID,
+    S_COUNT_YOUNG,
+    S_EMIT,
     S_FILL_BATCH,
     S_FILLS_N,
     S_FREE,
@@ -43,8 +47,8 @@ from spymaster.book.layout import (
     S_PENDING_N,
     S_REST_NS,
     S_TOP_CHANGED,
+    S_WINDOW_END,
     S_YOUNG_FROM,
-    S_YOUNG_N,
 )
 from spymaster.book.levels import level_closed, level_opened, side_of, tick_of, touch
 from spymaster.book.views import store_in_either
@@ -107,14 +111,20 @@ def queue_remove(book, slot, cell):
 
 
 @hot_kernel()
-def stamp_entry(book, slot, ts):
-    """Start an order's resting clock; remember it if it cannot be resting by the end of this window."""
+def stamp_entry(book, slot, cell, size, ts):
+    """Start an order's resting clock. Its quantity is young if it cannot be resting by the end of this window."""
     book.orders[slot, O_TS] = ts
     if ts > book.state[S_YOUNG_FROM]:
-        number = book.state[S_YOUNG_N]
-        book.young[number] = slot
-        book.young_at[slot] = number
-        book.state[S_YOUNG_N] = number + 1
+        book.cells[cell, C_YOUNG] += size
+        if ts >= book.state[S_WINDOW_END]:
+            book.state[S_COUNT_YOUNG] = 1  # of a later window: the next one has to count anew
+
+
+@hot_kernel()
+def no_longer_young(book, slot, cell, quantity):
+    """Quantity of an order leaves its cell, or its clock starts again: without a branch, for this is hard to guess."""
+    young = np.int64(book.orders[slot, O_TS] > book.state[S_YOUNG_FROM])
+    book.cells[cell, C_YOUNG] -= quantity & -young
 
 
 @hot_kernel()
@@ -127,16 +137,17 @@ def put(book, place, order_id, cell, size, ts):
     book.orders[slot, O_ID] = order_id
     book.links[slot, O_CELL] = cell
     book.links[slot, O_SIZE] = size
-    stamp_entry(book, slot, ts)
+    stamp_entry(book, slot, cell, size, ts)
     queue_append(book, slot, cell)
     enter_level(book, cell, size)
 
 
 @hot_kernel()
 def note_top(book, tick, side):
-    """Remember that the best bid or offer may have changed: a price at or beyond it has. No branch: it is a coin."""
-    beyond = tick - book.state[S_BEST_BID + side]
-    book.state[S_TOP_CHANGED] |= np.int64((beyond ^ -side) + side >= 0)
+    """Remember, for those who ask, that the best bid or offer may have changed: a price at or beyond it has."""
+    if book.state[S_EMIT] & EMIT_BBO:
+        beyond = tick - book.state[S_BEST_BID + side]
+        book.state[S_TOP_CHANGED] |= np.int64((beyond ^ -side) + side >= 0)  # no branch: it would be a coin
 
 
 @hot_kernel()
@@ -178,6 +189,7 @@ def take(book, slot, cell, tick, side, fill, pull, ts):
     book.cells[cell, C_PULL] += pull
     rested = np.int64(ts - book.orders[slot, O_TS] >= book.state[S_REST_NS])
     book.cells[cell, C_PULL_REST] += pull & -rested
+    no_longer_young(book, slot, cell, fill + pull)
     if book.state[S_PENDING_N] > 0:
         book.cells[cell, C_FILL] += fill
         forget_fill(book, slot)
@@ -249,7 +261,7 @@ def modify(book, place, slot, cell, size, ts):
         leave_level(book, slot, old_cell, old_tick, old_side)
         book.links[slot, O_CELL] = cell
         book.links[slot, O_SIZE] = size
-        stamp_entry(book, slot, ts)
+        stamp_entry(book, slot, cell, size, ts)
         queue_append(book, slot, cell)
         enter_level(book, cell, size)
     elif size > left:
@@ -262,7 +274,8 @@ def modify(book, place, slot, cell, size, ts):
             book.cells[cell, C_REFILL] += refilled
         queue_remove(book, slot, cell)
         queue_append(book, slot, cell)
-        stamp_entry(book, slot, ts)
+        no_longer_young(book, slot, cell, left)
+        stamp_entry(book, slot, cell, size, ts)
     elif fill > 0 or size < left:
         take(book, slot, cell, old_tick, old_side, fill, left - size, ts)
         book.links[slot, O_SIZE] = size

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.arrays import note_addresses
+from spymaster.book.arrays import Book, empty_cells, note_addresses
 from spymaster.book.kernel import reindex_spill
 
 
-def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Book:
+def recentred(book: Book, origin: int, *, grow_spill: bool = False) -> Book:
     """The same book with its grid starting at tick `origin`.
 
     Cells that leave the grid move to the spill and the other way round; spill cells with nothing in them and nothing
@@ -42,7 +42,7 @@ def recentred(book: la.Book, origin: int, *, grow_spill: bool = False) -> la.Boo
 
     new = np.where(inside, offsets, 0)
     new[~inside] = 2 * width + np.arange(far)
-    moved_cells = la.empty_cells(2 * width + capacity)
+    moved_cells = empty_cells(2 * width + capacity)
     moved_cells[new] = cells[old]
     ends = np.zeros((la.END_ROWS, 2 * width + capacity), np.int32)
     ends[:, new] = book.ends[:, old]

@@ -47,6 +47,13 @@ def fill(column, n, value):
 
 
 @kernel()
+def copy(column, source, n):
+    """`column = source`."""
+    for k in range(n):
+        column[k] = source[k]
+
+
+@kernel()
 def gather(column, source, chosen, n):
     """`column[k] = source[chosen[k]]`; loops of their own are vectorised."""
     for k in range(n):
@@ -82,7 +89,11 @@ def write_places(ticks, prices, sides, chosen, n, origin, spot_tick, tick_size):
 
 @kernel()
 def write_quiet(st, n, spot, spot_tick, valid):
-    """All columns of the `n` chosen rows as if nothing had happened there in this window."""
+    """All columns of the `n` chosen rows as if nothing had happened there in this window.
+
+    `n` is rounded up to whole steps of the vector loops: what is written beyond the rows will be written over, and
+    costs less than the loops' scalar ends.
+    """
     book = book_of(st)
     out = rows_of(st)
     first = st[la.S_WALL_N]
@@ -99,7 +110,7 @@ def write_quiet(st, n, spot, spot_tick, valid):
     start, depth = row_of(out.wall, 1, first), row_of(out.wall, 2, first)
     gather(start, before, chosen, n)
     gather(depth, ended, chosen, n)
-    gather(row_of(out.wall, 3, first), ended, chosen, n)
+    copy(row_of(out.wall, 3, first), depth, n)
     gather(row_of(out.wall, 4, first), row_of(book.ends, la.END_COUNT, 0), chosen, n)
     for column in range(5, 12):
         fill(row_of(out.wall, column, first), n, np.int32(0))
@@ -240,7 +251,10 @@ def write_wall(st, spot, valid):
             n = choose_runs(out.chosen, n, cell + 1, asks)
         else:
             n = choose_both(out.chosen, n, cell, bids, asks)
-    write_quiet(st, n, spot, spot_tick, valid)
+    padded = -(-n // la.PADDING) * la.PADDING
+    for k in range(n, padded):
+        out.chosen[k] = 0
+    write_quiet(st, padded, spot, spot_tick, valid)
     write_special(st, m)
     st[la.S_WALL_N] += n
     st[la.S_GRID_LO] = low

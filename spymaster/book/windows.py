@@ -12,7 +12,6 @@ from spymaster.book import layout as la
 from spymaster.book.arrays import book_of, rows_of
 from spymaster.book.ends import begin_history, keep_ends, reset_flow
 from spymaster.book.levels import cell_if_any
-from spymaster.book.orders import stamp_entry
 from spymaster.book.wall import write_wall
 from spymaster.jit import hot_kernel, kernel
 
@@ -37,15 +36,11 @@ def best_quantity(book, side):
 @kernel()
 def start_clock(st, ts):
     """The first live record opens the first window; the book so far is its start, with no flow and no history."""
-    book = book_of(st)
     st[la.S_STARTED] = 1
     st[la.S_WINDOW_NUMBER] = 0
     set_window(st, ts // st[la.S_WINDOW_NS] * st[la.S_WINDOW_NS])
     begin_history(st)
-    st[la.S_YOUNG_N] = 0
-    for slot in range(st[la.S_ORDERS_CAPACITY]):
-        if book.links[slot, la.O_SIZE] > 0:
-            stamp_entry(book, slot, book.orders[slot, la.O_TS])
+    count_young(st)
     open_window(st)
 
 
@@ -77,36 +72,22 @@ def open_window(st):
 
 
 @kernel()
-def mark_young(st):
-    """Give every cell the quantity of its orders that are not yet resting at the window's end."""
+def count_young(st):
+    """Count every cell's young quantity from its orders.
+
+    Orders of this window are counted as they come, and are old by the end of the next one. Only where a resting age
+    beyond the window, or a time beyond it, leaves orders young for longer, each window has to begin with a count.
+    """
     book = book_of(st)
-    kept = 0
-    for number in range(st[la.S_YOUNG_N]):
-        slot = np.int64(book.young[number])
-        # the entry counts if its order lives and has not entered again since
-        current = book.young_at[slot] == number and book.links[slot, la.O_SIZE] > 0
-        if current and book.orders[slot, la.O_TS] > st[la.S_YOUNG_FROM]:
+    st[la.S_COUNT_YOUNG] = 1 if st[la.S_REST_NS] > st[la.S_WINDOW_NS] else 0
+    for slot in range(st[la.S_ORDERS_CAPACITY]):
+        if book.links[slot, la.O_SIZE] > 0:
+            book.cells[book.links[slot, la.O_CELL], la.C_YOUNG] = 0
+    for slot in range(st[la.S_ORDERS_CAPACITY]):
+        if book.links[slot, la.O_SIZE] > 0 and book.orders[slot, la.O_TS] > st[la.S_YOUNG_FROM]:
             book.cells[book.links[slot, la.O_CELL], la.C_YOUNG] += book.links[slot, la.O_SIZE]
-            book.young[kept] = slot
-            book.young_at[slot] = kept
-            kept += 1
-    st[la.S_YOUNG_N] = kept
-
-
-@kernel()
-def unmark_young(st):
-    """Undo `mark_young` and keep only the orders that may still be too young at the next window's end."""
-    book = book_of(st)
-    still = st[la.S_YOUNG_FROM] + st[la.S_WINDOW_NS]
-    kept = 0
-    for number in range(st[la.S_YOUNG_N]):
-        slot = np.int64(book.young[number])
-        book.cells[book.links[slot, la.O_CELL], la.C_YOUNG] = 0
-        if book.orders[slot, la.O_TS] > still:
-            book.young[kept] = slot
-            book.young_at[slot] = kept
-            kept += 1
-    st[la.S_YOUNG_N] = kept
+            if book.orders[slot, la.O_TS] >= st[la.S_WINDOW_END]:
+                st[la.S_COUNT_YOUNG] = 1
 
 
 @kernel()
@@ -180,7 +161,6 @@ def close_window(st):
     valid = book_is_valid(book)
     window_valid = valid and st[la.S_WINDOW_OK] == 1
     keep_ends(st)
-    mark_young(st)
     write_snapshot(st, spot, valid, window_valid)
     if st[la.S_EMIT] & la.EMIT_WALL:
         if spot != la.NO_PRICE:
@@ -189,10 +169,11 @@ def close_window(st):
             # nothing was written, so at the next spot every price counts as newly in the grid
             st[la.S_GRID_LO] = la.NO_ASK
             st[la.S_GRID_HI] = la.NO_TICK
-    unmark_young(st)
     reset_flow(st)
     st[la.S_WINDOW_NUMBER] += 1
     set_window(st, st[la.S_WINDOW_END])
+    if st[la.S_COUNT_YOUNG]:
+        count_young(st)
     open_window(st)
 
 

@@ -6,10 +6,10 @@ truth and cost a few bytes each to walk (format: RFC 8878, section 3.1).
 
 from __future__ import annotations
 
-import mmap
+import os
 import struct
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from spymaster.feed.errors import CorruptFileError, TruncatedFileError, UnreadableFileError
 
@@ -55,13 +55,21 @@ def require_whole(path: Path) -> None:
     """
     if not is_zstd(read_head(path)):
         return
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+    with path.open("rb", buffering=0) as file:
+        data = _Bytes(file.fileno(), os.fstat(file.fileno()).st_size)
         at = 0
-        while at < len(data):
+        while at < data.size:
             at = _end_of_frame(path, data, at)
 
 
-def _end_of_frame(path: Path, data: mmap.mmap, at: int) -> int:
+class _Bytes(NamedTuple):
+    """A file of which a few bytes here and there are read; a memory map would keep all between them resident."""
+
+    descriptor: int
+    size: int
+
+
+def _end_of_frame(path: Path, data: _Bytes, at: int) -> int:
     (magic,) = _unpack(path, data, "<I", at)
     if magic & ~0xF == _SKIPPABLE_MAGIC:
         (size,) = _unpack(path, data, "<I", at + 4)
@@ -83,17 +91,18 @@ def _end_of_frame(path: Path, data: mmap.mmap, at: int) -> int:
     return _inside(path, data, at + 4 * (descriptor >> 2 & 1))
 
 
-def _unpack(path: Path, data: mmap.mmap, form: str, at: int) -> tuple[int, ...]:
+def _unpack(path: Path, data: _Bytes, form: str, at: int) -> tuple[int, ...]:
     size = struct.calcsize(form)
-    return struct.unpack(form, data[_inside(path, data, at + size) - size : at + size])
+    _inside(path, data, at + size)
+    return struct.unpack(form, os.pread(data.descriptor, size, at))
 
 
-def _inside(path: Path, data: mmap.mmap, at: int) -> int:
-    if at > len(data):
+def _inside(path: Path, data: _Bytes, at: int) -> int:
+    if at > data.size:
         raise TruncatedFileError(
             path,
-            f"truncated: the compressed file ends at byte {len(data):,}, inside a zstd frame",
-            byte=len(data),
+            f"truncated: the compressed file ends at byte {data.size:,}, inside a zstd frame",
+            byte=data.size,
             hint="Copy or download the file again.",
         )
     return at

@@ -34,7 +34,11 @@ def records(partition: Partition, contract: str, chunk: int = CHUNK_RECORDS) -> 
 
     Only the row groups of that contract are read, ahead of the consumer in a thread. Each array is new and writable.
     """
-    return prefetch(pack(frame) for frame in partition.batches(_COLUMNS, rows=chunk, contract=contract))
+    return prefetch(
+        pack(frame[start : start + chunk])
+        for frame in partition.batches(_COLUMNS, contract=contract)
+        for start in range(0, frame.height, chunk)
+    )
 
 
 def pack(frame: pl.DataFrame) -> Records:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
 from spymaster.lake import layout
 from spymaster.lake.errors import CorruptPartitionError, MissingPartitionError, UnknownColumnError
 from spymaster.lake.manifest import METADATA_KEY, InputRecord, Manifest
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 
 @dataclass(frozen=True)
@@ -84,22 +87,24 @@ class Partition:
         with pq.ParquetFile(self.path, pre_buffer=False) as file:
             names = file.schema_arrow.names
             self._require(columns or (), names)
-            wanted = list(columns) if columns is not None else names
-            groups = list(range(file.num_row_groups))
-            fetched, filtered = wanted, False
             if contract is not None:
                 self._require(("contract",), names)
-                ranges = [_value_range(file, group, names.index("contract")) for group in range(file.num_row_groups)]
-                groups = [group for group, (low, high) in enumerate(ranges) if low is None or low <= contract <= high]
-                # Where every row group holds this contract alone, neither reading nor comparing the column is needed.
-                filtered = any(ranges[group] != (contract, contract) for group in groups)
-                fetched = [*wanted, "contract"] if filtered and "contract" not in wanted else wanted
-            for batch in file.iter_batches(batch_size=rows, row_groups=groups, columns=fetched):
-                frame = cast(pl.DataFrame, pl.from_arrow(batch))
-                if filtered:
-                    frame = frame.filter(pl.col("contract") == contract)
-                if frame.height:
-                    yield frame.select(wanted)
+            wanted = list(columns) if columns is not None else names
+            for group in range(file.num_row_groups):
+                # Where all rows hold the same text (a contract, most of the time) it is known without reading it.
+                words = _only_words(file, group, wanted if contract is None else [*wanted, "contract"])
+                if contract is not None and words.get("contract", contract) != contract:
+                    continue
+                filtered = contract is not None and "contract" not in words
+                fetched = [name for name in wanted if name not in words] or list(wanted)
+                if filtered and "contract" not in fetched:
+                    fetched.append("contract")
+                for batch in file.iter_batches(batch_size=rows, row_groups=[group], columns=fetched):
+                    frame = cast(pl.DataFrame, pl.from_arrow(batch))
+                    if filtered:
+                        frame = frame.filter(pl.col("contract") == contract)
+                    if frame.height:
+                        yield _with_words(frame, words, wanted)
 
     def _require_present(self) -> None:
         if not self.path.is_file():
@@ -131,9 +136,25 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_json(metadata[METADATA_KEY], path=path)
 
 
-def _value_range(file: Any, group: int, column: int) -> tuple[Any, Any]:
-    """Smallest and largest value of a column in a row group by its statistics, or (None, None) without them."""
-    statistics = file.metadata.row_group(group).column(column).statistics
-    if statistics is None or not statistics.has_min_max:
-        return None, None
-    return statistics.min, statistics.max
+def _only_words(file: pq.ParquetFile, group: int, columns: Sequence[str]) -> dict[str, str]:
+    """Texts among the columns that are the same in all rows of a row group, by the file's statistics."""
+    names, types = file.schema_arrow.names, file.schema_arrow.types
+    metadata = file.metadata.row_group(group)
+    words = {}
+    for name in columns:
+        position = names.index(name)
+        statistics = metadata.column(position).statistics
+        if (
+            str(types[position]) in ("string", "large_string")
+            and statistics is not None
+            and statistics.has_min_max
+            and statistics.min == statistics.max
+            and statistics.null_count == 0
+        ):
+            words[name] = statistics.min
+    return words
+
+
+def _with_words(frame: pl.DataFrame, words: dict[str, str], columns: Sequence[str]) -> pl.DataFrame:
+    repeated = {name: pl.Series(name, [word]).new_from_index(0, frame.height) for name, word in words.items()}
+    return pl.DataFrame([repeated[name] if name in repeated else frame.get_column(name) for name in columns])

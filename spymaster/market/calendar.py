@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.errors import SpymasterError
-from spymaster.market.instruments import instrument
+from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 
 CLOSED, PRE_OPEN, CONTINUOUS = 0, 1, 2
@@ -66,10 +66,16 @@ def phases(
 
     A window belongs to the phase of its start, `window_end - window_ns`. The ends need not be sorted.
     """
+    return instrument_phases(window_ends_ns, instrument(root, settings), window_ns=window_ns)
+
+
+def instrument_phases(
+    window_ends_ns: NDArray[np.int64], item: Instrument, *, window_ns: int = SECOND_NS
+) -> NDArray[np.int8]:
+    """`phases` of an instrument that the caller has looked up already."""
     starts = np.asarray(window_ends_ns, np.int64) - window_ns
     if not len(starts):
         return np.empty(0, np.int8)
-    item = instrument(root, settings)
     first, last = (_utc_date(int(bound)).year for bound in (starts.min(), starts.max()))
     parts = [_sessions(item.calendar, item.session_close, year) for year in range(first, last + 1)]
     opens, index = np.unique(np.concatenate([part.opens for part in parts]), return_index=True)

@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.settings import BandSettings
-from spymaster.surfaces.blocks import nanoseconds, with_snapshot
+from spymaster.surfaces.blocks import WallBlock, nanoseconds, with_snapshot
 from spymaster.surfaces.scores import Norms
 from spymaster.surfaces.vacuum import METRICS, SIGNED_METRICS
 from spymaster.surfaces.windows import BandMetrics, Differences, ZoneSums, zone_sums
@@ -58,7 +58,7 @@ def physics_bands(
     state = BandMetrics(eps_qty=eps_qty, window_ns=window_ns)
     differences = Differences(window_ns=window_ns)
     for wall, shots in with_snapshot(wall_batches, snapshot):
-        zone = zone_sums(wall, nanoseconds(shots["window_end"]))
+        zone = zone_sums(WallBlock.of(wall), nanoseconds(shots["window_end"]))
         known = (shots["window_valid"] & shots["spot_ref_price_int"].is_not_null()).to_numpy()
         bands = band_norms(zone, state.update(zone), norms, weights)
         bands[~known] = np.nan

@@ -22,7 +22,7 @@ import polars as pl
 
 from spymaster.lake.partition import Partition
 from spymaster.settings import CalibrationSettings, Settings
-from spymaster.surfaces.blocks import nanoseconds, quantities, relative_ticks, whole_windows
+from spymaster.surfaces.blocks import WallBlock, whole_windows
 from spymaster.surfaces.errors import CalibrationError
 from spymaster.surfaces.tally import Tally, TallyBuilder, merged
 from spymaster.surfaces.vacuum import METRICS, ROW_COLUMNS, SIGNED_METRICS, VacuumRows
@@ -100,14 +100,13 @@ def session_pool(
     band_state = BandMetrics(eps_qty=eps_qty, window_ns=window_ns)
     pool = {(metric, band): TallyBuilder() for band in (None, *BANDS) for metric in METRICS}
     for wall in whole_windows(wall_batches):
-        q = quantities(wall, ZONE_QUANTITIES)
+        block = WallBlock.of(wall)
         valid = wall["window_valid"].to_numpy()
-        active = _active_rows(rows_state.update(wall, q), q, valid, relative_ticks(wall), max_rel_ticks)
+        active = _active_rows(rows_state.update(block), block, valid, max_rel_ticks)
         for i, metric in enumerate(METRICS):
             pool[metric, None].add(active[i])
-        ends = nanoseconds(wall["window_end"])
-        first = np.flatnonzero(np.concatenate([[True], ends[1:] != ends[:-1]]))
-        zone = zone_sums(wall, ends[first], q=q)
+        first = np.flatnonzero(np.concatenate([[True], block.t[1:] != block.t[:-1]]))
+        zone = zone_sums(block, block.t[first])
         metrics = band_state.update(zone)
         happened = zone.sums[..., ADD] + zone.sums[..., PULL] + zone.sums[..., FILL] > 0
         happened &= valid[first][:, None, None]
@@ -151,15 +150,18 @@ def calibration_frame(pools: Mapping[date, SessionPool], dt: date) -> pl.DataFra
     return pl.DataFrame(rows, schema=PhysicsNormCalibration.schema())
 
 
-def _active_rows(rows: np.ndarray, q: np.ndarray, valid: np.ndarray, rel: np.ndarray, max_rel_ticks: int) -> np.ndarray:
+def _active_rows(rows: np.ndarray, wall: WallBlock, valid: np.ndarray, max_rel_ticks: int) -> np.ndarray:
     """float32[8, a]: `METRICS` of the rows that are pooled."""
-    keep = np.flatnonzero(valid & (np.abs(rel) <= max_rel_ticks) & ((q[ADD] > 0) | (q[PULL] > 0) | (q[FILL] > 0)))
+    near = np.flatnonzero(valid & (wall.rel >= -max_rel_ticks) & (wall.rel <= max_rel_ticks))
+    add, pull, fill = (wall.q[k][near] for k in (ADD, PULL, FILL))
+    happened = (add | pull | fill) > 0
+    keep = near[happened]
     pooled = np.empty((len(METRICS), len(keep)), dtype=np.float32)
     for i, metric in enumerate(METRICS):
         if metric not in _LEVEL_METRICS:
             pooled[i] = rows[ROW_COLUMNS.index(metric), keep]
-    pooled[METRICS.index("depth_qty_end")] = q[END, keep]
-    pooled[METRICS.index("net_flow_qty")] = np.abs(q[ADD, keep] - q[PULL, keep])
+    pooled[METRICS.index("depth_qty_end")] = wall.q[END][keep]
+    pooled[METRICS.index("net_flow_qty")] = np.abs(add - pull)[happened]
     return pooled
 
 

@@ -1,12 +1,12 @@
 """Numba kernels over wall rows.
 
-The arrays, in words. A block is `n` wall rows of whole windows, sorted by window, price, side:
+The arrays, in words. A block is `n` wall rows of whole windows, sorted by window, price, side (`blocks.WallBlock`):
 
     t      int64[n]     window_end, ns since the epoch
-    key    int64[n]     2 * price_int + side: rises within a window
+    price  int64[n]     price_int
     side   uint8[n]     0 bid, 1 ask
     rel    int32[n]     ticks from the window-end spot
-    q      int32[k, n]  quantities in lots, one row per name of `zones.ZONE_QUANTITIES` (then `MOVE_QUANTITIES`)
+    q      k x int32[n] quantities in lots, one array per name of `zones.ZONE_QUANTITIES` (then `MOVE_QUANTITIES`)
 
 and `m` windows the block is laid out on (one-second steps, some of them without a row):
 
@@ -14,17 +14,19 @@ and `m` windows the block is laid out on (one-second steps, some of them without
     sums   int64[m, 2, 4, 7]  quantity summed over window, side, band
     median int64[m, 2]        median of depth_qty_rest over the side's 21 ticks 0..20, an empty tick as 0
 
-Kernels allocate nothing. All sums are integers and every logarithm is taken per element by the same scalar code, so no
-result depends on how rows are cut into blocks. Callers pass writable C-contiguous arrays of exactly these types:
-another layout would compile again. `log_table[i] = ln(i + E)` spares most logarithms: `log_ratio(a, b)` is exactly 0
-where a = b.
+Kernels allocate nothing. All sums are integers and every logarithm is that of one quotient, so no result depends on
+how rows are cut into blocks. The columns of a block are read-only views, everything else is writable; all are
+C-contiguous and of exactly these types: another layout would compile again. `logs[b, a] = ln((a + E) / (b + E))` of
+small quantities spares most logarithms without changing one.
 """
 
 from __future__ import annotations
 
 import math
 
-from spymaster.jit import kernel
+import numpy as np
+
+from spymaster.jit import hot_kernel, kernel
 from spymaster.surfaces.zones import (
     ADD,
     AWAY,
@@ -46,6 +48,24 @@ def _log_ratio(above, below, eps):
     return math.log((above + eps) / (below + eps)) if above != below else 0.0
 
 
+@kernel()
+def fill_logs(eps, logs):
+    """`logs[b, a] = ln((a + eps) / (b + eps))` into float64[c, c]."""
+    for below in range(logs.shape[0]):
+        for above in range(logs.shape[1]):
+            logs[below, above] = _log_ratio(above, below, eps)
+    return 0
+
+
+@hot_kernel()
+def _known_log_ratio(above, below, eps, logs):
+    """`_log_ratio`, looked up where both quantities are in the table."""
+    if above == below:
+        return 0.0
+    a, b, known = np.uint64(above), np.uint64(below), np.uint64(logs.shape[0])
+    return logs[b, a] if a < known and b < known else _log_ratio(above, below, eps)
+
+
 @kernel(inline="always")
 def _median(rest, side):
     """Median of the 21 integers rest[side], sorting them in place (insertion sort)."""
@@ -60,28 +80,23 @@ def _median(rest, side):
 
 
 @kernel()
-def window_of_rows(t, win_t, win):
-    """Index of each row's window into `win` (int32[n]); returns -1, or the first row that has no window."""
-    w = 0
-    for i in range(t.shape[0]):
-        while w < win_t.shape[0] and win_t[w] < t[i]:
-            w += 1
-        if w == win_t.shape[0] or win_t[w] != t[i]:
-            return i
-        win[i] = w
-    return -1
+def zone_sums(t, win_t, side, rel, q, rest, sums, median):
+    """Fill `sums` and `median` (zeroed by the caller) from the rows of the zone; `rest` int64[2, 21] is scratch.
 
-
-@kernel()
-def zone_sums(win, side, rel, q, rest, sums, median):
-    """Fill `sums` and `median` (zeroed by the caller) from the rows of the zone; `rest` int64[2, 21] is scratch."""
-    n = win.shape[0]
+    Returns -1, or the first row whose window is not among `win_t`.
+    """
+    n = t.shape[0]
     i = 0
+    w = 0
     while i < n:
-        w = win[i]
+        now = t[i]
+        while w < win_t.shape[0] and win_t[w] < now:
+            w += 1
+        if w == win_t.shape[0] or win_t[w] != now:
+            return i
         for distance in range(ZONE_TICKS + 1):
             rest[0, distance] = rest[1, distance] = 0
-        while i < n and win[i] == w:
+        while i < n and t[i] == now:
             s = side[i]
             distance = rel[i] if s == 1 else -rel[i]
             if 0 <= distance <= ZONE_TICKS:
@@ -89,35 +104,38 @@ def zone_sums(win, side, rel, q, rest, sums, median):
                 while distance > BAND_LAST_TICK[band]:
                     band += 1
                 for k in range(7):
-                    sums[w, s, band, k] += q[k, i]
-                rest[s, distance] = q[REST, i]
+                    sums[w, s, band, k] += q[k][i]
+                rest[s, distance] = q[REST][i]
             i += 1
         median[w, 0] = _median(rest, 0)
         median[w, 1] = _median(rest, 1)
-    return 0
+    return -1
 
 
 @kernel()
-def zone_geometry(win, side, rel, q, geometry):
+def zone_geometry(t, win_t, side, rel, q, geometry):
     """Fill int64[m, 2, 5]: quantity-weighted distance at start and at end, moved away, moved towards, best distance.
 
-    `q` carries the two reprice rows; the best distance is that of the nearest level with depth at the end, 20 if none.
+    `q` carries the two reprice columns; the best distance is that of the nearest level with depth at the end, 20 if
+    none. Every row's window is among `win_t`.
     """
     for w in range(geometry.shape[0]):
         for s in range(2):
             for k in range(4):
                 geometry[w, s, k] = 0
             geometry[w, s, 4] = ZONE_TICKS
-    for i in range(win.shape[0]):
+    w = 0
+    for i in range(t.shape[0]):
         s = side[i]
         distance = rel[i] if s == 1 else -rel[i]
         if 0 <= distance <= ZONE_TICKS:
-            w = win[i]
-            geometry[w, s, 0] += distance * q[START, i]
-            geometry[w, s, 1] += distance * q[END, i]
-            geometry[w, s, 2] += q[AWAY, i]
-            geometry[w, s, 3] += q[TOWARD, i]
-            if q[END, i] > 0 and distance < geometry[w, s, 4]:
+            while win_t[w] < t[i]:
+                w += 1
+            geometry[w, s, 0] += distance * q[START][i]
+            geometry[w, s, 1] += distance * q[END][i]
+            geometry[w, s, 2] += q[AWAY][i]
+            geometry[w, s, 3] += q[TOWARD][i]
+            if q[END][i] > 0 and distance < geometry[w, s, 4]:
                 geometry[w, s, 4] = distance
     return 0
 
@@ -227,18 +245,23 @@ def band_metrics(win_t, step, sums, median, width, eps, lag_t, lag_x, out):
 @kernel()
 def row_ratios(q, eps, out):
     """Rows 4, 6, 8 of `vacuum.ROW_COLUMNS` into float32[9, n]: quotients, which vectorise in a loop of their own."""
-    for r in range(q.shape[1]):
-        base = q[START, r] + eps
-        out[4, r] = (q[PULL, r] - q[ADD, r]) / base
-        out[6, r] = q[PULL_REST, r] / base
-        out[8, r] = q[FILL, r] / (q[PULL, r] + q[FILL, r] + eps)
+    start, add, pull, pull_rest, fill = q[START], q[ADD], q[PULL], q[PULL_REST], q[FILL]
+    for r in range(start.shape[0]):
+        base = start[r] + eps
+        out[4, r] = (pull[r] - add[r]) / base
+        out[6, r] = pull_rest[r] / base
+        out[8, r] = fill[r] / (pull[r] + fill[r] + eps)
     return 0
 
 
 @kernel()
-def row_logs(t, side, rel, q, eps, rest, out):
+def row_logs(t, side, rel, q, eps, logs, rest, out):
     """Rows 5 and 7 of `vacuum.ROW_COLUMNS`: wall_erosion and wall_strength_log. `rest` int64[2, 21] is scratch."""
+    start, end, resting = q[START], q[END], q[REST]
+    erosion, strength = out[5], out[7]
     n = t.shape[0]
+    for r in range(n):
+        erosion[r] = _known_log_ratio(start[r], end[r], eps, logs)
     i = 0
     while i < n:
         for distance in range(ZONE_TICKS + 1):
@@ -248,35 +271,56 @@ def row_logs(t, side, rel, q, eps, rest, out):
             s = side[j]
             distance = rel[j] if s == 1 else -rel[j]
             if 0 <= distance <= ZONE_TICKS:
-                rest[s, distance] = q[REST, j]
+                rest[s, distance] = resting[j]
             j += 1
         median_bid = _median(rest, 0)
         median_ask = _median(rest, 1)
         for r in range(i, j):
-            out[5, r] = _log_ratio(q[START, r], q[END, r], eps)
-            out[7, r] = _log_ratio(q[REST, r], median_ask if side[r] == 1 else median_bid, eps)
+            strength[r] = _known_log_ratio(resting[r], median_ask if side[r] == 1 else median_bid, eps, logs)
         i = j
     return 0
 
 
 @kernel()
-def flow_differences(t, key, q, step, eps, past, past_key, past_x, out):
+def mean_score(rows, which, origin, scale, offset, factor, total, out):
+    """Mean score of some rows of float32[9, n] into float32[n]: which, origin, ... hold one entry per metric.
+
+    N(x) = clip(offset + factor (x - origin) / scale, 0, 1), in float64 and in this order of operations. `total`
+    float64[c] is scratch: metric by metric over a stretch of rows the loops vectorise.
+    """
+    for first in range(0, out.shape[0], total.shape[0]):
+        count = min(total.shape[0], out.shape[0] - first)
+        for r in range(count):
+            total[r] = 0.0
+        for k in range(which.shape[0]):
+            x, x0, width, base, slope = rows[which[k]], origin[k], scale[k], offset[k], factor[k]
+            for r in range(count):
+                total[r] += min(max(base + slope * ((x[first + r] - x0) / width), 0.0), 1.0)
+        for r in range(count):
+            out[first + r] = total[r] / which.shape[0]
+    return 0
+
+
+@kernel()
+def flow_differences(t, price, side, q, step, eps, logs, past, past_key, past_x, out):
     """pull_add_log of every row and its first three differences into rows 0..3 of float32[9, n].
 
-    The past is a list of price sides in key order with their values in the last window and in the two before it,
-    without those that are all 0. A price side that is not in the list, or that has no row in a window, had no flow
-    there: 0. Walking rows and list together costs a step per entry. Two lists take turns: `past_key` int64[2, c] and
-    `past_x` float64[2, c, 3], c at least the length of the list plus three times the rows of any window; `past`
-    int64[3] holds the last window's end, the length of the list, and which of the two it is. Returns -1, or the first
-    row out of order.
+    A price side has the key 2 * price + side. The past is a list of them in key order with their values in the last
+    window and in the two before it, without those that are all 0. A price side that is not in the list, or that has no
+    row in a window, had no flow there: 0. Walking rows and list together costs a step per entry. Two lists take turns:
+    `past_key` int64[2, c] and `past_x` float64[2, c, 3], c at least the length of the list plus three times the rows of
+    any window; `past` int64[3] holds the last window's end, the length of the list, and which of the two it is. Returns
+    -1, or the first row out of order.
     """
+    add, pull_rest = q[ADD], q[PULL_REST]
+    level, first, second, third = out[0], out[1], out[2], out[3]
     n = t.shape[0]
     last, length, old = past[0], past[1], past[2]
     i = 0
     while i < n:
         j = i
         while j < n and t[j] == t[i]:
-            if j > i and key[j] <= key[j - 1]:
+            if j > i and (price[j] < price[j - 1] or (price[j] == price[j - 1] and side[j] <= side[j - 1])):
                 return j
             j += 1
         if t[i] <= last:
@@ -297,7 +341,8 @@ def flow_differences(t, key, q, step, eps, past, past_key, past_x, out):
         m = 0
         p = 0
         for a in range(i, j + 1):
-            while p < length and (a == j or past_key[old, p] < key[a]):
+            key = 2 * price[a] + side[a] if a < j else 0
+            while p < length and (a == j or past_key[old, p] < key):
                 if past_x[old, p, 0] != 0.0 or past_x[old, p, 1] != 0.0:
                     past_key[new, m] = past_key[old, p]
                     past_x[new, m, 0] = 0.0
@@ -307,23 +352,23 @@ def flow_differences(t, key, q, step, eps, past, past_key, past_x, out):
                 p += 1
             if a == j:
                 break
-            now = _log_ratio(q[PULL_REST, a], q[ADD, a], eps)
+            now = _known_log_ratio(pull_rest[a], add[a], eps, logs)
             x1 = x2 = x3 = 0.0
-            if p < length and past_key[old, p] == key[a]:
+            if p < length and past_key[old, p] == key:
                 x1, x2, x3 = past_x[old, p, 0], past_x[old, p, 1], past_x[old, p, 2]
                 p += 1
             if now != 0.0 or x1 != 0.0 or x2 != 0.0:
-                past_key[new, m] = key[a]
+                past_key[new, m] = key
                 past_x[new, m, 0] = now
                 past_x[new, m, 1] = x1
                 past_x[new, m, 2] = x2
                 m += 1
             d1, before, earlier = now - x1, x1 - x2, x2 - x3
             d2 = d1 - before
-            out[0, a] = now
-            out[1, a] = d1
-            out[2, a] = d2
-            out[3, a] = d2 - (before - earlier)
+            level[a] = now
+            first[a] = d1
+            second[a] = d2
+            third[a] = d2 - (before - earlier)
         last, length, old = t[i], m, new
         i = j
     past[0], past[1], past[2] = last, length, old

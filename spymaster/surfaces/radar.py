@@ -34,12 +34,12 @@ import numpy as np
 import polars as pl
 
 from spymaster.surfaces import kernels
-from spymaster.surfaces.blocks import nanoseconds
+from spymaster.surfaces.blocks import WallBlock, nanoseconds
 from spymaster.surfaces.views import VIEWS, fu_view
 from spymaster.surfaces.windows import Differences, ZoneSums, zone_sums
 from spymaster.surfaces.zones import ASK, BID, MOVE_QUANTITIES, WINDOW_NS, ZONE_QUANTITIES
 from spymaster.tables import radar_vacuum_1s
-from spymaster.tables.types import APPROACH_DIRECTION
+from spymaster.tables.types import APPROACH_DIRECTION, APPROACH_DIRECTIONS
 
 __all__ = ["FEATURES", "VIEWS", "RadarBuilder", "fu_view", "radar_features"]
 
@@ -52,6 +52,9 @@ SNAPSHOT_COLUMNS: Final = ("window_end", "contract", "spot_ref_price_int", "wind
 APPROACH_MOVE_S: Final = 3
 APPROACH_SPAN_S: Final = 60
 APPROACH_LEAST_MOVES: Final = 30
+
+_APPROACH_CODES: Final = np.array([APPROACH_DIRECTIONS.index(name) for name in ("none", "up", "down")], dtype=np.uint8)
+"""By direction of the move, 0, 1 and (from the end) -1."""
 
 _COLUMN_OF: Final = [(side, ASK if side == "ask" else BID, i) for side in ("ask", "bid") for i in range(len(FEATURES))]
 
@@ -88,19 +91,23 @@ class RadarBuilder:
         a row are fine, other windows are not). snapshot: rows with `SNAPSHOT_COLUMNS`, in time order, following those
         of the call before. Raises SurfaceInputError for a wall row without its snapshot row.
         """
+        return self.update_block(WallBlock.of(wall, moves=True), snapshot)
+
+    def update_block(self, wall: WallBlock, snapshot: pl.DataFrame) -> pl.DataFrame:
+        """`update` of wall columns that are arrays already, with `MOVE_QUANTITIES`."""
         win_t = nanoseconds(snapshot["window_end"])
         values = radar_features(zone_sums(wall, win_t, geometry=True), eps_qty=self._eps)
         values[snapshot["spot_ref_price_int"].is_null().to_numpy()] = np.nan
-        columns = snapshot.select("window_end", "contract", "spot_ref_price_int", "window_valid").with_columns(
-            self._approach(win_t, snapshot["mid_price_int"])
-        )
         ladder = [("", values)]
         ladder += zip(("d1_", "d2_", "d3_"), self._differences.update(win_t, values), strict=True)
-        return columns.with_columns(
-            pl.Series(f"{prefix}{side}_{FEATURES[i]}", block[:, code, i].astype(np.float32), nan_to_null=True)
+        features = [
+            pl.Series(f"{prefix}{side}_{FEATURES[i]}", columns[code, i], nan_to_null=True)
             for prefix, block in ladder
+            for columns in (np.ascontiguousarray(block.transpose(1, 2, 0), dtype=np.float32),)
             for side, code, i in _COLUMN_OF
-        )
+        ]
+        shared = snapshot.select("window_end", "contract", "spot_ref_price_int", "window_valid")
+        return shared.hstack([self._approach(win_t, snapshot["mid_price_int"]), *features])
 
     def _approach(self, win_t: np.ndarray, mid: pl.Series) -> pl.Series:
         t = np.concatenate([self._mid_t, win_t])
@@ -121,5 +128,4 @@ class RadarBuilder:
         )
         keep = self._reach + self._span
         self._mid_t, self._mid = t[-keep:], values[-keep:]
-        names = np.array(["none", "up", "down"])
-        return pl.Series("approach_dir", names[direction].tolist(), dtype=APPROACH_DIRECTION)
+        return pl.Series("approach_dir", _APPROACH_CODES[direction]).cat.to(APPROACH_DIRECTION)

@@ -25,15 +25,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.surfaces import kernels
-from spymaster.surfaces.blocks import (
-    nanoseconds,
-    order_error,
-    quantities,
-    relative_ticks,
-    row_keys,
-    side_codes,
-    whole_windows,
-)
+from spymaster.surfaces.blocks import WallBlock, order_error, whole_windows
 from spymaster.surfaces.scores import Norms
 from spymaster.surfaces.zones import WINDOW_NS, ZONE_QUANTITIES, ZONE_TICKS
 
@@ -68,6 +60,10 @@ WALL_COLUMNS: Final = (
 KEY_COLUMNS: Final = ("window_end", "contract", "price_int", "side", "rel_ticks", "spot_ref_price_int", "window_valid")
 
 
+_TABLED_LOTS: Final = 512
+"""Quantities below this have their logarithms in a table (2 MB, of which a window needs two rows)."""
+
+
 class VacuumRows:
     """Row metrics of a wall, block by block; carries the flow of the last windows so that block edges do not show.
 
@@ -81,31 +77,38 @@ class VacuumRows:
         self._past_key = np.empty((2, 0), dtype=np.int64)
         self._past_x = np.empty((2, 0, 3), dtype=np.float64)
         self._rest = np.empty((2, ZONE_TICKS + 1), dtype=np.int64)
+        self._logs = np.empty((_TABLED_LOTS, _TABLED_LOTS), dtype=np.float64)
+        kernels.fill_logs(self._eps, self._logs)
 
-    def update(self, wall: pl.DataFrame, q: np.ndarray | None = None) -> np.ndarray:
-        """Metrics of one block; `q` are its `quantities(wall, ZONE_QUANTITIES)` where the caller has them already.
-
-        Raises SurfaceInputError where rows are not sorted by window_end, price_int, side.
-        """
-        t = nanoseconds(wall["window_end"])
-        if q is None:
-            q = quantities(wall, ZONE_QUANTITIES)
-        self._make_room(t)
-        out = np.empty((len(ROW_COLUMNS), wall.height), dtype=np.float32)
+    def update(self, wall: WallBlock) -> np.ndarray:
+        """Metrics of one block. Raises SurfaceInputError where rows are not sorted by window_end, price_int, side."""
+        self._make_room(wall.t)
+        out = np.empty((len(ROW_COLUMNS), wall.rows), dtype=np.float32)
         bad = kernels.flow_differences(
-            t, row_keys(wall), q, self._step, self._eps, self._past, self._past_key, self._past_x, out
+            wall.t,
+            wall.price,
+            wall.side,
+            wall.q,
+            self._step,
+            self._eps,
+            self._logs,
+            self._past,
+            self._past_key,
+            self._past_x,
+            out,
         )
         if bad >= 0:
             raise order_error(wall, bad, "wall rows out of order, or of a window given before")
-        kernels.row_ratios(q, self._eps, out)
-        kernels.row_logs(t, side_codes(wall["side"]), relative_ticks(wall), q, self._eps, self._rest, out)
+        kernels.row_ratios(wall.q, self._eps, out)
+        kernels.row_logs(wall.t, wall.side, wall.rel, wall.q, self._eps, self._logs, self._rest, out)
         return out
 
     def _make_room(self, t: np.ndarray) -> None:
         """Let both lists hold what they have and all rows of three windows more."""
         if len(t) == 0:
             return
-        longest = np.diff(np.flatnonzero(np.diff(t, prepend=t[0] - 1)), append=len(t)).max()
+        starts = np.flatnonzero(t[1:] != t[:-1]) + 1
+        longest = np.diff(starts, prepend=0, append=len(t)).max()
         missing = int(self._past[1]) + 3 * int(longest) - self._past_key.shape[1]
         if missing > 0:
             self._past_key = np.concatenate([self._past_key, np.empty((2, missing), np.int64)], axis=1)
@@ -114,10 +117,20 @@ class VacuumRows:
 
 def vacuum_score(rows: np.ndarray, norms: Norms) -> np.ndarray:
     """Mean N of the four signed metrics, float32[n], of float32[9, n] row metrics."""
-    total = np.zeros(rows.shape[1], dtype=np.float64)
-    for metric in SIGNED_METRICS:
-        total += norms.norm(metric)(rows[ROW_COLUMNS.index(metric)])
-    return (total / len(SIGNED_METRICS)).astype(np.float32)
+    chosen = [norms.norm(metric) for metric in SIGNED_METRICS]
+    signed = [norm.kind == "signed" for norm in chosen]
+    score = np.empty(rows.shape[1], dtype=np.float32)
+    kernels.mean_score(
+        rows,
+        np.array([ROW_COLUMNS.index(metric) for metric in SIGNED_METRICS]),
+        np.array([norm.origin for norm in chosen], dtype=np.float64),
+        np.array([norm.scale for norm in chosen], dtype=np.float64),
+        np.where(signed, 0.5, 0.0),
+        np.where(signed, 0.5, 1.0),
+        np.empty(2048),
+        score,
+    )
+    return score
 
 
 def vacuum_frames(
@@ -131,8 +144,9 @@ def vacuum_frames(
     norms = Norms(calibration)
     state = VacuumRows(eps_qty=eps_qty, window_ns=window_ns)
     for wall in whole_windows(wall_batches):
-        rows = state.update(wall)
+        rows = state.update(WallBlock.of(wall))
         columns = [pl.Series(name, rows[i]) for i, name in enumerate(ROW_COLUMNS)]
         score = pl.Series("vacuum_score", vacuum_score(rows, norms))
-        frame = wall.select(KEY_COLUMNS).with_columns(*columns, score)
-        yield frame.with_columns(vacuum_score=pl.when("window_valid").then("vacuum_score"))
+        if not wall["window_valid"].all():
+            score = score.set(~wall["window_valid"], None)
+        yield wall.select(KEY_COLUMNS).hstack([*columns, score])

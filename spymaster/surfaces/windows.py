@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import polars as pl
 
 from spymaster.surfaces import kernels
-from spymaster.surfaces.blocks import nanoseconds, order_error, quantities, relative_ticks, side_codes
-from spymaster.surfaces.zones import BAND_WIDTH_TICKS, MOVE_QUANTITIES, WINDOW_NS, ZONE_QUANTITIES, ZONE_TICKS
+from spymaster.surfaces.blocks import WallBlock, order_error
+from spymaster.surfaces.zones import BAND_WIDTH_TICKS, WINDOW_NS, ZONE_QUANTITIES, ZONE_TICKS
 
 
 @dataclass(frozen=True)
@@ -26,31 +25,24 @@ class ZoneSums:
     """int64[m, 2, 5] of `kernels.zone_geometry`, where asked for."""
 
 
-def zone_sums(
-    wall: pl.DataFrame, win_t: np.ndarray, *, q: np.ndarray | None = None, geometry: bool = False
-) -> ZoneSums:
+def zone_sums(wall: WallBlock, win_t: np.ndarray, *, geometry: bool = False) -> ZoneSums:
     """Sum a block of wall rows over the windows `win_t` (int64[m], rising), which must include every row's own.
 
-    Raises SurfaceInputError naming the first row whose window is not among them.
+    `geometry` needs a block with `MOVE_QUANTITIES`. Raises SurfaceInputError naming the first row whose window is not
+    among the windows.
     """
     m = len(win_t)
+    win_t = np.array(win_t, dtype=np.int64)  # a copy of one's own: kernels take writable windows
     sums = np.zeros((m, 2, 4, len(ZONE_QUANTITIES)), dtype=np.int64)
     median = np.zeros((m, 2), dtype=np.int64)
     shape = np.empty((m, 2, 5), dtype=np.int64) if geometry else None
-    if wall.height == 0:
-        win, side, rel = np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.int32)
-        q = np.empty((len(ZONE_QUANTITIES) + 2, 0), dtype=np.int32)
-    else:
-        win = np.empty(wall.height, dtype=np.int32)
-        bad = kernels.window_of_rows(nanoseconds(wall["window_end"]), win_t, win)
-        if bad >= 0:
-            raise order_error(wall, bad, "wall row of a window that the snapshot table does not have")
-        side, rel = side_codes(wall["side"]), relative_ticks(wall)
-        if q is None:
-            q = quantities(wall, (*ZONE_QUANTITIES, *MOVE_QUANTITIES) if geometry else ZONE_QUANTITIES)
-    kernels.zone_sums(win, side, rel, q, np.empty((2, ZONE_TICKS + 1), dtype=np.int64), sums, median)
+    rest = np.empty((2, ZONE_TICKS + 1), dtype=np.int64)
+    q = wall.q[: len(ZONE_QUANTITIES)]
+    bad = kernels.zone_sums(wall.t, win_t, wall.side, wall.rel, q, rest, sums, median)
+    if bad >= 0:
+        raise order_error(wall, bad, "wall row of a window that the snapshot table does not have")
     if shape is not None:
-        kernels.zone_geometry(win, side, rel, q, shape)
+        kernels.zone_geometry(wall.t, win_t, wall.side, wall.rel, wall.q, shape)
     return ZoneSums(win_t, sums, median, shape)
 
 

@@ -70,18 +70,20 @@ class Invariant:
 
 @dataclass(frozen=True)
 class ParquetLayout:
-    """How a table is encoded: zstd level, delta-encoded and dictionary-encoded columns, and its row groups.
+    """How a table is encoded: zstd level, the encodings of its columns, and its row groups.
 
-    `dictionary` None means every column that is not delta-encoded. With `row_group_by` a row group holds one value of
-    that column only, so that one contract reads alone. `pruning` names columns with statistics beyond those of the key,
-    the order and the time.
+    `delta` columns are stored as differences, `split` ones byte by byte (all lowest bytes first, and so on: good for
+    numbers of few significant bytes), `dictionary` ones as words; None means every column that is neither. With
+    `row_group_by`, the first column of the order, a row group holds one value of it only, so that one contract reads
+    alone. `pruning` names columns with statistics beyond those of the key, the order and the time.
     """
 
     level: int = 1
     delta: tuple[str, ...] = ()
+    split: tuple[str, ...] = ()
     dictionary: tuple[str, ...] | None = None
     pruning: tuple[str, ...] = ()
-    row_group_rows: int = 524_288
+    row_group_rows: int = 262_144
     row_group_by: str | None = None
 
 
@@ -90,6 +92,8 @@ class Rule:
     """One check of a table, derived from a column or an invariant.
 
     `rows` is true for each row that keeps the rule (nulls count as true); `column` is set for rules of one column.
+    `sufficient`, where there is one, is cheaper: one answer for a frame, and if it is true then every row keeps the
+    rule, given that the column keeps its others. If it is false, nothing is known yet.
     """
 
     name: str
@@ -97,6 +101,7 @@ class Rule:
     rows: pl.Expr = field(compare=False)
     column: str | None = None
     shown: tuple[str, ...] = ()
+    sufficient: pl.Expr | None = field(default=None, compare=False)
 
     @property
     def label(self) -> str:
@@ -125,9 +130,11 @@ class TableModel:
     invariants: ClassVar[tuple[Invariant, ...]] = ()
     parquet: ClassVar[ParquetLayout] = ParquetLayout()
     columns: ClassVar[dict[str, Column]] = {}
+    _schema: ClassVar[pl.Schema] = pl.Schema()
 
     def __init_subclass__(cls) -> None:
         cls.columns = dict(_declared_columns(cls))
+        cls._schema = pl.Schema({name: column.dtype for name, column in cls.columns.items()})
         _check_declaration(cls)
         cls.full_name = f"{cls.layer}.{cls.name}"
 
@@ -138,8 +145,8 @@ class TableModel:
 
     @classmethod
     def schema(cls) -> pl.Schema:
-        """Column names and types, in order."""
-        return pl.Schema({name: column.dtype for name, column in cls.columns.items()})
+        """Column names and types, in order. One object for all callers: not to be changed."""
+        return cls._schema
 
     @classmethod
     def empty(cls) -> pl.DataFrame:
@@ -221,10 +228,13 @@ def _check_declaration(model: type[TableModel]) -> None:
     if model.key and set(model.key) != set(model.sort_by):
         raise TypeError(f"{where}: the key {model.key} and the order {model.sort_by} must have the same columns")
     layout = model.parquet
+    if layout.row_group_by is not None and model.sort_by[:1] != (layout.row_group_by,):
+        raise TypeError(f"{where}: row groups by {layout.row_group_by} need rows in order of that column first")
     named = {
         *model.sort_by,
         *model.constant,
         *layout.delta,
+        *layout.split,
         *(layout.dictionary or ()),
         *layout.pruning,
         *filter(None, (layout.row_group_by, model.time_column)),

@@ -30,17 +30,20 @@ def _all_column_rules(model: type[TableModel]) -> Iterator[Rule]:
 def _column_rules(name: str, column: Column, shown: tuple[str, ...]) -> Iterator[Rule]:
     values = pl.col(name)
 
-    def rule(check: str, sentence: str, rows: pl.Expr) -> Rule:
-        return Rule(check, sentence, rows, column=name, shown=shown)
+    def rule(check: str, sentence: str, rows: pl.Expr, sufficient: pl.Expr | None = None) -> Rule:
+        return Rule(check, sentence, rows, column=name, shown=shown, sufficient=sufficient)
 
     if not column.nullable:
-        yield rule(NOT_NULL, "never null", values.is_not_null())
+        yield rule(NOT_NULL, "never null", values.is_not_null(), values.null_count() == 0)
     if column.is_float:
-        yield rule("finite", "no NaN, no infinity", values.is_finite())
+        # A sum with NaN or infinity in it is not finite; one that overflowed is not, either.
+        yield rule("finite", "no NaN, no infinity", values.is_finite(), values.sum().is_finite())
     for attribute, symbol, compare in _BOUNDS:
         bound = getattr(column, attribute)
         if bound is not None:
-            yield rule(attribute, f"{name} {symbol} {bound}", compare(values, pl.lit(bound)))
+            extreme = values.min() if attribute in ("ge", "gt") else values.max()
+            sentence = f"{name} {symbol} {bound}"
+            yield rule(attribute, sentence, compare(values, pl.lit(bound)), compare(extreme, pl.lit(bound)))
     if column.isin is not None:
         yield rule("isin", f"{name} is one of {list(column.isin)}", values.is_in(list(column.isin)))
 

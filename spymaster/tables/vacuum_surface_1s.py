@@ -21,7 +21,7 @@ class VacuumSurface1s(TableModel):
     constant = ("contract",)
     time_column = "window_end"
     parameters = ("engine", "instrument", "calibration")
-    parquet = ParquetLayout(dictionary=("contract", "side"), row_group_rows=524_288, pruning=("rel_ticks",))
+    parquet = ParquetLayout(dictionary=("contract", "side"), pruning=("rel_ticks",))
 
     window_end = Column(TIMESTAMP, "end of the window, exclusive", unit="ns")
     contract = Column(pl.String, "the selected contract of the date")

@@ -1,8 +1,9 @@
 """Pandera schemas of the tables, and their evaluation fast enough for every partition.
 
 Every rule is a Pandera check. Evaluated one at a time they cost more than writing the file, so all rules of a frame
-are first evaluated together in one Polars query; the checks then read that answer, and only a broken rule is evaluated
-again by row, for its failure cases. The Pandera schema also works by itself (`Model.pandera().validate(frame)`).
+are first evaluated together in one Polars query. Where all of them hold there is nothing left for Pandera to find;
+otherwise it decides: its checks read the joint answer, and only those in doubt are evaluated by row. The Pandera schema
+also works by itself (`Model.pandera().validate(frame)`).
 """
 
 from __future__ import annotations
@@ -70,31 +71,41 @@ def _check(rule: Rule) -> Any:
 
 def validate(model: type[TableModel], frame: pl.DataFrame, where: str) -> pl.DataFrame:
     """Return `frame` if it keeps the contract of `model`; raise `ContractError` otherwise."""
-    from pandera.config import ValidationDepth, config_context
-    from pandera.errors import SchemaError, SchemaErrors
-
     check_schema(model, frame, where)
-    schema = pandera_schema(model)
-    # The user's PANDERA_* environment must not be able to switch validation off.
-    with (
-        _known(_rules_that_hold(model, frame)),
-        config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA),
-    ):
-        try:
-            schema.validate(frame, lazy=True)
-        except (SchemaError, SchemaErrors) as error:
-            violations = _violations(model, frame, model.rules()) or [Violation("pandera", str(error), rows=0)]
-            raise ContractError(model.full_name, where, violations) from None
+    holding = _rules_that_hold(model, frame)
+    if len(holding) < len(model.rules()):
+        _ask_pandera(model, frame, where, holding)
     return frame
 
 
+def _ask_pandera(model: type[TableModel], frame: pl.DataFrame, where: str, holding: frozenset[str]) -> None:
+    from pandera.config import ValidationDepth, config_context
+    from pandera.errors import SchemaError, SchemaErrors
+
+    # The user's PANDERA_* environment must not be able to switch validation off.
+    with (
+        _known(holding),
+        config_context(validation_enabled=True, validation_depth=ValidationDepth.SCHEMA_AND_DATA),
+    ):
+        try:
+            pandera_schema(model).validate(frame, lazy=True)
+        except (SchemaError, SchemaErrors) as error:
+            violations = _violations(model, frame, model.rules()) or [Violation("pandera", str(error), rows=0)]
+            raise ContractError(model.full_name, where, violations) from None
+
+
 def _rules_that_hold(model: type[TableModel], frame: pl.DataFrame) -> frozenset[str]:
-    """Evaluate every rule over the whole frame in one query; nulls count as true."""
-    rules = [rule for rule in model.rules() if rule.name != NOT_NULL]
-    if not rules:
-        return frozenset()
-    answer = frame.lazy().select(rule.rows.all().alias(rule.label) for rule in rules).collect().row(0, named=True)
+    """Labels of the rules known to hold, from one query over the whole frame; nulls count as true."""
+    answer = frame.select(_whole_frame(model)).row(0, named=True)
     return frozenset(label for label, holds in answer.items() if holds)
+
+
+@cache
+def _whole_frame(model: type[TableModel]) -> list[pl.Expr]:
+    return [
+        (rule.rows.all() if rule.sufficient is None else rule.sufficient.fill_null(True)).alias(rule.label)
+        for rule in model.rules()
+    ]
 
 
 @contextmanager

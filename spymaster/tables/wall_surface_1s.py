@@ -29,7 +29,11 @@ class WallSurface1s(TableModel):
     constant = ("contract",)
     time_column = "window_end"
     parameters = ("engine", "instrument")
-    parquet = ParquetLayout(dictionary=("contract", "side"), row_group_rows=524_288, pruning=("rel_ticks",))
+    parquet = ParquetLayout(
+        split=("depth_qty_start", "depth_qty_end", "depth_qty_rest", "order_count_end"),
+        dictionary=("contract", "side"),
+        pruning=("rel_ticks",),
+    )
 
     window_end = Column(TIMESTAMP, "end of the window, exclusive", unit="ns")
     contract = Column(pl.String, "the selected contract of the date")

@@ -30,6 +30,13 @@ GRAPH = defs.resolve_asset_graph()
 TABLES = [key for key in GRAPH.get_all_asset_keys() if key.path[0] != "raw"]
 MINUTES = 15 * 60
 
+WORKSPACE = """
+load_from:
+  - python_module:
+      module_name: spymaster_tests.assets.location
+      location_name: spymaster_assets
+"""
+
 
 def days(count: int) -> list[date]:
     return list(partition_dates(MONDAY, MONDAY + timedelta(days=20)))[:count]
@@ -51,7 +58,9 @@ def site(folder: Path, dates: list[date]) -> Site:
 def daemon(site: Site) -> Iterator[dg.DagsterInstance]:
     """A daemon on the site's home, and its instance. It leads a session of its own and dies with its children."""
     log = (site.root.parent / "daemon.log").open("wb")
-    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(REPOSITORY / "workspace.yaml")]
+    workspace = site.root.parent / "workspace.yaml"
+    workspace.write_text(WORKSPACE)
+    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
     process = subprocess.Popen(
         command, env=site.environment(), cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
     )

@@ -156,7 +156,7 @@ def test_the_instance_keeps_its_storage_in_the_default_root():
 
     config = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
     folders = [
-        config["storage"]["sqlite"]["base_dir"],
+        config["storage"]["custom"]["config"]["base_dir"],
         config["local_artifact_storage"]["config"]["base_dir"],
         config["compute_logs"]["config"]["base_dir"],
     ]

@@ -19,7 +19,6 @@ from dagster._core.loader import LoadingContextForTest
 from spymaster.checks import Check, Finding, Severity, Suite
 from spymaster.errors import SpymasterError
 from spymaster.lake import Lake, Partition, RawFile
-from spymaster.lake.errors import LakeLockedError
 from spymaster.lake.status import partition_status
 from spymaster.tables.bbo_change import BboChange
 from spymaster.tables.contract_day_selection import ContractDaySelection
@@ -173,6 +172,15 @@ def week(add_raw: AddRaw) -> None:
         add_raw("ES", dt, messages=10)
 
 
+def remove_and_report(report: Any) -> Any:
+    def removed(context: Any, session: Any, made: Any) -> dg.AssetMaterialization:
+        event = report(context, session, made)
+        made.partition.path.unlink()
+        return event
+
+    return removed
+
+
 def metadata(materialization: dg.AssetMaterialization) -> dict[str, Any]:
     return {name: value.value for name, value in materialization.metadata.items()}
 
@@ -238,9 +246,40 @@ def test_what_heals_by_itself_is_tried_again(
     toys: Toys, week: None, resource: LakeResource, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(factory, "RETRY", dg.RetryPolicy(max_retries=1))
-    toys.errors[D5] = LakeLockedError("somebody else is writing")
+    toys.errors[D5] = ConnectionError("the line went dead")
     assert Harness(toys, resource, instance).run(D4, D5).success
     assert toys.called("definition") == [D4, D5, D5]  # the first date was fresh the second time
+
+
+def test_a_partition_that_another_run_is_writing_is_waited_for(
+    harness: Harness, week: None, toys: Toys, lake: Lake, monkeypatch: pytest.MonkeyPatch
+):
+    """However often and long: the other run makes the same dates, one after the other."""
+    polls: list[float] = []
+    other = lake.writer(FutureDefinition, "ES", D5)
+    other.__enter__()
+
+    def sleep(seconds: float) -> None:
+        polls.append(seconds)
+        if len(polls) == 5:
+            other.__exit__(None, None, None)
+
+    monkeypatch.setattr(factory.time, "sleep", sleep)
+    assert harness.run(D4, D5).success
+    assert len(polls) == 5
+    assert toys.called("definition") == [D4, D5]
+    assert harness.materialized(DEFINITION) == ["2024-03-04|ES", "2024-03-05|ES"]
+
+
+def test_an_output_that_is_not_there_fails_at_once(
+    toys: Toys, week: None, resource: LakeResource, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+):
+    """As if somebody removed the partition before the step was over."""
+    monkeypatch.setattr(factory, "RETRY", dg.RetryPolicy(max_retries=1))
+    monkeypatch.setattr(factory.provenance, "materialization", remove_and_report(factory.provenance.materialization))
+    result = Harness(toys, resource, instance).run(D4, asset_selection=[DEFINITION])
+    assert not result.success
+    assert toys.called("definition") == [D4]
 
 
 def test_a_rerun_leaves_fresh_partitions_alone_and_still_reports_them(harness: Harness, week: None, toys: Toys):

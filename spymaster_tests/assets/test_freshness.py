@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date
 
 import dagster as dg
+import pytest
 
 from spymaster.lake import Lake
 from spymaster.settings import get_settings
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster_assets.definitions import definitions
 from spymaster_assets.freshness import DATES, Freshness, freshness
+from spymaster_assets.progress import lines
 from spymaster_assets.resources import LakeResource
+from spymaster_assets.worker import Share, execute
 from spymaster_tests.assets.conftest import AddRaw
 
 SETTINGS = get_settings(symbols=["ES"], start_date=date(2024, 1, 1))
@@ -60,3 +63,37 @@ def test_the_job_warns_and_does_not_fail(resource: LakeResource, add_raw: AddRaw
     assert not verdict.passed
     assert verdict.severity is dg.AssetCheckSeverity.WARN
     assert verdict.metadata["late"].value == ["2024-03-06|ES missing"]
+
+
+def test_tables_chosen_for_a_run_are_not_judged_in_it(
+    resource: LakeResource, add_raw: AddRaw, instance: dg.DagsterInstance
+):
+    """The UI and backfills name assets only, and Dagster adds every check of them."""
+    add_raw("ES", date(2024, 3, 6), messages=10)
+    add_raw("ES", date(2024, 3, 5), messages=10)  # late, but nobody asked
+    job = definitions(resource).resolve_implicit_global_asset_job_def()
+    result = job.execute_in_process(
+        instance=instance, asset_selection=[dg.AssetKey(["bronze", "future_mbo"])], partition_key="2024-03-06|ES"
+    )
+    assert result.success
+    names = {verdict.check_name for verdict in result.get_asset_check_evaluations()}
+    assert "contract" in names
+    assert "freshness" not in names
+
+
+def test_a_run_of_the_runner_has_no_step_for_it(monkeypatch: pytest.MonkeyPatch, instance: dg.DagsterInstance):
+    plans: list[dg.DagsterRun] = []
+    monkeypatch.setattr("spymaster_assets.worker.execute_run_iterator", lambda job, run, _: plans.append(run) or ())
+    day = date(2024, 3, 6)
+    execute(Share("ES", day, day, ("bronze.future_mbo",)), instance, lambda line: None)
+    snapshot = instance.get_execution_plan_snapshot(plans[0].execution_plan_snapshot_id or "")
+    assert [step.key for step in snapshot.steps] == ["future_mbo"]
+
+
+def test_a_failed_check_of_a_whole_table_is_no_progress(
+    resource: LakeResource, add_raw: AddRaw, instance: dg.DagsterInstance
+):
+    add_raw("ES", date(2024, 3, 6), messages=10)
+    result = definitions(resource).resolve_job_def("freshness").execute_in_process(instance=instance)
+    assert any(not verdict.passed for verdict in result.get_asset_check_evaluations())
+    assert [line for event in result.all_events for line in lines(event)] == []

@@ -77,7 +77,7 @@ def test_output_does_not_depend_on_where_the_array_grid_lies(seed: int) -> None:
 
 
 def test_arrays_grow_with_the_book() -> None:
-    """More live orders than slots, more young orders than fit: the same book as the dictionaries of the oracle."""
+    """More live orders than slots: the same book as the dictionaries of the oracle."""
     n = 40_000
     records = random_stream(1, 10, snapshot=None)[:1].repeat(n)
     records["action"], records["side"], records["flags"] = ord("A"), ord("B"), 0x80

@@ -15,8 +15,11 @@ from typing import Any
 from unittest import mock
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from spymaster.lake import Lake
+from spymaster.lake.encoding import Encoding
 from spymaster.lake.raw import raw_files
 from spymaster.market.dbn import SIM_DATASET
 from spymaster.market.instruments import instrument
@@ -73,6 +76,7 @@ def spoil(
     with (
         mock.patch.object(TableModel, "validate"),
         mock.patch("spymaster.lake.writer.check_continuity"),
+        mock.patch("spymaster.lake.writer.Encoding", _PlainEncoding),
         lake.writer(table, SYMBOL, dt) as writer,
     ):
         writer.write(frame)
@@ -83,6 +87,19 @@ def spoil(
             dataset=old.dataset,
             empty_reason="spoilt",
         )
+
+
+class _PlainEncoding(Encoding):
+    """Stores any rows of the table's types: the real one has no place for what the contract refuses."""
+
+    def open(self, sink: Any) -> pq.ParquetWriter:
+        return pq.ParquetWriter(sink, self._model.empty().to_arrow().schema)
+
+    def metadata(self) -> dict[str, str]:
+        return {}
+
+    def table(self, group: pl.DataFrame) -> pa.Table:
+        return group.to_arrow()
 
 
 class _Recorded:

@@ -20,7 +20,7 @@ def storage_folders(config: Path) -> set[str]:
     """Every folder that an instance configuration writes to."""
     settings = yaml.safe_load(config.read_text())
     return {
-        settings["storage"]["sqlite"]["base_dir"],
+        settings["storage"]["custom"]["config"]["base_dir"],
         settings["local_artifact_storage"]["config"]["base_dir"],
         settings["compute_logs"]["config"]["base_dir"],
     }
@@ -36,7 +36,7 @@ def test_the_default_root_uses_the_storage_that_the_top_level_file_names():
     repository = home.template().parent
     top_level = {str(repository / folder) for folder in storage_folders(home.template())}
     written = yaml.safe_load(instance_config(dagster_home(repository / "lake")))
-    assert written["storage"]["sqlite"]["base_dir"] in top_level
+    assert written["storage"]["custom"]["config"]["base_dir"] in top_level
 
 
 def test_a_new_version_reaches_every_root(tmp_path: Path):

@@ -84,6 +84,8 @@ class TestRowGroups:
         assert {column.compression for column in columns.values()} == {"ZSTD"}
         for name in MBO.parquet.delta:
             assert "DELTA_BINARY_PACKED" in columns[name].encodings
+        for name in MBO.parquet.split:
+            assert "BYTE_STREAM_SPLIT" in columns[name].encodings
         for name in MBO.parquet.dictionary or ():
             assert "RLE_DICTIONARY" in columns[name].encodings
         assert {name for name, column in columns.items() if column.is_stats_set} == set(MBO.pruning_columns())

@@ -58,5 +58,5 @@ def test_no_kernel_compiles_twice():
         radar = RadarBuilder(eps_qty=1.0)
         assert sum(radar.update(*pair).height for pair in with_snapshot(batches, SNAPSHOT)) == SNAPSHOT.height
     compiled = {name: k.signatures for name, k in vars(kernels).items() if hasattr(k, "signatures") and name[0] != "_"}
-    assert len(compiled) == 9
+    assert len(compiled) == 10
     assert {name: len(signatures) for name, signatures in compiled.items()} == dict.fromkeys(compiled, 1)

@@ -141,6 +141,8 @@ class TestDeclaration:
             ({"time_column": "t"}, r"do not exist: \['t'\]"),
             ({"parquet": ParquetLayout(delta=("d",))}, r"do not exist: \['d'\]"),
             ({"parquet": ParquetLayout(pruning=("p",))}, r"do not exist: \['p'\]"),
+            ({"parquet": ParquetLayout(split=("s",))}, r"do not exist: \['s'\]"),
+            ({"parquet": ParquetLayout(row_group_by="a")}, "need rows in order of that column first"),
             ({"symbol": Column(pl.String, "the root")}, r"cannot be columns: \['symbol'\]"),
             ({"validate": Column(pl.String, "a word of the base")}, r"cannot be columns: \['validate'\]"),
         ],

@@ -15,6 +15,7 @@ from spymaster.surfaces.pictures.canvas import (
     ASK,
     BID,
     NEUTRAL,
+    bars,
     bin_seconds,
     binned,
     figure,
@@ -148,8 +149,9 @@ def bbo_change(subject: Subject) -> Figure:
     )
     rate, spread = axes[0]
     width = seconds / 86_400
-    rate.bar(rows["x"].to_numpy(), rows["len"].to_numpy() / seconds, width, color="0.75", label="any change")
-    rate.bar(rows["x"].to_numpy(), rows["moves"].to_numpy() / seconds, width, color=BID, label="a price changed")
+    bars(rate, rows["x"].to_numpy(), rows["len"].to_numpy() / seconds, width, color="0.75", label="any change")
+    bars(rate, rows["x"].to_numpy(), rows["moves"].to_numpy() / seconds, width, color=BID, label="a price changed")
+    rate.set_ylim(bottom=0)
     rate.set_ylabel(f"per second, mean of {said(seconds)}", fontsize=7)
     legend(rate, loc="best")
     new_york(rate, first, last)

@@ -53,7 +53,8 @@ def wall_surface_1s(subject: Subject) -> Figure:
         depth[side, row, column] = near["depth_qty_end"].to_numpy()
     _carry_forward(depth)
     edges = first + np.arange(bins + 1) * seconds * 1_000_000_000
-    made, axes = figure(subject.title(f"resting depth at the end of each {said(seconds)}", windows["contract"][0]))
+    title = subject.title(f"resting depth at the end of each {said(seconds)}", windows["contract"][0])
+    made, axes = figure(title, margins={"right": 0.935})
     ax = axes[0, 0]
     _paint(made, ax, depth, (edges[0], edges[-1]), (low, high, tick))
     _lines(ax, depth, edges, low, tick, windows, seconds)
@@ -159,7 +160,7 @@ def _paint(made: Figure, ax: Axes, depth: np.ndarray, time_ns: tuple[int, int], 
     ticks = [base * 10**power for power in range(6) for base in (1, 2, 5) if least <= base * 10**power <= most]
     for side, name in ((1, "ask"), (0, "bid")):
         scale = ScalarMappable(norm, maps[side])
-        bar = made.colorbar(scale, ax=ax, pad=0.005, fraction=0.025, aspect=35, extend="both")
+        bar = made.colorbar(scale, ax=ax, pad=0.055 if side else 0.01, fraction=0.02, aspect=40, extend="both")
         bar.minorticks_off()
         bar.set_ticks(ticks, labels=[f"{tick}" for tick in ticks])
         bar.ax.tick_params(labelsize=6, pad=1)

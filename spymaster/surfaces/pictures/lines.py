@@ -15,6 +15,7 @@ from spymaster.surfaces.pictures.canvas import (
     BID,
     NEUTRAL,
     TOTAL,
+    bars,
     bin_seconds,
     binned,
     days,
@@ -81,8 +82,8 @@ def book_snapshot_1s(subject: Subject) -> Figure:
     price.set_ylabel("price", fontsize=7)
     price.ticklabel_format(axis="y", useOffset=False)
     width = seconds / 86_400
-    volume.bar(x, rows["buy_volume"].to_numpy(), width, color=BID, label="buyers")
-    volume.bar(x, -rows["sell_volume"].to_numpy(), width, color=ASK, label="sellers")
+    bars(volume, x, rows["buy_volume"].to_numpy(), width, color=BID, label="buyers")
+    bars(volume, x, -rows["sell_volume"].to_numpy(), width, color=ASK, label="sellers")
     volume.axhline(0, color="0.4", linewidth=0.5)
     unsided = int(frame["none_volume"].sum())
     volume.set_ylabel("lots", fontsize=7)
@@ -135,7 +136,7 @@ def physics_bands_1s(subject: Subject) -> Figure:
     )
     heat.set_yticks(range(len(order)), [f"{n.split('_')[0]} {n.split('_')[1].upper()}" for n in order], fontsize=6)
     heat.grid(False)
-    bar = made.colorbar(image, ax=heat, pad=0.01, extend="both")
+    bar = made.colorbar(image, ax=[lines, heat], pad=0.01, extend="both")
     bar.ax.tick_params(labelsize=7)
     bar.set_label("ease", fontsize=7)
     legend(lines, hatch([lines, heat], invalid(frame)), loc="best", ncols=2)
