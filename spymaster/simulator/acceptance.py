@@ -115,15 +115,16 @@ def _price_targets(tally: Tally, price_mode: str) -> list[Target]:
     moves = np.diff(changes)
     moves = moves[moves != 0].astype(np.float64)
     flow, response = tally.order_flow()
-    # what two standard errors of an estimate from so few minutes hide cannot be asked for
-    slack = max(0.03, 2 / max(len(minutes), 1) ** 0.5)
+    # what three standard errors of an estimate from so few minutes hide cannot be asked for
+    slack = max(0.03, 3 / max(len(minutes), 1) ** 0.5)
+    loose = 25 / max(len(signs), 1) ** 0.5
     stretches = max(len(mids) / 300, 1)
     found = [
-        Target(10, "slope of the trade-sign correlation", slope, -0.7, -0.4),
+        Target(10, "slope of the trade-sign correlation", slope, -0.7 - loose, -0.4 + loose),
         Target(10, "trade-sign correlation at lag 50", at_50, 0.02, 1.0),
         Target(11, "correlation of minute returns", _correlation(minutes, 1), -slack, slack),
         Target(11, "correlation of trade price moves", _correlation(moves, 1), -1.0, 0.0),
-        Target(11, "correlation of sizes of returns at 30 min", _slow_volatility(mids), 0.05, 1.0),
+        Target(11, "correlation of sizes of returns at 30 min", _slow_volatility(mids), 0.05 - slack / 3, 1.0),
         Target(11, "kurtosis at 1 s over 60 s", _kurtosis_ratio(mids), 1.0, 1e4),
         Target(12, "signature: variance rate at 300 s over 1 s", _signature(mids), 0.0, 1.25 + (8 / stretches) ** 0.5),
         Target(16, "standard deviation of mid in 60 s, ticks", _sigma(mids, 60), 4.0, 10.0),

@@ -344,8 +344,6 @@ def trade_at_market(market):
     else:
         # side BID buys; buyers are likelier the longer the bid queue is against the ask queue
         side = BID if chance(market, R_FLOW, market.logit[imbalance_step(market)]) else ASK
-    if market.lean != 0 and inst == FRONT and chance(market, R_FLOW, abs(market.lean)):
-        side = BID if market.lean > 0 else ASK
     if inst == FRONT:
         market.flow_sign += _FLOW_WEIGHT * ((1.0 if side == BID else -1.0) - market.flow_sign)
     if inst == SPREAD and chance(market, R_FLOW, market.p_implied):

@@ -10,7 +10,7 @@ In words:
   `lists[cls, where]` among the orders of its patience class; `free` is the stack of unused slots.
 - `touched` is what the running event did to resting orders, in the order in which the feed must say it.
 - `heap` holds wake-ups (time, what, whom) as a binary heap.
-- `out` receives MBO records, `events`, `tags`, `responses`, `seconds` and `levels` the truth about them; all are
+- `out` receives MBO records, `events`, `tags`, `seconds` and `levels` the truth about them; all are
   drained when one of them is nearly full.
 - laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
 
@@ -46,8 +46,6 @@ MAX_TOUCHED = 1 << 14
 MAX_STOPS = 512
 MAX_META = 16
 MAX_WAKE = 1 << 16
-MAX_AGENTS = 64
-AGENT_FIELDS = 32
 CHUNK = 1 << 17
 """Records of the output buffer that are filled before it is drained."""
 MARGIN = 3 * MAX_TOUCHED
@@ -71,8 +69,8 @@ EMERGENT, WALK = 0, 1
 CLOSE_LAST, CLOSE_SENTINEL = 0, 1
 
 R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META = 0, 1, 2, 3, 4, 5
-STREAMS = 6 + MAX_AGENTS
-"""Random streams: one per layer, then one per agent."""
+STREAMS = 6
+"""Random streams, one per layer."""
 
 K_PARTIAL, K_REFILL, K_FULL, K_IMPLIED, K_AUCTION = 1, 2, 4, 8, 16
 K_UNKNOWN, K_SMP, K_OVERSIZE, K_STOP, K_REST, K_SLIP, K_EARLY_ADD = 32, 64, 128, 256, 512, 1024, 2048
@@ -152,9 +150,6 @@ EVENT = np.dtype(
 TAG = np.dtype(
     [("id", "i8"), ("hidden", "i4"), ("meta", "i4"), ("agent", "i2"), ("cls", "u1"), ("stop", "u1")], align=True
 )
-RESPONSE = np.dtype(
-    [("trigger", "i8"), ("order", "i8"), ("ts_trigger", "i8"), ("ts", "i8"), ("agent", "i8")], align=True
-)
 SECOND = np.dtype(
     [("end", "i8"), ("inst", "i8"), ("n_orders", "i8"), ("checksum", "u8"), ("origin", "i8"), ("tick_size", "i8")],
     align=True,
@@ -186,19 +181,19 @@ MARKET = np.dtype(
         ("closing", "i8"), ("last_flag", "i8"), ("next_id", "i8"), ("sequence", "i8"),
         ("last_recv", "i8"), ("recv", "i8"), ("n", "i8"), ("event_from", "i8"), ("event_id", "i8"),
         ("event_kind", "i8"), ("after_fill", "i8"), ("n_touched", "i8"),
-        ("n_events", "i8"), ("n_tags", "i8"), ("n_responses", "i8"), ("n_seconds", "i8"), ("n_latent", "i8"),
+        ("n_events", "i8"), ("n_tags", "i8"), ("n_seconds", "i8"), ("n_latent", "i8"),
         ("n_quotes", "i8"), ("messages", "i8"), ("events_total", "i8"),
         # flow
         ("control", "f8"), ("events_per_message", "f8"), ("rate", "f8"), ("cancel_rate", "f8"), ("pace", "f8"),
         ("reference_rate", "f8"), ("branching", "f8"), ("excitement", "f8"),
         ("target_orders", "f8"), ("crowding", "f8"), ("walk_rate", "f8"), ("walk", "i8"), ("carry", "i8"),
         ("theta_ref", "i8"), ("theta_reinit", "i8"), ("repair_orders", "i8"),
-        ("retreat", "f8"), ("news_rate", "f8"), ("foresight", "f8"), ("flow_sign", "f8"), ("lean", "i8"),
+        ("retreat", "f8"), ("news_rate", "f8"), ("foresight", "f8"), ("flow_sign", "f8"),
         ("p_iceberg", "i8"), ("p_stop", "i8"), ("p_limit", "i8"), ("p_smp", "i8"), ("p_unknown", "i8"),
         ("p_oversize", "i8"), ("p_slip", "i8"), ("p_early_add", "i8"), ("p_round", "i8"), ("p_meta", "i8"),
         ("p_follow", "i8"), ("p_exact", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),
         ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"),
-        ("n_meta", "i8"), ("meta_id", "i8"), ("n_agents", "i8"),
+        ("n_meta", "i8"), ("meta_id", "i8"),
         # small arrays
         ("n_class", "i8", (CLASSES,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
         ("phi", "f8", (KERNELS,)), ("jump", "f8", (KERNELS,)), ("per_half_life", "f8", (KERNELS,)),
@@ -207,7 +202,6 @@ MARKET = np.dtype(
         ("inst", INSTRUMENT, (INSTRUMENTS,)),
         ("meta", META, (MAX_META,)),
         ("stops", STOP, (2, MAX_STOPS)),
-        ("agents", "i8", (MAX_AGENTS, AGENT_FIELDS)),
         # laws
         ("size_law", "i8", (MAX_SIZE + 1, 2)), ("market_law", "i8", (MAX_SIZE + 1, 2)),
         ("distance_law", "i8", (MAX_DISTANCE + 1, 2)), ("class_law", "i8", (BUCKETS, CLASSES, 2)),
@@ -227,7 +221,6 @@ MARKET = np.dtype(
         ("out", MBO_DTYPE, (CHUNK + MARGIN,)),
         ("events", EVENT, (CHUNK // 2 + MARGIN,)),
         ("tags", TAG, (CHUNK + MARGIN,)),
-        ("responses", RESPONSE, (CHUNK + MARGIN,)),
         ("seconds", SECOND, (SECONDS * INSTRUMENTS + 8,)),
         ("levels", "i4", (SECONDS * INSTRUMENTS + 8, 2, 3, LEVELS)),
         ("latent", LATENT, (SECONDS + 8,)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -87,7 +87,6 @@ class Truth:
 
     events: list[np.ndarray] = field(default_factory=list)
     tags: list[np.ndarray] = field(default_factory=list)
-    responses: list[np.ndarray] = field(default_factory=list)
     seconds: list[np.ndarray] = field(default_factory=list)
     levels: list[np.ndarray] = field(default_factory=list)
     latent: list[np.ndarray] = field(default_factory=list)
@@ -113,14 +112,12 @@ class MarketDay:
         walk: bool = False,
         feed: Feed | None = None,
         carried: Carried | None = None,
-        steer: Callable[[np.void, int], None] | None = None,
     ) -> None:
         self.dt = dt
         self.contracts = contracts
         self.truth = Truth()
         self.feed = feed or Feed()
         self._parts = parts
-        self._steer = steer
         self._array = layout.empty_market()
         self.state = self._array[0]
         self._set_laws(profile)
@@ -325,8 +322,8 @@ class MarketDay:
     def _drain(self) -> Iterator[Records]:
         m, truth = self._array, self.truth
         for name, blocks in (
-            ("events", truth.events), ("tags", truth.tags), ("responses", truth.responses),
-            ("seconds", truth.seconds), ("latent", truth.latent), ("quotes", truth.quotes),
+            ("events", truth.events), ("tags", truth.tags), ("seconds", truth.seconds),
+            ("latent", truth.latent), ("quotes", truth.quotes),
         ):  # fmt: skip
             count = int(m[f"n_{name}"][0])
             if count:

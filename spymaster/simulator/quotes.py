@@ -127,7 +127,7 @@ def retreat(market, cell, orders):
     slot = np.int64(market.cells[cell, TAIL])
     if market.orders[slot].agent == 0:
         back = 1 + below(market, R_BOOK, 4)
-        if below(market, R_BOOK, 3) > 0:
+        if below(market, R_BOOK, 2) == 0:
             cancel_order(market, slot)
         else:
             move_order(market, slot, held_back(market, inst, side, tick_of(cell) + (back if side == ASK else -back)))
@@ -153,8 +153,6 @@ def news(market):
     expected = np.int64(market.flow_sign * market.foresight * LOGIT_STEPS)
     step = min(max(imbalance_step(market) - expected, 0), LOGIT_STEPS)
     side = ASK if chance(market, R_BOOK, market.logit[step]) else BID
-    if market.lean != 0 and chance(market, R_BOOK, abs(market.lean)):
-        side = ASK if market.lean > 0 else BID
     cell = cell_of(FRONT, best(market, FRONT, side), side)
     retreat(market, cell, np.int64(market.cells[cell, COUNT]))
 
@@ -204,8 +202,6 @@ def jump(market):
     if market.phase == PRE_OPEN or front.bid < 0 or front.ask >= TICKS:
         return
     up = below(market, R_PRICE, 2) == 0
-    if market.lean != 0 and chance(market, R_PRICE, abs(market.lean)):
-        up = market.lean > 0
     passive = ASK if up else BID
     tick = best(market, FRONT, passive)
     market.walk += 1 if up else -1

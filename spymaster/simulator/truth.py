@@ -22,10 +22,6 @@ from spymaster.simulator.emit import PATTERN_LETTERS
 from spymaster.simulator.layout import CLASSES, EVENT_KINDS, FRONT
 from spymaster.simulator.market import MarketDay, Truth
 
-TRUTH_TABLES = (
-    "truth_run", "truth_order", "truth_event", "truth_book_1s", "truth_latent_1s", "truth_bbo", "truth_agent",
-    "truth_response",
-)  # fmt: skip
 _UTC = pa.timestamp("ns", tz="UTC")
 _CLASS_NAMES = ["machine", "fleeting", "brief", "seconds", "minute", "minutes", "hours", "standing"]
 _AGGRESSOR = len(_CLASS_NAMES)
@@ -75,7 +71,6 @@ class TruthWriter:
             self.write("truth_book_1s", book_columns(truth, ids)),
             self.write("truth_latent_1s", latent_columns(truth)),
             self.write("truth_bbo", bbo_columns(truth, day)),
-            self.write("truth_response", response_columns(truth)),
         ]
 
 
@@ -148,19 +143,6 @@ def bbo_columns(truth: Truth, day: MarketDay) -> dict[str, Any]:
         "ts_event": _time(rows["ts"]),
         "bid_price_int": np.where(empty, UNDEF_PRICE, origin + rows["bid"] * tick),
         "ask_price_int": np.where(empty, UNDEF_PRICE, origin + rows["ask"] * tick),
-    }
-
-
-def response_columns(truth: Truth) -> dict[str, Any]:
-    """What agents did in answer to what."""
-    rows = _joined(truth.responses, ("agent", "trigger", "order", "ts_trigger", "ts"))
-    return {
-        "agent_id": rows["agent"].astype(np.int32),
-        "trigger_event_id": rows["trigger"],
-        "response_order_id": rows["order"].astype(np.uint64),
-        "ts_trigger": _time(rows["ts_trigger"]),
-        "ts_response": _time(rows["ts"]),
-        "lag_ns": rows["ts"] - rows["ts_trigger"],
     }
 
 

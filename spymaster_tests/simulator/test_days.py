@@ -51,8 +51,8 @@ def test_closing_form_leaves_the_market_alone() -> None:
 
 
 def test_message_count_is_the_plans() -> None:
-    day = small_day(messages=80_000, span=(time(10), time(10, 40)))
-    assert len(day.live) == pytest.approx(80_000, rel=0.03)
+    day = small_day(messages=160_000, span=(time(10), time(10, 40)), profile=load_profile("es"))
+    assert len(day.live) == pytest.approx(160_000, rel=0.03)
 
 
 @pytest.mark.parametrize(
