@@ -159,8 +159,9 @@ def test_from_nothing_to_every_table_and_again(tmp_path: Path):
 
     lake = Lake.open(tmp_path / "lake" / "demo")
     assert (lake.kind, lake.profile) == ("simulated", "demo")
-    found = [partition for table in all_tables() for partition in lake.partitions(table)]
-    assert [(one.table, one.dt) for one in found] == [(one.full_name, dt) for one in all_tables() for dt in DATES]
+    tables = list(all_tables())
+    found = [partition for table in tables for partition in lake.partitions(table)]
+    assert [(one.table, one.dt) for one in found] == [(table, dt) for table in tables for dt in DATES]
     assert {one.manifest.provenance for one in found} == {"simulated"}
     assert {one.manifest.dataset for one in found} == {"SIM.SPYMASTER"}
     assert {one.manifest.profile for one in found} == {"demo"}
