@@ -14,6 +14,9 @@ from spymaster.errors import SpymasterError
 DEFAULT_STORAGE = "lake/_dagster"
 """Storage folder that the top-level `dagster.yaml` names: that of the default root, relative to the repository."""
 
+OWN_HOME = "_dagster"
+"""Folder of a root that is its Dagster home unless `DAGSTER_HOME` names another."""
+
 _WORKSPACE = """\
 # Written by `spymaster`: the code location that the webserver and the daemon load.
 load_from:
@@ -32,19 +35,19 @@ class DagsterConfigError(SpymasterError):
 def dagster_home(root: Path) -> Path:
     """The Dagster home of a lake root (absolute), whether or not it exists."""
     chosen = os.environ.get("DAGSTER_HOME")
-    return Path(chosen).expanduser().absolute() if chosen else root / "_dagster"
+    return Path(chosen).expanduser().absolute() if chosen else root / OWN_HOME
 
 
-def prepare_home(root: Path) -> Path:
-    """Make the Dagster home ready to use and return it.
+def prepare_home(root: Path, *, own: bool = False) -> Path:
+    """Make the Dagster home ready to use and return it; with `own` that of the root, whatever `DAGSTER_HOME` says.
 
     A home named by `DAGSTER_HOME` keeps the `dagster.yaml` that it has; that of a root is rewritten from the top-level
     file each time, so that an upgrade reaches every root.
     """
-    home = dagster_home(root)
+    home = root / OWN_HOME if own else dagster_home(root)
     home.mkdir(parents=True, exist_ok=True)
     config = home / "dagster.yaml"
-    if "DAGSTER_HOME" not in os.environ or not config.exists():
+    if own or "DAGSTER_HOME" not in os.environ or not config.exists():
         _replace(config, instance_config(home))
     _replace(home / "workspace.yaml", _WORKSPACE)
     return home

@@ -11,7 +11,7 @@ import sys
 import typer
 
 from spymaster import __version__
-from spymaster.cli import bench, check, clean, inspect, raw, run, simulate, status, tables, up
+from spymaster.cli import bench, check, clean, demo, inspect, raw, run, simulate, status, tables, up
 from spymaster.errors import SpymasterError
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ def _root(
     """Order-book mechanics around spot, from CME market-by-order data to one-second surfaces."""
 
 
+app.command("demo")(demo.demo)
 app.add_typer(raw.app, name="raw")
 app.command("simulate")(simulate.simulate)
 app.command("run")(run.run)

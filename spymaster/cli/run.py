@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -116,7 +116,7 @@ def run(
     completed stays.
     """
     from spymaster.cli import output
-    from spymaster.cli.home import environment, log_folder, prepare_home
+    from spymaster.cli.home import environment, prepare_home
     from spymaster.lake import Lake
     from spymaster.market.instruments import instrument
 
@@ -125,17 +125,46 @@ def run(
     for symbol in symbols:
         instrument(symbol, opened.settings)
     home = prepare_home(opened.root)
+    arguments = ["--layer", layer.value, "--product-type", product_type.value, "--workers", str(workers)]
+    outcome, log = materialise(
+        symbols,
+        first,
+        last,
+        [*arguments, "--overwrite"] if overwrite else arguments,
+        home=home,
+        environment=environment(opened.root, home),
+        quiet=as_json,
+    )
+    if as_json:
+        output.print_json(document(outcome, log))
+    else:
+        print_outcome(outcome)
+    require_success(outcome, log)
+
+
+def materialise(
+    symbols: list[str],
+    first: date,
+    last: date,
+    arguments: Sequence[str] = (),
+    *,
+    home: Path,
+    environment: dict[str, str],
+    quiet: bool,
+) -> tuple[Outcome, Path]:
+    """Launch the runner on the lake of `environment` and show its progress; what it reported, and its log."""
+    from spymaster.cli import output
+    from spymaster.cli.home import log_folder
+
     log = log_folder(home) / f"run-{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}.log"
     command = [sys.executable, "-m", RUNNER]
     for symbol in symbols:
         command += ["--symbol", symbol]
-    command += ["--dates", f"{first}:{last}", "--layer", layer.value, "--product-type", product_type.value]
-    command += ["--workers", str(workers)] + (["--overwrite"] if overwrite else [])
-
+    command += ["--dates", f"{first}:{last}", *arguments]
     outcome = Outcome()
-    with output.progress(unit="table", quiet=as_json) as display:
+    with output.progress(unit="table", quiet=quiet) as display:
         task = display.add_task(f"{' '.join(symbols)} {first}..{last}", total=None)
-        for event in _events(command, environment(opened.root, home), log):
+        for event in _events(command, environment, log):
             outcome.take(event)
             if event.get("event") == "plan":
                 display.update(task, total=event["partitions"])
@@ -143,7 +172,13 @@ def run(
                 name = event["table"].split(".")[-1]
                 text = f"{event['symbol']} {event['date']} {name}"
                 display.update(task, completed=event["done"], total=event["total"], description=text)
-    _print(outcome, log, as_json=as_json)
+    return outcome, log
+
+
+def require_success(outcome: Outcome, log: Path) -> None:
+    """Raise `CommandFailedError` if anything failed."""
+    from spymaster.cli import output
+
     failures = outcome.failures()
     if failures:
         where, what = failures[0]
@@ -232,13 +267,16 @@ def _interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _print(outcome: Outcome, log: Path, *, as_json: bool) -> None:
+def document(outcome: Outcome, log: Path) -> dict[str, Any]:
+    """The outcome for machines."""
+    failures = [{"where": where, "what": what} for where, what in outcome.failures()]
+    return {**vars(outcome), "failures": failures, "log": str(log)}
+
+
+def print_outcome(outcome: Outcome) -> None:
+    """The outcome as tables and a last line of counts."""
     from spymaster.cli import output
 
-    if as_json:
-        failures = [{"where": where, "what": what} for where, what in outcome.failures()]
-        output.print_json({**vars(outcome), "failures": failures, "log": str(log)})
-        return
     per_table: dict[str, Counter[str]] = {}
     for one in outcome.partitions:
         count = per_table.setdefault(one["table"], Counter())

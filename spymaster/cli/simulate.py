@@ -91,16 +91,17 @@ def simulate(
         _print_plan(planned, lake, as_json=as_json)
         return
     try:
-        run, targets = _run(planned, lake, quiet=as_json)
+        run, targets = run_plan(planned, lake, quiet=as_json)
     except SimulationRefusedError as error:
         output.print_error(error, as_json=as_json)
         raise typer.Exit(REFUSED) from None
-    _print_run(run, targets, as_json=as_json)
+    print_run(run, targets, as_json=as_json)
     if any(one.passed is False for found in targets.values() for one in found):
         raise typer.Exit(MISSED)
 
 
-def _run(planned: Plan, lake: Path, *, quiet: bool) -> tuple[Run, dict[str, list[Target]]]:
+def run_plan(planned: Plan, lake: Path, *, quiet: bool) -> tuple[Run, dict[str, list[Target]]]:
+    """Simulate into a lake with progress, and write the report; returns its targets by date too."""
     from spymaster.cli import output
     from spymaster.simulator.report import write_report
     from spymaster.simulator.simulate import simulate as run_simulation
@@ -152,7 +153,8 @@ def _print_plan(planned: Plan, lake: Path, *, as_json: bool) -> None:
     )  # fmt: skip
 
 
-def _print_run(run: Run, targets: dict[str, list[Target]], *, as_json: bool) -> None:
+def print_run(run: Run, targets: dict[str, list[Target]], *, as_json: bool) -> None:
+    """What was written, and which targets were missed."""
     from spymaster.cli import output
 
     report = run.folder / "sim_report.md"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,47 +26,68 @@ def up(
     Prints the address once it answers. Refuses to start twice on one Dagster home. Ctrl-C (or SIGTERM) stops every
     process that was started; a second Ctrl-C does not wait for them.
     """
-    from spymaster.cli import output
-    from spymaster.cli.home import environment, log_folder, prepare_home
-    from spymaster.cli.supervisor import Supervisor, hold, require_free_port
+    from spymaster.cli.home import environment, prepare_home
+    from spymaster.cli.supervisor import hold, require_free_port
 
     root = lake_root(lake)
     home = prepare_home(root)
-    port = port or _free_port(host)
-    url = f"http://{host}:{port}"
-    with hold(home, {"dagster": url}):
+    port = port or free_port(host)
+    with hold(home, {"dagster": f"http://{host}:{port}"}):
         require_free_port(host, port, option="--port")
-        services = dagster_services(home, host, port)
-        out, err = output.stdout(), output.stderr()
+        serve(root, home, host, port, environment(root, home), as_json=as_json)
 
-        def ready() -> None:
-            if as_json:
-                output.print_json(
-                    {
-                        "lake": str(root),
-                        "dagster_home": str(home),
-                        "logs": str(log_folder(home)),
-                        "services": [{"name": service.name, "url": service.url} for service in services],
-                    }
-                )
-            else:
-                out.print(f"Dagster   [link={url}]{url}[/link]")
-                out.print(f"lake      {root}", soft_wrap=True)
-                out.print(f"logs      {log_folder(home)}", soft_wrap=True)
-                out.print("Ctrl-C stops everything.")
-            sys.stdout.flush()
 
-        if not as_json:
-            err.print("starting Dagster ...")
-        Supervisor(
-            home,
-            services,
-            environment(root, home),
-            on_ready=ready,
-            on_stop=lambda: None if as_json else err.print("stopping ..."),
-        ).run()
-        if not as_json:
-            err.print("stopped.")
+def serve(
+    root: Path,
+    home: Path,
+    host: str,
+    port: int,
+    environment: dict[str, str],
+    *,
+    as_json: bool,
+    document: Mapping[str, Any] | None = None,
+) -> None:
+    """Run the webserver and the daemon in a home that the caller holds, until a signal to stop.
+
+    With `as_json` the one document, printed once they answer, goes on from `document`.
+    """
+    from spymaster.cli import output
+    from spymaster.cli.home import log_folder
+    from spymaster.cli.supervisor import Supervisor
+
+    url = f"http://{host}:{port}"
+    services = dagster_services(home, host, port)
+    out, err = output.stdout(), output.stderr()
+
+    def ready() -> None:
+        if as_json:
+            output.print_json(
+                {
+                    **(document or {}),
+                    "lake": str(root),
+                    "dagster_home": str(home),
+                    "logs": str(log_folder(home)),
+                    "services": [{"name": service.name, "url": service.url} for service in services],
+                }
+            )
+        else:
+            out.print(f"Dagster   [link={url}]{url}[/link]")
+            out.print(f"lake      {root}", soft_wrap=True)
+            out.print(f"logs      {log_folder(home)}", soft_wrap=True)
+            out.print("Ctrl-C stops everything.")
+        sys.stdout.flush()
+
+    if not as_json:
+        err.print("starting Dagster ...")
+    Supervisor(
+        home,
+        services,
+        environment,
+        on_ready=ready,
+        on_stop=lambda: None if as_json else err.print("stopping ..."),
+    ).run()
+    if not as_json:
+        err.print("stopped.")
 
 
 def dagster_services(home: Path, host: str, port: int):
@@ -81,7 +103,8 @@ def dagster_services(home: Path, host: str, port: int):
     )
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """A port of `host` that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((host, 0))
         return probe.getsockname()[1]

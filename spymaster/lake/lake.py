@@ -100,6 +100,12 @@ class Lake:
                 )
             self._store(kind, record["parameter_profile"])
 
+    def set_profile(self, profile: ParameterProfile) -> None:
+        """Record the parameter profile of the root; partitions made with another one become stale."""
+        if self._record()["parameter_profile"] != profile:
+            with files.locked(self.root, "lake", wait=True):
+                self._store(self._record()["kind"], profile)
+
     def partition(self, table: TableName, symbol: str, dt: date) -> Partition:
         """The complete partition of `table`, or `MissingPartitionError`."""
         partition = self._partition(table, symbol, dt)

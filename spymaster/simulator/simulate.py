@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from spymaster.lake import Lake, LakeKindError, layout, store_raw
+from spymaster.lake import Lake, LakeKindError, files, layout, store_raw
 from spymaster.lake.errors import RawFileExistsError
+from spymaster.lake.raw import all_raw_files
 from spymaster.market.dbn import SIM_DATASET, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE, instrument
 from spymaster.settings import Settings
@@ -78,6 +79,24 @@ def simulate(
     run = Run(run_id, plan, folder, tuple(results))
     _write_run(lake, run)
     return run
+
+
+def complete_run(plan: Plan, lake: Lake) -> Path | None:
+    """Folder of a run of this plan whose raw files are all in the lake as it wrote them; None if there is none.
+
+    Another version of the simulator may have written it: what counts is that the files are whole and belong together.
+    """
+    asked = json.loads(json.dumps(parameters(plan), default=str))
+    for record in sorted(layout.truth_dir(lake.root).glob("run_id=*/run.json")):
+        try:
+            told = json.loads(record.read_text())
+            written = {name: sha256 for day in told["days"] for name, sha256 in day["files"].items()}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+        present = {file.name: file.sha256 for file in all_raw_files(lake) if file.name in written}
+        if told.get("parameters") == asked and present == written:
+            return record.parent
+    return None
 
 
 def run_identifier(plan: Plan) -> str:
@@ -192,8 +211,6 @@ def _write_run(lake: Lake, run: Run) -> None:
             for day in run.days
         ],
     }
-    run.folder.mkdir(parents=True, exist_ok=True)
-    (run.folder / "run.json").write_text(json.dumps(document, indent=2, default=str) + "\n")
     request = run.plan.request
     for day in run.days:
         TruthWriter(lake.root, run.run_id, request.symbol, day.plan.dt).write(
@@ -212,3 +229,6 @@ def _write_run(lake: Lake, run: Run) -> None:
                 "dbn_version": [request.dbn_version],
             },
         )
+    # last, for a run that has it is whole
+    content = json.dumps(document, indent=2, default=str) + "\n"
+    files.write_durably(lake.root, run.folder / "run.json", content.encode())

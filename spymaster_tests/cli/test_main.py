@@ -13,8 +13,8 @@ from spymaster import __version__
 from spymaster.cli import options
 from spymaster_tests.cli.conftest import Cli
 
-COMMANDS = ["raw add", "simulate", "run", "check", "inspect flags", "inspect book", "inspect table", "inspect manifest",
-            "status", "tables", "up", "bench", "clean"]  # fmt: skip
+COMMANDS = ["demo", "raw add", "simulate", "run", "check", "inspect flags", "inspect book", "inspect table",
+            "inspect manifest", "status", "tables", "up", "bench", "clean"]  # fmt: skip
 HEAVY = ("numba", "pandera", "polars", "databento", "exchange_calendars", "matplotlib", "dagster", "pydantic", "rich")
 
 

@@ -1,0 +1,114 @@
+"""`spymaster demo`: everything on simulated data, in a lake and a Dagster home of its own.
+
+Nothing here does the work: it is `simulate`, `run` and `up`, one after the other. What is complete is left as it is, so
+a demo that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spymaster.cli.options import JsonOption, lake_root
+from spymaster.cli.simulate import DEFAULT_LAKE
+
+if TYPE_CHECKING:
+    from spymaster.lake import Lake
+    from spymaster.simulator.request import Plan
+
+PRESET = "demo"
+PROFILE = "demo"
+HOST = "127.0.0.1"
+
+
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Stop when every table is made.")] = False,
+    lake: Annotated[
+        str, typer.Option("--lake", metavar="ROOT", help="Root of the lake: a new one, or one of simulated data.")
+    ] = str(DEFAULT_LAKE),
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI; 0 picks a free one.")] = 3000,
+    as_json: JsonOption = False,
+) -> None:
+    """Simulate a few sessions, make every table of them, and start the Dagster UI.
+
+    Works offline, and only on simulated data: a lake of real data is refused. What is complete already is reused.
+    """
+    from spymaster.cli import output
+    from spymaster.cli import run as runner
+    from spymaster.cli.home import environment, prepare_home
+    from spymaster.cli.supervisor import hold, require_free_port
+    from spymaster.cli.up import free_port, serve
+    from spymaster.simulator.request import Request, plan
+
+    planned = plan(Request(preset=PRESET))
+    opened = _open(lake_root(lake))
+    home = prepare_home(opened.root, own=True)
+    variables = {**environment(opened.root, home), "SPYMASTER_PARAMETER_PROFILE": PROFILE}
+    port = 0 if headless else port or free_port(HOST)
+    with hold(home, {} if headless else {"dagster": f"http://{HOST}:{port}"}):
+        if not headless:
+            require_free_port(HOST, port, option="--port")
+        simulation = _simulate(planned, opened, quiet=as_json)
+        first, last = planned.days[0].dt, planned.days[-1].dt
+        outcome, log = runner.materialise(
+            [planned.request.symbol], first, last, home=home, environment=variables, quiet=as_json
+        )
+        document = {"simulation": simulation, **runner.document(outcome, log)}
+        if not as_json:
+            runner.print_outcome(outcome)
+        elif headless or outcome.failures():
+            output.print_json({**document, "lake": str(opened.root), "dagster_home": str(home)})
+        runner.require_success(outcome, log)
+        _require_complete(opened, planned)
+        if not headless:
+            serve(opened.root, home, HOST, port, variables, as_json=as_json, document=document)
+        elif not as_json:
+            where = "" if lake == str(DEFAULT_LAKE) else f" --lake {lake}"
+            output.stdout().print(f"every table is complete; look at them: spymaster demo{where}", soft_wrap=True)
+
+
+def _open(root: Path) -> Lake:
+    """The lake of the demo, with its profile; `LakeKindError` before anything of a real one is touched."""
+    from spymaster.lake import Lake
+    from spymaster.settings import get_settings
+
+    opened = Lake.open(root, settings=get_settings(parameter_profile=PROFILE), create=True, kind="simulated")
+    opened.set_profile(PROFILE)
+    return opened
+
+
+def _simulate(planned: Plan, lake: Lake, *, quiet: bool) -> dict[str, Any]:
+    """Write the raw files unless a whole run of this plan is there; says which run it is."""
+    from spymaster.cli import output
+    from spymaster.cli.simulate import print_run, run_plan
+    from spymaster.simulator.simulate import complete_run
+
+    folder = complete_run(planned, lake)
+    reused = folder is not None
+    if folder is None:
+        run, targets = run_plan(planned, lake.root, quiet=quiet)
+        folder = run.folder
+        if not quiet:
+            print_run(run, targets, as_json=False)
+    elif not quiet:
+        output.stdout().print(f"simulated sessions are there: {folder}", soft_wrap=True)
+    return {"run": str(folder), "reused": reused, "dates": [day.dt for day in planned.days]}
+
+
+def _require_complete(lake: Lake, planned: Plan) -> None:
+    """Raise `CommandFailedError` unless every table of every date is complete and fresh."""
+    from spymaster.cli.output import CommandFailedError
+    from spymaster.lake.status import lake_status
+
+    states = lake_status(lake, [planned.request.symbol], [day.dt for day in planned.days])
+    wanting = [one for one in states if one.state != "complete"]
+    if wanting:
+        one = wanting[0]
+        because = "; ".join(one.reasons) or one.state
+        raise CommandFailedError(
+            f"{len(wanting)} of {len(states)} partitions are not complete; first: {one.table} {one.symbol} {one.dt}: "
+            f"{because}",
+            hint="Start the demo again: it goes on from what is there.",
+        )
