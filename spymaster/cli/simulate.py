@@ -51,6 +51,10 @@ def simulate(
     fifo_slip: Annotated[float, typer.Option(min=0, max=1, help="Share of fills that skip one order.")] = 0.0,
     dbn_version: Annotated[int, typer.Option(min=1, max=3, help="Version of the order file.")] = 3,
     compress: Annotated[CompressionName, typer.Option(help="Compression of the order file.")] = "zstd",
+    agents: Annotated[
+        str,
+        typer.Option(metavar="none|reference|FILE.toml", help="Planted participants; the truth names their orders."),
+    ] = "none",
     lake: Annotated[Path, typer.Option("--lake", metavar="ROOT", help="Root of a lake for simulated data.")] = (
         DEFAULT_LAKE
     ),
@@ -63,7 +67,7 @@ def simulate(
     never replaced: another seed needs another lake.
     """
     from spymaster.cli import output
-    from spymaster.simulator.errors import SimulationRefusedError, SimulationRequestError
+    from spymaster.simulator.errors import SimulationRefusedError, SimulationRequestError, SimulatorConfigError
     from spymaster.simulator.request import Request, plan, session_dates
 
     first, last = parse_dates(dates, option="--dates")
@@ -83,9 +87,10 @@ def simulate(
             dbn_version=dbn_version,
             compression="zstd" if compress == "zstd" else None,
             messages=messages,
+            agents=agents,
         )
         planned = plan(request)
-    except SimulationRequestError as error:
+    except (SimulationRequestError, SimulatorConfigError) as error:
         raise typer.BadParameter(str(error)) from None
     if plan_only:
         _print_plan(planned, lake, as_json=as_json)

@@ -170,8 +170,14 @@ def resize(market, slot, qty):
 @kernel(**INNER)
 def new_id(market):
     """The next order id of the exchange; ids increase with gaps."""
+    return next_id(market, R_FLOW)
+
+
+@kernel(**INNER)
+def next_id(market, stream):
+    """The next order id, its gap drawn from a stream."""
     market.next_id += 1
-    while below(market, R_FLOW, 2) > 0:
+    while below(market, stream, 2) > 0:
         market.next_id += 1
     return market.next_id
 

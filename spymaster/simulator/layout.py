@@ -12,6 +12,7 @@ In words:
 - `heap` holds wake-ups (time, what, whom) as a binary heap.
 - `out` receives MBO records, `events`, `tags`, `seconds` and `levels` the truth about them; all are
   drained when one of them is nearly full.
+- `agents` are the planted participants, each with the orders that it holds; `responses` says what they answered.
 - laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
 
 Ticks are offsets from `inst.origin` in units of `inst.tick_size`; times are ns UTC; probabilities named `p_` are in
@@ -38,6 +39,8 @@ NO_BID, NO_ASK = -1, TICKS
 CLASSES = 8
 FAR = 7
 """Class of orders that were there before the session and outlive it; the others are the patience classes."""
+AGENT_CLASS = 8
+"""Class of orders of agents: only their agent cancels them."""
 FIRST_DAYS_LONG = 5
 """Classes from this one on are good till cancelled; the shorter ones end with the session."""
 
@@ -46,6 +49,9 @@ MAX_TOUCHED = 1 << 14
 MAX_STOPS = 512
 MAX_META = 16
 MAX_WAKE = 1 << 16
+MAX_AGENTS = 16
+MAX_HELD = 32
+"""Orders that an agent holds at a time."""
 CHUNK = 1 << 17
 """Records of the output buffer that are filled before it is drained."""
 MARGIN = 3 * MAX_TOUCHED
@@ -69,8 +75,9 @@ EMERGENT, WALK = 0, 1
 CLOSE_LAST, CLOSE_SENTINEL = 0, 1
 
 R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META = 0, 1, 2, 3, 4, 5
-STREAMS = 6
-"""Random streams, one per layer."""
+LAYERS = 6
+STREAMS = LAYERS + MAX_AGENTS
+"""Random streams: one per layer, then one per agent."""
 
 K_PARTIAL, K_REFILL, K_FULL, K_IMPLIED, K_AUCTION = 1, 2, 4, 8, 16
 K_UNKNOWN, K_SMP, K_OVERSIZE, K_STOP, K_REST, K_SLIP, K_EARLY_ADD = 32, 64, 128, 256, 512, 1024, 2048
@@ -169,6 +176,25 @@ LATENT = np.dtype(
 )
 QUOTE = np.dtype([("ts", "i8"), ("bid", "i8"), ("ask", "i8")], align=True)
 WAKE = np.dtype([("ts", "i8"), ("what", "i8"), ("whom", "i8"), ("data", "i8")], align=True)
+HELD = np.dtype(
+    [("state", "i8"), ("slot", "i8"), ("id", "i8"), ("side", "i8"), ("n", "i8"), ("event", "i8"), ("ts", "i8")],
+    align=True,
+)
+"""An order that an agent holds or is about to place, and the event (id, time) that it answers to; `n` counts moves."""
+
+AGENT = np.dtype(
+    [
+        ("id", "i8"), ("kind", "i8"), ("inst", "i8"), ("stream", "i8"),
+        ("size", "i8"), ("total", "i8"), ("distance", "i8"), ("orders", "i8"), ("chain", "i8"),
+        ("period", "i8"), ("jitter", "i8"), ("cycle", "i8"), ("busy", "i8"),  # ns
+        ("lag", "i8"), ("lag_sd", "i8"), ("life", "i8"),  # ns
+        ("p", "i8"), ("trigger", "i8"), ("action", "i8"),
+        ("start", "i8"), ("due", "i8"), ("episode", "i8"),
+        ("held", HELD, (MAX_HELD,)),
+    ],
+    align=True,
+)  # fmt: skip
+RESPONSE = np.dtype([("agent", "i8"), ("event", "i8"), ("id", "i8"), ("ts_trigger", "i8"), ("ts", "i8")], align=True)
 STOP = np.dtype([("id", "i8"), ("tick", "i8"), ("qty", "i8")], align=True)
 META = np.dtype([("id", "i8"), ("side", "i8"), ("left", "i8")], align=True)
 
@@ -194,14 +220,16 @@ MARKET = np.dtype(
         ("p_follow", "i8"), ("p_exact", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),
         ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"),
         ("n_meta", "i8"), ("meta_id", "i8"),
+        ("n_agents", "i8"), ("n_responses", "i8"), ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
         # small arrays
-        ("n_class", "i8", (CLASSES,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
+        ("n_class", "i8", (CLASSES + 1,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
         ("phi", "f8", (KERNELS,)), ("jump", "f8", (KERNELS,)), ("per_half_life", "f8", (KERNELS,)),
         ("rng", "u8", (STREAMS, 4)), ("n_stops", "i8", (2,)), ("stop_edge", "i8", (2,)),
         ("mean_queue", "f8", (PROFILE_TICKS,)),
         ("inst", INSTRUMENT, (INSTRUMENTS,)),
         ("meta", META, (MAX_META,)),
         ("stops", STOP, (2, MAX_STOPS)),
+        ("agents", AGENT, (MAX_AGENTS,)),
         # laws
         ("size_law", "i8", (MAX_SIZE + 1, 2)), ("market_law", "i8", (MAX_SIZE + 1, 2)),
         ("distance_law", "i8", (MAX_DISTANCE + 1, 2)), ("class_law", "i8", (BUCKETS, CLASSES, 2)),
@@ -215,7 +243,7 @@ MARKET = np.dtype(
         ("heap", WAKE, (MAX_WAKE,)),
         ("touched", TOUCH, (MAX_TOUCHED,)),
         ("free", "i4", (MAX_ORDERS,)),
-        ("lists", "i4", (CLASSES, MAX_ORDERS)),
+        ("lists", "i4", (CLASSES + 1, MAX_ORDERS)),
         ("cells", "i4", (INSTRUMENTS * TICKS * 2, 4)),
         ("orders", ORDER, (MAX_ORDERS,)),
         ("out", MBO_DTYPE, (CHUNK + MARGIN,)),
@@ -225,6 +253,7 @@ MARKET = np.dtype(
         ("levels", "i4", (SECONDS * INSTRUMENTS + 8, 2, 3, LEVELS)),
         ("latent", LATENT, (SECONDS + 8,)),
         ("quotes", QUOTE, (CHUNK + MARGIN,)),
+        ("responses", RESPONSE, (CHUNK + MARGIN,)),
     ],
     align=True,
 )  # fmt: skip

@@ -6,6 +6,7 @@ import numpy as np
 
 from spymaster.jit import kernel
 from spymaster.simulator.activity import BACKGROUND, NOTHING, begin_second, excite, next_time
+from spymaster.simulator.agents import notify, step
 from spymaster.simulator.background import add_limit, cancel_any, modify_any, trade_at_market
 from spymaster.simulator.emit import full
 from spymaster.simulator.ladder import cell_of
@@ -28,7 +29,7 @@ from spymaster.simulator.layout import (
 )
 from spymaster.simulator.quotes import follow, jump, news, observe, quote, repair, retreat
 from spymaster.simulator.rng import below, pick
-from spymaster.simulator.wake import FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, pop_wake
+from spymaster.simulator.wake import AGENT, FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, pop_wake
 
 ADD, MODIFY, MATCH = 0, 1, 2
 _NS = 1_000_000_000
@@ -54,6 +55,7 @@ def run(market):
             elif market.n_wake > 0 and market.heap[0].ts <= market.clock:
                 _wake(market)
                 observe(market)
+                notify(market)
         else:
             if what == BACKGROUND:
                 excite(market)
@@ -67,6 +69,7 @@ def run(market):
             else:
                 cancel_any(market)
             observe(market)
+            notify(market)
         if market.code != DONE:
             return market.code
     return DONE
@@ -87,6 +90,8 @@ def _wake(market):
         follow(market)
     elif what == JUMP:
         jump(market)
+    elif what == AGENT:
+        step(market, whom, data)
 
 
 @kernel(**INNER)

@@ -14,6 +14,8 @@ from spymaster.market.dbn import F_LAST, F_PUBLISHER, Records
 from spymaster.market.instruments import PRICE_SCALE, Instrument
 from spymaster.simulator import laws, layout
 from spymaster.simulator.activity import begin_second
+from spymaster.simulator.agent_plan import PlannedAgent
+from spymaster.simulator.agents import start_agents
 from spymaster.simulator.background import start_metaorder
 from spymaster.simulator.contracts import Contract
 from spymaster.simulator.errors import SimulatorCapacityError
@@ -68,7 +70,7 @@ class Orders:
 
     def without_day_orders(self) -> Orders:
         """What is left after the end of a session."""
-        kept = self.cls >= layout.FIRST_DAYS_LONG
+        kept = (self.cls >= layout.FIRST_DAYS_LONG) & (self.cls != layout.AGENT_CLASS)
         return Orders(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
 
 
@@ -91,6 +93,7 @@ class Truth:
     levels: list[np.ndarray] = field(default_factory=list)
     latent: list[np.ndarray] = field(default_factory=list)
     quotes: list[np.ndarray] = field(default_factory=list)
+    responses: list[np.ndarray] = field(default_factory=list)
 
 
 class MarketDay:
@@ -112,11 +115,13 @@ class MarketDay:
         walk: bool = False,
         feed: Feed | None = None,
         carried: Carried | None = None,
+        agents: tuple[PlannedAgent, ...] = (),
     ) -> None:
         self.dt = dt
         self.contracts = contracts
         self.truth = Truth()
         self.feed = feed or Feed()
+        self.agents = agents
         self._parts = parts
         self._array = layout.empty_market()
         self.state = self._array[0]
@@ -128,6 +133,7 @@ class MarketDay:
             self._first_books(profile)
         else:
             self._restore(carried, profile)
+        self._set_agents()
 
     # set-up
 
@@ -224,6 +230,14 @@ class MarketDay:
             row["id"], row["tick_size"] = contract.instrument_id, step
             row["origin"] = middle - layout.MIDDLE * step
 
+    def _set_agents(self) -> None:
+        self.state["n_agents"] = len(self.agents)
+        for row, agent in zip(self.state["agents"], self.agents, strict=False):
+            row["stream"] = layout.LAYERS + agent.agent_id - 1
+            row["id"] = agent.agent_id
+            for name, value in agent.row.items():
+                row[name] = value
+
     def _first_books(self, profile: Profile) -> None:
         m, book = self.state, profile.book
         age = int(book.age_days * 86_400) * SECOND_NS
@@ -256,9 +270,11 @@ class MarketDay:
             row = m["inst"][inst]
             ticks = (orders.price - int(row["origin"])) // int(row["tick_size"])
             kept = (ticks >= 16) & (ticks < layout.TICKS - 16)
+            # what yesterday's agents left behind belongs to nobody
+            classes = np.where(orders.cls == layout.AGENT_CLASS, layout.FIRST_DAYS_LONG - 1, orders.cls)
             restore(
                 m, inst, *(column[kept] for column in (
-                    orders.order_id, ticks, orders.side, orders.size, orders.hidden, orders.peak, orders.cls,
+                    orders.order_id, ticks, orders.side, orders.size, orders.hidden, orders.peak, classes,
                     orders.ts, orders.sequence,
                 ))
             )  # fmt: skip
@@ -295,6 +311,7 @@ class MarketDay:
             schedule_jump(m)
         else:
             schedule_news(m)
+        start_agents(m)
         closes = part is not self._parts[-1]
         if closes:
             m["until"] = part.end_ns - _EXPIRY_NS
@@ -307,7 +324,8 @@ class MarketDay:
     def _expire(self) -> Iterator[Records]:
         """Orders that end with the session are cancelled in its last moments."""
         m = self.state
-        step = _EXPIRY_NS // (2 * int(m["n_class"][: layout.FIRST_DAYS_LONG].sum()) + 2)
+        ending = int(m["n_class"][: layout.FIRST_DAYS_LONG].sum()) + int(m["n_class"][layout.AGENT_CLASS])
+        step = _EXPIRY_NS // (2 * ending + 2)
         while expire_some(m, max(step, 1), layout.CHUNK // 2):
             yield from self._drain()
         m["until"] = m["next_second"]
@@ -323,7 +341,7 @@ class MarketDay:
         m, truth = self._array, self.truth
         for name, blocks in (
             ("events", truth.events), ("tags", truth.tags), ("seconds", truth.seconds),
-            ("latent", truth.latent), ("quotes", truth.quotes),
+            ("latent", truth.latent), ("quotes", truth.quotes), ("responses", truth.responses),
         ):  # fmt: skip
             count = int(m[f"n_{name}"][0])
             if count:
@@ -345,6 +363,13 @@ class MarketDay:
         return np.concatenate(parts)
 
     # looking
+
+    def trading_hours(self) -> tuple[int, int]:
+        """First and last ns of continuous trading in the file."""
+        trading = [part for part in self._parts if part.phase == CONTINUOUS]
+        if not trading:
+            return int(self.state["day"]), int(self.state["day"])
+        return trading[0].start_ns, trading[-1].end_ns
 
     def resting(self, inst: int) -> Orders:
         """Orders of one instrument in queue order: bids from the best down, asks from the best up."""

@@ -8,6 +8,7 @@ from spymaster.jit import kernel
 from spymaster.simulator.background import cancel_order
 from spymaster.simulator.ladder import cell_of, create, new_id
 from spymaster.simulator.layout import (
+    AGENT_CLASS,
     BID,
     FAR,
     FIRST_DAYS_LONG,
@@ -71,7 +72,8 @@ def resting(market, inst, slots):
 def expire_some(market, step_ns, limit):
     """Cancel up to `limit` orders that end with the session, one event each, `step_ns` apart; returns how many."""
     done = 0
-    for cls in range(FIRST_DAYS_LONG):
+    for k in range(FIRST_DAYS_LONG + 1):
+        cls = k if k < FIRST_DAYS_LONG else AGENT_CLASS
         while market.n_class[cls] > 0 and done < limit:
             market.clock += step_ns
             cancel_order(market, np.int64(market.lists[cls, market.n_class[cls] - 1]))

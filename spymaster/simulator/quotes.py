@@ -125,7 +125,9 @@ def retreat(market, cell, orders):
     if market.cells[cell, COUNT] == 0 or tick_of(cell) != best(market, inst, side) or inst != FRONT:
         return
     slot = np.int64(market.cells[cell, TAIL])
-    if market.orders[slot].agent == 0:
+    while slot >= 0 and market.orders[slot].agent != 0:
+        slot = np.int64(market.orders[slot].prev)
+    if slot >= 0:
         back = 1 + below(market, R_BOOK, 4)
         if below(market, R_BOOK, 2) == 0:
             cancel_order(market, slot)

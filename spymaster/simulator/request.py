@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Literal, TypeAlias
 
-from spymaster.market.calendar import is_session_date, partition_dates, previous_session
+from spymaster.market.calendar import CONTINUOUS, is_session_date, partition_dates, previous_session
 from spymaster.market.dbn import Compression
+from spymaster.simulator.agent_plan import AgentFile, PlannedAgent, load_agents, plan_agents
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
 from spymaster.simulator.profile import Profile, load_profile
-from spymaster.simulator.schedule import Segment, segments
+from spymaster.simulator.schedule import SECOND_NS, Segment, segments
 from spymaster.simulator.snapshot import SnapshotForm
 
 Span: TypeAlias = tuple[time, time] | None
@@ -66,6 +67,8 @@ class Request:
     fifo_slip: float = 0.0
     dbn_version: int = 3
     compression: Compression = "zstd"
+    agents: str = "none"
+    """`none`, `reference` or the path of a file of agents."""
     messages: int | None = None
     """Messages of the main date instead of the preset's."""
 
@@ -79,6 +82,7 @@ class DayPlan:
     messages: int
     contracts: tuple[Contract, Contract, Contract]
     parts: list[Segment] = field(repr=False)
+    agents: tuple[PlannedAgent, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -93,6 +97,7 @@ class Plan:
     request: Request
     profile_name: str
     profile: Profile
+    agents: AgentFile
     days: tuple[DayPlan, ...]
 
     @property
@@ -108,6 +113,7 @@ def plan(request: Request) -> Plan:
     preset = PRESETS[request.preset]
     name = request.profile or ("cl" if request.symbol == "CL" else "es")
     profile = load_profile(name)
+    agents = load_agents(request.agents)
     dates = list(request.dates)
     if not dates:
         dates = [DEFAULT_DATE]
@@ -123,8 +129,11 @@ def plan(request: Request) -> Plan:
         if main and request.messages is not None:
             messages = request.messages
         parts = segments(dt, request.symbol, span)
-        days.append(DayPlan(dt, span, messages, contracts_on(request.symbol, dt, profile.instrument.cycle), parts))
-    return Plan(request, name, profile, tuple(days))
+        trading = sum(part.end_ns - part.start_ns for part in parts if part.phase == CONTINUOUS) / SECOND_NS
+        contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
+        planted = plan_agents(agents, messages, trading)
+        days.append(DayPlan(dt, span, messages, contracts, parts, planted))
+    return Plan(request, name, profile, agents, tuple(days))
 
 
 def session_dates(first: date, last: date, symbol: str) -> tuple[date, ...]:

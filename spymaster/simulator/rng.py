@@ -12,12 +12,14 @@ from datetime import date
 import numpy as np
 
 from spymaster.jit import hot_kernel, kernel
-from spymaster.simulator.layout import DECAY_STEPS, EXP_STEPS, INNER, STREAMS
+from spymaster.simulator.layout import DECAY_STEPS, EXP_STEPS, INNER, LAYERS, STREAMS
 
 _MASK = (1 << 64) - 1
 _U32 = np.uint64(32)
 _LOW32 = np.uint64(0xFFFFFFFF)
 _TO_UNIT = 1.0 / 4294967296.0
+_FIRST_AGENT = 1_000
+"""Number of the first agent's stream, far from those of layers to come."""
 
 
 def _splitmix64(state: int) -> tuple[int, int]:
@@ -33,7 +35,8 @@ def seeded_streams(seed: int, dt: date) -> np.ndarray:
     states = np.empty((STREAMS, 4), np.uint64)
     for stream in range(STREAMS):
         state = 0
-        for part in (seed, dt.toordinal(), stream):
+        number = stream if stream < LAYERS else stream - LAYERS + _FIRST_AGENT
+        for part in (seed, dt.toordinal(), number):
             state, mixed = _splitmix64((state ^ (part & _MASK)) & _MASK)
             state ^= mixed
         for word in range(4):

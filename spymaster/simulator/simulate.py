@@ -110,6 +110,7 @@ def parameters(plan: Plan) -> dict[str, Any]:
     return {
         "request": asdict(plan.request),
         "profile": {"name": plan.profile_name, **plan.profile.model_dump(mode="json")},
+        "agents": plan.agents.model_dump(mode="json"),
         "dates": [day.dt.isoformat() for day in plan.days],
     }
 
@@ -145,6 +146,7 @@ def _simulate_day(
         walk=request.price_mode == "walk",
         feed=Feed(request.closing_form == "sentinel", request.publisher_bit, request.snapshot_form, request.fifo_slip),
         carried=carried,
+        agents=day.agents,
     )
     settled = [int(row["origin"]) + int(row["tick_size"]) * (1 << 13) for row in market.state["inst"]]
     suffix = ".dbn.zst" if request.compression == "zstd" else ".dbn"
@@ -222,7 +224,7 @@ def _write_run(lake: Lake, run: Run) -> None:
                 "price_mode": [request.price_mode],
                 "code_hash": [code_hash()],
                 "params_json": [json.dumps(parameters(run.plan), default=str)],
-                "plan_json": [json.dumps({"agents": "none", "scripts": "none"})],
+                "plan_json": [json.dumps({"agents": request.agents, "scripts": "none"})],
                 "files": [list(day.files)],
                 "sha256": [list(day.files.values())],
                 "n_messages": [day.messages],

@@ -6,6 +6,7 @@ records (single records explain themselves) and `truth_order` the orders that ar
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,11 +20,11 @@ from numpy.typing import NDArray
 from spymaster.lake import layout as lake_layout
 from spymaster.market.dbn import UNDEF_PRICE
 from spymaster.simulator.emit import PATTERN_LETTERS
-from spymaster.simulator.layout import CLASSES, EVENT_KINDS, FRONT
+from spymaster.simulator.layout import EVENT_KINDS, FRONT
 from spymaster.simulator.market import MarketDay, Truth
 
 _UTC = pa.timestamp("ns", tz="UTC")
-_CLASS_NAMES = ["machine", "fleeting", "brief", "seconds", "minute", "minutes", "hours", "standing"]
+_CLASS_NAMES = ["machine", "fleeting", "brief", "seconds", "minute", "minutes", "hours", "standing", "agent"]
 _AGGRESSOR = len(_CLASS_NAMES)
 
 
@@ -71,6 +72,8 @@ class TruthWriter:
             self.write("truth_book_1s", book_columns(truth, ids)),
             self.write("truth_latent_1s", latent_columns(truth)),
             self.write("truth_bbo", bbo_columns(truth, day)),
+            self.write("truth_agent", agent_columns(day, ids)),
+            self.write("truth_response", response_columns(truth)),
         ]
 
 
@@ -81,7 +84,7 @@ def order_columns(truth: Truth) -> dict[str, Any]:
     return {
         "order_id": rows["id"].astype(np.uint64),
         "agent_id": rows["agent"].astype(np.int32),
-        "class": pa.DictionaryArray.from_arrays(cls, [*_CLASS_NAMES[:CLASSES], "aggressor"]),
+        "class": pa.DictionaryArray.from_arrays(cls, [*_CLASS_NAMES, "aggressor"]),
         "hidden_total": rows["hidden"],
         "is_stop": rows["stop"] > 0,
         "metaorder_id": rows["meta"],
@@ -143,6 +146,34 @@ def bbo_columns(truth: Truth, day: MarketDay) -> dict[str, Any]:
         "ts_event": _time(rows["ts"]),
         "bid_price_int": np.where(empty, UNDEF_PRICE, origin + rows["bid"] * tick),
         "ask_price_int": np.where(empty, UNDEF_PRICE, origin + rows["ask"] * tick),
+    }
+
+
+def agent_columns(day: MarketDay, ids: NDArray[np.uint32]) -> dict[str, Any]:
+    """The agents of the date: what they do, with which parameters, from when to when."""
+    agents = day.agents
+    first, last = day.trading_hours()
+    return {
+        "agent_id": np.array([agent.agent_id for agent in agents], np.int32),
+        "kind": pa.array([agent.kind for agent in agents], pa.string()),
+        "params_json": pa.array([json.dumps(agent.parameters) for agent in agents], pa.string()),
+        "t_start": _time(np.full(len(agents), first)),
+        "t_end": _time(np.full(len(agents), last)),
+        "strength": np.array([agent.strength for agent in agents], np.float64),
+        "instrument_id": np.full(len(agents), ids[FRONT], np.uint32),
+    }
+
+
+def response_columns(truth: Truth) -> dict[str, Any]:
+    """What agents did in answer to an event: the event, the order that they placed, moved or cancelled, the lag."""
+    rows = _joined(truth.responses, ("agent", "event", "id", "ts_trigger", "ts"))
+    return {
+        "agent_id": rows["agent"].astype(np.int32),
+        "trigger_event_id": rows["event"],
+        "response_order_id": rows["id"].astype(np.uint64),
+        "ts_trigger": _time(rows["ts_trigger"]),
+        "ts_response": _time(rows["ts"]),
+        "lag_ns": rows["ts"] - rows["ts_trigger"],
     }
 
 

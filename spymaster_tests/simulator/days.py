@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from spymaster.market.instruments import instrument
+from spymaster.simulator.agent_plan import AgentFile, plan_agents
 from spymaster.simulator.contracts import contracts_on
 from spymaster.simulator.market import Carried, Feed, MarketDay
 from spymaster.simulator.profile import Profile, load_profile
-from spymaster.simulator.schedule import segments
+from spymaster.simulator.schedule import SECOND_NS, segments
 
 TUESDAY = date(2026, 1, 6)
 MORNING = (time(10), time(10, 10))
@@ -59,19 +60,23 @@ def small_day(
     feed: Feed | None = None,
     carried: Carried | None = None,
     profile: Profile | None = None,
+    agents: AgentFile | None = None,
 ) -> SmallDay:
     """Simulate a small day in memory."""
     chosen = profile or thin(load_profile(root.lower()))
+    parts = segments(dt, root, span)
+    seconds = (parts[-1].end_ns - parts[0].start_ns) / SECOND_NS
     day = MarketDay(
         dt=dt,
         instrument=instrument(root),
         contracts=contracts_on(root, dt, chosen.instrument.cycle),
         profile=chosen,
-        parts=segments(dt, root, span),
+        parts=parts,
         messages=messages,
         seed=seed,
         walk=walk,
         feed=feed,
         carried=carried,
+        agents=plan_agents(agents or AgentFile(), messages, seconds),
     )
     return SmallDay(np.concatenate([block.copy() for block in day.records()]), day)
