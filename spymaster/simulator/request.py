@@ -10,6 +10,7 @@ from spymaster.market.calendar import is_session_date, partition_dates, previous
 from spymaster.market.dbn import Compression
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
+from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.profile import Profile, load_profile
 from spymaster.simulator.schedule import Segment, segments
 from spymaster.simulator.snapshot import SnapshotForm
@@ -46,6 +47,8 @@ PRESETS: dict[str, Preset] = {
     "rth": Preset((time(8), time(16, 15)), 6_500_000),
     "full_day": Preset(None, FULL_DAY_MESSAGES["q50"]),
 }
+CHAIN_PROFILES = ("es",)
+"""Profiles whose futures have options: the chain's strikes and ticks are those of the S&P 500."""
 DEFAULT_DATE = date(2026, 1, 6)
 
 
@@ -66,6 +69,8 @@ class Request:
     fifo_slip: float = 0.0
     dbn_version: int = 3
     compression: Compression = "zstd"
+    options: bool = True
+    """Whether the chain of options on the first contract is simulated too, where the profile has one."""
     messages: int | None = None
     """Messages of the main date instead of the preset's."""
 
@@ -79,11 +84,12 @@ class DayPlan:
     messages: int
     contracts: tuple[Contract, Contract, Contract]
     parts: list[Segment] = field(repr=False)
+    option_messages: int = 0
 
     @property
     def bytes(self) -> int:
         """Estimated size on disk."""
-        return int(self.messages * BYTES_PER_MESSAGE)
+        return int((self.messages + self.option_messages) * BYTES_PER_MESSAGE)
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,14 @@ def plan(request: Request) -> Plan:
         if main and request.messages is not None:
             messages = request.messages
         parts = segments(dt, request.symbol, span)
-        days.append(DayPlan(dt, span, messages, contracts_on(request.symbol, dt, profile.instrument.cycle), parts))
+        contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
+        chain = 0
+        if request.options and name in CHAIN_PROFILES:
+            size = CHAIN_SIZES[request.preset]
+            chain = size.messages if main else size.earlier_messages
+            # another number of messages of the future changes that of its options in proportion
+            chain = chain * messages // (preset.messages if main else preset.earlier_messages)
+        days.append(DayPlan(dt, span, messages, contracts, parts, chain))
     return Plan(request, name, profile, tuple(days))
 
 
