@@ -1,4 +1,4 @@
-"""Files of the simulated chain: any reader opens them, the future's bytes do not depend on them, and the traps are there."""
+"""Files of the simulated chain: any reader opens them, the future's bytes ignore them, and the traps are there."""
 
 from __future__ import annotations
 

@@ -97,7 +97,9 @@ def test_events_have_the_grammar_of_the_feed(finished: tuple[OptionsDay, np.ndar
             continue
         matches += 1
         head = text.rstrip("CM")
-        assert set(head) == {"T", "F"} and "TT" not in head and head[-1] == "F"
+        assert set(head) == {"T", "F"}
+        assert "TT" not in head
+        assert head[-1] == "F"
         fills, trades = event[event["action"] == ord("F")], event[event["action"] == ord("T")]
         assert fills["size"].sum() == trades["size"].sum()
         assert set(fills["side"]) != set(trades["side"])
@@ -193,7 +195,7 @@ def test_a_whole_day_lists_weeklies_month_end_and_quarterly() -> None:
     contracts = contracts_on("ES", TUESDAY, "HMUZ")
     chain = build_chain(TUESDAY, "ES", 6_790.0, contracts, CHAIN_SIZES["full_day"])
     names = [expiry.root + expiry.month for expiry in chain.expiries]
-    assert names == ["E1BF6", "E2CF6", "E2DF6", "EW2F6", "E2AF6", "EWF6", "ESH6"]
+    assert names == ["E1BF6", "E1CF6", "E2DF6", "EW2F6", "E2AF6", "EWF6", "ESH6"]
     assert len({option.instrument_id for option in chain.options}) == len(chain.options) > 1_000
     assert {expiry.underlying for expiry in chain.expiries} == {0}
     # in June the options that expire after the June future are on September
