@@ -101,6 +101,7 @@ def sweep(b, start):
         rising = fair > b.series[i].theo * _UNITS
         for turn in range(2):
             side = SELL if (turn == 0) == rising else BUY
+            now = _take_gifts(b, now, i, side, fair)
             for j in range(b.series[i].makers):
                 sent = _follow(b, now, i, side, j, fair)
                 if sent > 0:
@@ -108,6 +109,18 @@ def sweep(b, start):
         while b.bbo + 1 < b.n_bbo and b.bbo_ts[b.bbo + 1] + _REACTION_NS <= now:
             b.bbo += 1
             b.forward = b.bbo_mid[b.bbo]
+
+
+@kernel(**INNER)
+def _take_gifts(b, now, i, side, fair):
+    """Customers' orders on the other side that the price has passed are taken; returns the time after it."""
+    sign = 1.0 if side == BUY else -1.0
+    for j in range(MAKERS, SLOTS):
+        slot = b.slots[i, 1 - side, j]
+        if slot.qty > 0 and sign * (fair - slot.px) > 0.0:
+            match(b, now, i, side, slot.qty, slot.px, False)
+            now = b.clock + 500
+    return now
 
 
 @kernel(**INNER)
