@@ -25,6 +25,7 @@ PresetName = Literal["ci", "demo", "rth", "full_day"]
 ProfileName = Literal["es", "cl"]
 PriceModeName = Literal["emergent", "walk"]
 VolumeName = Literal["q10", "q50", "q90"]
+OptionsName = Literal["on", "off"]
 ClosingFormName = Literal["last", "sentinel"]
 SnapshotFormName = Literal["clear_terminated", "plain_terminated", "plain_unterminated"]
 CompressionName = Literal["zstd", "none"]
@@ -41,6 +42,7 @@ def simulate(
     price_mode: Annotated[PriceModeName, typer.Option(help="Prices from the queues, or a random walk.")] = ("emergent"),
     volume: Annotated[VolumeName, typer.Option(help="Size of a full_day.")] = "q50",
     messages: Annotated[int | None, typer.Option(min=1_000, help="Messages of the main date.")] = None,
+    options: Annotated[OptionsName, typer.Option(help="Options on the future too (ES).")] = "on",
     closing_form: Annotated[ClosingFormName, typer.Option(help="F_LAST on the last record, or on one of its own.")] = (
         "last"
     ),
@@ -61,7 +63,7 @@ def simulate(
     plan_only: Annotated[bool, typer.Option("--plan", help="Say what would be written, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate futures order by order: DBN files, the truth about them, and a report.
+    """Simulate futures and their options order by order: DBN files, the truth about them, and a report.
 
     What it writes carries its own data set name and can never pass as real; it goes to a lake of its own. Raw files are
     never replaced: another seed needs another lake.
@@ -88,6 +90,7 @@ def simulate(
             compression="zstd" if compress == "zstd" else None,
             messages=messages,
             agents=agents,
+            options=options == "on",
         )
         planned = plan(request)
     except (SimulationRequestError, SimulatorConfigError) as error:
@@ -138,8 +141,9 @@ def _print_plan(planned: Plan, lake: Path, *, as_json: bool) -> None:
             "instruments": [contract.symbol for contract in day.contracts],
             "new_york": [str(wall) for wall in day.span] if day.span else ["whole UTC date"],
             "messages": day.messages,
+            "option_messages": day.option_messages,
             "megabytes": round(day.bytes / 1e6, 1),
-            "seconds": round(day.messages / MESSAGES_PER_SECOND, 1),
+            "seconds": round((day.messages + day.option_messages) / MESSAGES_PER_SECOND, 1),
         }
         for day in planned.days
     ]
@@ -148,13 +152,13 @@ def _print_plan(planned: Plan, lake: Path, *, as_json: bool) -> None:
         return
     output.print_table(
         f"{planned.request.preset} into {lake}, not run",
-        ("date", "instruments", "New York", "messages", "MB", "seconds"),
+        ("date", "instruments", "New York", "messages", "of options", "MB", "seconds"),
         [
             (row["date"], ", ".join(row["instruments"]), " to ".join(row["new_york"]), row["messages"],
-             row["megabytes"], row["seconds"])
+             row["option_messages"], row["megabytes"], row["seconds"])
             for row in rows
         ],
-        right=("messages", "MB", "seconds"),
+        right=("messages", "of options", "MB", "seconds"),
     )  # fmt: skip
 
 
@@ -173,8 +177,10 @@ def print_run(run: Run, targets: dict[str, list[Target]], *, as_json: bool) -> N
                     {
                         "date": day.plan.dt,
                         "messages": day.messages,
+                        "option_messages": day.options.messages if day.options else 0,
                         "seconds": round(day.seconds, 3),
                         "files": day.files,
+                        "option_files": day.option_files,
                         "targets": [
                             {"number": one.number, "metric": one.metric, "value": one.value, "low": one.low,
                              "high": one.high, "passed": one.passed}
@@ -190,12 +196,14 @@ def print_run(run: Run, targets: dict[str, list[Target]], *, as_json: bool) -> N
     for day in run.days:
         found = targets[day.plan.dt.isoformat()]
         met, missed = (sum(one.passed is verdict for one in found) for verdict in (True, False))
-        rows.append((day.plan.dt, day.messages, round(day.seconds, 1), met, missed))
+        rows.append(
+            (day.plan.dt, day.messages, day.options.messages if day.options else 0, round(day.seconds, 1), met, missed)
+        )
     output.print_table(
         f"simulated run {run.run_id}",
-        ("date", "messages", "seconds", "targets met", "missed"),
+        ("date", "messages", "of options", "seconds", "targets met", "missed"),
         rows,
-        right=("messages", "seconds", "targets met", "missed"),
+        right=("messages", "of options", "seconds", "targets met", "missed"),
     )
     for dt, found in targets.items():
         for one in found:

@@ -27,6 +27,7 @@ def write_report(run: Run) -> tuple[Path, dict[str, list[Target]]]:
     found: dict[str, list[Target]] = {}
     for day in run.days:
         measured = targets(day.tally, day.plan.messages, run.plan.profile_name, run.plan.request.price_mode)
+        measured += day.options.targets if day.options else []
         found[day.plan.dt.isoformat()] = measured
         lines += _day_lines(day, measured, run.folder)
     path = run.folder / "sim_report.md"
@@ -43,6 +44,7 @@ def _day_lines(day: DayResult, measured: Sequence[Target], folder: Path) -> list
         f"## {day.plan.dt}",
         "",
         f"{day.messages:,} messages in {day.seconds:.1f} s ({rate:,.0f}/s, files and truth included).",
+        *([f"Options: {day.options.messages:,} messages in {day.options.series:,} series."] if day.options else []),
         "",
         "| # | figure | value | from | to | anchored | verdict |",
         "|---|---|---|---|---|---|---|",

@@ -11,6 +11,7 @@ from spymaster.market.dbn import Compression
 from spymaster.simulator.agent_plan import AgentFile, PlannedAgent, load_agents, plan_agents
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
+from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.profile import Profile, load_profile
 from spymaster.simulator.schedule import SECOND_NS, Segment, segments
 from spymaster.simulator.snapshot import SnapshotForm
@@ -47,6 +48,8 @@ PRESETS: dict[str, Preset] = {
     "rth": Preset((time(8), time(16, 15)), 6_500_000),
     "full_day": Preset(None, FULL_DAY_MESSAGES["q50"]),
 }
+CHAIN_PROFILES = ("es",)
+"""Profiles whose futures have options: the chain's strikes and ticks are those of the S&P 500."""
 DEFAULT_DATE = date(2026, 1, 6)
 
 
@@ -69,6 +72,8 @@ class Request:
     compression: Compression = "zstd"
     agents: str = "none"
     """`none`, `reference` or the path of a file of agents."""
+    options: bool = True
+    """Whether the chain of options on the first contract is simulated too, where the profile has one."""
     messages: int | None = None
     """Messages of the main date instead of the preset's."""
 
@@ -83,11 +88,12 @@ class DayPlan:
     contracts: tuple[Contract, Contract, Contract]
     parts: list[Segment] = field(repr=False)
     agents: tuple[PlannedAgent, ...] = ()
+    option_messages: int = 0
 
     @property
     def bytes(self) -> int:
         """Estimated size on disk."""
-        return int(self.messages * BYTES_PER_MESSAGE)
+        return int((self.messages + self.option_messages) * BYTES_PER_MESSAGE)
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,13 @@ def plan(request: Request) -> Plan:
         trading = sum(part.end_ns - part.start_ns for part in parts if part.phase == CONTINUOUS) / SECOND_NS
         contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
         planted = plan_agents(agents, messages, trading)
-        days.append(DayPlan(dt, span, messages, contracts, parts, planted))
+        chain = 0
+        if request.options and name in CHAIN_PROFILES:
+            size = CHAIN_SIZES[request.preset]
+            chain = size.messages if main else size.earlier_messages
+            # another number of messages of the future changes that of its options in proportion
+            chain = chain * messages // (preset.messages if main else preset.earlier_messages)
+        days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain))
     return Plan(request, name, profile, agents, tuple(days))
 
 

@@ -32,15 +32,20 @@ def _splitmix64(state: int) -> tuple[int, int]:
 
 def seeded_streams(seed: int, dt: date) -> np.ndarray:
     """State of every stream of a date: uint64 of shape (STREAMS, 4)."""
-    states = np.empty((STREAMS, 4), np.uint64)
-    for stream in range(STREAMS):
+    return seeded_words(seed, dt, 0, STREAMS)
+
+
+def seeded_words(seed: int, dt: date, first: int, count: int) -> np.ndarray:
+    """State of `count` streams of a date from number `first` on: uint64 of shape (count, 4)."""
+    states = np.empty((count, 4), np.uint64)
+    for row, stream in enumerate(range(first, first + count)):
         state = 0
         number = stream if stream < LAYERS else stream - LAYERS + _FIRST_AGENT
         for part in (seed, dt.toordinal(), number):
             state, mixed = _splitmix64((state ^ (part & _MASK)) & _MASK)
             state ^= mixed
         for word in range(4):
-            state, states[stream, word] = _splitmix64(state)
+            state, states[row, word] = _splitmix64(state)
     return states
 
 

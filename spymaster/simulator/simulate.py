@@ -20,6 +20,8 @@ from spymaster.settings import Settings
 from spymaster.simulator.errors import SimulationRefusedError
 from spymaster.simulator.market import Carried, Feed, MarketDay
 from spymaster.simulator.measure import Tally
+from spymaster.simulator.options.chain import CHAIN_SIZES
+from spymaster.simulator.options.write import ChainRequest, ChainResult, write_chain
 from spymaster.simulator.reference_files import session_figures, write_definitions, write_statistics, write_status
 from spymaster.simulator.request import DayPlan, Plan
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, midnight_ns
@@ -38,6 +40,8 @@ class DayResult:
     messages: int
     seconds: float
     tally: Tally = field(repr=False)
+    options: ChainResult | None = field(default=None, repr=False)
+    option_files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,8 @@ def code_hash() -> str:
     """Hash of the simulator's sources and of the record layouts it writes."""
     package = Path(__file__).parent
     digest = hashlib.sha256()
-    for source in sorted([*package.glob("*.py"), *(package.parent / "market").glob("*.py")]):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    for source in sorted([*package.rglob("*.py"), *(package.parent / "market").glob("*.py")]):
+        digest.update(source.relative_to(package.parent).as_posix().encode() + b"\0" + source.read_bytes())
     return digest.hexdigest()
 
 
@@ -180,17 +184,39 @@ def _simulate_day(
     for path, table in (
         (orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics"), (status, "status"),
     ):  # fmt: skip
-        files.update(_store(lake, path, table, request.symbol, day))
-    TruthWriter(lake.root, run_id, request.symbol, day.dt).write_day(market)
+        files.update(_store(lake, path, "future", table, request.symbol, day))
+    truth = TruthWriter(lake.root, run_id, request.symbol, day.dt)
+    truth.write_day(market)
     tally.finish(market.truth)
-    result = DayResult(day, files, int(market.state["messages"]), time.perf_counter() - started, tally)
+    seconds = time.perf_counter() - started
+    options, option_files = _simulate_chain(lake, plan, day, market, staging, truth)
+    result = DayResult(day, files, int(market.state["messages"]), seconds, tally, options, option_files)
     return result, market.carried()
 
 
-def _store(lake: Lake, path: Path, table: str, symbol: str, day: DayPlan) -> dict[str, str]:
+def _simulate_chain(
+    lake: Lake, plan: Plan, day: DayPlan, market: MarketDay, staging: Path, truth: TruthWriter
+) -> tuple[ChainResult | None, dict[str, str]]:
+    """Options of a finished date, if it has any: nothing of the future's files depends on them."""
+    request = plan.request
+    if day.option_messages == 0:
+        return None, {}
+    wanted = ChainRequest(
+        dt=day.dt, root=request.symbol, exchange=instrument(request.symbol, lake.settings).exchange,
+        size=CHAIN_SIZES[request.preset], messages=day.option_messages, seed=request.seed, parts=day.parts,
+        dbn_version=request.dbn_version, compression=request.compression,
+    )  # fmt: skip
+    result = write_chain(wanted, market, plan.profile, staging / "options", truth)
+    files = {}
+    for path, table in result.files if result is not None else []:
+        files.update(_store(lake, path, "future_option", table, request.symbol, day))
+    return result, files
+
+
+def _store(lake: Lake, path: Path, product_type: str, table: str, symbol: str, day: DayPlan) -> dict[str, str]:
     try:
         stored = store_raw(
-            lake, path, source="simulated", product_type="future", symbol=symbol, table=table, dt=day.dt
+            lake, path, source="simulated", product_type=product_type, symbol=symbol, table=table, dt=day.dt
         ).file
     except RawFileExistsError as error:
         raise SimulationRefusedError(
@@ -209,7 +235,14 @@ def _write_run(lake: Lake, run: Run) -> None:
         "code_hash": code_hash(),
         "parameters": parameters(run.plan),
         "days": [
-            {"dt": day.plan.dt, "messages": day.messages, "seconds": round(day.seconds, 3), "files": day.files}
+            {
+                "dt": day.plan.dt,
+                "messages": day.messages,
+                "seconds": round(day.seconds, 3),
+                "files": day.files,
+                "option_messages": day.options.messages if day.options else 0,
+                "option_files": day.option_files,
+            }
             for day in run.days
         ],
     }
@@ -225,8 +258,8 @@ def _write_run(lake: Lake, run: Run) -> None:
                 "code_hash": [code_hash()],
                 "params_json": [json.dumps(parameters(run.plan), default=str)],
                 "plan_json": [json.dumps({"agents": request.agents, "scripts": "none"})],
-                "files": [list(day.files)],
-                "sha256": [list(day.files.values())],
+                "files": [[*day.files, *(f"future_option/{name}" for name in day.option_files)]],
+                "sha256": [[*day.files.values(), *day.option_files.values()]],
                 "n_messages": [day.messages],
                 "dbn_version": [request.dbn_version],
             },

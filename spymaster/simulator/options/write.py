@@ -1,0 +1,95 @@
+"""A date of the chain on disk: the files of one product type, made from the future's best prices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from spymaster.market.dbn import SIM_DATASET, Compression, DbnWriter
+from spymaster.market.instruments import PRICE_SCALE
+from spymaster.simulator.acceptance import Target
+from spymaster.simulator.layout import FRONT, TICKS
+from spymaster.simulator.market import MarketDay
+from spymaster.simulator.options.chain import ChainSize, build_chain
+from spymaster.simulator.options.day import OptionsDay, Quotes
+from spymaster.simulator.options.files import option_symbols, write_option_definitions, write_option_statistics
+from spymaster.simulator.options.truth import option_targets, write_option_truth
+from spymaster.simulator.profile import Profile
+from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, midnight_ns
+from spymaster.simulator.truth import TruthWriter
+
+
+@dataclass(frozen=True)
+class ChainResult:
+    """Files written (path and raw table) and what the report says of a date's options."""
+
+    files: list[tuple[Path, str]] = field(repr=False)
+    series: int
+    messages: int
+    targets: list[Target] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ChainRequest:
+    """What to simulate on a date: the size of the chain, messages, and how the feed looks."""
+
+    dt: date
+    root: str
+    exchange: str
+    size: ChainSize
+    messages: int
+    seed: int
+    parts: list[Segment]
+    dbn_version: int = 3
+    compression: Compression = "zstd"
+
+
+def front_quotes(market: MarketDay) -> Quotes:
+    """Changes of the middle of the first future's best prices, while both sides are there and not crossed."""
+    blocks = market.truth.quotes
+    if not blocks:
+        return Quotes(np.zeros(0, np.int64), np.zeros(0))
+    ts, bid, ask = (np.concatenate([block[name] for block in blocks]) for name in ("ts", "bid", "ask"))
+    sound = (bid >= 0) & (ask < TICKS) & (ask > bid)
+    ts, twice = ts[sound], (bid + ask)[sound]
+    kept = np.ones(len(ts), bool)
+    kept[1:] = twice[1:] != twice[:-1]
+    row = market.state["inst"][FRONT]
+    mid = (2 * int(row["origin"]) + twice[kept] * int(row["tick_size"])) / (2 * PRICE_SCALE)
+    return Quotes(ts[kept], mid)
+
+
+def write_chain(
+    request: ChainRequest, market: MarketDay, profile: Profile, folder: Path, truth: TruthWriter
+) -> ChainResult | None:
+    """Simulate the options of a finished date into `folder`; None if the future never had a price."""
+    quotes = front_quotes(market)
+    if not len(quotes.ts):
+        return None
+    dt, spot = request.dt, float(quotes.mid[0])
+    chain = build_chain(dt, request.root, spot, market.contracts, request.size)
+    day = OptionsDay(
+        dt=dt, root=request.root, chain=chain, quotes=quotes, profile=profile, parts=request.parts,
+        messages=request.messages, seed=request.seed, feed=market.feed,
+    )  # fmt: skip
+    start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
+    folder.mkdir()
+    orders = folder / f"{stem}.mbo{'.dbn.zst' if request.compression == 'zstd' else '.dbn'}"
+    with DbnWriter(
+        orders, dataset=SIM_DATASET, symbols=option_symbols(dt, chain), start_ns=start,
+        end_ns=start + DAY_SECONDS * SECOND_NS, version=request.dbn_version, compression=request.compression,
+    ) as writer:  # fmt: skip
+        for block in day.records():
+            writer.write(block)
+    definition, statistics = (folder / f"{stem}.{name}.dbn.zst" for name in ("definition", "statistics"))
+    first, last = request.parts[0].start_ns, request.parts[-1].end_ns
+    write_option_definitions(
+        definition, dt, request.root, chain, market.contracts, request.exchange, (first + last) // 2
+    )
+    write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, spot, request.seed)
+    write_option_truth(truth, day)
+    files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
+    return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages))
