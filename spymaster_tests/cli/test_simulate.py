@@ -14,6 +14,9 @@ def test_plan_says_what_would_be_written_and_writes_nothing(cli: Cli, tmp_path: 
     done = cli("simulate", "--plan", "--lake", tmp_path / "lake", "--json")
     assert done.code == 0
     assert [day["messages"] for day in done.json["days"]] == [720_000, 720_000, 720_000, 2_400_000]
+    assert [day["option_messages"] for day in done.json["days"]] == [250_000, 250_000, 250_000, 1_000_000]
+    without = cli("simulate", "--plan", "--options", "off", "--json")
+    assert [day["option_messages"] for day in without.json["days"]] == [0, 0, 0, 0]
     assert done.json["days"][-1]["instruments"] == ["ESH6", "ESM6", "ESH6-ESM6"]
     assert not (tmp_path / "lake").exists()
     assert "2026-01-06" in cli("simulate", "--plan").out
