@@ -94,7 +94,10 @@ def complete_run(plan: Plan, lake: Lake) -> Path | None:
     for record in sorted(layout.truth_dir(lake.root).glob("run_id=*/run.json")):
         try:
             told = json.loads(record.read_text())
-            written = {name: sha256 for day in told["days"] for name, sha256 in day["files"].items()}
+            written = {
+                name: sha256 for day in told["days"] for files in (day["files"], day["option_files"])
+                for name, sha256 in files.items()
+            }  # fmt: skip
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         present = {file.name: file.sha256 for file in all_raw_files(lake) if file.name in written}
