@@ -6,6 +6,7 @@ day of usual volume and scale with the messages per second of the day that is si
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -45,9 +46,9 @@ class AgentSection(Section):
     code: ClassVar[int]
     strength: Positive = 1.0
 
+    @abstractmethod
     def row(self, scale: float) -> dict[str, int]:
         """Fields of the agent's row; `scale` is the day's rate over that of a full day, times the strength."""
-        raise NotImplementedError
 
 
 class NativeIceberg(AgentSection):

@@ -11,7 +11,16 @@ import polars as pl
 import pytest
 
 import spymaster.tables
-from spymaster.tables import Column, Invariant, ParquetLayout, TableModel, UnknownTableError, all_tables, table
+from spymaster.tables import (
+    Column,
+    ContractError,
+    Invariant,
+    ParquetLayout,
+    TableModel,
+    UnknownTableError,
+    all_tables,
+    table,
+)
 
 NEW_TABLE = '''
 """A table that a user adds."""
@@ -161,4 +170,7 @@ class TestDeclaration:
             "invariants": (Invariant("small", "a < 10", lambda pl: pl.col("a") < 10),),
         }
         model = type("Thing", (TableModel,), body)
-        model.validate(pl.DataFrame({"a": [None, 3, None]}, schema=model.schema()))
+        frame = pl.DataFrame({"a": [None, 3, None]}, schema=model.schema())
+        assert model.validate(frame) is frame
+        with pytest.raises(ContractError, match="small"):
+            model.validate(pl.DataFrame({"a": [None, 11, None]}, schema=model.schema()))
