@@ -2,8 +2,8 @@
 
 Numba invalidates a cached kernel when the file that *defines* it changes, but not when a kernel it calls, in another
 file, changes: a stale caller then keeps the old callee inlined. So each sub-package has a cache directory of its own,
-keyed by a hash of its modules and of `market` (record layout and constants). Kernels call kernels of their own
-sub-package only; a test holds that. The directories live under `NUMBA_CACHE_DIR` where that is set, else in the user's
+keyed by a hash of its modules, of those of the sub-packages around it, and of `market` (record layout and constants).
+Kernels call kernels of these only; a test holds that. The directories live under `NUMBA_CACHE_DIR` where that is set, else in the user's
 cache directory, so that they survive runs, virtual environments and read-only installations.
 """
 
@@ -26,7 +26,9 @@ PACKAGE = Path(__file__).parent
 @cache
 def _cache_directory(folder: Path) -> str:
     digest = hashlib.sha256()
-    for source in sorted({*folder.glob("*.py"), *(PACKAGE / "market").glob("*.py"), Path(__file__)}):
+    around = [outer for outer in folder.parents if PACKAGE in outer.parents]
+    folders = (folder, *around, PACKAGE / "market")
+    for source in sorted({*(source for one in folders for source in one.glob("*.py")), Path(__file__)}):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     base = Path(chosen) if chosen else Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "numba"

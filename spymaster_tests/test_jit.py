@@ -34,7 +34,8 @@ def test_kernels_call_kernels_of_their_own_sub_package_only() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module in by_module:
                 taken = {alias.name for alias in node.names} & by_module[node.module]
-                if taken and (PACKAGE.parent / Path(*node.module.split("."))).parent != path.parent:
+                home = (PACKAGE.parent / Path(*node.module.split("."))).parent
+                if taken and home != path.parent and home not in path.parents:
                     foreign.append(f"{path.relative_to(PACKAGE)} takes {sorted(taken)} from {node.module}")
     assert foreign == []
 
@@ -54,4 +55,16 @@ def test_cache_directory_follows_the_sources(tmp_path: Path) -> None:
     before = jit._cache_directory.__wrapped__(folder)
     assert before == jit._cache_directory.__wrapped__(folder)
     (folder / "levels.py").write_text("b = 2\n")
+    assert jit._cache_directory.__wrapped__(folder) != before
+
+
+def test_cache_directory_follows_the_sub_package_around(tmp_path: Path, monkeypatch) -> None:
+    """A nested sub-package bakes in constants and kernels of the one it lies in."""
+    monkeypatch.setattr(jit, "PACKAGE", tmp_path)
+    folder = tmp_path / "simulator" / "options"
+    folder.mkdir(parents=True)
+    (folder / "kernel.py").write_text("a = 1\n")
+    (tmp_path / "simulator" / "layout.py").write_text("b = 1\n")
+    before = jit._cache_directory.__wrapped__(folder)
+    (tmp_path / "simulator" / "layout.py").write_text("b = 2\n")
     assert jit._cache_directory.__wrapped__(folder) != before
