@@ -3,8 +3,8 @@
 Numba invalidates a cached kernel when the file that *defines* it changes, but not when a kernel it calls, in another
 file, changes: a stale caller then keeps the old callee inlined. So each sub-package has a cache directory of its own,
 keyed by a hash of its modules, of those of the sub-packages around it, and of `market` (record layout and constants).
-Kernels call kernels of these only; a test holds that. The directories live under `NUMBA_CACHE_DIR` where that is set, else in the user's
-cache directory, so that they survive runs, virtual environments and read-only installations.
+Kernels call kernels of these only; a test holds that. The directories live under `NUMBA_CACHE_DIR` where that is set,
+else in the user's cache directory, so that they survive runs, virtual environments and read-only installations.
 """
 
 from __future__ import annotations
