@@ -22,7 +22,7 @@ from spymaster.market.dbn import (
 from spymaster.simulator.layout import INNER, LATENCY_STEPS
 from spymaster.simulator.options.arrays import BUY, MAKERS, R_FEED, SLOTS
 from spymaster.simulator.options.chain import TICK_INT
-from spymaster.simulator.options.random import below, draw
+from spymaster.simulator.rng import below, draw
 
 CHANNEL = 1
 

@@ -20,7 +20,8 @@ from spymaster.simulator.options.arrays import (
 )
 from spymaster.simulator.options.events import add, best, cancel, match, modify
 from spymaster.simulator.options.quoting import mark, second_of, sweep, tick_at, withdraw
-from spymaster.simulator.options.random import below, chance, exponential, pick
+from spymaster.simulator.options.random import exponential, pick
+from spymaster.simulator.rng import below, chance
 from spymaster.simulator.schedule import SECOND_NS
 
 _REACTION_NS = 200_000

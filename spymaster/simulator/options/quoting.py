@@ -14,8 +14,8 @@ from spymaster.simulator.layout import INNER
 from spymaster.simulator.options.arrays import BUY, MAKERS, R_MAKER, SELL, SLOTS
 from spymaster.simulator.options.chain import WIDE_ABOVE, WIDE_TICK
 from spymaster.simulator.options.events import add, best, cancel, match, modify
-from spymaster.simulator.options.random import below, chance
 from spymaster.simulator.options.surface import black, total_variance
+from spymaster.simulator.rng import below, chance
 from spymaster.simulator.schedule import SECOND_NS
 
 _UNITS = 20.0

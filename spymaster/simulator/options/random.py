@@ -1,47 +1,16 @@
-"""Random numbers of the chain's kernels: xoshiro256** per stream of `state.rng`, as for the futures market."""
+"""Draws of the chain's kernels from tables of its own, over the streams of `simulator.rng`."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from spymaster.jit import hot_kernel, kernel
+from spymaster.jit import kernel
 from spymaster.simulator.layout import EXP_STEPS, INNER
+from spymaster.simulator.rng import draw
 
 _U32 = np.uint64(32)
 _LOW32 = np.uint64(0xFFFFFFFF)
 _TO_UNIT = 1.0 / 4294967296.0
-
-
-@hot_kernel(**INNER)
-def _rotl(x, k):
-    return (x << np.uint64(k)) | (x >> np.uint64(64 - k))
-
-
-@kernel(**INNER)
-def draw(state, stream):
-    """The next 64 random bits of a stream."""
-    s = state.rng[stream]
-    result = _rotl(s[1] * np.uint64(5), 7) * np.uint64(9)
-    t = s[1] << np.uint64(17)
-    s[2] ^= s[0]
-    s[3] ^= s[1]
-    s[1] ^= s[2]
-    s[0] ^= s[3]
-    s[2] ^= t
-    s[3] = _rotl(s[3], 45)
-    return result
-
-
-@hot_kernel(**INNER)
-def below(state, stream, n):
-    """Integer in [0, n)."""
-    return np.int64(((draw(state, stream) >> _U32) * np.uint64(n)) >> _U32)
-
-
-@hot_kernel(**INNER)
-def chance(state, stream, p):
-    """True with probability `p` / 2^32."""
-    return np.int64(draw(state, stream) >> _U32) < p
 
 
 @kernel(**INNER)
