@@ -1,4 +1,4 @@
-"""`python -m spymaster_assets.runner`: what `spymaster run` launches. A range of dates through Dagster, in few runs.
+"""`python -m spymaster_assets`: what `spymaster run` launches. A range of dates through Dagster, in few runs.
 
 One Dagster run per worker and stage holds a whole range of dates; with one worker that is one run per symbol. Runs are
 recorded in the instance under `DAGSTER_HOME` like any other. Progress goes to stdout as one JSON object per line (see
@@ -183,9 +183,7 @@ class Runner:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m spymaster_assets.runner", description=(__doc__ or "").split("\n")[0]
-    )
+    parser = argparse.ArgumentParser(prog="python -m spymaster_assets", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--symbol", action="append", required=True, metavar="ROOT", help="may be repeated")
     parser.add_argument("--dates", type=_dates, required=True, metavar="FIRST:LAST", help="both included; or one date")
     parser.add_argument("--layer", default="all", choices=[*LAYERS, "all"])
@@ -228,7 +226,3 @@ def _json_stream() -> Iterator[TextIO]:
 def _interrupt(*_: object) -> NoReturn:
     """SIGTERM ends a run the way Ctrl-C does: Dagster records it, staged files are removed."""
     raise KeyboardInterrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,6 +1,6 @@
 """`spymaster run`: materialises a range of dates through Dagster.
 
-The work is done by `python -m spymaster_assets.runner` in a process of its own (this package knows nothing of Dagster).
+The work is done by `python -m spymaster_assets` in a process of its own (this package knows nothing of Dagster).
 It reports one JSON object per line on stdout, shown here as progress and a summary; its log goes to a file.
 """
 
@@ -25,7 +25,7 @@ import typer
 from spymaster.cli.options import JsonOption, LakeOption, lake_root, parse_date, parse_dates
 from spymaster.errors import SpymasterError
 
-RUNNER = "spymaster_assets.runner"
+RUNNER = "spymaster_assets"
 SHOWN = 20
 
 
@@ -116,15 +116,19 @@ def run(
     completed stays.
     """
     from spymaster.cli import output
-    from spymaster.cli.home import environment, prepare_home
-    from spymaster.lake import Lake
+    from spymaster.cli.home import dagster_home, environment, prepare_home
     from spymaster.market.instruments import instrument
+    from spymaster.settings import get_settings
 
     first, last = _range(dates, start_date, end_date)
-    opened = Lake.open(lake_root(lake))
+    root, settings = lake_root(lake), get_settings()
     for symbol in symbols:
-        instrument(symbol, opened.settings)
-    home = prepare_home(opened.root)
+        instrument(symbol, settings)
+    if not dagster_home(root).is_dir():  # never leave a home where there is no lake; else the runner opens it, not us:
+        from spymaster.lake import Lake  # Polars would delay its start
+
+        Lake.open(root)
+    home = prepare_home(root)
     arguments = ["--layer", layer.value, "--product-type", product_type.value, "--workers", str(workers)]
     outcome, log = materialise(
         symbols,
@@ -132,7 +136,7 @@ def run(
         last,
         [*arguments, "--overwrite"] if overwrite else arguments,
         home=home,
-        environment=environment(opened.root, home),
+        environment=environment(root, home),
         quiet=as_json,
     )
     if as_json:

@@ -42,7 +42,7 @@ EVERYDAY = {"partial_cancel": 0.0, "crossing_add": 0.0, "unknown_cancel": 0.0, "
 
 
 class RunnerProcess:
-    """`python -m spymaster_assets.runner` as a process in a session of its own, without its imports and pictures."""
+    """`python -m spymaster_assets` as a process in a session of its own, without its imports and pictures."""
 
     def __init__(self, folder: Path, environment: dict[str, str], arguments: list[str]) -> None:
         context = multiprocessing.get_context("forkserver")

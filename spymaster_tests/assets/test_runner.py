@@ -1,4 +1,4 @@
-"""`python -m spymaster_assets.runner`, the process behind `spymaster run`."""
+"""`python -m spymaster_assets`, the process behind `spymaster run`."""
 
 from __future__ import annotations
 

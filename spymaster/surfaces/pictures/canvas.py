@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.ticker import EngFormatter
 from PIL import Image
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -58,6 +59,9 @@ def png(made: Figure) -> bytes:
     """The figure as a palette PNG: same figure, same bytes."""
     for ax in made.axes:
         ax.minorticks_off()  # of logarithmic axes; each tick is as slow as a line of data
+        for axis in (ax.xaxis, ax.yaxis):
+            if axis.get_scale() != "linear":
+                axis.set_major_formatter(EngFormatter(sep=""))  # 10k; powers of ten would be typeset, slowly
     canvas = FigureCanvasAgg(made)
     canvas.draw()
     image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
