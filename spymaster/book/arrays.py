@@ -32,15 +32,9 @@ class Book(NamedTuple):
     state: np.ndarray
 
 
-class Output(NamedTuple):
-    """Column buffers that one block of windows is written into; row counts live in the state."""
+class Scratch(NamedTuple):
+    """What closing a window needs to choose its wall rows."""
 
-    snapshot: np.ndarray  # int64 [len(SNAPSHOT_COLUMNS), windows of a block]
-    wall_wide: np.ndarray  # int64 [3, rows]
-    wall: np.ndarray  # int32 [15, rows]
-    wall_flags: np.ndarray  # uint8 [2, rows]
-    trade: np.ndarray  # int64 [len(TRADE_COLUMNS), rows]
-    bbo: np.ndarray  # int64 [len(BBO_COLUMNS), rows]
     chosen: np.ndarray  # int32: cells of the wall rows of the closing window
     special: np.ndarray  # int32: which of these rows are more than a copy of the depth
 
@@ -61,7 +55,7 @@ class Pointers(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """`Output` inside the kernels."""
+    """The columns of the block that is being filled (`blocks`), [columns, rows], and `Scratch`, inside the kernels."""
 
     snapshot: Any
     wall_wide: Any
@@ -89,7 +83,7 @@ def empty_cells(n: int) -> np.ndarray:
     return cells
 
 
-def note_addresses(state: np.ndarray, arrays: Book | Output) -> None:
+def note_addresses(state: np.ndarray, arrays: Book | Scratch) -> None:
     """Write the addresses and row lengths of arrays where the kernels look for them."""
     for name, array in arrays._asdict().items():
         if name in la.ADDRESSED:

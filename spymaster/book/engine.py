@@ -8,25 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spymaster.book import layout as la
-from spymaster.book.arrays import Book, Output, cache_aligned, empty_cells, note_addresses
+from spymaster.book.arrays import Book, Scratch, cache_aligned, empty_cells, note_addresses
+from spymaster.book.blocks import BBO, EMITTABLE, SNAPSHOT, TRADE, WALL, Block, BlockMemory
 from spymaster.book.errors import BookError, OffTickPriceError, OversizeOrderError, TimeOrderError
 from spymaster.book.kernel import finish, reindex, run
 from spymaster.book.recentre import recentred
 from spymaster.market.dbn import ACTION_ADD, UNDEF_PRICE
-
-SNAPSHOT, WALL, TRADE, BBO = "book_snapshot_1s", "wall_surface_1s", "trade", "bbo_change"
-EMITTABLE = {SNAPSHOT: la.EMIT_SNAPSHOT, WALL: la.EMIT_WALL, TRADE: la.EMIT_TRADE, BBO: la.EMIT_BBO}
-
-_LAYOUT = {
-    SNAPSHOT: ((la.SNAPSHOT_COLUMNS, "snapshot"),),
-    WALL: ((la.WALL_WIDE, "wall_wide"), (la.WALL_INT, "wall"), (la.WALL_FLAGS, "wall_flags")),
-    TRADE: ((la.TRADE_COLUMNS, "trade"),),
-    BBO: ((la.BBO_COLUMNS, "bbo"),),
-}
-"""Which buffers hold which columns of a table."""
-
-Block = dict[str, dict[str, np.ndarray]]
-"""Columns by table by name: what a block of whole windows emitted. Nullable integers hold `layout.NO_PRICE`."""
+_ROWS = {SNAPSHOT: la.S_SNAPSHOT_N, WALL: la.S_WALL_N, TRADE: la.S_TRADE_N, BBO: la.S_BBO_N}
+"""Where in the state the rows of each table are counted."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +77,18 @@ class BookEngine:
             )
         self._book = _empty_book(width, orders=16_384, spill=256, tick_size_int=tick_size_int)
         st = self._book.state
-        self._use(_empty_output(self.config, emit))
+        window_rows = 2 * (2 * self.config.grid_ticks + 1)
+        room = {
+            SNAPSHOT: self.config.block_windows,
+            WALL: (self.config.block_rows if WALL in emit else 0) + window_rows + la.PADDING,
+            TRADE: self.config.event_rows if TRADE in emit else 1,
+            BBO: self.config.event_rows if BBO in emit else 1,
+        }
+        self._memory = BlockMemory(st, room)
+        self._rows_of_window = Scratch(
+            chosen=np.empty(window_rows + la.PADDING, np.int32), special=np.empty(window_rows + 1, np.int32)
+        )
+        note_addresses(st, self._rows_of_window)
         st[la.S_WIDTH] = width
         st[la.S_ORIGIN] = 0
         st[la.S_INSTRUMENT] = instrument_id
@@ -108,9 +108,9 @@ class BookEngine:
         st[la.S_GRID_LO], st[la.S_GRID_HI] = la.NO_ASK, la.NO_TICK
         st[la.S_FILL_BATCH] = 1
         st[la.S_TOP_CHANGED] = 1
-        st[la.S_WALL_CAPACITY] = self._out.wall.shape[1] - la.PADDING
-        st[la.S_TRADE_CAPACITY] = self._out.trade.shape[1]
-        st[la.S_BBO_CAPACITY] = self._out.bbo.shape[1]
+        st[la.S_WALL_CAPACITY] = room[WALL] - la.PADDING
+        st[la.S_TRADE_CAPACITY] = room[TRADE]
+        st[la.S_BBO_CAPACITY] = room[BBO]
 
     # feeding
 
@@ -266,23 +266,13 @@ class BookEngine:
         return BookError(f"{where}: action {record['action']:#x} with side {record['side']:#x} has no meaning")
 
     def _drain(self) -> Block:
-        """Hand the filled buffers over as they are, and go on with fresh ones."""
-        st, out = self._book.state, self._out
-        counts = {SNAPSHOT: st[la.S_SNAPSHOT_N], WALL: st[la.S_WALL_N], TRADE: st[la.S_TRADE_N], BBO: st[la.S_BBO_N]}
-        filled: Block = {table: {} for table in counts if table in self._emit}
-        for table, columns in filled.items():
-            for names, buffer in _LAYOUT[table]:
-                rows = getattr(out, buffer)[:, : counts[table]]
-                columns.update(zip(names, rows, strict=True))
-        self._use(_empty_output(self.config, self._emit))
-        for field in (la.S_SNAPSHOT_N, la.S_WALL_N, la.S_TRADE_N, la.S_BBO_N, la.S_FULL):
+        """Hand the filled memory over as it is, and go on with fresh one."""
+        st = self._book.state
+        block = self._memory.columns({table: int(st[_ROWS[table]]) for table in self._emit})
+        self._memory.renew()
+        for field in (*_ROWS.values(), la.S_FULL):
             st[field] = 0
-        return filled
-
-    def _use(self, out: Output) -> None:
-        """Let the kernels write into these buffers."""
-        self._out = out
-        note_addresses(self._book.state, out)
+        return block
 
 
 def cell_positions(book: Book, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -354,20 +344,3 @@ def _lengthened(array: np.ndarray, length: int) -> np.ndarray:
     longer = np.zeros(length, array.dtype)
     longer[: len(array)] = array
     return longer
-
-
-def _empty_output(config: EngineConfig, emit: frozenset[str]) -> Output:
-    window_rows = 2 * (2 * config.grid_ticks + 1)
-    wall = (config.block_rows if WALL in emit else 0) + window_rows + la.PADDING
-    trades = config.event_rows if TRADE in emit else 1
-    changes = config.event_rows if BBO in emit else 1
-    return Output(
-        snapshot=np.empty((len(la.SNAPSHOT_COLUMNS), config.block_windows), np.int64),
-        wall_wide=np.empty((len(la.WALL_WIDE), wall), np.int64),
-        wall=np.empty((len(la.WALL_INT), wall), np.int32),
-        wall_flags=np.empty((len(la.WALL_FLAGS), wall), np.uint8),
-        trade=np.empty((len(la.TRADE_COLUMNS), trades), np.int64),
-        bbo=np.empty((len(la.BBO_COLUMNS), changes), np.int64),
-        chosen=np.empty(window_rows + la.PADDING, np.int32),
-        special=np.empty(window_rows + 1, np.int32),
-    )

@@ -127,7 +127,6 @@ def write_special(st, n):
     book = book_of(st)
     out = rows_of(st)
     cells, wall = book.cells, out.wall
-    window = st[la.S_WINDOW_NUMBER]
     for number in range(n):
         k = np.int64(out.special[number])
         cell = np.int64(out.chosen[k])
@@ -135,20 +134,19 @@ def write_special(st, n):
         depth = cells[cell, la.C_DEPTH]
         rest = depth - cells[cell, la.C_YOUNG]
         wall[3, row] = rest
-        if cells[cell, la.C_LAST] == window:
-            wall[5, row] = cells[cell, la.C_ADD]
-            wall[6, row] = cells[cell, la.C_PULL]
-            wall[7, row] = cells[cell, la.C_PULL_REST]
-            wall[8, row] = cells[cell, la.C_FILL]
-            wall[9, row] = cells[cell, la.C_REFILL]
-            wall[10, row] = cells[cell, la.C_AWAY]
-            wall[11, row] = cells[cell, la.C_TOWARD]
+        wall[5, row] = cells[cell, la.C_ADD]
+        wall[6, row] = cells[cell, la.C_PULL]
+        wall[7, row] = cells[cell, la.C_PULL_REST]
+        wall[8, row] = cells[cell, la.C_FILL]
+        wall[9, row] = cells[cell, la.C_REFILL]
+        wall[10, row] = cells[cell, la.C_AWAY]
+        wall[11, row] = cells[cell, la.C_TOWARD]
         cells[cell, la.C_OUT_DEPTH] = depth
         cells[cell, la.C_OUT_REST] = rest
         cells[cell, la.C_OUT_COUNT] = cells[cell, la.C_COUNT]
-        if rest != depth:
-            offset = cell >> 1
-            book.bits[offset >> 6, la.BIT_REVISIT + (cell & 1)] |= _ONE << np.uint64(offset & 63)
+        offset = cell >> 1
+        young = np.uint64(rest != depth)  # no branch: it would be a coin
+        book.bits[offset >> 6, la.BIT_REVISIT + (cell & 1)] |= young << np.uint64(offset & 63)
 
 
 @hot_kernel()
