@@ -14,6 +14,7 @@ from spymaster.book.errors import BookError, OffTickPriceError, OversizeOrderErr
 from spymaster.book.kernel import finish, reindex, run
 from spymaster.book.recentre import recentred
 from spymaster.market.dbn import ACTION_ADD, UNDEF_PRICE
+
 _ROWS = {SNAPSHOT: la.S_SNAPSHOT_N, WALL: la.S_WALL_N, TRADE: la.S_TRADE_N, BBO: la.S_BBO_N}
 """Where in the state the rows of each table are counted."""
 
