@@ -35,6 +35,11 @@ def _cache_directory(folder: Path) -> str:
     return str(base / "spymaster" / f"{folder.name}-{digest.hexdigest()[:16]}")
 
 
+def is_compiled(package: str) -> bool:
+    """Whether compiled kernels of a package (`book`, `checks/kernels`), as its sources are now, lie on disk."""
+    return any(Path(_cache_directory(PACKAGE / package)).rglob("*.nbc"))
+
+
 def _compiler(folder: Path, options: dict[str, Any]) -> Callable[[Callable[..., Any]], Any]:
     def compile_lazily(function: Callable[..., Any]) -> Any:
         configured: Any = config

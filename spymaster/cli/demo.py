@@ -50,7 +50,7 @@ def demo(
     with hold(home, {} if headless else {"dagster": f"http://{HOST}:{port}"}):
         if not headless:
             require_free_port(HOST, port, option="--port")
-        simulation = _simulate(planned, opened, quiet=as_json)
+        simulation = _simulate(planned, opened, home, quiet=as_json)
         first, last = planned.days[0].dt, planned.days[-1].dt
         outcome, log = runner.materialise(
             [planned.request.symbol], first, last, home=home, environment=variables, quiet=as_json
@@ -79,16 +79,21 @@ def _open(root: Path) -> Lake:
     return opened
 
 
-def _simulate(planned: Plan, lake: Lake, *, quiet: bool) -> dict[str, Any]:
-    """Write the raw files unless a whole run of this plan is there; says which run it is."""
+def _simulate(planned: Plan, lake: Lake, home: Path, *, quiet: bool) -> dict[str, Any]:
+    """Write the raw files unless a whole run of this plan is there; says which run it is.
+
+    The kernels of the run that follows are compiled meanwhile.
+    """
     from spymaster.cli import output
+    from spymaster.cli.compile import compiled_aside
     from spymaster.cli.simulate import print_run, run_plan
     from spymaster.simulator.simulate import complete_run
 
     folder = complete_run(planned, lake)
     reused = folder is not None
     if folder is None:
-        run, targets = run_plan(planned, lake.root, quiet=quiet)
+        with compiled_aside(home):
+            run, targets = run_plan(planned, lake.root, quiet=quiet)
         folder = run.folder
         if not quiet:
             print_run(run, targets, as_json=False)

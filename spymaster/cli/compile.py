@@ -1,0 +1,129 @@
+"""Compiling the kernels of a run beside something else: the pipeline on a handful of records in a lake to throw away.
+
+On a machine that has never run Spymaster, compilation takes longer than the work. Kernels that somebody has compiled
+are on disk, so all that has to be done is to run every table once, early, in a process of its own. What it computes
+is thrown away, and should it fail, the run that follows compiles for itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from spymaster.cli.home import environment, log_folder, prepare_home
+from spymaster.jit import is_compiled
+from spymaster.market import dbn
+
+SYMBOL, CONTRACT, INSTRUMENT_ID = "ES", "ESH6", 1
+DATE = dt.date(2026, 1, 6)
+SECOND_NS = 1_000_000_000
+TICK = 250_000_000
+SPOT = 6_800 * SECOND_NS
+SECONDS, LEVELS = 90, 12
+PACKAGES = ("book", "feed", "surfaces", "checks/kernels")
+"""Packages whose kernels a run compiles."""
+
+STOP_SECONDS = 10
+
+
+@contextmanager
+def compiled_aside(home: Path) -> Iterator[None]:
+    """Compile what a run needs while the body does something else, and wait for it at the end.
+
+    Does nothing where the kernels are on disk. The log lies with those of the runs of `home`.
+    """
+    if all(is_compiled(package) for package in PACKAGES):
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="spymaster-compile-") as folder:
+        with (log_folder(home) / "compile.log").open("wb") as log:
+            process = _start(Path(folder) / "lake", log.fileno())
+        try:
+            yield
+            process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                try:
+                    process.wait(STOP_SECONDS)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
+
+
+def _start(root: Path, log: int) -> subprocess.Popen[bytes]:
+    """Launch the runner on a lake with one small raw file."""
+    from spymaster.cli.run import RUNNER
+    from spymaster.lake import Lake
+    from spymaster.lake.layout import raw_dir
+
+    Lake.open(root, create=True, kind="simulated")
+    folder = raw_dir(root, source="simulated", product_type="future", symbol=SYMBOL, table="market_by_order_dbn")
+    start = int(dt.datetime(DATE.year, DATE.month, DATE.day, 15, tzinfo=dt.UTC).timestamp()) * SECOND_NS
+    dbn.write_dbn(
+        folder / f"sim-{DATE:%Y%m%d}.mbo.dbn.zst",
+        records(start),
+        dataset=dbn.SIM_DATASET,
+        symbols={CONTRACT: INSTRUMENT_ID},
+        start_ns=start,
+        end_ns=start + (SECONDS + 1) * SECOND_NS,
+    )
+    variables = environment(root, root / "_dagster")
+    home = prepare_home(root, own=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", RUNNER, "--symbol", SYMBOL, "--dates", DATE.isoformat()],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        env={**variables, "DAGSTER_HOME": str(home), "SPYMASTER_PARAMETER_PROFILE": "demo"},
+        start_new_session=True,
+        preexec_fn=_be_polite if os.name == "posix" else None,
+    )
+
+
+def _be_polite() -> None:
+    """What is done aside gives way to what is waited for."""
+    os.nice(5)
+
+
+def records(start: int) -> np.ndarray:
+    """Some seconds of a small market: orders on both sides that come, change, move, trade and go."""
+    rows: list[tuple[int, int, int, int, int, int, int]] = []  # ts, order id, price, size, flags, action, side
+    for second in range(SECONDS):
+        ts = start + second * SECOND_NS
+        middle = SPOT + (second % 3 - 1) * TICK
+        for distance in range(1, LEVELS + 1):
+            for side, way in ((dbn.SIDE_BID, -1), (dbn.SIDE_ASK, 1)):
+                order, price, size = 2 * (LEVELS * second + distance) + (way > 0), middle + way * distance * TICK, 9
+                at, last = ts + distance * 10_000_000 + (way > 0) * 1_000_000, dbn.F_LAST
+                rows.append((at, order, price, size, last, dbn.ACTION_ADD, side))
+                if distance == 1:
+                    taker = dbn.SIDE_ASK if way < 0 else dbn.SIDE_BID
+                    rows.append((at + 1_000, 0, price, 2, 0, dbn.ACTION_TRADE, taker))
+                    rows.append((at + 1_000, order, price, 2, 0, dbn.ACTION_FILL, side))
+                    rows.append((at + 1_000, order, price, size := size - 2, last, dbn.ACTION_MODIFY, side))
+                elif distance % 3 == 0:
+                    rows.append((at + 600_000_000, order, price, size := 5, last, dbn.ACTION_MODIFY, side))
+                elif distance % 3 == 1:
+                    price += way * TICK
+                    rows.append((at + 600_000_000, order, price, size, last, dbn.ACTION_MODIFY, side))
+                rows.append((ts + 960_000_000 + distance, order, price, size, last, dbn.ACTION_CANCEL, side))
+    rows.sort(key=lambda row: row[0])
+    made = np.zeros(len(rows), dbn.MBO_DTYPE)
+    for name, values in zip(
+        ("ts_event", "order_id", "price", "size", "flags", "action", "side"), zip(*rows, strict=True), strict=True
+    ):
+        made[name] = values
+    made["length"], made["rtype"] = dbn.MBO_LENGTH, dbn.RTYPE_MBO
+    made["publisher_id"], made["instrument_id"] = dbn.SIM_PUBLISHER, INSTRUMENT_ID
+    made["ts_recv"] = made["ts_event"] + 100_000
+    made["sequence"] = np.arange(1, len(rows) + 1)
+    return made

@@ -1,0 +1,90 @@
+"""Compiling aside: the records are a market, and nothing that a run needs is left to be compiled."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.dict_book import DictBook
+from spymaster.cli import compile as aside
+from spymaster.jit import is_compiled
+from spymaster_tests.assets.processes import Site
+
+START = int(datetime(2026, 1, 6, 15, tzinfo=UTC).timestamp()) * aside.SECOND_NS
+
+COMPILE_ASIDE = """
+import sys
+from pathlib import Path
+from spymaster.cli.compile import compiled_aside
+with compiled_aside(Path(sys.argv[1])):
+    pass
+"""
+
+
+def test_the_records_are_a_market_that_ends_empty():
+    records = aside.records(START)
+    assert {chr(action) for action in np.unique(records["action"])} == set("ACMTF")
+    assert (np.diff(records["ts_event"].astype(np.int64)) >= 0).all()
+    book = DictBook()
+    book.apply(records)
+    assert not book.orders
+    assert len(records) > 5_000
+
+
+def test_compiled_kernels_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    from spymaster import jit
+
+    jit._cache_directory.cache_clear()
+    try:
+        assert not is_compiled("book")
+        folder = Path(jit._cache_directory(jit.PACKAGE / "book")) / "book_0"
+        folder.mkdir(parents=True)
+        (folder / "kernel.run-1.py311.1.nbc").touch()
+        assert is_compiled("book")
+    finally:
+        jit._cache_directory.cache_clear()
+
+
+@pytest.mark.slow
+def test_a_run_has_nothing_left_to_compile(tmp_path: Path):
+    """The cache of kernels is empty, is filled aside, and a run on other data adds nothing to it."""
+    cache = tmp_path / "kernels"
+    site = Site(tmp_path / "lake", symbols=("ES",), variables={"NUMBA_CACHE_DIR": str(cache)})
+    site.add_raw([date(2024, 3, 4), date(2024, 3, 5)])
+    variables = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
+    subprocess.run([sys.executable, "-c", COMPILE_ASIDE, str(tmp_path)], env=variables, check=True)
+    before = {path.name for path in cache.rglob("*.nbc")}
+    assert len(before) > 50, (tmp_path / "logs" / "compile.log").read_text()
+    command = [sys.executable, "-m", "spymaster_assets", *site.command(date(2024, 3, 4), date(2024, 3, 5))]
+    subprocess.run(command, env=site.environment(), check=True, capture_output=True)
+    assert {path.name for path in cache.rglob("*.nbc")} - before == set()
+
+
+def test_nothing_is_started_where_everything_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(aside, "is_compiled", lambda package: True)
+    monkeypatch.setattr(aside, "_start", lambda *_: pytest.fail("started a process"))
+    with aside.compiled_aside(tmp_path):
+        done = True
+    assert done
+
+
+def test_what_is_compiled_aside_ends_with_the_body(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """An error in the body, such as Ctrl-C, does not leave a process behind."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(root: Path, log: int) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]))
+        return started[0]
+
+    monkeypatch.setattr(aside, "is_compiled", lambda package: False)
+    monkeypatch.setattr(aside, "_start", start)
+    with pytest.raises(KeyboardInterrupt), aside.compiled_aside(tmp_path):
+        raise KeyboardInterrupt
+    assert started[0].poll() is not None
