@@ -1,0 +1,412 @@
+"""The pass over the records of a chain: one loop over interleaved instruments, one row where a quote has changed.
+
+Record semantics are those of `book.kernel`. A book of an option needs no queues: what is asked of it is the best price
+of each side, its quantity, and what came, went and traded.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spymaster.book.chain import layout as la
+from spymaster.book.views import lowest_bit, prefetch, view_of
+from spymaster.jit import hot_kernel, kernel
+from spymaster.market.dbn import (
+    ACTION_ADD,
+    ACTION_CANCEL,
+    ACTION_CLEAR,
+    ACTION_FILL,
+    ACTION_MODIFY,
+    ACTION_TRADE,
+    F_LAST,
+    F_MAYBE_BAD_BOOK,
+    F_SNAPSHOT,
+    SIDE_ASK,
+    SIDE_BID,
+    UNDEF_PRICE,
+)
+
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_ONE = np.uint64(1)
+_MASK = np.int64(la.FILL_MASK)
+
+
+@hot_kernel()
+def order_home(st, order_id, number):
+    """Preferred place of an order in the index; ids are unique within an instrument."""
+    mixed = (np.uint64(order_id) + (np.uint64(number) << np.uint64(40))) * _MIX
+    return np.int64(mixed >> np.uint64(st[la.S_INDEX_SHIFT]))
+
+
+@hot_kernel()
+def locate(st, orders, index, order_id, number):
+    """Place of an order in the index and its slot; of an unknown one the free place where it belongs, and -1."""
+    mask = st[la.S_INDEX_MASK]
+    place = order_home(st, order_id, number)
+    found = np.int64(index[place])
+    while found != 0:
+        if orders[found - 1, la.O_ID] == order_id and orders[found - 1, la.O_OWNER] >> 1 == number:
+            break
+        place = (place + 1) & mask
+        found = np.int64(index[place])
+    return place, found - 1
+
+
+@hot_kernel()
+def index_delete(st, orders, index, place):
+    """Free a place of the index, shifting later entries back so that probes stay unbroken."""
+    mask = st[la.S_INDEX_MASK]
+    scan = (place + 1) & mask
+    found = np.int64(index[scan])
+    while found != 0:
+        home = order_home(st, orders[found - 1, la.O_ID], orders[found - 1, la.O_OWNER] >> 1)
+        if ((scan - home) & mask) >= ((scan - place) & mask):
+            index[place] = found
+            place = scan
+        scan = (scan + 1) & mask
+        found = np.int64(index[scan])
+    index[place] = 0
+
+
+@hot_kernel()
+def number_of(st, lookup, instrument_id):
+    """Number of an instrument, -1 for one that is not of the chain."""
+    place = np.int64((np.uint64(instrument_id) * _MIX) >> np.uint64(st[la.S_LOOKUP_SHIFT]))
+    while lookup[place, 1] != 0:
+        if lookup[place, 0] == instrument_id:
+            return lookup[place, 1] - 1
+        place = (place + 1) & st[la.S_LOOKUP_MASK]
+    return np.int64(-1)
+
+
+@hot_kernel()
+def has_room(st, books, number):
+    """Whether one more level fits on either side of a book, moving the side to a longer stretch where it has to."""
+    for side in range(2):
+        room = books[number, la.B_ROOM + side]
+        if books[number, la.B_LEVELS + side] == room and st[la.S_LEVELS_USED] + 2 * room > st[la.S_LEVELS_CAPACITY]:
+            return False
+    return True
+
+
+@hot_kernel()
+def level_add(st, books, levels, number, side, key, size):
+    """Quantity comes to a price."""
+    count = books[number, la.B_LEVELS + side]
+    first = books[number, la.B_FIRST + side]
+    place = first + count - 1
+    while place >= first and levels[place, la.L_KEY] < key:
+        place -= 1
+    if place >= first and levels[place, la.L_KEY] == key:
+        levels[place, la.L_QTY] += size
+        return
+    room = books[number, la.B_ROOM + side]
+    if count == room:
+        moved = st[la.S_LEVELS_USED]
+        st[la.S_LEVELS_USED] = moved + 2 * room
+        for k in range(count):
+            levels[moved + k, la.L_KEY] = levels[first + k, la.L_KEY]
+            levels[moved + k, la.L_QTY] = levels[first + k, la.L_QTY]
+        books[number, la.B_FIRST + side] = moved
+        books[number, la.B_ROOM + side] = 2 * room
+        place += moved - first
+        first = moved
+    scan = first + count - 1
+    while scan > place:
+        levels[scan + 1, la.L_KEY] = levels[scan, la.L_KEY]
+        levels[scan + 1, la.L_QTY] = levels[scan, la.L_QTY]
+        scan -= 1
+    levels[place + 1, la.L_KEY] = key
+    levels[place + 1, la.L_QTY] = size
+    books[number, la.B_LEVELS + side] = count + 1
+
+
+@hot_kernel()
+def level_take(books, levels, number, side, key, size):
+    """Quantity leaves a price at which it rests."""
+    first = books[number, la.B_FIRST + side]
+    last = first + books[number, la.B_LEVELS + side] - 1
+    place = last
+    while levels[place, la.L_KEY] != key:
+        place -= 1
+    left = levels[place, la.L_QTY] - size
+    levels[place, la.L_QTY] = left
+    if left == 0:
+        while place < last:
+            levels[place, la.L_KEY] = levels[place + 1, la.L_KEY]
+            levels[place, la.L_QTY] = levels[place + 1, la.L_QTY]
+            place += 1
+        books[number, la.B_LEVELS + side] = last - first
+
+
+@hot_kernel()
+def key_of(price, side):
+    """Smaller is better on both sides."""
+    return price if side == la.ASK else -price
+
+
+@hot_kernel()
+def put(st, books, levels, orders, index, place, order_id, number, side, price, size):
+    """A new order rests."""
+    slot = st[la.S_FREE]
+    st[la.S_FREE] = orders[slot, la.O_ID]
+    st[la.S_ORDERS] += 1
+    index[place] = slot + 1
+    orders[slot, la.O_ID] = order_id
+    orders[slot, la.O_PRICE] = price
+    orders[slot, la.O_SIZE] = size << 32
+    orders[slot, la.O_OWNER] = number << 1 | side
+    level_add(st, books, levels, number, side, key_of(price, side), size)
+    books[number, la.B_ADD] += size
+
+
+@hot_kernel()
+def drop(st, orders, index, place, slot):
+    """Forget an order whose quantity has left its level."""
+    index_delete(st, orders, index, place)
+    orders[slot, la.O_ID] = st[la.S_FREE]
+    st[la.S_FREE] = slot
+    st[la.S_ORDERS] -= 1
+
+
+@hot_kernel()
+def cancel(st, books, levels, orders, index, place, slot, number, size):
+    """Action C: up to `size` lots leave, what fills have reported first; the rest of them is a pull."""
+    left = orders[slot, la.O_SIZE] >> 32
+    reported = orders[slot, la.O_SIZE] & _MASK
+    side = orders[slot, la.O_OWNER] & 1
+    taken = min(size, left)
+    level_take(books, levels, number, side, key_of(orders[slot, la.O_PRICE], side), taken)
+    books[number, la.B_PULL] += taken - min(reported, taken)
+    if taken == left:
+        drop(st, orders, index, place, slot)
+    else:
+        orders[slot, la.O_SIZE] = (left - taken) << 32
+
+
+@hot_kernel()
+def modify(st, books, levels, orders, index, place, slot, number, side, price, size):
+    """Action M: less than what the reported fills leave is a pull, more an add, another price both."""
+    before = orders[slot, la.O_SIZE] >> 32
+    left = before - (orders[slot, la.O_SIZE] & _MASK)
+    old_side = orders[slot, la.O_OWNER] & 1
+    old_price = orders[slot, la.O_PRICE]
+    if size == 0:
+        cancel(st, books, levels, orders, index, place, slot, number, before)
+        return
+    level_take(books, levels, number, old_side, key_of(old_price, old_side), before)
+    level_add(st, books, levels, number, side, key_of(price, side), size)
+    if price != old_price or side != old_side:
+        books[number, la.B_PULL] += left
+        books[number, la.B_ADD] += size
+    elif size < left:
+        books[number, la.B_PULL] += left - size
+    else:
+        books[number, la.B_ADD] += size - left
+    orders[slot, la.O_PRICE] = price
+    orders[slot, la.O_SIZE] = size << 32
+    orders[slot, la.O_OWNER] = number << 1 | side
+
+
+@kernel()
+def clear(state, books, levels, orders, index, number):
+    """Everything of one instrument leaves as pull."""
+    st, books, levels = view_of(state, 1, "state"), view_of(books, 32, "books"), view_of(levels, 2, "levels")
+    orders, index = view_of(orders, 4, "orders"), view_of(index, 1, "index")
+    if books[number, la.B_LEVELS] == 0 and books[number, la.B_LEVELS + 1] == 0:
+        return
+    for side in range(2):
+        first = books[number, la.B_FIRST + side]
+        for k in range(books[number, la.B_LEVELS + side]):
+            books[number, la.B_PULL] += levels[first + k, la.L_QTY]
+        books[number, la.B_LEVELS + side] = 0
+    place = np.int64(0)
+    while place <= st[la.S_INDEX_MASK]:
+        slot = np.int64(index[place]) - 1
+        if slot >= 0 and orders[slot, la.O_OWNER] >> 1 == number:
+            drop(st, orders, index, place, slot)  # may move a later entry here, so look again
+        else:
+            place += 1
+
+
+@hot_kernel()
+def best(books, levels, number, side):
+    """Key and quantity of the best price of a side; `NO_KEY` and 0 where nothing rests."""
+    count = books[number, la.B_LEVELS + side]
+    if count == 0:
+        return np.int64(la.NO_KEY), np.int64(0)
+    place = books[number, la.B_FIRST + side] + count - 1
+    return levels[place, la.L_KEY], levels[place, la.L_QTY]
+
+
+@hot_kernel()
+def write_row(st, books, levels, rows, number):
+    """A row of an instrument whose quote, validity or traded volume has changed since its last one."""
+    bid, bid_qty = best(books, levels, number, la.BID)
+    ask, ask_qty = best(books, levels, number, la.ASK)
+    crossed = bid != la.NO_KEY and ask != la.NO_KEY and -bid >= ask
+    valid = np.int64(
+        books[number, la.B_PHASE] == la.LIVE
+        and books[number, la.B_BASIS] == 1
+        and books[number, la.B_DOUBT] == 0
+        and not crossed
+    )
+    same = (
+        bid == books[number, la.B_OUT_KEY]
+        and ask == books[number, la.B_OUT_KEY + 1]
+        and bid_qty == books[number, la.B_OUT_QTY]
+        and ask_qty == books[number, la.B_OUT_QTY + 1]
+        and valid == books[number, la.B_OUT_VALID]
+    )
+    if same and books[number, la.B_BUY] == 0 and books[number, la.B_SELL] == 0:
+        return
+    row = st[la.S_ROWS]
+    st[la.S_ROWS] = row + 1
+    rows[0, row] = st[la.S_WINDOW_END]
+    rows[1, row] = number
+    rows[2, row] = bid
+    rows[3, row] = bid_qty
+    rows[4, row] = ask
+    rows[5, row] = ask_qty
+    rows[6, row] = books[number, la.B_BUY]
+    rows[7, row] = books[number, la.B_SELL]
+    rows[8, row] = books[number, la.B_ADD]
+    rows[9, row] = books[number, la.B_PULL]
+    rows[10, row] = valid
+    books[number, la.B_OUT_KEY] = bid
+    books[number, la.B_OUT_KEY + 1] = ask
+    books[number, la.B_OUT_QTY] = bid_qty
+    books[number, la.B_OUT_QTY + 1] = ask_qty
+    books[number, la.B_OUT_VALID] = valid
+    for field in range(la.B_ADD, la.B_SELL + 1):
+        books[number, field] = 0
+
+
+@kernel()
+def reindex(state, orders, index, slots):
+    """Enter the first `slots` orders, all taken, into an empty index."""
+    st, orders, index = view_of(state, 1, "state"), view_of(orders, 4, "orders"), view_of(index, 1, "index")
+    for slot in range(slots):
+        place, _ = locate(st, orders, index, orders[slot, la.O_ID], orders[slot, la.O_OWNER] >> 1)
+        index[place] = slot + 1
+
+
+@kernel()
+def close_window(state, books, levels, touched, rows):
+    """Rows of the instruments that this window has named, by their number. The caller has made sure that all fit."""
+    st, books, levels = view_of(state, 1, "state"), view_of(books, 32, "books"), view_of(levels, 2, "levels")
+    marks = view_of(touched, 1, "touched")
+    for word in range(st[la.S_WORDS]):
+        left = marks[word]
+        marks[word] = 0
+        while left != 0:
+            write_row(st, books, levels, rows, 64 * word + lowest_bit(left))
+            left &= left - _ONE
+
+
+@kernel()
+def run(state, books, levels, orders, index, lookup, touched, rows, records, first):
+    """Apply `records[first:]`. Returns (next record, why it stopped).
+
+    On anything but `DONE` the next record has not been applied: make room and call again. `rows` is int64
+    [len(ROW_COLUMNS), n].
+    """
+    st, book, level = view_of(state, 1, "state"), view_of(books, 32, "books"), view_of(levels, 2, "levels")
+    order, place_of, names = view_of(orders, 4, "orders"), view_of(index, 1, "index"), view_of(lookup, 2, "lookup")
+    marks, feed = view_of(touched, 1, "touched"), view_of(records, 1, "records")
+    n = records.shape[0]
+    for i in range(first, n):
+        record = feed[i]
+        number = number_of(st, names, np.int64(record.instrument_id))
+        if number < 0:
+            st[la.K_SKIPPED] += 1
+            continue
+        if i + 8 < n:
+            prefetch(feed, i + 16)
+            later = number_of(st, names, np.int64(feed[i + 8].instrument_id))
+            prefetch(place_of, order_home(st, np.int64(feed[i + 8].order_id), later))
+        flags, action = record.flags, record.action
+        is_snapshot = flags & F_SNAPSHOT != 0
+        ts = np.int64(record.ts_recv) if is_snapshot else np.int64(record.ts_event)
+        if st[la.S_STARTED] == 0:
+            if not is_snapshot:
+                st[la.S_STARTED] = 1
+                st[la.S_WINDOW_END] = (ts // st[la.S_WINDOW_NS] + 1) * st[la.S_WINDOW_NS]
+        elif ts >= st[la.S_WINDOW_END]:
+            if st[la.S_ROWS] + st[la.S_INSTRUMENTS] > st[la.S_ROWS_CAPACITY]:
+                return i, la.BLOCK_FULL
+            close_window(state, books, levels, touched, rows)
+            st[la.S_WINDOW_END] = (ts // st[la.S_WINDOW_NS] + 1) * st[la.S_WINDOW_NS]
+        elif ts < st[la.S_WINDOW_END] - st[la.S_WINDOW_NS]:
+            st[la.K_LATE] += 1
+        if action in (ACTION_ADD, ACTION_MODIFY):
+            if st[la.S_ORDERS] >= st[la.S_ORDERS_CAPACITY]:
+                return i, la.GROW_ORDERS
+            if not has_room(st, book, number):
+                return i, la.GROW_LEVELS
+        st[la.K_RECORDS] += 1
+        marks[number >> 6] |= _ONE << np.uint64(number & 63)
+        phase = book[number, la.B_PHASE]
+        if is_snapshot:
+            st[la.K_SNAPSHOT] += 1
+            if book[number, la.B_AFTER_SNAPSHOT] == 0 or action == ACTION_CLEAR:
+                clear(state, books, levels, orders, index, number)
+                book[number, la.B_PHASE] = la.SNAPSHOT
+                book[number, la.B_BASIS] = 0
+                book[number, la.B_DOUBT] = 0
+            book[number, la.B_AFTER_SNAPSHOT] = 1
+        elif phase != la.LIVE:
+            book[number, la.B_BASIS] = np.int64(phase == la.SNAPSHOT)
+            book[number, la.B_PHASE] = la.LIVE
+            book[number, la.B_AFTER_SNAPSHOT] = 0
+        if flags & F_MAYBE_BAD_BOOK:
+            st[la.K_BAD_FLAGS] += 1
+            book[number, la.B_DOUBT] = 1
+        size = np.int64(record.size)
+        order_id = np.int64(record.order_id)
+        side = la.BID if record.side == SIDE_BID else la.ASK
+        if action == ACTION_TRADE:
+            if record.side == SIDE_BID:
+                book[number, la.B_BUY] += size
+            elif record.side == SIDE_ASK:
+                book[number, la.B_SELL] += size
+        elif action == ACTION_FILL:
+            _, slot = locate(st, order, place_of, order_id, number)
+            if slot < 0:
+                st[la.K_UNKNOWN_FILL] += 1
+            else:
+                left = order[slot, la.O_SIZE] >> 32
+                order[slot, la.O_SIZE] = left << 32 | min((order[slot, la.O_SIZE] & _MASK) + size, left)
+        elif action == ACTION_CLEAR:
+            st[la.K_CLEARS] += 1
+            if not is_snapshot:
+                clear(state, books, levels, orders, index, number)
+                book[number, la.B_BASIS] = 1
+                book[number, la.B_DOUBT] = 0
+        elif action in (ACTION_ADD, ACTION_MODIFY, ACTION_CANCEL):
+            place, slot = locate(st, order, place_of, order_id, number)
+            if action == ACTION_CANCEL:
+                if slot < 0:
+                    st[la.K_UNKNOWN_CANCEL] += 1
+                else:
+                    if size > order[slot, la.O_SIZE] >> 32:
+                        st[la.K_CANCEL_OVER] += 1
+                    cancel(st, book, level, order, place_of, place, slot, number, size)
+            elif record.price != UNDEF_PRICE and (record.side == SIDE_BID or record.side == SIDE_ASK):
+                if slot >= 0 and action == ACTION_MODIFY:
+                    modify(st, book, level, order, place_of, place, slot, number, side, record.price, size)
+                else:
+                    if slot >= 0:
+                        if not is_snapshot:
+                            st[la.K_DUPLICATE_ADD] += 1
+                        cancel(st, book, level, order, place_of, place, slot, number, order[slot, la.O_SIZE] >> 32)
+                        place, _ = locate(st, order, place_of, order_id, number)
+                    elif action == ACTION_MODIFY:
+                        st[la.K_UNKNOWN_MODIFY] += 1
+                    if size > 0:
+                        put(st, book, level, order, place_of, place, order_id, number, side, record.price, size)
+        if is_snapshot and flags & F_LAST:
+            book[number, la.B_PHASE] = la.LIVE
+            book[number, la.B_BASIS] = 1
+            book[number, la.B_AFTER_SNAPSHOT] = 0
+    return n, la.DONE

@@ -1,0 +1,287 @@
+"""The chain's engine against a slow book of dictionaries, on random streams of many instruments."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+
+from spymaster.book.chain import layout as la
+from spymaster.book.chain.engine import ChainEngine
+from spymaster.market.dbn import (
+    ACTION_ADD,
+    ACTION_CANCEL,
+    ACTION_CLEAR,
+    ACTION_FILL,
+    ACTION_MODIFY,
+    ACTION_TRADE,
+    F_LAST,
+    F_SNAPSHOT,
+    MBO_DTYPE,
+    SIDE_ASK,
+    SIDE_BID,
+    SIDE_NONE,
+    UNDEF_PRICE,
+)
+
+SECOND = 1_000_000_000
+START = 1_767_711_600 * SECOND
+TICK = 50_000_000
+IDS = [900_001 + 7 * number for number in range(70)]
+STRANGER = 5
+COLUMNS = (
+    "window_end", "instrument_id", "bid_price_int", "bid_qty", "ask_price_int", "ask_qty", "buy_volume", "sell_volume",
+    "add_qty", "pull_qty", "valid",
+)  # fmt: skip
+
+
+def stream(seed: int, messages: int, *, snapshot: bool = False) -> np.ndarray:
+    """Orders of many instruments that come, change, are filled and go; some of what is odd in feeds."""
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[int, int, int, int, int, int, int, int]] = []
+    live: dict[tuple[int, int], list[int]] = {}
+    ts, fresh = START, 0
+    if snapshot:
+        for instrument in IDS:
+            if rng.random() < 0.5:
+                rows.append((START, instrument, 0, UNDEF_PRICE, 0, F_SNAPSHOT, ACTION_CLEAR, SIDE_NONE))
+            for _ in range(rng.integers(0, 6)):
+                fresh += 1
+                side = SIDE_BID if rng.random() < 0.5 else SIDE_ASK
+                price = int(rng.integers(200, 210) if side == SIDE_BID else rng.integers(211, 220)) * TICK
+                rows.append((START, instrument, fresh, price, 5, F_SNAPSHOT, ACTION_ADD, side))
+                live[instrument, fresh] = [price, 5, side]
+            if rows and rng.random() < 0.8:
+                rows[-1] = (*rows[-1][:5], rows[-1][5] | F_LAST, *rows[-1][6:])
+    while len(rows) < messages:
+        ts += int(rng.exponential(20_000_000))
+        instrument = int(rng.choice(IDS)) if rng.random() < 0.99 else STRANGER
+        mine = [key for key in live if key[0] == instrument]
+        draw = rng.random()
+        side = SIDE_BID if rng.random() < 0.5 else SIDE_ASK
+        price = int(rng.integers(195, 212) if side == SIDE_BID else rng.integers(209, 226)) * TICK
+        size = int(rng.integers(1, 30))
+        if draw < 0.4 or not mine:
+            fresh += 1
+            again = mine and rng.random() < 0.02  # an id that is there already
+            order = mine[int(rng.integers(len(mine)))][1] if again else fresh
+            rows.append((ts, instrument, order, price, size, F_LAST, ACTION_ADD, side))
+            live[instrument, order] = [price, size, side]
+            continue
+        key = mine[int(rng.integers(len(mine)))]
+        old_price, left, old_side = live[key]
+        if draw < 0.6:
+            gone = left if rng.random() < 0.8 else int(rng.integers(1, left + 3))
+            rows.append((ts, instrument, key[1], old_price, gone, F_LAST, ACTION_CANCEL, old_side))
+            if gone >= left:
+                del live[key]
+            else:
+                live[key][1] -= gone
+        elif draw < 0.8:
+            new_price = old_price if rng.random() < 0.4 else price
+            new_side = old_side if new_price == old_price else side
+            size = 0 if rng.random() < 0.02 else size
+            rows.append((ts, instrument, key[1], new_price, size, F_LAST, ACTION_MODIFY, new_side))
+            live[key] = [new_price, size, new_side]
+            if size == 0:
+                del live[key]
+        elif draw < 0.95:
+            filled = int(rng.integers(1, left + 1))
+            taker = SIDE_ASK if old_side == SIDE_BID else SIDE_BID
+            rows.append((ts, instrument, 0, old_price, filled, 0, ACTION_TRADE, taker))
+            rows.append((ts, instrument, key[1], old_price, filled, 0, ACTION_FILL, old_side))
+            rows.append((ts, instrument, key[1], old_price, filled, F_LAST, ACTION_CANCEL, old_side))
+            live[key][1] -= filled
+            if live[key][1] == 0:
+                del live[key]
+        elif draw < 0.97:
+            rows.append((ts, instrument, 10**9 + fresh, price, size, F_LAST, ACTION_CANCEL, side))
+        elif draw < 0.99:
+            rows.append((ts, instrument, 0, price, size, F_LAST, ACTION_TRADE, SIDE_NONE))
+        else:
+            rows.append((ts, instrument, 0, UNDEF_PRICE, 0, F_LAST, ACTION_CLEAR, SIDE_NONE))
+            for other in mine:
+                del live[other]
+    made = np.zeros(len(rows), MBO_DTYPE)
+    names = ("ts_event", "instrument_id", "order_id", "price", "size", "flags", "action", "side")
+    for name, values in zip(names, zip(*rows, strict=True), strict=True):
+        made[name] = values
+    made["ts_recv"] = made["ts_event"]
+    return made
+
+
+class SlowChain:
+    """Books of dictionaries, written from the meaning of the feed alone."""
+
+    def __init__(self, ids: list[int]) -> None:
+        self.orders: dict[int, dict[int, list[int]]] = {one: {} for one in ids}
+        self.reported: dict[tuple[int, int], int] = defaultdict(int)
+        self.flow = {one: [0, 0, 0, 0] for one in ids}  # buy, sell, add, pull
+        self.shown: dict[int, tuple[int, int, int, int, bool]] = dict.fromkeys(
+            ids, (la.NO_PRICE, 0, la.NO_PRICE, 0, False)
+        )
+        self.phase = dict.fromkeys(ids, "empty")
+        self.basis = dict.fromkeys(ids, False)
+        self.named: set[int] = set()
+        self.rows: list[tuple[int, ...]] = []
+
+    def quote(self, one: int) -> tuple[int, int, int, int, bool]:
+        best = []
+        for side, better in ((SIDE_BID, max), (SIDE_ASK, min)):
+            prices = [price for price, _, where in self.orders[one].values() if where == side]
+            if prices:
+                top = better(prices)
+                best += [top, sum(n for price, n, where in self.orders[one].values() if (price, where) == (top, side))]
+            else:
+                best += [la.NO_PRICE, 0]
+        bid, bid_qty, ask, ask_qty = best
+        crossed = bid != la.NO_PRICE and ask != la.NO_PRICE and bid >= ask
+        return bid, bid_qty, ask, ask_qty, self.phase[one] == "live" and self.basis[one] and not crossed
+
+    def close(self, end: int) -> None:
+        for one in sorted(self.named):
+            quote, flow = self.quote(one), self.flow[one]
+            if quote != self.shown[one] or flow[0] or flow[1]:
+                self.rows.append((end, one, *quote[:4], *flow, quote[4]))
+                self.shown[one], self.flow[one] = quote, [0, 0, 0, 0]
+        self.named.clear()
+
+    def take(self, one: int, order: int, quantity: int) -> None:
+        held = self.orders[one][order]
+        quantity = min(quantity, held[1])
+        filled = min(self.reported.pop((one, order), 0), quantity)
+        self.flow[one][3] += quantity - filled
+        held[1] -= quantity
+        if held[1] == 0:
+            del self.orders[one][order]
+
+    def clear(self, one: int) -> None:
+        for order, held in list(self.orders[one].items()):
+            self.flow[one][3] += held[1]
+            self.reported.pop((one, order), None)
+        self.orders[one].clear()
+
+    def feed(self, records: np.ndarray) -> None:
+        end = None
+        for record in records.tolist():
+            row: dict[str, int] = dict(zip(MBO_DTYPE.names or (), record, strict=True))
+            one, order, size, action = row["instrument_id"], row["order_id"], row["size"], row["action"]
+            if one not in self.orders:
+                continue
+            ts, snapshot = row["ts_event"], bool(row["flags"] & F_SNAPSHOT)
+            if end is not None and ts >= end:
+                self.close(end)
+            if end is not None or not snapshot:
+                end = max(end or 0, (ts // SECOND + 1) * SECOND)
+            self.named.add(one)
+            if snapshot:
+                if self.phase[one] != "snapshot" or action == ACTION_CLEAR:
+                    self.clear(one)
+                    self.phase[one], self.basis[one] = "snapshot", False
+            elif self.phase[one] != "live":
+                self.basis[one] = self.phase[one] == "snapshot"
+                self.phase[one] = "live"
+            held = self.orders[one].get(order)
+            if action == ACTION_TRADE:
+                if row["side"] != SIDE_NONE:
+                    self.flow[one][0 if row["side"] == SIDE_BID else 1] += size
+            elif action == ACTION_FILL:
+                if held:
+                    self.reported[one, order] = min(self.reported[one, order] + size, held[1])
+            elif action == ACTION_CLEAR:
+                if not snapshot:
+                    self.clear(one)
+                    self.basis[one] = True
+            elif action == ACTION_CANCEL:
+                if held:
+                    self.take(one, order, size)
+            elif action == ACTION_MODIFY and held:
+                self.modify(one, order, row["price"], size, row["side"])
+            else:
+                if held:
+                    self.take(one, order, held[1])
+                if size:
+                    self.orders[one][order] = [row["price"], size, row["side"]]
+                    self.flow[one][2] += size
+            if snapshot and row["flags"] & F_LAST:
+                self.phase[one], self.basis[one] = "live", True
+        self.close(end or 0)
+
+    def modify(self, one: int, order: int, price: int, size: int, side: int) -> None:
+        if size == 0:
+            self.take(one, order, self.orders[one][order][1])
+            return
+        held = self.orders[one][order]
+        left = held[1] - self.reported.pop((one, order), 0)
+        if (price, side) != (held[0], held[2]):
+            self.flow[one][3] += left
+            self.flow[one][2] += size
+        elif size < left:
+            self.flow[one][3] += left - size
+        else:
+            self.flow[one][2] += size - left
+        self.orders[one][order] = [price, size, side]
+
+
+def rows_of(records: np.ndarray, chunk: int, **options: int) -> list[tuple[int, ...]]:
+    engine = ChainEngine(IDS, **options)
+    blocks = []
+    for start in range(0, len(records), chunk):
+        blocks += engine.process(records[start : start + chunk])
+    blocks += engine.finish()
+    columns = [np.concatenate([block[name] for block in blocks]).tolist() for name in COLUMNS]
+    return list(zip(*columns, strict=True))
+
+
+@pytest.mark.parametrize("snapshot", [False, True])
+@pytest.mark.parametrize("seed", range(6))
+def test_rows_are_those_of_a_slow_book(seed: int, snapshot: bool):
+    records = stream(seed, 6_000, snapshot=snapshot)
+    slow = SlowChain(IDS)
+    slow.feed(records)
+    assert len(slow.rows) > 1_500
+    assert rows_of(records, 1_000) == slow.rows
+
+
+def test_neither_chunks_nor_blocks_change_a_row():
+    records = stream(3, 3_000, snapshot=True)
+    whole = rows_of(records, len(records))
+    assert rows_of(records, 1) == whole
+    assert rows_of(records, 7, block_rows=1) == whole
+
+
+def test_room_grows_for_orders_and_levels():
+    """More orders than the engine begins with, all on prices of their own, then all of them gone."""
+    n = 20_000
+    records = np.zeros(2 * n, MBO_DTYPE)
+    records["ts_event"] = START + np.arange(2 * n) * 100_000
+    records["instrument_id"] = IDS[3]
+    records["order_id"] = np.tile(np.arange(1, n + 1), 2)
+    records["price"] = np.tile(1_000 * TICK + np.random.default_rng(1).permutation(n), 2)
+    records["size"], records["flags"], records["side"] = 1, F_LAST, SIDE_ASK
+    records["action"] = np.repeat([ACTION_ADD, ACTION_CANCEL], n)
+    engine = ChainEngine(IDS)
+    rows = [*engine.process(records), *engine.finish()]
+    assert rows[-1]["ask_price_int"][-1] == la.NO_PRICE
+    assert sum(block["add_qty"].sum() for block in rows) == n == sum(block["pull_qty"].sum() for block in rows)
+    assert engine.counters["unknown_cancels"] == 0
+
+
+def test_what_is_odd_is_counted():
+    records = stream(1, 6_000)
+    engine = ChainEngine(IDS)
+    for _ in [*engine.process(records), *engine.finish()]:
+        pass
+    counters = engine.counters
+    assert counters["skipped_instruments"] == (records["instrument_id"] == STRANGER).sum() > 0
+    assert counters["records"] == len(records) - counters["skipped_instruments"]
+    assert counters["unknown_cancels"] > 0
+    assert counters["duplicate_adds"] > 0
+    assert counters["cancels_over_size"] > 0
+    assert counters["clears"] == (records["action"] == ACTION_CLEAR).sum() > 0
+
+
+def test_a_chain_needs_instruments():
+    with pytest.raises(ValueError, match="without instruments"):
+        ChainEngine([])
