@@ -60,8 +60,8 @@ def targets(tally: Tally, messages: int, profile: str, price_mode: str) -> list[
 def judged_beside(found: Iterable[Target], *, planted: float, evening: bool) -> list[Target]:
     """Targets without those that a date with agents, or a Sunday evening, cannot show.
 
-    `planted` is the share of the messages that agents wrote. Above a twentieth the mix of all messages is theirs as well
-    as the profile's.
+    `planted` is the share of the messages that agents wrote; above a twentieth the mix of messages is theirs
+    as well as the profile's.
     """
     kept = []
     for target in found:

@@ -13,10 +13,10 @@ import pytest
 from spymaster.feed.reader import MboFile
 from spymaster.lake import Lake, raw_files
 from spymaster.market.calendar import CLOSED, CONTINUOUS, PRE_OPEN
+from spymaster.simulator.acceptance import judged_beside, targets
 from spymaster.simulator.layout import FIRST_DAYS_LONG, INSTRUMENTS
 from spymaster.simulator.market import Feed
 from spymaster.simulator.profile import load_profile
-from spymaster.simulator.report import write_report
 from spymaster.simulator.request import Request, plan, session_dates
 from spymaster.simulator.schedule import (
     DAY_SECONDS,
@@ -129,9 +129,9 @@ def test_sunday_evenings_have_files_when_asked_for(tmp_path: Path) -> None:
     assert days[1].messages == pytest.approx(430_000 * 0.1, rel=0.6)
     small = replace(plan(request), days=tuple(replace(day, messages=3_000, option_messages=0) for day in days))
     run = simulate(small, tmp_path)
-    _, found = write_report(run)
-    assert {one.number for one in found["2026-01-11"] if one.passed is not None} <= {3, 17, 18}
-    assert {one.reason for one in found["2026-01-11"] if one.number == 5} == {"no regular hours"}
+    evening = judged_beside(targets(run.days[1].tally, 3_000, "es", "emergent"), planted=0.0, evening=True)
+    assert {one.number for one in evening if one.passed is not None} == {3, 17, 18}
+    assert {one.reason for one in evening if one.number == 5} == {"no regular hours"}
     books = []
     for dt in dates:
         (file,) = raw_files(Lake.open(tmp_path), "ES", "market_by_order_dbn", dt)
