@@ -41,20 +41,41 @@ def is_compiled(package: str) -> bool:
 
 
 def _compiler(folder: Path, options: dict[str, Any]) -> Callable[[Callable[..., Any]], Any]:
+    literals = options.pop("literals", True)
+
     def compile_lazily(function: Callable[..., Any]) -> Any:
         configured: Any = config
         before = configured.CACHE_DIR
         configured.CACHE_DIR = _cache_directory(folder)
         try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+            compiled = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+            return compiled if literals else _without_literals(compiled)
         finally:
             configured.CACHE_DIR = before
 
     return compile_lazily
 
 
+def _without_literals(compiled: Any) -> Any:
+    """Let a constant argument be a number like any other.
+
+    Numba compiles a kernel that kernels call once more for every constant that they pass: thirty versions of one draw
+    of a random number, and of every kernel above it.
+    """
+    original = compiled.get_call_template
+
+    def get_call_template(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        plain = {name: numba.types.unliteral(kind) for name, kind in kws.items()}
+        return original(tuple(numba.types.unliteral(kind) for kind in args), plain)
+
+    compiled.get_call_template = get_call_template
+    return compiled
+
+
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator for every kernel, used as `@kernel()`; options are those of `numba.njit`.
+    """Decorator for every kernel, used as `@kernel()`; options are those of `numba.njit`, and `literals`.
+
+    With `literals=False` kernels that pass constants share one compiled version, which is what a large family needs.
 
     Division follows NumPy (no exceptions), the GIL is released and the compiled code is cached.
     """

@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from numba import types
+
 import spymaster
 from spymaster import jit
+from spymaster.jit import kernel
 
 PACKAGE = Path(spymaster.__file__).parent
 
@@ -38,6 +41,22 @@ def test_kernels_call_kernels_of_their_own_sub_package_only() -> None:
                 if taken and home != path.parent and home not in path.parents:
                     foreign.append(f"{path.relative_to(PACKAGE)} takes {sorted(taken)} from {node.module}")
     assert foreign == []
+
+
+@kernel(literals=False)
+def _shared(x):
+    return 2 * x
+
+
+@kernel()
+def _versioned(x):
+    return 2 * x
+
+
+def test_constants_make_versions_of_a_kernel_unless_it_says_otherwise() -> None:
+    constant = types.literal(3)
+    assert _shared.get_call_template((constant,), {})[2] == (types.int64,)
+    assert _versioned.get_call_template((constant,), {})[2] == (constant,)
 
 
 def test_a_chosen_cache_directory_is_keyed_by_the_sources_too(tmp_path: Path, monkeypatch) -> None:

@@ -6,6 +6,7 @@ data, or a raw file would have to change).
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -26,7 +27,7 @@ ProfileName = Literal["es", "cl"]
 PriceModeName = Literal["emergent", "walk"]
 VolumeName = Literal["q10", "q50", "q90"]
 OptionsName = Literal["on", "off"]
-ClosingFormName = Literal["last", "sentinel"]
+ClosingFormName = Literal["last", "sentinel", "mixed"]
 SnapshotFormName = Literal["clear_terminated", "plain_terminated", "plain_unterminated"]
 CompressionName = Literal["zstd", "none"]
 
@@ -46,6 +47,9 @@ def simulate(
     closing_form: Annotated[ClosingFormName, typer.Option(help="F_LAST on the last record, or on one of its own.")] = (
         "last"
     ),
+    closing_switch: Annotated[
+        str, typer.Option(metavar="HH:MM", help="New York time from which a mixed file has records of their own.")
+    ] = "10:00",
     publisher_bit: Annotated[bool, typer.Option("--publisher-bit/--no-publisher-bit", help="As in older files.")] = (
         False
     ),
@@ -57,6 +61,12 @@ def simulate(
         str,
         typer.Option(metavar="none|reference|FILE.toml", help="Planted participants; the truth names their orders."),
     ] = "none",
+    faults: Annotated[
+        str, typer.Option(metavar="none|FILE.toml", help="Faults to make in the order files; the truth lists them.")
+    ] = "none",
+    weekend_files: Annotated[
+        bool, typer.Option("--weekend-files/--no-weekend-files", help="Sunday evenings between the dates too.")
+    ] = False,
     lake: Annotated[Path, typer.Option("--lake", metavar="ROOT", help="Root of a lake for simulated data.")] = (
         DEFAULT_LAKE
     ),
@@ -76,13 +86,18 @@ def simulate(
     try:
         request = Request(
             symbol=symbol,
-            dates=session_dates(first or last, last or first, symbol) if first and last else (),
+            dates=(
+                session_dates(first or last, last or first, symbol, weekend_files=weekend_files)
+                if first and last
+                else ()
+            ),
             preset=preset,
             seed=seed,
             profile=profile or "",
             price_mode=price_mode,
             volume=volume,
             closing_form=closing_form,
+            closing_switch=_wall_time(closing_switch),
             publisher_bit=publisher_bit,
             snapshot_form=snapshot_form,
             fifo_slip=fifo_slip,
@@ -90,6 +105,8 @@ def simulate(
             compression="zstd" if compress == "zstd" else None,
             messages=messages,
             agents=agents,
+            faults=faults,
+            weekend_files=weekend_files,
             options=options == "on",
         )
         planned = plan(request)
@@ -129,6 +146,13 @@ def run_plan(planned: Plan, lake: Path, *, quiet: bool) -> tuple[Run, dict[str, 
         run = run_simulation(planned, lake, progress=show)
     _, targets = write_report(run)
     return run, targets
+
+
+def _wall_time(text: str) -> time:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no time of day such as 10:00", param_hint="--closing-switch") from None
 
 
 def _print_plan(planned: Plan, lake: Path, *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ others are assumptions until real days are there. Sources of the stylised facts:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,18 @@ _ANCHORED_SHARES = {
     "cl": {"A": 0.39, "C": 0.43, "M": 0.07, "F": 0.07, "T": 0.04},
 }
 _HALF_HOUR = 1_800
+_OF_THE_BACKGROUND = {1, 7, 8, 9}
+"""Targets for the mix, the lives and the sizes of orders: the profile sets them for a market without agents."""
+_MOST_PLANTED = 0.05
+_ALWAYS_JUDGED = {3, 17, 18}
+"""Targets that need no regular hours."""
 _LONG_SPAN = 6 * 3_600
 """Seconds from which a span shows the shape of a day."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """One figure, what it should be, and whether it is. `value` None: the span cannot show it."""
+    """One figure, what it should be, and whether it is. `value` None: the date cannot show it (`reason`)."""
 
     number: int
     metric: str
@@ -33,6 +38,7 @@ class Target:
     low: float
     high: float
     anchored: bool = False
+    reason: str = ""
 
     @property
     def passed(self) -> bool | None:
@@ -49,6 +55,22 @@ def targets(tally: Tally, messages: int, profile: str, price_mode: str) -> list[
         *_price_targets(tally, price_mode),
         *_feed_targets(tally, profile),
     ]
+
+
+def judged_beside(found: Iterable[Target], *, planted: float, evening: bool) -> list[Target]:
+    """Targets without those that a date with agents, or a Sunday evening, cannot show.
+
+    `planted` is the share of the messages that agents wrote; above a twentieth the mix of messages is theirs
+    as well as the profile's.
+    """
+    kept = []
+    for target in found:
+        if evening and target.number not in _ALWAYS_JUDGED:
+            target = replace(target, value=None, reason="no regular hours")
+        elif planted > _MOST_PLANTED and target.number in _OF_THE_BACKGROUND:
+            target = replace(target, value=None, reason=f"agents wrote {planted:.0%} of the messages")
+        kept.append(target)
+    return kept
 
 
 def failed(found: Iterable[Target]) -> list[Target]:

@@ -1,31 +1,34 @@
-"""Which agents take part: files of agents, their parameters in units of people, and the rows that kernels use.
+"""Which agents take part: files of agents, and the agents of a date.
 
-A file has one list of tables per kind, `[[peg]]` for example; unknown keys are errors. Frequencies are those of a full
-day of usual volume and scale with the messages per second of the day that is simulated.
+A file has one list of tables per kind, `[[peg]]` for example; unknown keys are errors.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from spymaster.simulator import agents, laws, layout
+from spymaster.simulator import layout
+from spymaster.simulator.agent_kinds import (
+    FULL_DAY_RATE,
+    AgentSection,
+    CoPlacer,
+    Fingerprint,
+    FleetingQuoter,
+    Layerer,
+    NativeIceberg,
+    Peg,
+    PeriodicBot,
+    ReactionBot,
+    Stuffer,
+    SyntheticIceberg,
+)
 from spymaster.simulator.errors import SimulatorConfigError
-from spymaster.simulator.profile import Count, Positive, Section, Share, read_config
-
-FULL_DAY_SECONDS = 23 * 3_600
-FULL_DAY_RATE = 10_900_000 / FULL_DAY_SECONDS
-"""Messages per second of the day for which frequencies are given."""
-
-_MS = 1_000_000
-_SECOND = 1_000 * _MS
-Lag = Annotated[float, Field(ge=0.001)]
-Distance = Annotated[int, Field(ge=0, le=40)]
+from spymaster.simulator.profile import read_config
 
 
 @dataclass(frozen=True)
@@ -36,176 +39,7 @@ class PlannedAgent:
     kind: str
     strength: float
     parameters: dict[str, Any]
-    row: dict[str, int]
-
-
-class AgentSection(Section):
-    """What every kind has."""
-
-    kind: ClassVar[str]
-    code: ClassVar[int]
-    strength: Positive = 1.0
-
-    @abstractmethod
-    def row(self, scale: float) -> dict[str, int]:
-        """Fields of the agent's row; `scale` is the day's rate over that of a full day, times the strength."""
-
-
-class NativeIceberg(AgentSection):
-    """Orders that show a peak of their total."""
-
-    kind = "native_iceberg"
-    code = agents.NATIVE_ICEBERG
-    per_session: Positive
-    peak: Count
-    total: Count
-    life_s: Positive
-
-    @model_validator(mode="after")
-    def _hides_something(self) -> NativeIceberg:
-        if self.total <= self.peak:
-            raise ValueError("total must exceed peak")
-        return self
-
-    def row(self, scale: float) -> dict[str, int]:
-        return {
-            "period": _interval(self.per_session, scale),
-            "size": self.peak,
-            "total": self.total,
-            "life": round(self.life_s * _SECOND),
-        }
-
-
-class PeriodicBot(AgentSection):
-    """A new order every period, on the clock, for a share of each cycle."""
-
-    kind = "periodic_bot"
-    code = agents.PERIODIC_BOT
-    period_ms: Annotated[float, Field(ge=1)]
-    jitter_ms: Annotated[float, Field(ge=0)]
-    size: Count
-    distance: Distance
-    busy: Share
-    cycle_s: Positive
-
-    @model_validator(mode="after")
-    def _jitter_is_short(self) -> PeriodicBot:
-        if self.jitter_ms >= 0.9 * self.period_ms:
-            raise ValueError("jitter_ms must be shorter than period_ms")
-        return self
-
-    def row(self, scale: float) -> dict[str, int]:
-        cycle = round(self.cycle_s * _SECOND)
-        return {
-            "period": round(self.period_ms * _MS),
-            "jitter": round(self.jitter_ms * _MS),
-            "size": self.size,
-            "distance": self.distance,
-            "cycle": cycle,
-            "busy": round(cycle * min(self.busy * scale, 1.0)),
-        }
-
-
-class FleetingQuoter(AgentSection):
-    """Orders cancelled at a fixed age."""
-
-    kind = "fleeting_quoter"
-    code = agents.FLEETING_QUOTER
-    per_session: Positive
-    age_ms: Lag
-    age_sd_ms: Annotated[float, Field(ge=0)]
-    size: Count
-    distance: Distance
-
-    def row(self, scale: float) -> dict[str, int]:
-        return {
-            "period": _interval(self.per_session, scale),
-            "lag": round(self.age_ms * _MS),
-            "lag_sd": round(self.age_sd_ms * _MS),
-            "size": self.size,
-            "distance": self.distance,
-        }
-
-
-class ReactionBot(AgentSection):
-    """Answers a share of trades or quote changes after a fixed lag."""
-
-    kind = "reaction_bot"
-    code = agents.REACTION_BOT
-    trigger: Literal["trade", "bbo"]
-    action: Literal["add", "cancel", "reprice"]
-    share: Share
-    lag_ms: Lag
-    lag_sd_ms: Annotated[float, Field(ge=0)]
-    size: Count
-    distance: Distance
-    life_ms: Lag
-    orders: Annotated[int, Field(ge=1, le=layout.MAX_HELD)] = 8
-
-    def row(self, scale: float) -> dict[str, int]:
-        return {
-            "trigger": ("trade", "bbo").index(self.trigger),
-            "action": ("add", "cancel", "reprice").index(self.action),
-            "p": laws.probability(min(self.share * self.strength, 1.0)),
-            "lag": round(self.lag_ms * _MS),
-            "lag_sd": round(self.lag_sd_ms * _MS),
-            "size": self.size,
-            "distance": self.distance,
-            "life": round(self.life_ms * _MS),
-            "period": round(self.life_ms * _MS),
-            "orders": self.orders,
-        }
-
-
-class Peg(AgentSection):
-    """Orders that follow the best price of their side."""
-
-    kind = "peg"
-    code = agents.PEG
-    orders: Annotated[int, Field(ge=1, le=layout.MAX_HELD)]
-    lag_ms: Lag
-    lag_sd_ms: Annotated[float, Field(ge=0)]
-    chain: Count
-    size: Count
-    distance: Distance
-
-    def row(self, scale: float) -> dict[str, int]:
-        return {
-            "orders": min(max(round(self.orders * scale), 2), layout.MAX_HELD),
-            "lag": round(self.lag_ms * _MS),
-            "lag_sd": round(self.lag_sd_ms * _MS),
-            "chain": self.chain,
-            "size": self.size,
-            "distance": self.distance,
-            "period": _SECOND,
-        }
-
-
-class Layerer(AgentSection):
-    """Large orders on several levels that go when a small one on the other side is hit."""
-
-    kind = "layerer"
-    code = agents.LAYERER
-    per_session: Positive
-    levels: Annotated[int, Field(ge=1, le=layout.MAX_HELD - 1)]
-    multiple: Count
-    size: Count
-    lag_ms: Lag
-    lag_sd_ms: Annotated[float, Field(ge=0)]
-    distance: Distance
-    life_s: Positive
-
-    def row(self, scale: float) -> dict[str, int]:
-        return {
-            "period": _interval(self.per_session, scale),
-            "orders": self.levels,
-            "size": self.size,
-            "total": self.size * self.multiple,
-            "lag": round(self.lag_ms * _MS),
-            "lag_sd": round(self.lag_sd_ms * _MS),
-            "distance": self.distance,
-            "life": round(self.life_s * _SECOND),
-        }
+    row: dict[str, Any]
 
 
 class AgentFile(BaseModel):
@@ -218,6 +52,10 @@ class AgentFile(BaseModel):
     reaction_bot: list[ReactionBot] = []
     peg: list[Peg] = []
     layerer: list[Layerer] = []
+    synthetic_iceberg: list[SyntheticIceberg] = []
+    co_placer: list[CoPlacer] = []
+    stuffer: list[Stuffer] = []
+    fingerprint: list[Fingerprint] = []
 
     @model_validator(mode="after")
     def _not_too_many(self) -> AgentFile:
@@ -254,8 +92,3 @@ def plan_agents(file: AgentFile, messages: int, seconds: float) -> tuple[Planned
         parameters = section.model_dump(mode="json")
         planned.append(PlannedAgent(agent_id, section.kind, section.strength, parameters, row))
     return tuple(planned)
-
-
-def _interval(per_session: float, scale: float) -> int:
-    """Mean ns between arrivals."""
-    return round(FULL_DAY_SECONDS * _SECOND / (per_session * scale))

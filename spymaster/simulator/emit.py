@@ -27,7 +27,6 @@ from spymaster.market.dbn import (
 )
 from spymaster.simulator.layout import (
     CHUNK,
-    CLOSE_SENTINEL,
     EVENT_FULL,
     INNER,
     INSTRUMENTS,
@@ -137,7 +136,7 @@ def close(market):
 
 @kernel(**INNER)
 def _end_instrument(market, k):
-    if market.closing != CLOSE_SENTINEL:
+    if market.clock < market.closing_from:
         market.out[k].flags = market.last_flag
         return
     source, row = market.out[k], market.out[market.n]

@@ -6,6 +6,8 @@ change a run. Alias method: Walker 1977, ACM Trans. Math. Softw., in Vose's form
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,9 +37,16 @@ def probability(share: float) -> int:
 
 
 def alias_table(weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Alias table of non-negative weights: shape (n, 2), threshold and alias of each outcome."""
+    """Alias table of non-negative weights: shape (n, 2), threshold and alias of each outcome; not to be written to."""
+    return _alias_table(np.asarray(weights, np.float64).tobytes())
+
+
+@lru_cache(maxsize=128)
+def _alias_table(content: bytes) -> NDArray[np.int64]:
+    # dates of a run have the same laws, and large tables take as long as a minute of trading
+    weights = np.frombuffer(content)
     n = len(weights)
-    scaled = np.round(np.asarray(weights, np.float64) / np.sum(weights) * n, 12)
+    scaled = np.round(weights / np.sum(weights) * n, 12)
     table = np.empty((n, 2), np.int64)
     small = [k for k in range(n) if scaled[k] < 1]
     large = [k for k in range(n) if scaled[k] >= 1]
@@ -49,6 +58,7 @@ def alias_table(weights: NDArray[np.float64]) -> NDArray[np.int64]:
             small.append(large.pop())
     for k in (*small, *large):
         table[k] = ONE, k
+    table.flags.writeable = False
     return table
 
 

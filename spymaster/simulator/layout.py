@@ -12,7 +12,8 @@ In words:
 - `heap` holds wake-ups (time, what, whom) as a binary heap.
 - `out` receives MBO records, `events`, `tags`, `seconds` and `levels` the truth about them; all are
   drained when one of them is nearly full.
-- `agents` are the planted participants, each with the orders that it holds; `responses` says what they answered.
+- `agents` are the planted participants, each with the orders that it holds; `responses` says what they answered, and
+  `planted` how many messages they wrote.
 - laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
 
 Ticks are offsets from `inst.origin` in units of `inst.tick_size`; times are ns UTC; probabilities named `p_` are in
@@ -25,8 +26,8 @@ import numpy as np
 
 from spymaster.market.dbn import MBO_DTYPE
 
-INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""Options of kernels that only kernels call: what Python would need is not compiled."""
+INNER = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "literals": False}
+"""Options of kernels that only kernels call: what Python would need is not compiled, and constants make no versions."""
 
 FRONT, NEXT, SPREAD = 0, 1, 2
 INSTRUMENTS = 3
@@ -52,6 +53,8 @@ MAX_WAKE = 1 << 16
 MAX_AGENTS = 16
 MAX_HELD = 32
 """Orders that an agent holds at a time."""
+MAX_SIZES = 8
+"""Orders of a fingerprint."""
 CHUNK = 1 << 17
 """Records of the output buffer that are filled before it is drained."""
 MARGIN = 3 * MAX_TOUCHED
@@ -72,7 +75,8 @@ LATENCY_STEPS = 4_096
 
 CLOSED, PRE_OPEN, CONTINUOUS = 0, 1, 2
 EMERGENT, WALK = 0, 1
-CLOSE_LAST, CLOSE_SENTINEL = 0, 1
+NEVER = (1 << 63) - 1
+"""A time that no event has."""
 
 R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META = 0, 1, 2, 3, 4, 5
 LAYERS = 6
@@ -177,10 +181,14 @@ LATENT = np.dtype(
 QUOTE = np.dtype([("ts", "i8"), ("bid", "i8"), ("ask", "i8")], align=True)
 WAKE = np.dtype([("ts", "i8"), ("what", "i8"), ("whom", "i8"), ("data", "i8")], align=True)
 HELD = np.dtype(
-    [("state", "i8"), ("slot", "i8"), ("id", "i8"), ("side", "i8"), ("n", "i8"), ("event", "i8"), ("ts", "i8")],
+    [
+        ("state", "i8"), ("slot", "i8"), ("id", "i8"), ("side", "i8"), ("tick", "i8"), ("n", "i8"),
+        ("event", "i8"), ("ts", "i8"),
+    ],
     align=True,
-)
-"""An order that an agent holds or is about to place, and the event (id, time) that it answers to; `n` counts moves."""
+)  # fmt: skip
+"""An order that an agent holds or is about to place, and the event (id, time) that it answers to; `n` counts moves, or
+what is left to place."""
 
 AGENT = np.dtype(
     [
@@ -188,7 +196,8 @@ AGENT = np.dtype(
         ("size", "i8"), ("total", "i8"), ("distance", "i8"), ("orders", "i8"), ("chain", "i8"),
         ("period", "i8"), ("jitter", "i8"), ("cycle", "i8"), ("busy", "i8"),  # ns
         ("lag", "i8"), ("lag_sd", "i8"), ("life", "i8"),  # ns
-        ("p", "i8"), ("trigger", "i8"), ("action", "i8"),
+        ("p", "i8"), ("trigger", "i8"), ("action", "i8"), ("aligned", "i8"),
+        ("vary", "i8"), ("sizes", "i8", (MAX_SIZES,)),  # contracts
         ("start", "i8"), ("due", "i8"), ("episode", "i8"),
         ("held", HELD, (MAX_HELD,)),
     ],
@@ -204,7 +213,7 @@ MARKET = np.dtype(
         ("clock", "i8"), ("until", "i8"), ("day", "i8"), ("next_second", "i8"), ("second", "i8"),
         ("phase", "i8"), ("mode", "i8"), ("code", "i8"),
         # feed
-        ("closing", "i8"), ("last_flag", "i8"), ("next_id", "i8"), ("sequence", "i8"),
+        ("closing_from", "i8"), ("last_flag", "i8"), ("next_id", "i8"), ("sequence", "i8"),
         ("last_recv", "i8"), ("recv", "i8"), ("n", "i8"), ("event_from", "i8"), ("event_id", "i8"),
         ("event_kind", "i8"), ("after_fill", "i8"), ("n_touched", "i8"),
         ("n_events", "i8"), ("n_tags", "i8"), ("n_seconds", "i8"), ("n_latent", "i8"),
@@ -220,7 +229,8 @@ MARKET = np.dtype(
         ("p_follow", "i8"), ("p_exact", "i8"), ("p_implied", "i8"), ("round_ticks", "i8"), ("max_levels", "i8"),
         ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"),
         ("n_meta", "i8"), ("meta_id", "i8"),
-        ("n_agents", "i8"), ("n_responses", "i8"), ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
+        ("n_agents", "i8"), ("planted", "i8"), ("n_responses", "i8"),
+        ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
         # small arrays
         ("n_class", "i8", (CLASSES + 1,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
         ("phi", "f8", (KERNELS,)), ("jump", "f8", (KERNELS,)), ("per_half_life", "f8", (KERNELS,)),

@@ -42,12 +42,23 @@ _OVERFLOW = {
 
 @dataclass(frozen=True)
 class Feed:
-    """Conventions of the feed (closing form, publisher bit, form of the snapshot, share of fills out of turn)."""
+    """Conventions of the feed (closing form, publisher bit, form of the snapshot, share of fills out of turn).
+
+    With `switch_ns` the closing form changes from F_LAST on the last record to a closing record at that time.
+    """
 
     sentinel: bool = False
     publisher_bit: bool = False
     snapshot_form: SnapshotForm = "clear_terminated"
     fifo_slip: float = 0.0
+    switch_ns: int | None = None
+
+    @property
+    def closing_from_ns(self) -> int:
+        """Events from this time on (ns UTC) end with a closing record."""
+        if self.switch_ns is not None:
+            return self.switch_ns
+        return 0 if self.sentinel else layout.NEVER
 
 
 @dataclass(frozen=True)
@@ -99,6 +110,9 @@ class Truth:
 class MarketDay:
     """A date of a market. `records()` yields the file's records in order; `truth` fills up meanwhile.
 
+    The market stops at each of `pauses` (whole seconds inside trading, ns UTC), which changes nothing in it, so that
+    the caller can look at it there.
+
     Raises SimulatorCapacityError if the market outgrows its arrays.
     """
 
@@ -116,6 +130,7 @@ class MarketDay:
         feed: Feed | None = None,
         carried: Carried | None = None,
         agents: tuple[PlannedAgent, ...] = (),
+        pauses: tuple[int, ...] = (),
     ) -> None:
         self.dt = dt
         self.contracts = contracts
@@ -123,6 +138,7 @@ class MarketDay:
         self.feed = feed or Feed()
         self.agents = agents
         self._parts = parts
+        self._pauses = pauses
         self._array = layout.empty_market()
         self.state = self._array[0]
         self._set_laws(profile)
@@ -160,7 +176,7 @@ class MarketDay:
         m = self.state
         m["rng"] = seeded_streams(seed, self.dt)
         m["day"] = m["clock"] = midnight_ns(self.dt)
-        m["closing"] = layout.CLOSE_SENTINEL if self.feed.sentinel else layout.CLOSE_LAST
+        m["closing_from"] = self.feed.closing_from_ns
         m["last_flag"] = F_LAST | (F_PUBLISHER if self.feed.publisher_bit else 0)
         m["next_id"] = 6_400_000_000_000
         m["p_slip"] = laws.probability(self.feed.fifo_slip)
@@ -282,9 +298,12 @@ class MarketDay:
     # the day
 
     def records(self) -> Iterator[Records]:
-        """Records of the file in blocks (views of a buffer that is used again): the snapshot, then the live ones."""
+        """Records of the file in blocks (views of a buffer that is used again): the snapshot, then the live ones.
+
+        A pause shows as an empty block, after all records before it.
+        """
         m = self.state
-        yield self._snapshot()
+        yield self.snapshot(int(m["day"]), self.feed.snapshot_form)
         m["sequence"] = 1
         m["next_id"] += 1_000
         for part in self._parts:
@@ -332,10 +351,17 @@ class MarketDay:
         yield from self._run()
 
     def _run(self) -> Iterator[Records]:
-        while (code := run(self.state)) != layout.DONE:
-            if code != layout.DRAIN:
-                raise SimulatorCapacityError(f"{self.contracts[0].symbol} {self.dt}: {_OVERFLOW[code]}")
-            yield from self._drain()
+        m = self.state
+        end = int(m["until"])
+        for stop in (*(at for at in self._pauses if m["clock"] < at < end), end):
+            m["until"] = stop
+            while (code := run(m)) != layout.DONE:
+                if code != layout.DRAIN:
+                    raise SimulatorCapacityError(f"{self.contracts[0].symbol} {self.dt}: {_OVERFLOW[code]}")
+                yield from self._drain()
+            if stop < end:
+                yield from self._drain()
+                yield self._array["out"][0, :0]
 
     def _drain(self) -> Iterator[Records]:
         m, truth = self._array, self.truth
@@ -354,15 +380,15 @@ class MarketDay:
             yield m["out"][0, :count]
         m["n"][0] = 0
 
-    def _snapshot(self) -> Records:
-        day = int(self.state["day"])
+    # looking
+
+    def snapshot(self, at_ns: int, form: SnapshotForm) -> Records:
+        """All resting orders of all instruments as the records of a snapshot that is received at `at_ns`."""
         parts = [
-            snapshot_records(self.resting(inst), self.contracts[inst].instrument_id, day, self.feed.snapshot_form)
+            snapshot_records(self.resting(inst), self.contracts[inst].instrument_id, at_ns, form)
             for inst in range(layout.INSTRUMENTS)
         ]
         return np.concatenate(parts)
-
-    # looking
 
     def trading_hours(self) -> tuple[int, int]:
         """First and last ns of continuous trading in the file."""

@@ -179,7 +179,7 @@ def self_match_cancel(market, inst, passive):
     cell = cell_of(inst, tick, passive)
     slot = np.int64(market.cells[cell, HEAD])
     order = market.orders[slot]
-    if market.cells[cell, COUNT] < 2 or order.touch >= 0:
+    if market.cells[cell, COUNT] < 2 or order.touch >= 0 or order.agent != 0:
         return
     record(market, inst, ACTION_CANCEL, letter(passive), order.id, price_of(market, inst, tick), order.qty)
     destroy(market, slot)

@@ -57,7 +57,7 @@ class Tally:
 
     def add(self, block: Records) -> None:
         """Take a block of the file, snapshot included."""
-        if block["flags"][0] & F_SNAPSHOT:
+        if not len(block) or block["flags"][0] & F_SNAPSHOT:
             return
         ts = block["ts_event"].astype(np.int64)
         self.records += int(np.count_nonzero(block["action"] != ACTION_NONE))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from spymaster.simulator.acceptance import Target, targets
+from spymaster.simulator.acceptance import Target, judged_beside, targets
 from spymaster.simulator.pictures import draw_day
 from spymaster.simulator.simulate import DayResult, Run
+from spymaster.simulator.weekend import is_evening
 
 _VERDICTS = {True: "pass", False: "**miss**", None: "n/a"}
 
@@ -27,6 +28,8 @@ def write_report(run: Run) -> tuple[Path, dict[str, list[Target]]]:
     found: dict[str, list[Target]] = {}
     for day in run.days:
         measured = targets(day.tally, day.plan.messages, run.plan.profile_name, run.plan.request.price_mode)
+        planted = day.planted / max(day.messages, 1)
+        measured = judged_beside(measured, planted=planted, evening=is_evening(day.plan.dt))
         measured += day.options.targets if day.options else []
         found[day.plan.dt.isoformat()] = measured
         lines += _day_lines(day, measured, run.folder)
@@ -44,6 +47,8 @@ def _day_lines(day: DayResult, measured: Sequence[Target], folder: Path) -> list
         f"## {day.plan.dt}",
         "",
         f"{day.messages:,} messages in {day.seconds:.1f} s ({rate:,.0f}/s, files and truth included).",
+        *([f"Agents wrote {day.planted:,} of them."] if day.planted else []),
+        *([f"Faults made in the file: {', '.join(day.faults)}."] if day.faults else []),
         *([f"Options: {day.options.messages:,} messages in {day.options.series:,} series."] if day.options else []),
         "",
         "| # | figure | value | from | to | anchored | verdict |",
@@ -51,7 +56,7 @@ def _day_lines(day: DayResult, measured: Sequence[Target], folder: Path) -> list
     ]
     lines += [
         f"| {one.number} | {one.metric} | {_number(one.value)} | {_number(one.low)} | {_number(one.high)}"
-        f" | {'yes' if one.anchored else ''} | {_VERDICTS[one.passed]} |"
+        f" | {'yes' if one.anchored else ''} | {_VERDICTS[one.passed]}{f': {one.reason}' if one.reason else ''} |"
         for one in measured
     ]
     lines += ["", f"![The simulated day {day.plan.dt}]({picture.name})", "", "| event pattern | count |", "|---|---|"]

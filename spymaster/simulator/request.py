@@ -6,21 +6,25 @@ from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Literal, TypeAlias
 
-from spymaster.market.calendar import CONTINUOUS, is_session_date, partition_dates, previous_session
+from spymaster.market.calendar import CONTINUOUS, is_session_date, partition_dates, previous_session, wall_time_ns
 from spymaster.market.dbn import Compression
 from spymaster.simulator.agent_plan import AgentFile, PlannedAgent, load_agents, plan_agents
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
+from spymaster.simulator.fault_plan import FaultFile, PlannedFault, load_faults, plan_faults
+from spymaster.simulator.market import Feed
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.profile import Profile, load_profile
 from spymaster.simulator.schedule import SECOND_NS, Segment, segments
 from spymaster.simulator.snapshot import SnapshotForm
+from spymaster.simulator.weekend import evening_messages, evenings, is_evening
 
 Span: TypeAlias = tuple[time, time] | None
 """New York wall times, end exclusive; None is the whole UTC date."""
 
 PriceMode: TypeAlias = Literal["emergent", "walk"]
-ClosingForm: TypeAlias = Literal["last", "sentinel"]
+ClosingForm: TypeAlias = Literal["last", "sentinel", "mixed"]
+"""`mixed` begins as `last` and goes on as `sentinel`."""
 Volume: TypeAlias = Literal["q10", "q50", "q90"]
 
 FULL_DAY_MESSAGES: dict[Volume, int] = {"q10": 6_200_000, "q50": 10_900_000, "q90": 18_300_000}
@@ -65,6 +69,8 @@ class Request:
     price_mode: PriceMode = "emergent"
     volume: Volume = "q50"
     closing_form: ClosingForm = "last"
+    closing_switch: time = time(10)
+    """New York time at which `mixed` changes its form."""
     publisher_bit: bool = False
     snapshot_form: SnapshotForm = "clear_terminated"
     fifo_slip: float = 0.0
@@ -72,6 +78,10 @@ class Request:
     compression: Compression = "zstd"
     agents: str = "none"
     """`none`, `reference` or the path of a file of agents."""
+    faults: str = "none"
+    """`none` or the path of a file of faults."""
+    weekend_files: bool = False
+    """Whether Sundays between the dates have files too: the evening on which the week's first session opens."""
     options: bool = True
     """Whether the chain of options on the first contract is simulated too, where the profile has one."""
     messages: int | None = None
@@ -89,6 +99,7 @@ class DayPlan:
     parts: list[Segment] = field(repr=False)
     agents: tuple[PlannedAgent, ...] = ()
     option_messages: int = 0
+    faults: tuple[PlannedFault, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -105,11 +116,24 @@ class Plan:
     profile: Profile
     agents: AgentFile
     days: tuple[DayPlan, ...]
+    faults: FaultFile = field(default_factory=FaultFile)
 
     @property
     def messages(self) -> int:
         """Messages of all dates."""
         return sum(day.messages for day in self.days)
+
+    def feed(self, dt: date) -> Feed:
+        """Conventions of the feed on a date."""
+        request = self.request
+        mixed = request.closing_form == "mixed"
+        return Feed(
+            sentinel=request.closing_form == "sentinel",
+            publisher_bit=request.publisher_bit,
+            snapshot_form=request.snapshot_form,
+            fifo_slip=request.fifo_slip,
+            switch_ns=wall_time_ns(dt, request.closing_switch) if mixed else None,
+        )
 
 
 def plan(request: Request) -> Plan:
@@ -119,12 +143,14 @@ def plan(request: Request) -> Plan:
     preset = PRESETS[request.preset]
     name = request.profile or ("cl" if request.symbol == "CL" else "es")
     profile = load_profile(name)
-    agents = load_agents(request.agents)
+    agents, faults = load_agents(request.agents), load_faults(request.faults)
     dates = list(request.dates)
     if not dates:
         dates = [DEFAULT_DATE]
         while len(dates) <= preset.earlier:
             dates.insert(0, _session_before(dates[0], request.symbol))
+    if request.weekend_files:
+        dates = sorted({*dates, *evenings(dates[0], dates[-1], request.symbol)})
     days = []
     for dt in dates:
         main = dt == dates[-1] or preset.earlier == 0
@@ -134,26 +160,32 @@ def plan(request: Request) -> Plan:
             messages = FULL_DAY_MESSAGES[request.volume]
         if main and request.messages is not None:
             messages = request.messages
+        if is_evening(dt):
+            messages = evening_messages(dt, request.symbol, span, messages, profile.activity)
+            span = None
         parts = segments(dt, request.symbol, span)
         trading = sum(part.end_ns - part.start_ns for part in parts if part.phase == CONTINUOUS) / SECOND_NS
         contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
         planted = plan_agents(agents, messages, trading)
         chain = 0
-        if request.options and name in CHAIN_PROFILES:
+        if request.options and name in CHAIN_PROFILES and not is_evening(dt):
             size = CHAIN_SIZES[request.preset]
             chain = size.messages if main else size.earlier_messages
             # another number of messages of the future changes that of its options in proportion
             chain = chain * messages // (preset.messages if main else preset.earlier_messages)
-        days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain))
-    return Plan(request, name, profile, agents, tuple(days))
+        wrong = plan_faults(faults, dt, parts)
+        days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain, wrong))
+    return Plan(request, name, profile, agents, tuple(days), faults)
 
 
-def session_dates(first: date, last: date, symbol: str) -> tuple[date, ...]:
-    """Dates from `first` to `last` on which the exchange has a session and a partition."""
-    found = tuple(dt for dt in partition_dates(first, last) if is_session_date(dt, symbol))
+def session_dates(first: date, last: date, symbol: str, *, weekend_files: bool = False) -> tuple[date, ...]:
+    """Dates from `first` to `last` on which the exchange has a session and a partition; Sundays too if asked for."""
+    found = [dt for dt in partition_dates(first, last) if is_session_date(dt, symbol)]
+    if weekend_files:
+        found = sorted({*found, *evenings(first, last, symbol)})
     if not found:
         raise SimulationRequestError(f"{symbol} has no session from {first} to {last}", hint="Choose weekdays.")
-    return found
+    return tuple(found)
 
 
 def _session_before(dt: date, symbol: str) -> date:

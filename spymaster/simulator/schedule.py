@@ -44,10 +44,8 @@ def segments(dt: date, root: str, span: tuple[time, time] | None) -> list[Segmen
     phase = phases(ends, root)
     opening = np.flatnonzero((phase[1:] == CONTINUOUS) & (phase[:-1] == PRE_OPEN)) + 1
     quiet = np.flatnonzero(phase == PRE_OPEN)
-    for second in quiet:
-        following = opening[opening > second]
-        if not len(following) or following[0] - second > PRE_OPEN_SECONDS:
-            phase[second] = 0
+    following = np.append(opening, 2 * DAY_SECONDS)[np.searchsorted(opening, quiet, side="right")]
+    phase[quiet[following - quiet > PRE_OPEN_SECONDS]] = 0
     first, last = 0, DAY_SECONDS
     if span is not None:
         first, last = (int((wall_time_ns(dt, wall) - start) // SECOND_NS) for wall in span)

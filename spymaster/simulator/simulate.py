@@ -18,14 +18,16 @@ from spymaster.market.dbn import SIM_DATASET, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE, instrument
 from spymaster.settings import Settings
 from spymaster.simulator.errors import SimulationRefusedError
-from spymaster.simulator.market import Carried, Feed, MarketDay
+from spymaster.simulator.fault_plan import pauses_of
+from spymaster.simulator.faults import FaultInjector
+from spymaster.simulator.market import Carried, MarketDay
 from spymaster.simulator.measure import Tally
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.options.write import ChainRequest, ChainResult, write_chain
 from spymaster.simulator.reference_files import session_figures, write_definitions, write_statistics, write_status
 from spymaster.simulator.request import DayPlan, Plan
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, midnight_ns
-from spymaster.simulator.truth import TruthWriter
+from spymaster.simulator.truth import TruthWriter, fault_columns
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, messages so far and messages in all."""
@@ -42,6 +44,10 @@ class DayResult:
     tally: Tally = field(repr=False)
     options: ChainResult | None = field(default=None, repr=False)
     option_files: dict[str, str] = field(default_factory=dict)
+    planted: int = 0
+    """Messages that agents wrote."""
+    faults: tuple[str, ...] = ()
+    """Kinds of the faults that were made in the file of orders."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,7 @@ def parameters(plan: Plan) -> dict[str, Any]:
         "request": asdict(plan.request),
         "profile": {"name": plan.profile_name, **plan.profile.model_dump(mode="json")},
         "agents": plan.agents.model_dump(mode="json"),
+        "faults": plan.faults.model_dump(mode="json"),
         "dates": [day.dt.isoformat() for day in plan.days],
     }
 
@@ -151,10 +158,12 @@ def _simulate_day(
         messages=day.messages,
         seed=request.seed,
         walk=request.price_mode == "walk",
-        feed=Feed(request.closing_form == "sentinel", request.publisher_bit, request.snapshot_form, request.fifo_slip),
+        feed=plan.feed(day.dt),
         carried=carried,
         agents=day.agents,
+        pauses=pauses_of(day.faults),
     )
+    faults = FaultInjector(market, day.faults)
     settled = [int(row["origin"]) + int(row["tick_size"]) * (1 << 13) for row in market.state["inst"]]
     suffix = ".dbn.zst" if request.compression == "zstd" else ".dbn"
     stem, start = f"sim-{day.dt:%Y%m%d}", midnight_ns(day.dt)
@@ -170,10 +179,13 @@ def _simulate_day(
         compression=request.compression,
     ) as writer:
         for block in market.records():
-            writer.write(block)
+            for told in faults.through(block):
+                writer.write(told)
             tally.add(block)
             if progress is not None:
                 progress(f"{request.symbol} {day.dt}", int(market.state["messages"]), day.messages)
+        if faults.tail:
+            writer.write_encoded(faults.tail, count=0)
     definition, statistics, status = (
         staging / f"{stem}.{name}.dbn.zst" for name in ("definition", "statistics", "status")
     )
@@ -190,10 +202,14 @@ def _simulate_day(
         files.update(_store(lake, path, "future", table, request.symbol, day))
     truth = TruthWriter(lake.root, run_id, request.symbol, day.dt)
     truth.write_day(market)
+    truth.write("truth_fault", fault_columns(faults.log))
     tally.finish(market.truth)
     seconds = time.perf_counter() - started
     options, option_files = _simulate_chain(lake, plan, day, market, staging, truth)
-    result = DayResult(day, files, int(market.state["messages"]), seconds, tally, options, option_files)
+    result = DayResult(
+        day, files, int(market.state["messages"]), seconds, tally, options, option_files,
+        planted=int(market.state["planted"]), faults=tuple(one.fault.section.kind for one in faults.log),
+    )  # fmt: skip
     return result, market.carried()
 
 
@@ -260,7 +276,7 @@ def _write_run(lake: Lake, run: Run) -> None:
                 "price_mode": [request.price_mode],
                 "code_hash": [code_hash()],
                 "params_json": [json.dumps(parameters(run.plan), default=str)],
-                "plan_json": [json.dumps({"agents": request.agents, "scripts": "none"})],
+                "plan_json": [json.dumps({"agents": request.agents, "scripts": "none", "faults": request.faults})],
                 "files": [[*day.files, *(f"future_option/{name}" for name in day.option_files)]],
                 "sha256": [[*day.files.values(), *day.option_files.values()]],
                 "n_messages": [day.messages],

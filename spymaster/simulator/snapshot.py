@@ -28,8 +28,8 @@ SnapshotForm: TypeAlias = Literal["clear_terminated", "plain_terminated", "plain
 SNAPSHOT_FORMS: tuple[SnapshotForm, ...] = ("clear_terminated", "plain_terminated", "plain_unterminated")
 
 
-def snapshot_records(orders: Orders, instrument_id: int, day_ns: int, form: SnapshotForm) -> Records:
-    """Snapshot of one instrument at the start of a UTC date.
+def snapshot_records(orders: Orders, instrument_id: int, at_ns: int, form: SnapshotForm) -> Records:
+    """Snapshot of one instrument, received at `at_ns`: in most files once, at the start of the UTC date.
 
     `clear_terminated` begins with a clear and lists orders by the time they took their place, whatever their price; the
     plain forms list bids, then asks, queue by queue. All but `plain_unterminated` set F_LAST on the last record.
@@ -39,10 +39,10 @@ def snapshot_records(orders: Orders, instrument_id: int, day_ns: int, form: Snap
     records = mbo_records(n + clear)
     records["publisher_id"], records["instrument_id"] = SIM_PUBLISHER, instrument_id
     records["flags"] = F_SNAPSHOT | F_BAD_TS_RECV
-    records["ts_recv"] = day_ns
+    records["ts_recv"] = at_ns
     if clear:
         first = records[:1]
-        first["action"], first["side"], first["price"], first["ts_event"] = ACTION_CLEAR, SIDE_NONE, UNDEF_PRICE, day_ns
+        first["action"], first["side"], first["price"], first["ts_event"] = ACTION_CLEAR, SIDE_NONE, UNDEF_PRICE, at_ns
     order = np.argsort(orders.ts, kind="stable") if clear else np.arange(n)
     adds = records[int(clear) :]
     adds["action"] = ACTION_ADD

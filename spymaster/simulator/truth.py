@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from spymaster.lake import layout as lake_layout
 from spymaster.market.dbn import UNDEF_PRICE
 from spymaster.simulator.emit import PATTERN_LETTERS
+from spymaster.simulator.faults import LoggedFault
 from spymaster.simulator.layout import EVENT_KINDS, FRONT
 from spymaster.simulator.market import MarketDay, Truth
 
@@ -174,6 +175,18 @@ def response_columns(truth: Truth) -> dict[str, Any]:
         "ts_trigger": _time(rows["ts_trigger"]),
         "ts_response": _time(rows["ts"]),
         "lag_ns": rows["ts"] - rows["ts_trigger"],
+    }
+
+
+def fault_columns(log: list[LoggedFault]) -> dict[str, Any]:
+    """What was made wrong with the file: since when, from which of its records on, and how many it is about."""
+    log = sorted(log, key=lambda one: one.fault.fault_id)
+    return {
+        "fault_id": np.array([one.fault.fault_id for one in log], np.int32),
+        "kind": pa.array([one.fault.section.kind for one in log], pa.string()),
+        "ts": _time(np.array([one.fault.start_ns for one in log], np.int64)),
+        "record_index": np.array([one.record_index for one in log], np.int64),
+        "records": np.array([one.records for one in log], np.int64),
     }
 
 

@@ -47,4 +47,6 @@ def test_refusals_have_their_own_exit_code(cli: Cli, tmp_path: Path) -> None:
 
 def test_bad_arguments_are_usage_errors(cli: Cli) -> None:
     assert cli("simulate", "--preset", "huge").code == 2
+    assert cli("simulate", "--plan", "--closing-form", "mixed", "--closing-switch", "25:00").code == 2
+    assert cli("simulate", "--plan", "--faults", "gone.toml").code == 2
     assert cli("simulate", "--dates", "2026-01-03").code == 2

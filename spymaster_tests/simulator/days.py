@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, time
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from spymaster.market.instruments import instrument
 from spymaster.simulator.agent_plan import AgentFile, plan_agents
 from spymaster.simulator.contracts import contracts_on
+from spymaster.simulator.fault_plan import FaultFile, pauses_of, plan_faults
+from spymaster.simulator.faults import FaultInjector
 from spymaster.simulator.market import Carried, Feed, MarketDay
 from spymaster.simulator.profile import Profile, load_profile
 from spymaster.simulator.schedule import SECOND_NS, segments
@@ -23,10 +26,11 @@ AROUND_THE_HALT = (time(16, 56), time(18, 4))
 
 @dataclass(frozen=True)
 class SmallDay:
-    """A finished day: all its records in file order and the market that wrote them."""
+    """A finished day: all its records in file order, the market that wrote them, and what was made wrong with them."""
 
     records: np.ndarray
     market: MarketDay
+    faults: FaultInjector
 
     @property
     def live(self) -> np.ndarray:
@@ -52,7 +56,7 @@ def thin(profile: Profile, **special: Any) -> Profile:
 def small_day(
     *,
     dt: date = TUESDAY,
-    span: tuple[time, time] = MORNING,
+    span: tuple[time, time] | None = MORNING,
     messages: int = 12_000,
     seed: int = 7,
     root: str = "ES",
@@ -61,11 +65,13 @@ def small_day(
     carried: Carried | None = None,
     profile: Profile | None = None,
     agents: AgentFile | None = None,
+    faults: FaultFile | None = None,
 ) -> SmallDay:
     """Simulate a small day in memory."""
     chosen = profile or thin(load_profile(root.lower()))
     parts = segments(dt, root, span)
     seconds = (parts[-1].end_ns - parts[0].start_ns) / SECOND_NS
+    wrong = plan_faults(faults or FaultFile(), dt, parts)
     day = MarketDay(
         dt=dt,
         instrument=instrument(root),
@@ -78,5 +84,14 @@ def small_day(
         feed=feed,
         carried=carried,
         agents=plan_agents(agents or AgentFile(), messages, seconds),
+        pauses=pauses_of(wrong),
     )
-    return SmallDay(np.concatenate([block.copy() for block in day.records()]), day)
+    injector = FaultInjector(day, wrong)
+    told = [part.copy() for block in day.records() for part in injector.through(block)]
+    return SmallDay(np.concatenate(told), day, injector)
+
+
+@cache
+def usual_day() -> SmallDay:
+    """`small_day()`, simulated once for all tests that only look at it."""
+    return small_day()

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spymaster.simulator.acceptance import Target, failed, targets
+from spymaster.simulator.acceptance import Target, failed, judged_beside, targets
 from spymaster.simulator.layout import FRONT
 from spymaster.simulator.report import write_report
 from spymaster.simulator.request import Request, plan
 from spymaster.simulator.simulate import Run, simulate
-from spymaster_tests.simulator.days import small_day
+from spymaster_tests.simulator.days import small_day, usual_day
 
 GOLDEN = "3c960d7f008a0d09e3e53b865973975e1f45db46c3f02b632666318c7c08ed41"
 """SHA-256 of the records of `small_day()`: a change here means that every simulated file changes."""
@@ -45,6 +45,18 @@ def test_report_shows_every_target_and_a_picture(run: Run) -> None:
     assert picture.read_bytes()[:4] == b"\x89PNG"
 
 
+def test_only_what_agents_and_evenings_can_spoil_is_left_open() -> None:
+    found = [Target(number, "a", 2.0, 0.0, 1.0) for number in (1, 3, 5, 8, 18)]
+    verdicts = {
+        (planted, evening): [one.number for one in failed(judged_beside(found, planted=planted, evening=evening))]
+        for planted in (0.0, 0.04, 0.06)
+        for evening in (False, True)
+    }
+    assert verdicts[0.0, False] == verdicts[0.04, False] == [1, 3, 5, 8, 18]
+    assert verdicts[0.06, False] == [3, 5, 18]
+    assert verdicts[0.0, True] == verdicts[0.06, True] == [3, 18]
+
+
 def test_a_target_outside_its_bounds_fails_and_one_without_a_value_does_not() -> None:
     inside, outside = Target(1, "a", 0.5, 0.0, 1.0), Target(2, "b", 1.5, 0.0, 1.0)
     unknown = Target(3, "c", None, 0.0, 1.0)
@@ -53,7 +65,7 @@ def test_a_target_outside_its_bounds_fails_and_one_without_a_value_does_not() ->
 
 
 def test_records_are_the_ones_they_were() -> None:
-    assert hashlib.sha256(small_day().records.tobytes()).hexdigest() == GOLDEN
+    assert hashlib.sha256(usual_day().records.tobytes()).hexdigest() == GOLDEN
 
 
 def test_no_imbalance_foretells_the_walk() -> None:

@@ -10,13 +10,15 @@ import polars as pl
 import pytest
 
 from spymaster.jit import kernel
+from spymaster.simulator.acceptance import failed
 from spymaster.simulator.agent_plan import AgentFile, load_agents, plan_agents
 from spymaster.simulator.agents import TIMER, start_agents, step
 from spymaster.simulator.errors import SimulatorConfigError
 from spymaster.simulator.layout import INSTRUMENTS, LAYERS, R_FEED, STREAMS
+from spymaster.simulator.report import write_report
 from spymaster.simulator.request import Request, plan
-from spymaster.simulator.simulate import simulate
-from spymaster_tests.simulator.days import AROUND_THE_HALT, SmallDay, small_day
+from spymaster.simulator.simulate import Run, simulate
+from spymaster_tests.simulator.days import AROUND_THE_HALT, SmallDay, small_day, usual_day
 from spymaster_tests.simulator.test_acceptance import GOLDEN
 from spymaster_tests.simulator.test_book_oracle import assert_books_agree
 
@@ -26,15 +28,25 @@ def _turn(market, k):
     step(market, k, TIMER)
 
 
-KINDS = list(AgentFile.model_fields)
+REFERENCE = [section.kind for section in load_agents("reference").sections()]
+CLOCK_BOT = "clock_aligned_bot"
+KINDS = [*AgentFile.model_fields, CLOCK_BOT]
+UNPROMPTED = {"native_iceberg", "periodic_bot", CLOCK_BOT, "stuffer", "fingerprint"}
+"""Kinds that answer to nothing."""
+QUICK = {
+    "layerer": {"life_s": 5.0},
+    "synthetic_iceberg": {"size": 4, "total": 40},
+    "stuffer": {"per_session": 8_000.0},
+}
+"""What lets ten minutes of a thin market show a habit that needs a day."""
 
 
 def strong(kind: str) -> AgentFile:
     """One agent of the reference file, active enough for ten minutes to show it."""
-    (section,) = getattr(load_agents("reference"), kind)
+    name, number = ("periodic_bot", 1) if kind == CLOCK_BOT else (kind, 0)
+    section = getattr(load_agents("reference"), name)[number]
     frequent = {"per_session": 40_000.0} if hasattr(section, "per_session") else {}
-    short = {"life_s": 5.0} if kind == "layerer" else {}
-    return AgentFile(**{kind: [section.model_copy(update=frequent | short)]})
+    return AgentFile(**{name: [section.model_copy(update=frequent | QUICK.get(kind, {}))]})
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +77,7 @@ def lags(day: SmallDay) -> np.ndarray:
 def test_every_planted_order_is_in_the_file_once(days: dict[str, SmallDay], kind: str) -> None:
     ids = orders_of(days[kind])
     assert len(ids) > 10
+    assert set(days[kind].truth("tags")["agent"].tolist()) <= {0, 1}
     assert sorted(records_of(days[kind], "A")["order_id"]) == sorted(ids)
 
 
@@ -76,7 +89,7 @@ def test_books_agree_with_agents_in_the_market(days: dict[str, SmallDay], kind: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_responses_name_real_orders_and_come_after_their_trigger(days: dict[str, SmallDay], kind: str) -> None:
     day = days[kind]
-    if kind in ("native_iceberg", "periodic_bot"):
+    if kind in UNPROMPTED:
         assert day.market.truth.responses == []
         return
     rows, live = day.truth("responses"), day.live
@@ -90,15 +103,18 @@ def test_responses_name_real_orders_and_come_after_their_trigger(days: dict[str,
 
 def test_no_byte_of_a_record_says_whose_it_is(days: dict[str, SmallDay]) -> None:
     """Every field that is not about the order itself has the values that it has without agents."""
-    usual = small_day().live
+    usual = usual_day().live
     for day in days.values():
         mine, adds = records_of(day, "A"), usual[usual["action"] == ord("A")]
         for name in ("length", "rtype", "publisher_id", "flags", "channel_id"):
             assert set(mine[name].tolist()) <= set(adds[name].tolist()), name
         assert (mine["ts_in_delta"] >= 13_000).all()
         assert (mine["ts_in_delta"] < 17_000).all()
-        gaps = np.diff(day.live["order_id"][day.live["action"] == ord("A")].astype(np.int64))
+        ids = day.live["order_id"][day.live["action"] == ord("A")].astype(np.int64)
+        gaps = np.diff(ids)
         assert (gaps > 0).all()
+        planted = np.isin(ids[1:], orders_of(day))
+        assert 1 <= np.median(gaps[planted]) <= 4
 
 
 def test_iceberg_is_refilled_under_its_id_until_its_total_is_gone(days: dict[str, SmallDay]) -> None:
@@ -115,11 +131,88 @@ def test_iceberg_is_refilled_under_its_id_until_its_total_is_gone(days: dict[str
     assert len(refills) > 5
 
 
-def test_periodic_bot_keeps_the_clock(days: dict[str, SmallDay]) -> None:
+def test_periodic_bot_keeps_a_period_of_its_own(days: dict[str, SmallDay]) -> None:
     adds = records_of(days["periodic_bot"], "A")
     assert (adds["size"] == 7).all()
-    late = adds["ts_event"].astype(np.int64) % 100_000_000
-    assert late.max() <= 1_000_000 + 2_000
+    ts = adds["ts_event"].astype(np.int64)
+    late = (ts - ts[0] + 1_100_000) % 100_000_000
+    assert np.ptp(late) <= 1_000_000 + 2_000
+    assert abs(np.median(ts % 100_000_000) - 500_000) > 1_000_000
+
+
+def test_clock_aligned_bot_writes_its_share_of_messages_right_after_whole_seconds(days: dict[str, SmallDay]) -> None:
+    day = days[CLOCK_BOT]
+    adds, cancels = records_of(day, "A"), records_of(day, "C")
+    assert (adds["ts_event"] % 1_000_000_000).max() < 10_000_000
+    assert (len(adds) + len(cancels)) / 12_000 == pytest.approx(0.02, abs=0.002)
+
+
+def test_more_volume_means_more_orders_of_a_bot_that_is_always_busy() -> None:
+    file = strong(CLOCK_BOT)
+    rows = [plan_agents(file, messages, 1_000)[0].row for messages in (50_000, 500_000)]
+    orders = [row["orders"] * row["busy"] / row["cycle"] for row in rows]
+    assert orders[1] == pytest.approx(10 * orders[0])
+    assert orders[1] > 1
+
+
+def test_synthetic_iceberg_comes_back_at_its_price_under_a_new_id(days: dict[str, SmallDay]) -> None:
+    day = days["synthetic_iceberg"]
+    live, rows, adds = day.live, day.truth("responses"), records_of(day, "A")
+    assert set(adds["size"].tolist()) == {4}
+    assert lags(day).mean() == pytest.approx(3, abs=0.1)
+    assert lags(day).std() == pytest.approx(0.2, abs=0.1)
+    price = dict(zip(adds["order_id"].tolist(), adds["price"].tolist(), strict=True))
+    same = 0
+    for row in rows:
+        event = live[live["ts_event"] == row["ts_trigger"]]
+        gone = event["order_id"][(event["action"] == ord("C")) & np.isin(event["order_id"], orders_of(day))]
+        filled = event["order_id"][event["action"] == ord("F")]
+        assert len(gone) > 0
+        assert np.isin(gone, filled).all()
+        same += price[int(row["id"])] in {price[int(order)] for order in gone}
+    assert same > 0.9 * len(rows)
+
+
+def test_co_placer_places_and_cancels_in_one_microsecond(days: dict[str, SmallDay]) -> None:
+    day = days["co_placer"]
+    adds = records_of(day, "A")
+    ts, side = adds["ts_event"].astype(np.int64), adds["side"]
+    bids, asks = ts[side == ord("B")], ts[side == ord("A")]
+    assert len(bids) == len(asks)
+    assert (asks - bids < 1_000).all()
+    assert (asks > bids).all()
+    assert len(set(adds["size"].tolist())) == 1
+    gone = np.sort(day.truth("responses")["ts"])
+    pairs = np.diff(gone)[np.diff(gone) < 1_000_000]
+    assert len(pairs) > 20
+    assert (pairs < 1_000).all()
+    assert lags(day).mean() == pytest.approx(200, abs=2)
+
+
+def test_stuffer_fills_the_feed_and_leaves_no_depth(days: dict[str, SmallDay]) -> None:
+    day = days["stuffer"]
+    adds, cancels = records_of(day, "A"), records_of(day, "C")
+    mine = np.concatenate([adds["ts_event"], cancels["ts_event"]]).astype(np.int64)
+    mine.sort()
+    bursts = np.split(mine, np.flatnonzero(np.diff(mine) > 500_000_000) + 1)
+    usual = 12_000 / 600
+    for burst in bursts:
+        assert (burst[-1] - burst[0]) / 1e9 == pytest.approx(0.2, abs=0.02)
+        assert len(burst) / 0.2 / usual == pytest.approx(50, rel=0.1)
+    assert len(bursts) > 3
+    still = set(adds["order_id"].tolist()) - set(cancels["order_id"].tolist())
+    assert still <= set(records_of(day, "F")["order_id"].tolist())
+    lives = cancels["ts_event"].astype(np.int64) - adds["ts_event"].astype(np.int64)[: len(cancels)]
+    assert np.median(lives) < 3_000_000
+
+
+def test_fingerprint_repeats_its_sizes(days: dict[str, SmallDay]) -> None:
+    adds = records_of(days["fingerprint"], "A")
+    sizes = adds["size"].reshape(-1, 3).tolist()
+    assert len(sizes) > 5
+    assert all(one == [7, 13, 7] for one in sizes)
+    apart = np.diff(adds["ts_event"].astype(np.int64).reshape(-1, 3), axis=1)
+    assert (apart == 5_000_000).all()
 
 
 def test_fleeting_orders_go_at_their_age(days: dict[str, SmallDay]) -> None:
@@ -167,8 +260,7 @@ def test_layerer_takes_all_levels_away_after_its_small_order_is_hit(days: dict[s
 
 
 def test_agents_draw_from_their_own_stream_only() -> None:
-    agents = load_agents("reference")
-    day = small_day(messages=2_000, agents=agents)
+    day = small_day(messages=2_000, agents=load_agents("reference"))
     state = day.market.state
     state["n_wake"] = 0
     before = state["rng"].copy()
@@ -184,7 +276,7 @@ def test_agents_draw_from_their_own_stream_only() -> None:
 
 
 def test_without_agents_a_day_is_what_it_was() -> None:
-    day = small_day(agents=AgentFile())
+    day = usual_day()
     assert hashlib.sha256(day.records.tobytes()).hexdigest() == GOLDEN
     other = small_day(agents=load_agents("reference"))
     for name in ("base", "shape", "plan"):
@@ -214,11 +306,17 @@ def test_frequencies_scale_with_strength_and_volume() -> None:
     assert by_kind["layerer"]["period"] == pytest.approx(
         2 * {a.kind: a.row for a in two}["layerer"]["period"], rel=1e-6
     )
-    assert [agent.agent_id for agent in one] == list(range(1, len(KINDS) + 1))
+    assert [agent.agent_id for agent in one] == list(range(1, len(REFERENCE) + 1))
 
 
-def test_truth_tables_name_agents_orders_and_responses(tmp_path: Path) -> None:
-    run = simulate(plan(Request(preset="ci", messages=60_000, agents="reference")), tmp_path)
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The preset `ci` with agents at reference strength."""
+    request = Request(preset="ci", agents="reference", options=False)
+    return simulate(plan(request), tmp_path_factory.mktemp("planted"))
+
+
+def test_truth_tables_name_agents_orders_and_responses(run: Run) -> None:
     tables = {
         name: pl.read_parquet(
             run.folder / f"table={name}" / "dt=2026-01-06" / "part-00000.parquet", hive_partitioning=False
@@ -226,13 +324,40 @@ def test_truth_tables_name_agents_orders_and_responses(tmp_path: Path) -> None:
         for name in ("truth_agent", "truth_order", "truth_response", "truth_run")
     }
     agents = tables["truth_agent"]
-    assert agents["kind"].to_list() == KINDS
+    assert agents["kind"].to_list() == REFERENCE
+    assert set(REFERENCE) == set(AgentFile.model_fields)
     assert (agents["t_end"] - agents["t_start"]).unique().dt.total_hours().to_list() == [2]
     planted = tables["truth_order"].filter(pl.col("agent_id") > 0)
-    assert set(planted["agent_id"].to_list()) >= {2, 3, 4, 5}
+    assert set(planted["agent_id"].to_list()) == set(agents["agent_id"].to_list())
     assert planted["class"].unique().to_list() == ["agent"]
     assert tables["truth_response"]["response_order_id"].is_in(planted["order_id"].to_list()).all()
+    prompted = agents.filter(~pl.col("kind").is_in(list(UNPROMPTED)))
+    assert set(tables["truth_response"]["agent_id"].to_list()) == set(prompted["agent_id"].to_list())
     assert '"agents": "reference"' in tables["truth_run"]["plan_json"][0]
+
+
+def test_reference_strengths_are_those_of_a_day_of_this_volume(run: Run) -> None:
+    """Counts against the strengths of a full day, scaled to the 430,000 messages of the preset."""
+    orders = pl.read_parquet(run.folder / "table=truth_order" / "dt=2026-01-06" / "part-00000.parquet")
+    counts = dict(orders.filter(pl.col("agent_id") > 0)["agent_id"].value_counts().iter_rows())
+    kinds = {kind: number for number, kind in enumerate(REFERENCE, 1) if kind != "periodic_bot"}
+    bot, clock_bot = (number for number, kind in enumerate(REFERENCE, 1) if kind == "periodic_bot")
+    scale, messages = 430_000 / 10_900_000, run.messages
+    assert 2 * counts[clock_bot] / messages == pytest.approx(0.02, abs=0.002)
+    assert counts[bot] == pytest.approx(10 * 0.6 * 82_800 * scale, rel=0.05)
+    assert counts[kinds["fleeting_quoter"]] == pytest.approx(33_000 * scale, rel=0.1)
+    assert counts[kinds["co_placer"]] == pytest.approx(2 * 18_500 * scale, rel=0.15)
+
+
+def test_report_of_a_run_with_agents_says_which_targets_they_leave_open(run: Run) -> None:
+    path, found = write_report(run)
+    (measured,) = found.values()
+    assert failed(measured) == []
+    open_ones = {one.number for one in measured if one.reason}
+    assert open_ones == {1, 7, 8, 9}
+    assert sum(one.passed is True for one in measured) > 15
+    assert run.days[0].planted / run.messages == pytest.approx(0.145, abs=0.02)
+    assert "n/a: agents wrote 14% of the messages" in path.read_text()
 
 
 def test_unknown_keys_kinds_and_impossible_values_are_errors(tmp_path: Path) -> None:
@@ -243,6 +368,11 @@ def test_unknown_keys_kinds_and_impossible_values_are_errors(tmp_path: Path) -> 
         (
             "[[native_iceberg]]\nstatus='assumption'\nper_session=60\npeak=10\ntotal=10\nlife_s=1.0\n",
             "total must exceed",
+        ),
+        (
+            "[[fingerprint]]\nstatus='assumption'\nper_session=60\nsizes=[7, 13]\ngap_ms=600.0\nlife_s=1.0\n"
+            "distance=0\n",
+            "life_s must exceed",
         ),
     ):
         path.write_text(text)

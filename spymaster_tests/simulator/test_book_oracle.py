@@ -32,7 +32,7 @@ def assert_books_agree(day: SmallDay, inst: int) -> int:
     seconds, levels = day.truth("seconds"), day.truth("levels")
     mine = seconds["inst"] == inst
     live = day.records["flags"] & 0x20 == 0
-    event_time = np.where(live, day.records["ts_event"].astype(np.int64), 0)
+    event_time = np.where(live, day.records["ts_event"], day.records["ts_recv"]).astype(np.int64)
     ends = np.searchsorted(event_time, seconds["end"][mine])
     fed = 0
     for end, truth, depth in zip(ends, seconds[mine], levels[mine], strict=True):

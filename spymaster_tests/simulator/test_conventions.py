@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import time
 
 import numpy as np
 import pytest
 
+from spymaster.market.calendar import wall_time_ns
 from spymaster.simulator.layout import (
     EVENT_KINDS,
     FRONT,
@@ -16,13 +18,15 @@ from spymaster.simulator.layout import (
     K_IMPLIED,
     K_OVERSIZE,
     K_UNKNOWN,
+    NEVER,
     NEXT,
     SPREAD,
 )
 from spymaster.simulator.market import Feed
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.schedule import SECOND_NS
-from spymaster_tests.simulator.days import AROUND_THE_HALT, SmallDay, small_day, thin
+from spymaster_tests.simulator.days import AROUND_THE_HALT, TUESDAY, SmallDay, small_day, thin
+from spymaster_tests.simulator.test_book_oracle import assert_books_agree
 
 GRAMMAR = re.compile(r"([ACMR]|(TF*)+[CMA]*)N?")
 ODD = {"iceberg": 0.05, "stop": 0.03, "self_match": 0.2, "unknown_fill": 0.05, "oversize_fill": 0.05}
@@ -49,39 +53,79 @@ def word(event: np.ndarray) -> str:
     return event["action"].tobytes().decode()
 
 
-@pytest.mark.parametrize("inst", range(INSTRUMENTS))
-def test_every_event_follows_the_grammar(day: SmallDay, inst: int) -> None:
-    for event in events(day.of(inst)):
-        assert GRAMMAR.fullmatch(word(event)), word(event)
-        assert len(np.unique(event["ts_event"])) == 1
-        assert (event["flags"][:-1] == 0).all()
-        assert event["flags"][-1] == 0x80
+def assert_grammar(day: SmallDay, closing_from: int) -> None:
+    """Every event of every instrument is one that the feed can tell, and closed in the form of its time."""
+    for inst in range(INSTRUMENTS):
+        for event in events(day.of(inst)):
+            sentinel = int(event["ts_event"][0]) >= closing_from
+            assert GRAMMAR.fullmatch(word(event)), word(event)
+            assert (event["ts_event"] == event["ts_event"][0]).all()
+            assert (event["flags"][:-1] == 0).all()
+            assert event["flags"][-1] == 0x80
+            assert (event["action"] == ord("N")).sum() == sentinel
 
 
-def test_every_filled_order_gets_exactly_one_book_change(day: SmallDay) -> None:
-    unknown = {int(row["event_id"]) for row in day.truth("events") if row["kind"] & K_UNKNOWN}
-    assert unknown
-    without = 0
-    for event in events(day.of(FRONT)):
-        filled = set(event["order_id"][event["action"] == ord("F")].tolist())
-        changed = event["order_id"][np.isin(event["action"], [ord("C"), ord("M")])].tolist()
-        assert len(changed) == len(set(changed))
-        without += len(filled - set(changed))
-    assert 0 < without < len(unknown) * 4
+def test_every_event_follows_the_grammar(day: SmallDay) -> None:
+    assert_grammar(day, NEVER)
 
 
-def test_prints_equal_fills_but_for_the_odd_kinds(day: SmallDay) -> None:
-    odd = K_IMPLIED | K_AUCTION | K_UNKNOWN | K_OVERSIZE
-    rows = {int(row["ts"]): int(row["kind"]) for row in day.truth("events")}
-    checked = 0
-    for event in events(day.of(FRONT)):
-        kind = rows.get(int(event["ts_event"][0]), 0)
-        if event["action"][0] != ord("T") or kind & odd:
-            continue
-        trades, fills = (event["size"][event["action"] == ord(letter)].sum() for letter in "TF")
-        assert trades == fills
-        checked += 1
-    assert checked > 200
+def test_every_event_follows_the_grammar_at_the_edges_of_a_session(session_edge: SmallDay) -> None:
+    assert_grammar(session_edge, NEVER)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_every_event_follows_the_grammar_with_closing_records(mixed: bool) -> None:
+    switch = wall_time_ns(TUESDAY, time(10, 4)) if mixed else 0
+    day = small_day(messages=6_000, feed=Feed(sentinel=not mixed, switch_ns=switch if mixed else None))
+    assert_grammar(day, switch)
+    closings = day.live["action"] == ord("N")
+    assert 0.1 < closings.mean() < 0.6
+    assert [assert_books_agree(day, inst) for inst in range(INSTRUMENTS)] == [600] * INSTRUMENTS
+
+
+def test_every_filled_order_gets_exactly_one_book_change_unless_nobody_has_seen_it(day: SmallDay) -> None:
+    known = set(day.records["order_id"][day.records["action"] == ord("A")].tolist())
+    unseen = 0
+    for inst in range(INSTRUMENTS):
+        for event in events(day.of(inst)):
+            filled = set(event["order_id"][event["action"] == ord("F")].tolist())
+            changed = event["order_id"][np.isin(event["action"], [ord("C"), ord("M")])].tolist()
+            assert len(changed) == len(set(changed))
+            assert filled - set(changed) == filled - known
+            unseen += len(filled - known)
+    assert unseen > 0
+
+
+def test_prints_equal_fills_but_for_the_odd_kinds(day: SmallDay, session_edge: SmallDay) -> None:
+    checked = dict.fromkeys(("plain", "unknown", "oversize", "implied", "auction"), 0)
+    for one in (day, session_edge):
+        known = one.records["order_id"][one.records["action"] == ord("A")]
+        rows = {int(row["ts"]): int(row["kind"]) for row in one.truth("events")}
+        prints = (event for inst in range(INSTRUMENTS) for event in events(one.of(inst)) if word(event)[0] == "T")
+        for event in prints:
+            kind = rows.get(int(event["ts_event"][0]), 0)
+            trades, fills = (event[event["action"] == ord(letter)] for letter in "TF")
+            traded, filled = int(trades["size"].sum()), int(fills["size"].sum())
+            seen = int(fills["size"][np.isin(fills["order_id"], known)].sum())
+            if kind & K_IMPLIED:
+                # the legs have fills, the spread's own print has none
+                assert seen in (0, traded) or (kind & K_OVERSIZE and seen > traded)
+                checked["implied"] += 1
+            elif kind & K_AUCTION:
+                # one print for the fills of both sides
+                assert filled == 2 * traded or (kind & K_OVERSIZE and filled > 2 * traded)
+                checked["auction"] += 1
+            elif kind & K_OVERSIZE:
+                assert filled > traded
+                checked["oversize"] += 1
+            elif kind & K_UNKNOWN:
+                assert seen == traded < filled
+                checked["unknown"] += 1
+            else:
+                assert filled == traded
+                checked["plain"] += 1
+    assert min(checked.values()) > 0
+    assert checked["plain"] > 200
 
 
 def test_fills_name_the_front_of_the_queue_unless_told_otherwise(day: SmallDay) -> None:

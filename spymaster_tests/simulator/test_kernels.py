@@ -13,7 +13,7 @@ from spymaster.simulator.ladder import book_checksum
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.rng import draw, exponential, pick, seeded_streams
 from spymaster.simulator.wake import pop_wake, wake_at
-from spymaster_tests.simulator.days import small_day
+from spymaster_tests.simulator.days import small_day, usual_day
 
 
 @kernel()
@@ -143,7 +143,7 @@ def test_checksum_tells_queue_order_size_price_and_id_apart() -> None:
 
 @pytest.mark.parametrize("walk", [False, True])
 def test_ladder_counts_what_it_holds(walk: bool) -> None:
-    day = small_day(walk=walk)
+    day = small_day(walk=True) if walk else usual_day()
     state = day.market.state
     for inst in range(layout.INSTRUMENTS):
         orders, row = day.market.resting(inst), state["inst"][inst]

@@ -52,7 +52,7 @@ CHAIN = np.dtype(
         ("n_series", "i8"), ("n_expiries", "i8"), ("n_bbo", "i8"),
         # feed
         ("n", "i8"), ("sequence", "i8"), ("next_id", "i8"), ("recv", "i8"), ("last_recv", "i8"), ("event_from", "i8"),
-        ("last_flag", "i8"), ("sentinel", "i8"), ("messages", "i8"), ("trades", "i8"),
+        ("last_flag", "i8"), ("closing_from", "i8"), ("messages", "i8"), ("trades", "i8"),
         # flow
         ("bbo", "i8"), ("forward", "f8"), ("next_customer", "i8"), ("next_fill", "i8"), ("fill_gap", "f8"),
         ("demand", "f8"), ("strain", "f8"), ("at_second", "i8"), ("filled", "i8"), ("customer_rate", "f8"),

@@ -126,7 +126,7 @@ class OptionsDay:
         s["day"], s["bbo"], s["next_id"], s["sequence"] = self._day, -1, _FIRST_ID, _FIRST_SEQUENCE
         s["rng"] = seeded_words(seed, self.dt, _STREAM, arrays.STREAMS)
         s["last_flag"] = F_LAST | (F_PUBLISHER if self.feed.publisher_bit else 0)
-        s["sentinel"] = int(self.feed.sentinel)
+        s["closing_from"] = self.feed.closing_from_ns
         s["buy_put"], s["sell_call"] = laws.probability(_BUY_PUT), laws.probability(_SELL_CALL)
 
     def _set_series(self, quotes: Quotes) -> None:

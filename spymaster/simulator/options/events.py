@@ -63,7 +63,7 @@ def close(b):
     """End the event: F_LAST on its last record, or on a closing record of its own."""
     b.messages += b.n - b.event_from
     b.last_recv = b.recv
-    if b.sentinel == 0:
+    if b.clock < b.closing_from:
         b.out[b.n - 1].flags = b.last_flag
         return
     source, row = b.out[b.n - 1], b.out[b.n]
