@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core import config
+from numba.core import config, types
 
 PACKAGE = Path(__file__).parent
 
@@ -41,11 +41,26 @@ def _compiler(folder: Path, options: dict[str, Any]) -> Callable[[Callable[..., 
         before = configured.CACHE_DIR
         configured.CACHE_DIR = _cache_directory(folder)
         try:
-            return numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
+            return _one_version(numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function))
         finally:
             configured.CACHE_DIR = before
 
     return compile_lazily
+
+
+def _one_version(dispatcher: Any) -> Any:
+    """Let kernels call a kernel without a version of it for every constant that they pass.
+
+    Numba takes a literal argument for a type of its own and compiles the callee again for each value; LLVM folds the
+    constants of what it inlines anyway.
+    """
+    template = dispatcher.get_call_template
+
+    def without_literals(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        return template(tuple(map(types.unliteral, args)), {name: types.unliteral(kws[name]) for name in kws})
+
+    dispatcher.get_call_template = without_literals
+    return dispatcher
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:

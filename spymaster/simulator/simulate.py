@@ -20,6 +20,7 @@ from spymaster.settings import Settings
 from spymaster.simulator.errors import SimulationRefusedError
 from spymaster.simulator.market import Carried, Feed, MarketDay
 from spymaster.simulator.measure import Tally
+from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.options.write import ChainRequest, ChainResult, write_chain
 from spymaster.simulator.reference_files import session_figures, write_definitions, write_statistics, write_status
@@ -42,6 +43,14 @@ class DayResult:
     tally: Tally = field(repr=False)
     options: ChainResult | None = field(default=None, repr=False)
     option_files: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the date before left: the future's market and the chain."""
+
+    market: Carried | None = None
+    chain: ChainCarried | None = None
 
 
 @dataclass(frozen=True)
@@ -73,11 +82,11 @@ def simulate(
         raise SimulationRefusedError(str(error.args[0]), hint="Name another root with --lake.") from error
     run_id = run_identifier(plan)
     layout.staging_dir(lake.root).mkdir(parents=True, exist_ok=True)
-    carried: Carried | None = None
+    before = _Before()
     results = []
     for day in plan.days:
         with tempfile.TemporaryDirectory(dir=layout.staging_dir(lake.root)) as staging:
-            result, carried = _simulate_day(lake, plan, day, run_id, carried, Path(staging), progress)
+            result, before = _simulate_day(lake, plan, day, run_id, before, Path(staging), progress)
         results.append(result)
     folder = layout.truth_dir(lake.root) / f"run_id={run_id}"
     run = Run(run_id, plan, folder, tuple(results))
@@ -136,10 +145,10 @@ def _simulate_day(
     plan: Plan,
     day: DayPlan,
     run_id: str,
-    carried: Carried | None,
+    before: _Before,
     staging: Path,
     progress: Progress | None,
-) -> tuple[DayResult, Carried]:
+) -> tuple[DayResult, _Before]:
     request, started = plan.request, time.perf_counter()
     known = instrument(request.symbol, lake.settings)
     market = MarketDay(
@@ -152,7 +161,7 @@ def _simulate_day(
         seed=request.seed,
         walk=request.price_mode == "walk",
         feed=Feed(request.closing_form == "sentinel", request.publisher_bit, request.snapshot_form, request.fifo_slip),
-        carried=carried,
+        carried=before.market,
         agents=day.agents,
     )
     settled = [int(row["origin"]) + int(row["tick_size"]) * (1 << 13) for row in market.state["inst"]]
@@ -192,13 +201,19 @@ def _simulate_day(
     truth.write_day(market)
     tally.finish(market.truth)
     seconds = time.perf_counter() - started
-    options, option_files = _simulate_chain(lake, plan, day, market, staging, truth)
+    options, option_files = _simulate_chain(lake, plan, day, market, staging, truth, before.chain)
     result = DayResult(day, files, int(market.state["messages"]), seconds, tally, options, option_files)
-    return result, market.carried()
+    return result, _Before(market.carried(), options.carried if options is not None else before.chain)
 
 
 def _simulate_chain(
-    lake: Lake, plan: Plan, day: DayPlan, market: MarketDay, staging: Path, truth: TruthWriter
+    lake: Lake,
+    plan: Plan,
+    day: DayPlan,
+    market: MarketDay,
+    staging: Path,
+    truth: TruthWriter,
+    carried: ChainCarried | None,
 ) -> tuple[ChainResult | None, dict[str, str]]:
     """Options of a finished date, if it has any: nothing of the future's files depends on them."""
     request = plan.request
@@ -207,7 +222,7 @@ def _simulate_chain(
     wanted = ChainRequest(
         dt=day.dt, root=request.symbol, exchange=instrument(request.symbol, lake.settings).exchange,
         size=CHAIN_SIZES[request.preset], messages=day.option_messages, seed=request.seed, parts=day.parts,
-        dbn_version=request.dbn_version, compression=request.compression,
+        dbn_version=request.dbn_version, compression=request.compression, carried=carried,
     )  # fmt: skip
     result = write_chain(wanted, market, plan.profile, staging / "options", truth)
     files = {}

@@ -13,7 +13,7 @@ from spymaster.simulator.contracts import contracts_on
 from spymaster.simulator.market import Feed
 from spymaster.simulator.options.chain import CHAIN_SIZES, build_chain
 from spymaster.simulator.options.day import OptionsDay, Quotes
-from spymaster.simulator.options.files import open_interest
+from spymaster.simulator.options.interest import open_interest
 from spymaster.simulator.options.surface import ETA, RHO
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.schedule import segments
@@ -205,7 +205,8 @@ def test_a_whole_day_lists_weeklies_month_end_and_quarterly() -> None:
 
 def test_open_interest_is_told_twice_with_different_values() -> None:
     chain = build_chain(TUESDAY, "ES", 6_790.0, contracts_on("ES", TUESDAY, "HMUZ"), CHAIN_SIZES["ci"])
-    preliminary, final = open_interest(TUESDAY, 7, chain, 6_790.0)
-    assert (preliminary != final).all()
+    interest = open_interest(TUESDAY, 7, chain, 6_790.0)
+    final = interest.final
+    assert (interest.preliminary != final).all()
     hundred = np.array([option.strike % 100 == 0 for option in chain.options])
     assert final[hundred].mean() > 2 * final[~hundred].mean()

@@ -13,9 +13,11 @@ from spymaster.market.instruments import PRICE_SCALE
 from spymaster.simulator.acceptance import Target
 from spymaster.simulator.layout import FRONT, TICKS
 from spymaster.simulator.market import MarketDay
+from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import ChainSize, build_chain
 from spymaster.simulator.options.day import OptionsDay, Quotes
 from spymaster.simulator.options.files import option_symbols, write_option_definitions, write_option_statistics
+from spymaster.simulator.options.interest import interest_after, open_interest
 from spymaster.simulator.options.truth import option_targets, write_option_truth
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, midnight_ns
@@ -30,6 +32,7 @@ class ChainResult:
     series: int
     messages: int
     targets: list[Target] = field(repr=False)
+    carried: ChainCarried = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class ChainRequest:
     parts: list[Segment]
     dbn_version: int = 3
     compression: Compression = "zstd"
+    carried: ChainCarried | None = None
 
 
 def front_quotes(market: MarketDay) -> Quotes:
@@ -70,10 +74,13 @@ def write_chain(
     if not len(quotes.ts):
         return None
     dt, spot = request.dt, float(quotes.mid[0])
-    chain = build_chain(dt, request.root, spot, market.contracts, request.size)
+    before = request.carried
+    chain = build_chain(
+        dt, request.root, spot, market.contracts, request.size, before.strikes if before is not None else None
+    )
     day = OptionsDay(
         dt=dt, root=request.root, chain=chain, quotes=quotes, profile=profile, parts=request.parts,
-        messages=request.messages, seed=request.seed, feed=market.feed,
+        messages=request.messages, seed=request.seed, feed=market.feed, carried=before,
     )  # fmt: skip
     start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
     folder.mkdir()
@@ -89,7 +96,9 @@ def write_chain(
     write_option_definitions(
         definition, dt, request.root, chain, market.contracts, request.exchange, (first + last) // 2
     )
-    write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, spot, request.seed)
-    write_option_truth(truth, day)
+    interest = open_interest(dt, request.seed, chain, spot, before)
+    write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, interest)
+    write_option_truth(truth, day, market.contracts[FRONT].instrument_id)
+    carried = day.carried(interest_after(chain, interest, day.held_before, day.series["inventory"]))
     files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
-    return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages))
+    return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages), carried)
