@@ -22,7 +22,7 @@ from spymaster.simulator.market import Carried, Feed, MarketDay
 from spymaster.simulator.measure import Tally
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES
-from spymaster.simulator.options.write import ChainRequest, ChainResult, write_chain
+from spymaster.simulator.options.write import ChainRequest, ChainResult, front_quotes, write_chain
 from spymaster.simulator.reference_files import session_figures, write_definitions, write_statistics, write_status
 from spymaster.simulator.request import DayPlan, Plan
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, midnight_ns
@@ -221,10 +221,11 @@ def _simulate_chain(
         return None, {}
     wanted = ChainRequest(
         dt=day.dt, root=request.symbol, exchange=instrument(request.symbol, lake.settings).exchange,
+        contracts=market.contracts, profile=plan.profile, feed=market.feed,
         size=CHAIN_SIZES[request.preset], messages=day.option_messages, seed=request.seed, parts=day.parts,
         dbn_version=request.dbn_version, compression=request.compression, carried=carried,
     )  # fmt: skip
-    result = write_chain(wanted, market, plan.profile, staging / "options", truth)
+    result = write_chain(wanted, front_quotes(market), staging / "options", truth)
     files = {}
     for path, table in result.files if result is not None else []:
         files.update(_store(lake, path, "future_option", table, request.symbol, day))

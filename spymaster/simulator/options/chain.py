@@ -17,7 +17,6 @@ FUTURE_STEP = 0.125
 """Half a tick of the future, in points: what the middle of its best prices is a multiple of."""
 MULTIPLIER = 50
 _CLOSE = time(16)
-_LAST_TRADE_QUARTERLY = time(9, 30)
 _WEEKDAYS = "ABCD"
 
 

@@ -127,6 +127,7 @@ class OptionsDay:
         self._set_series(quotes, carried)
         self.held_before = self.series["inventory"].copy()
         first_orders(s, chain, self._known, [seed, dt.toordinal(), _STREAM])
+        self.series["guests"] = (s["slots"]["qty"][:n, :, arrays.FIRMS :] > 0).sum(axis=(1, 2))
 
     @property
     def series(self) -> np.ndarray:
@@ -180,7 +181,6 @@ class OptionsDay:
             series[i]["inventory"] = carried.inventory.get(number, 0)
             if number in carried.orders:
                 restore_orders(self.state["slots"][i], carried.orders[number])
-            series[i]["guests"] = (self.state["slots"][i]["qty"][:, arrays.FIRMS :] > 0).sum()
 
     def records(self) -> Iterator[Records]:
         """Records of the file in blocks (views of a buffer that is used again): the snapshot, then the live ones."""

@@ -30,6 +30,7 @@ from spymaster.simulator.options.events import add, best, cancel, match, modify
 from spymaster.simulator.options.quoting import (
     LEAST_REACTION_NS,
     act,
+    heed,
     look_after,
     mark,
     see,
@@ -46,7 +47,9 @@ _INTEREST = 0.01
 _LEAST_VARIANCE = 60.0 / (365.0 * 86_400.0)
 _OLD_SURFACE, _WRONG_SURFACE = 30, 0.005
 """Makers move a surface after so many seconds, or when its variance at the money is off by this share."""
-_MOST_STRAIN = 8.0
+_MOST_STRAIN = 80.0
+_FAR_OFF = 30
+"""Seconds of its plan by which a date may be off before the makers hurry to change their ways."""
 _SOON_NS = 200
 
 
@@ -111,6 +114,7 @@ def _fill(b, now):
     px -= px % tick_at(px) if side == BUY else -(-px % tick_at(px))
     if px >= 1:
         add(b, now, i, side, j, px, 1 + below(b, R_FILL, 10))
+        heed(b, i, side, px)
 
 
 @kernel(**INNER)
@@ -130,7 +134,8 @@ def _each_second(b):
     b.filled = 0
     wanted = b.plan[second + 1] - b.messages
     planned = b.plan[second + 1] - b.plan[second]
-    b.strain = min(max(b.strain + (0.02 if wanted < 0 else -0.02), 0.0), _MOST_STRAIN)
+    step = 0.02 if abs(wanted) < _FAR_OFF * planned else 0.1
+    b.strain = min(max(b.strain + (step if wanted < 0 else -step), 0.0), _MOST_STRAIN)
     extra = wanted - b.demand
     b.fill_gap = SECOND_NS / extra if extra > 0.02 else 0.0
     b.next_fill = start + np.int64(exponential(b, R_FILL) * b.fill_gap) if extra > 0.02 else NEVER
@@ -142,7 +147,7 @@ def _each_second(b):
 
 @kernel(**INNER)
 def _move_surface(b, e, start):
-    """Makers move the surface of an expiry when it has become wrong, or old; never as a minute ends."""
+    """Makers move the surface of an expiry when it has become wrong, or old; never around whole minutes."""
     expiry, second = b.expiries[e], b.second
     variance = max(expiry.variance - b.variance[second], _LEAST_VARIANCE)
     # the volatility rises a little with expiry, so that total variance does too
@@ -150,7 +155,7 @@ def _move_surface(b, e, start):
     age = second - expiry.second
     if expiry.theta > 0.0 and age < _OLD_SURFACE and abs(theta / expiry.theta - 1.0) < _WRONG_SURFACE:
         return
-    if expiry.theta > 0.0 and second % 60 >= 58:
+    if expiry.theta > 0.0 and (second + 2) % 60 < 3:
         return
     expiry.second = second
     expiry.theta = theta

@@ -33,7 +33,14 @@ from spymaster.simulator.options.arrays import (
 from spymaster.simulator.options.chain import WIDE_ABOVE, WIDE_TICK
 from spymaster.simulator.options.events import add, best, cancel, match, modify
 from spymaster.simulator.options.surface import black, total_variance
-from spymaster.simulator.options.waiting import forget, level_bucket, put, wait_for_levels, wait_until
+from spymaster.simulator.options.waiting import (
+    forget,
+    level_bucket,
+    put,
+    wait_for_levels,
+    wait_no_longer,
+    wait_until,
+)
 from spymaster.simulator.rng import below, chance
 
 UNITS = 20.0
@@ -49,6 +56,7 @@ _WING = 0.03
 _DEEP = 0.01
 _TOLERANCE = 0.6
 """How far from its target, in ticks, a quote may stay; half a tick would follow every change of the rounded price."""
+_GIVES_WAY = 20.0
 _PRICE_STEP, _DELTA_STEP = 1e-7, 1e-9
 _FOREVER = 1e9
 
@@ -136,6 +144,20 @@ def _wait(b, i, side, firm, px, out, lower, upper):
         wait_for_levels(b, i, side, firm, -fall, rise)
     else:
         wait_for_levels(b, i, side, firm, -rise, fall)
+    if firm == 0 and one.guests > 0:
+        for j in range(FIRMS, SLOTS):
+            slot = b.slots[i, 1 - side, j]
+            if slot.qty > 0:
+                heed(b, i, 1 - side, slot.px)
+
+
+@kernel(**INNER)
+def heed(b, i, side, px):
+    """Let the first firm look up when the price of the surface passes a customer's order, not later."""
+    mark(b, i)
+    one = b.series[i]
+    move = _move(one.delta, one.gamma, (px - one.theo * UNITS) / UNITS)
+    wait_no_longer(b, i, 1 - side, 0, move)
 
 
 @kernel(**INNER)
@@ -150,7 +172,9 @@ def follow(b, ts, i, side, firm):
     behind = firm * (2.0 + b.strain) * tick
     out = one.half + behind
     target = fair - sign * out
-    slack = _TOLERANCE * (1.0 + b.strain * (one.lazy if firm == 0 else one.lazy + 0.1)) * tick
+    # where laziness elsewhere is not enough for the plan of messages, the first firm gives way too
+    common = 0.1 * (b.strain if firm > 0 else max(b.strain - _GIVES_WAY, 0.0))
+    slack = _TOLERANCE * (1.0 + common + b.strain * one.lazy) * tick
     upper, lower = min(slack, 0.9 * one.half) + behind, slack + behind
     blocked = False
     better = sign * (slot.px - target)
@@ -180,6 +204,8 @@ def _send(b, ts, i, side, firm, target):
             px = b.slots[i, 1 - side, front].px - sign
             step = tick_at(px)
             px = px - px % step if side == BUY else px + -px % step
+    if firm == 0 and b.series[i].guests > 0:
+        _leave_with(b, ts, i, side, px)
     if px < 1:
         if slot.qty > 0:
             cancel(b, _soon(b, ts), i, side, firm)
@@ -192,6 +218,16 @@ def _send(b, ts, i, side, firm, target):
             cancel(b, _soon(b, ts), i, side, firm)
             add(b, _soon(b, ts), i, side, firm, px, 5 + below(b, R_MAKER, 26))
     return blocked
+
+
+@kernel(**INNER)
+def _leave_with(b, ts, i, side, px):
+    """Customers whose orders a maker that goes to `px` would leave more than a tick ahead of it withdraw them."""
+    sign = 1 if side == BUY else -1
+    for j in range(FIRMS, SLOTS):
+        slot = b.slots[i, side, j]
+        if slot.qty > 0 and sign * (slot.px - px) > tick_at(slot.px):
+            cancel(b, _soon(b, ts), i, side, j)
 
 
 @kernel(**INNER)

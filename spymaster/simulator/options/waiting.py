@@ -74,6 +74,19 @@ def wait_for_levels(b, i, side, firm, low, high):
 
 
 @kernel(**INNER)
+def wait_no_longer(b, i, side, firm, move):
+    """Let a quote wait no longer than until the future has moved by `move` points (below 0 downwards)."""
+    if abs(move) >= b.step * LEVELS:
+        return
+    way, sign = (UP, 1) if move > 0.0 else (DOWN, -1)
+    level = b.level + sign * max(np.int64(math.ceil(abs(move) / b.step)), 1)
+    node = quote_node(i, side, firm, way)
+    bucket = np.int64(b.nodes[node].bucket)
+    if 0 <= level < LEVELS and (bucket < 0 or sign * (level - bucket % LEVELS) < 0):
+        put(b, node, level_bucket(firm, side ^ (1 - b.series[i].call), way, level))
+
+
+@kernel(**INNER)
 def wait_until(b, i, ts):
     """Let a series wait for its makers, on the first turn of the wheel that begins after `ts`."""
     turn = min(max((ts >> WHEEL_SHIFT) + 1, b.wheel + 1), b.wheel + WHEEL - 1)

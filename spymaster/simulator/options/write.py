@@ -11,8 +11,9 @@ import numpy as np
 from spymaster.market.dbn import SIM_DATASET, Compression, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE
 from spymaster.simulator.acceptance import Target
+from spymaster.simulator.contracts import Contract
 from spymaster.simulator.layout import FRONT, TICKS
-from spymaster.simulator.market import MarketDay
+from spymaster.simulator.market import Feed, MarketDay
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import ChainSize, build_chain
 from spymaster.simulator.options.day import OptionsDay, Quotes
@@ -37,15 +38,18 @@ class ChainResult:
 
 @dataclass(frozen=True)
 class ChainRequest:
-    """What to simulate on a date: the size of the chain, messages, and how the feed looks."""
+    """What to simulate on a date: on which futures, the size of the chain, messages, and how the feed looks."""
 
     dt: date
     root: str
     exchange: str
+    contracts: tuple[Contract, ...]
+    profile: Profile
     size: ChainSize
     messages: int
     seed: int
     parts: list[Segment]
+    feed: Feed = field(default_factory=Feed)
     dbn_version: int = 3
     compression: Compression = "zstd"
     carried: ChainCarried | None = None
@@ -66,21 +70,18 @@ def front_quotes(market: MarketDay) -> Quotes:
     return Quotes(ts[kept], mid)
 
 
-def write_chain(
-    request: ChainRequest, market: MarketDay, profile: Profile, folder: Path, truth: TruthWriter
-) -> ChainResult | None:
-    """Simulate the options of a finished date into `folder`; None if the future never had a price."""
-    quotes = front_quotes(market)
+def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: TruthWriter) -> ChainResult | None:
+    """Simulate the options on a finished date of the future into `folder`; None if the future never had a price."""
     if not len(quotes.ts):
         return None
     dt, spot = request.dt, float(quotes.mid[0])
     before = request.carried
     chain = build_chain(
-        dt, request.root, spot, market.contracts, request.size, before.strikes if before is not None else None
+        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None
     )
     day = OptionsDay(
-        dt=dt, root=request.root, chain=chain, quotes=quotes, profile=profile, parts=request.parts,
-        messages=request.messages, seed=request.seed, feed=market.feed, carried=before,
+        dt=dt, root=request.root, chain=chain, quotes=quotes, profile=request.profile, parts=request.parts,
+        messages=request.messages, seed=request.seed, feed=request.feed, carried=before,
     )  # fmt: skip
     start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
     folder.mkdir()
@@ -94,11 +95,11 @@ def write_chain(
     definition, statistics = (folder / f"{stem}.{name}.dbn.zst" for name in ("definition", "statistics"))
     first, last = request.parts[0].start_ns, request.parts[-1].end_ns
     write_option_definitions(
-        definition, dt, request.root, chain, market.contracts, request.exchange, (first + last) // 2
+        definition, dt, request.root, chain, request.contracts, request.exchange, (first + last) // 2
     )
     interest = open_interest(dt, request.seed, chain, spot, before)
     write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, interest)
-    write_option_truth(truth, day, market.contracts[FRONT].instrument_id)
+    write_option_truth(truth, day, request.contracts[FRONT].instrument_id)
     carried = day.carried(interest_after(chain, interest, day.held_before, day.series["inventory"]))
     files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
     return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages), carried)
