@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date, time
 
@@ -17,6 +18,7 @@ from spymaster.simulator.schedule import segments
 from spymaster_tests.simulator.days import TUESDAY
 
 MORNING = (time(10), time(11))
+SMALL = ChainSize(2, 5, 6_000)
 
 
 @dataclass
@@ -70,3 +72,9 @@ def finished_chain(
     )  # fmt: skip
     day.minutes = minutes or day.minutes
     return FinishedChain(day, np.concatenate([block.copy() for block in day.records()]), quotes)
+
+
+def digest() -> str:
+    """Hash of a small chain's records."""
+    records = finished_chain(size=SMALL, messages=6_000, quotes=walk(moves=1_000)).records
+    return hashlib.sha256(records.tobytes()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 from datetime import date, time
@@ -10,15 +9,13 @@ from datetime import date, time
 import numpy as np
 import pytest
 
-from spymaster.simulator.options.chain import ChainSize
 from spymaster.simulator.options.interest import interest_after, open_interest
-from spymaster_tests.simulator.chains import MORNING, FinishedChain, finished_chain, walk
+from spymaster_tests.simulator.chains import MORNING, SMALL, FinishedChain, digest, finished_chain, walk
 from spymaster_tests.simulator.days import TUESDAY
 
 WEDNESDAY = date(2026, 1, 7)
 PAST_MIDNIGHT = (time(18, 30), time(19))
 """New York times: the last half hour of the UTC date, in the middle of a session."""
-SMALL = ChainSize(2, 5, 6_000)
 
 
 def two_days(span: tuple[time, time]) -> tuple[FinishedChain, FinishedChain]:
@@ -108,13 +105,7 @@ def test_inventory_and_open_interest_go_on(days: tuple[FinishedChain, FinishedCh
     assert changed > 5
 
 
-def digest() -> str:
-    """Hash of a small chain's records."""
-    records = finished_chain(size=SMALL, messages=6_000, quotes=walk(moves=1_000)).records
-    return hashlib.sha256(records.tobytes()).hexdigest()
-
-
 def test_another_process_writes_the_same_bytes() -> None:
-    command = f"from {__name__} import digest; print(digest())"
+    command = f"from {digest.__module__} import digest; print(digest())"
     told = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == digest()

@@ -31,7 +31,6 @@ from spymaster.simulator.options.quoting import (
     LEAST_REACTION_NS,
     act,
     heed,
-    look_after,
     mark,
     see,
     tick_at,
@@ -188,7 +187,7 @@ def _schedule_customer(b):
 
 @kernel(**INNER)
 def _start_trading(b):
-    """Open a stretch of trading: all makers look at their quotes."""
+    """Open a stretch of trading: within its first second all makers look at their quotes."""
     b.second = (b.clock - b.day) // SECOND_NS
     while b.bbo + 1 < b.n_bbo and b.bbo_ts[b.bbo + 1] + LEAST_REACTION_NS <= b.clock:
         b.bbo += 1
@@ -204,7 +203,7 @@ def _start_trading(b):
     b.second += 1
     for i in range(b.n_series):
         if b.expiries[b.series[i].expiry].open == 1:
-            look_after(b, b.clock, i)
+            wait_until(b, i, b.clock + below(b, R_MAKER, SECOND_NS))
 
 
 @kernel(**INNER)
