@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import numba
+
 import spymaster
 from spymaster import jit
 
@@ -38,6 +40,13 @@ def test_kernels_call_kernels_of_their_own_sub_package_only() -> None:
                 if taken and home != path.parent and home not in path.parents:
                     foreign.append(f"{path.relative_to(PACKAGE)} takes {sorted(taken)} from {node.module}")
     assert foreign == []
+
+
+def test_a_kernel_has_one_version_for_all_constants() -> None:
+    plus = jit._one_version(numba.njit(lambda x, n: x + n))
+    both = numba.njit(lambda x: plus(x, 1) + plus(x, 2))
+    assert both(3) == 9
+    assert len(plus.signatures) == 1
 
 
 def test_a_chosen_cache_directory_is_keyed_by_the_sources_too(tmp_path: Path, monkeypatch) -> None:
