@@ -4,6 +4,9 @@ An event is everything between `begin` and `close` in `market.out[event_from:n]`
 (two where book changes follow fills), capture times that never go back. `close` sets F_LAST on the last record of every
 instrument that took part, or adds the separate closing record, and notes events of several records in
 `market.events`.
+
+`open_packet`, `write` and `finish` are the part that a chain of options shares: they ask of `market` only the feed's
+fields, streams and latencies.
 """
 
 from __future__ import annotations
@@ -32,7 +35,6 @@ from spymaster.simulator.layout import (
     INSTRUMENTS,
     K_EARLY_ADD,
     LATENCY_STEPS,
-    MARGIN,
     R_FEED,
     SECONDS,
 )
@@ -54,21 +56,33 @@ def full(market):
 @kernel(**INNER)
 def begin(market, ts):
     """Open an event at `ts`."""
+    open_packet(market, ts)
+    market.event_kind = 0
+    market.n_touched = 0
+    market.event_id += 1
+
+
+@kernel(**INNER)
+def open_packet(market, ts):
+    """The next sequence number, and when its packet is captured."""
     bits = draw(market, R_FEED)
     market.clock = ts
     market.event_from = market.n
-    market.event_kind = 0
     market.after_fill = 0
-    market.n_touched = 0
-    market.event_id += 1
     market.sequence += 1 + np.int64(bits & np.uint64(1))
     lag = market.latency[np.int64((bits >> np.uint64(8)) % np.uint64(LATENCY_STEPS))]
     market.recv = max(market.last_recv, ts + lag)
 
 
-@kernel(**INNER)
+@hot_kernel(**INNER)
 def record(market, inst, action, side, order_id, price, size):
-    """Append a record with the side as its DBN letter and the price in 1e-9."""
+    """Append a record of an instrument of the market."""
+    write(market, market.inst[inst].id, action, side, order_id, price, size)
+
+
+@kernel(**INNER)
+def write(market, number, action, side, order_id, price, size):
+    """Append a record of instrument id `number`, with the side as its DBN letter and the price in 1e-9."""
     if action in (ACTION_TRADE, ACTION_FILL):
         market.after_fill = 1
     elif market.after_fill == 1:
@@ -76,18 +90,18 @@ def record(market, inst, action, side, order_id, price, size):
         market.after_fill = 2
         market.sequence += below(market, R_FEED, 2)
         market.recv += 300 + below(market, R_FEED, 1_700)
-    if market.n >= CHUNK + MARGIN - INSTRUMENTS:
+    if market.n >= len(market.out) - INSTRUMENTS:
         market.code = EVENT_FULL
         return
     row = market.out[market.n]
     row.publisher_id = SIM_PUBLISHER
-    row.instrument_id = market.inst[inst].id
+    row.instrument_id = number
     row.ts_event = market.clock
     row.order_id = order_id
     row.price = price
     row.size = size
     row.flags = 0
-    row.channel_id = 0
+    row.channel_id = market.channel
     row.action = action
     row.side = side
     row.ts_recv = market.recv
@@ -123,19 +137,20 @@ def close(market):
     if last > first:
         _note_pattern(market, first, last)
     if not several:
-        _end_instrument(market, last)
+        finish(market, last)
     else:
         for inst in range(INSTRUMENTS):
             for k in range(last, first - 1, -1):
                 if market.out[k].instrument_id == market.inst[inst].id:
-                    _end_instrument(market, k)
+                    finish(market, k)
                     break
     market.last_recv = market.recv
     market.events_total += 1
 
 
 @kernel(**INNER)
-def _end_instrument(market, k):
+def finish(market, k):
+    """Record `k` is the last one of its instrument in the event: F_LAST on it, or on a closing record of its own."""
     if market.clock < market.closing_from:
         market.out[k].flags = market.last_flag
         return

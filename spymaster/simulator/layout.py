@@ -213,7 +213,7 @@ MARKET = np.dtype(
         ("clock", "i8"), ("until", "i8"), ("day", "i8"), ("next_second", "i8"), ("second", "i8"),
         ("phase", "i8"), ("mode", "i8"), ("code", "i8"),
         # feed
-        ("closing_from", "i8"), ("last_flag", "i8"), ("next_id", "i8"), ("sequence", "i8"),
+        ("closing_from", "i8"), ("channel", "i8"), ("last_flag", "i8"), ("next_id", "i8"), ("sequence", "i8"),
         ("last_recv", "i8"), ("recv", "i8"), ("n", "i8"), ("event_from", "i8"), ("event_id", "i8"),
         ("event_kind", "i8"), ("after_fill", "i8"), ("n_touched", "i8"),
         ("n_events", "i8"), ("n_tags", "i8"), ("n_seconds", "i8"), ("n_latent", "i8"),

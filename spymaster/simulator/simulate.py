@@ -22,8 +22,9 @@ from spymaster.simulator.fault_plan import pauses_of
 from spymaster.simulator.faults import FaultInjector
 from spymaster.simulator.market import Carried, MarketDay
 from spymaster.simulator.measure import Tally
+from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES
-from spymaster.simulator.options.write import ChainRequest, ChainResult, write_chain
+from spymaster.simulator.options.write import ChainRequest, ChainResult, front_quotes, write_chain
 from spymaster.simulator.reference_files import session_figures, write_definitions, write_statistics, write_status
 from spymaster.simulator.request import DayPlan, Plan
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, midnight_ns
@@ -48,6 +49,14 @@ class DayResult:
     """Messages that agents wrote."""
     faults: tuple[str, ...] = ()
     """Kinds of the faults that were made in the file of orders."""
+
+
+@dataclass(frozen=True)
+class _Before:
+    """What the date before left: the future's market and the chain."""
+
+    market: Carried | None = None
+    chain: ChainCarried | None = None
 
 
 @dataclass(frozen=True)
@@ -79,11 +88,11 @@ def simulate(
         raise SimulationRefusedError(str(error.args[0]), hint="Name another root with --lake.") from error
     run_id = run_identifier(plan)
     layout.staging_dir(lake.root).mkdir(parents=True, exist_ok=True)
-    carried: Carried | None = None
+    before = _Before()
     results = []
     for day in plan.days:
         with tempfile.TemporaryDirectory(dir=layout.staging_dir(lake.root)) as staging:
-            result, carried = _simulate_day(lake, plan, day, run_id, carried, Path(staging), progress)
+            result, before = _simulate_day(lake, plan, day, run_id, before, Path(staging), progress)
         results.append(result)
     folder = layout.truth_dir(lake.root) / f"run_id={run_id}"
     run = Run(run_id, plan, folder, tuple(results))
@@ -143,10 +152,10 @@ def _simulate_day(
     plan: Plan,
     day: DayPlan,
     run_id: str,
-    carried: Carried | None,
+    before: _Before,
     staging: Path,
     progress: Progress | None,
-) -> tuple[DayResult, Carried]:
+) -> tuple[DayResult, _Before]:
     request, started = plan.request, time.perf_counter()
     known = instrument(request.symbol, lake.settings)
     market = MarketDay(
@@ -159,7 +168,7 @@ def _simulate_day(
         seed=request.seed,
         walk=request.price_mode == "walk",
         feed=plan.feed(day.dt),
-        carried=carried,
+        carried=before.market,
         agents=day.agents,
         pauses=pauses_of(day.faults),
     )
@@ -205,16 +214,22 @@ def _simulate_day(
     truth.write("truth_fault", fault_columns(faults.log))
     tally.finish(market.truth)
     seconds = time.perf_counter() - started
-    options, option_files = _simulate_chain(lake, plan, day, market, staging, truth)
+    options, option_files = _simulate_chain(lake, plan, day, market, staging, truth, before.chain)
     result = DayResult(
         day, files, int(market.state["messages"]), seconds, tally, options, option_files,
         planted=int(market.state["planted"]), faults=tuple(one.fault.section.kind for one in faults.log),
     )  # fmt: skip
-    return result, market.carried()
+    return result, _Before(market.carried(), options.carried if options is not None else before.chain)
 
 
 def _simulate_chain(
-    lake: Lake, plan: Plan, day: DayPlan, market: MarketDay, staging: Path, truth: TruthWriter
+    lake: Lake,
+    plan: Plan,
+    day: DayPlan,
+    market: MarketDay,
+    staging: Path,
+    truth: TruthWriter,
+    carried: ChainCarried | None,
 ) -> tuple[ChainResult | None, dict[str, str]]:
     """Options of a finished date, if it has any: nothing of the future's files depends on them."""
     request = plan.request
@@ -222,10 +237,11 @@ def _simulate_chain(
         return None, {}
     wanted = ChainRequest(
         dt=day.dt, root=request.symbol, exchange=instrument(request.symbol, lake.settings).exchange,
+        contracts=market.contracts, profile=plan.profile, feed=market.feed,
         size=CHAIN_SIZES[request.preset], messages=day.option_messages, seed=request.seed, parts=day.parts,
-        dbn_version=request.dbn_version, compression=request.compression,
+        dbn_version=request.dbn_version, compression=request.compression, carried=carried,
     )  # fmt: skip
-    result = write_chain(wanted, market, plan.profile, staging / "options", truth)
+    result = write_chain(wanted, front_quotes(market), staging / "options", truth)
     files = {}
     for path, table in result.files if result is not None else []:
         files.update(_store(lake, path, "future_option", table, request.symbol, day))

@@ -38,14 +38,14 @@ class TruthWriter:
     symbol: str
     dt: date
 
-    def path(self, table: str) -> Path:
-        """File of a table."""
+    def path(self, table: str, part: int = 0) -> Path:
+        """File of a table; part 1 has what options add to a table of the future."""
         folder = lake_layout.truth_dir(self.lake_root) / f"run_id={self.run_id}" / f"table={table}" / f"dt={self.dt}"
-        return folder / lake_layout.PART_FILE
+        return folder / lake_layout.PART_FILE.replace("00000", f"{part:05d}")
 
-    def write(self, table: str, columns: dict[str, Any]) -> Path:
+    def write(self, table: str, columns: dict[str, Any], part: int = 0) -> Path:
         """Write one table; arrays become columns as they are."""
-        path = self.path(table)
+        path = self.path(table, part)
         path.parent.mkdir(parents=True, exist_ok=True)
         rows = len(next(iter(columns.values())))
         constant = {"symbol": self.symbol, "provenance": "simulated"}
@@ -74,7 +74,7 @@ class TruthWriter:
             self.write("truth_latent_1s", latent_columns(truth)),
             self.write("truth_bbo", bbo_columns(truth, day)),
             self.write("truth_agent", agent_columns(day, ids)),
-            self.write("truth_response", response_columns(truth)),
+            self.write("truth_response", response_columns(truth.responses)),
         ]
 
 
@@ -165,9 +165,9 @@ def agent_columns(day: MarketDay, ids: NDArray[np.uint32]) -> dict[str, Any]:
     }
 
 
-def response_columns(truth: Truth) -> dict[str, Any]:
+def response_columns(responses: list[np.ndarray]) -> dict[str, Any]:
     """What agents did in answer to an event: the event, the order that they placed, moved or cancelled, the lag."""
-    rows = _joined(truth.responses, ("agent", "event", "id", "ts_trigger", "ts"))
+    rows = _joined(responses, ("agent", "event", "id", "ts_trigger", "ts"))
     return {
         "agent_id": rows["agent"].astype(np.int32),
         "trigger_event_id": rows["event"],

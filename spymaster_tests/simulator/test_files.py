@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from spymaster.market.dbn import MBO_DTYPE, SIM_PUBLISHER
 from spymaster.simulator import request as requests
 from spymaster.simulator.errors import SimulationRefusedError, SimulationRequestError, SimulatorConfigError
 from spymaster.simulator.profile import Profile, load_profile, read_config
+from spymaster.simulator.report import write_report
 from spymaster.simulator.request import Request, plan
 from spymaster.simulator.simulate import Run, simulate
 
@@ -124,6 +126,21 @@ def test_the_same_request_finds_its_files_and_another_seed_is_refused(run: Run) 
     with pytest.raises(SimulationRefusedError, match=r"sim-20260106\.mbo"):
         simulate(plan(Request(preset="ci", messages=20_000, seed=8)), lake.root)
     assert not list((lake.root / "_staging").iterdir())
+
+
+def test_options_leave_the_futures_files_alone(run: Run, tmp_path: Path) -> None:
+    first, second = (replace(day, option_messages=0) for day in run.plan.days)
+    without = simulate(replace(run.plan, days=(first, second)), tmp_path)
+    assert [day.files for day in without.days] == [day.files for day in run.days]
+    assert without.days[1].option_files == {}
+    assert run.days[1].option_files != {}
+    assert not (tmp_path / "raw" / "source=simulated" / "product_type=future_option").exists()
+
+
+def test_report_has_the_rows_of_options(run: Run) -> None:
+    path, found = write_report(run)
+    assert [sum(one.number == 21 for one in targets) for targets in found.values()] == [0, 4]
+    assert "in 62 series" in path.read_text()
 
 
 def test_a_lake_of_real_data_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Files of the simulated chain: any reader opens them, the future's bytes ignore them, and the traps are there."""
+"""Files of the simulated chain: any reader opens them, and the traps are there."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,37 +11,51 @@ import numpy as np
 import polars as pl
 import pytest
 
-from spymaster.lake import Lake, raw_files
 from spymaster.market.dbn import MBO_DTYPE
-from spymaster.simulator.report import write_report
+from spymaster.simulator.contracts import contracts_on
+from spymaster.simulator.options.chain import CHAIN_SIZES
+from spymaster.simulator.options.write import ChainRequest, ChainResult, write_chain
+from spymaster.simulator.profile import load_profile
 from spymaster.simulator.request import Request, plan
-from spymaster.simulator.simulate import Run, simulate
+from spymaster.simulator.schedule import segments
+from spymaster.simulator.truth import TruthWriter
+from spymaster_tests.simulator.chains import MORNING, walk
 from spymaster_tests.simulator.days import TUESDAY
 
 
+@dataclass(frozen=True)
+class Written:
+    """A chain on disk: its files by table, where its truth is, and what was said of it."""
+
+    files: dict[str, Path]
+    truth: TruthWriter
+    result: ChainResult
+
+
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    return simulate(plan(Request(preset="ci", messages=20_000)), tmp_path_factory.mktemp("options"))
+def written(tmp_path_factory: pytest.TempPathFactory) -> Written:
+    root = tmp_path_factory.mktemp("options")
+    truth = TruthWriter(root, "test", "ES", TUESDAY)
+    wanted = ChainRequest(
+        dt=TUESDAY, root="ES", exchange="XCME", contracts=contracts_on("ES", TUESDAY, "HMUZ"),
+        profile=load_profile("es"), size=CHAIN_SIZES["ci"], messages=50_000, seed=7,
+        parts=segments(TUESDAY, "ES", MORNING),
+    )  # fmt: skip
+    result = write_chain(wanted, walk(), root / "files", truth)
+    assert result is not None
+    return Written({table: path for path, table in result.files}, truth, result)
 
 
-def option_file(run: Run, table: str) -> Path:
-    lake = Lake.open(run.folder.parents[1])
-    (found,) = raw_files(lake, "ES", table, TUESDAY, "future_option")
-    return found.path
-
-
-def test_orders_are_readable_and_every_symbol_is_mapped(run: Run) -> None:
-    store = db.DBNStore.from_file(option_file(run, "market_by_order_dbn"))
+def test_orders_are_readable_and_every_symbol_is_mapped(written: Written) -> None:
+    store = db.DBNStore.from_file(written.files["market_by_order_dbn"])
     array = store.to_ndarray().view(MBO_DTYPE)
-    (day,) = run.days
-    assert day.options is not None
-    assert day.options.messages == (array["flags"] & 0x20 == 0).sum()
+    assert written.result.messages == (array["flags"] & 0x20 == 0).sum()
     assert store.metadata.dataset == "SIM.SPYMASTER"
     assert store.to_df()["symbol"].str.fullmatch(r"E1BF6 [CP]\d{4}").all()
 
 
-def test_definitions_tell_strike_right_expiry_and_future(run: Run) -> None:
-    records: list[Any] = list(db.DBNStore.from_file(option_file(run, "definition")))
+def test_definitions_tell_strike_right_expiry_and_future(written: Written) -> None:
+    records: list[Any] = list(db.DBNStore.from_file(written.files["definition"]))
     options = [one for one in records if str(one.instrument_class) in "CP" and one.raw_symbol.startswith("E1B")]
     assert len(options) == 62 + 1
     assert {one.underlying for one in options} == {"ESH6"}
@@ -52,8 +67,8 @@ def test_definitions_tell_strike_right_expiry_and_future(run: Run) -> None:
     assert sum(one.expiration < records[0].ts_recv for one in records) == 1
 
 
-def test_who_takes_the_opening_price_for_open_interest_is_visibly_wrong(run: Run) -> None:
-    table = db.DBNStore.from_file(option_file(run, "statistics")).to_df(price_type="fixed")
+def test_who_takes_the_opening_price_for_open_interest_is_visibly_wrong(written: Written) -> None:
+    table = db.DBNStore.from_file(written.files["statistics"]).to_df(price_type="fixed")
     interest = table[table["stat_type"] == 9]
     assert (interest.groupby("instrument_id").size() == 2).all()
     assert (interest.groupby("instrument_id")["quantity"].nunique() == 2).all()
@@ -66,29 +81,29 @@ def test_who_takes_the_opening_price_for_open_interest_is_visibly_wrong(run: Run
     assert (table["update_action"] == 2).sum() == 1
 
 
-def test_truth_holds_volatility_and_inventory_of_every_minute(run: Run) -> None:
-    truth, held = (
-        pl.read_parquet(run.folder / f"table={table}" / f"dt={TUESDAY}" / "*.parquet")
-        for table in ("truth_iv", "truth_inventory")
-    )
+def test_truth_holds_volatility_and_inventory_of_every_minute(written: Written) -> None:
+    truth, held = (pl.read_parquet(written.truth.path(table)) for table in ("truth_iv", "truth_inventory"))
     assert truth.height == held.height == 62 * truth["minute_end"].n_unique()
-    assert truth["minute_end"].n_unique() >= 118
+    assert truth["minute_end"].n_unique() >= 59
     assert truth["provenance"].unique().to_list() == ["simulated"]
     assert truth["iv"].is_between(0.05, 1.5).all()
     assert held["inventory"].to_numpy().any()
 
 
-def test_options_leave_the_futures_files_alone(run: Run, tmp_path: Path) -> None:
-    without = simulate(plan(Request(preset="ci", messages=20_000, options=False)), tmp_path)
-    assert without.days[0].files == run.days[0].files
-    assert without.days[0].option_files == {}
-    assert not (tmp_path / "raw" / "source=simulated" / "product_type=future_option").exists()
+def test_makers_are_agents_whose_answers_are_told(written: Written) -> None:
+    agents, answers = (pl.read_parquet(written.truth.path(name, 1)) for name in ("truth_agent", "truth_response"))
+    assert agents["kind"].to_list() == ["option_quoter"] * 3
+    assert set(answers["agent_id"]) == set(agents["agent_id"])
+    orders = db.DBNStore.from_file(written.files["market_by_order_dbn"]).to_ndarray().view(MBO_DTYPE)
+    told = {(int(row["order_id"]), int(row["ts_event"])) for row in orders}
+    named = zip(answers["response_order_id"], answers["ts_response"].to_physical(), strict=True)
+    assert set(named) <= told
+    assert set(answers["ts_trigger"].to_physical()) <= set(walk().ts.tolist())
 
 
-def test_report_has_the_rows_of_options(run: Run) -> None:
-    path, found = write_report(run)
-    assert sum(one.number == 21 for one in next(iter(found.values()))) == 4
-    assert "in 62 series" in path.read_text()
+def test_the_report_has_the_rows_of_options(written: Written) -> None:
+    assert [one.number for one in written.result.targets] == [21] * 4
+    assert [one.metric for one in written.result.targets if not one.passed] == []
 
 
 def test_crude_oil_has_no_chain() -> None:

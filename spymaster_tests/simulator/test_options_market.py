@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import math
-from datetime import date, time
+from datetime import date
 
 import numpy as np
 import pytest
 
 from spymaster.market.dbn import SIM_PUBLISHER
 from spymaster.simulator.contracts import contracts_on
-from spymaster.simulator.market import Feed
 from spymaster.simulator.options.chain import CHAIN_SIZES, build_chain
-from spymaster.simulator.options.day import OptionsDay, Quotes
-from spymaster.simulator.options.files import open_interest
+from spymaster.simulator.options.interest import open_interest
 from spymaster.simulator.options.surface import ETA, RHO
-from spymaster.simulator.profile import load_profile
-from spymaster.simulator.schedule import segments
+from spymaster_tests.simulator.chains import FinishedChain, finished_chain
 from spymaster_tests.simulator.days import TUESDAY
-
-MORNING = (time(10), time(11))
-
-
-def walk(seed: int = 1) -> Quotes:
-    """Middles of a future's best prices: half-tick steps at random times of the morning."""
-    generator = np.random.default_rng(seed)
-    (part,) = segments(TUESDAY, "ES", MORNING)
-    ts = np.sort(generator.integers(part.start_ns, part.end_ns, 3_000))
-    return Quotes(ts, 6_790 + np.cumsum(generator.choice([-0.125, 0.125], len(ts))))
-
-
-def options_day(*, seed: int = 7, sentinel: bool = False, messages: int = 50_000) -> tuple[OptionsDay, np.ndarray]:
-    """A morning of the preset `ci`'s chain, finished, with its records."""
-    quotes = walk()
-    chain = build_chain(TUESDAY, "ES", quotes.mid[0], contracts_on("ES", TUESDAY, "HMUZ"), CHAIN_SIZES["ci"])
-    day = OptionsDay(
-        dt=TUESDAY, root="ES", chain=chain, quotes=quotes, profile=load_profile("es"),
-        parts=segments(TUESDAY, "ES", MORNING), messages=messages, seed=seed, feed=Feed(sentinel=sentinel),
-    )  # fmt: skip
-    return day, np.concatenate([block.copy() for block in day.records()])
 
 
 @pytest.fixture(scope="module")
-def finished() -> tuple[OptionsDay, np.ndarray]:
-    return options_day()
+def finished() -> FinishedChain:
+    return finished_chain()
 
 
 def below(x: float) -> float:
@@ -66,9 +42,8 @@ def volatility(price: float, forward: float, strike: float, years: float, call: 
     return (low + high) / 2
 
 
-def test_events_have_the_grammar_of_the_feed(finished: tuple[OptionsDay, np.ndarray]) -> None:
-    _, records = finished
-    live = records[records["flags"] & 0x20 == 0]
+def test_events_have_the_grammar_of_the_feed(finished: FinishedChain) -> None:
+    records, live = finished.records, finished.live
     assert set(np.unique(live["publisher_id"])) == {SIM_PUBLISHER}
     assert set(np.unique(live["channel_id"])) == {1}
     assert (np.diff(live["ts_event"].astype(np.int64)) >= 0).all()
@@ -115,9 +90,8 @@ def test_events_have_the_grammar_of_the_feed(finished: tuple[OptionsDay, np.ndar
     assert matches > 200
 
 
-def test_order_ids_rise_and_prices_lie_on_their_ticks(finished: tuple[OptionsDay, np.ndarray]) -> None:
-    _, records = finished
-    live = records[(records["flags"] & 0x20 == 0) & (records["action"] == ord("A"))]
+def test_order_ids_rise_and_prices_lie_on_their_ticks(finished: FinishedChain) -> None:
+    live = finished.live[finished.live["action"] == ord("A")]
     assert (np.diff(live["order_id"].astype(np.int64)) > 0).all()
     units, rest = np.divmod(live["price"], 50_000_000)
     assert (rest == 0).all()
@@ -125,14 +99,14 @@ def test_order_ids_rise_and_prices_lie_on_their_ticks(finished: tuple[OptionsDay
     assert (units[units > 100] % 5 == 0).all()
 
 
-def test_number_of_messages_is_the_plans(finished: tuple[OptionsDay, np.ndarray]) -> None:
-    day, records = finished
+def test_number_of_messages_is_the_plans(finished: FinishedChain) -> None:
+    day, records = finished.day, finished.records
     assert day.messages == (records["flags"] & 0x20 == 0).sum()
     assert day.messages == pytest.approx(50_000, rel=0.03)
 
 
-def test_quotes_are_never_crossed_and_tell_the_true_volatility(finished: tuple[OptionsDay, np.ndarray]) -> None:
-    day, _ = finished
+def test_quotes_are_never_crossed_and_tell_the_true_volatility(finished: FinishedChain) -> None:
+    day = finished.day
     series, errors = day.series, []
     expiry = day.chain.expiries[0].expiration_ns
     discount = float(day.state["expiries"]["discount"][0])
@@ -152,9 +126,9 @@ def test_quotes_are_never_crossed_and_tell_the_true_volatility(finished: tuple[O
 
 
 def test_calls_and_puts_agree_and_no_butterfly_costs_less_than_nothing(
-    finished: tuple[OptionsDay, np.ndarray],
+    finished: FinishedChain,
 ) -> None:
-    day, _ = finished
+    day = finished.day
     bid, ask = np.array(day.minutes.bid), np.array(day.minutes.ask)
     middle = (bid + ask) / 40
     strike = day.series["strike"][::2]
@@ -174,18 +148,18 @@ def test_calls_and_puts_agree_and_no_butterfly_costs_less_than_nothing(
 
 
 def test_same_seed_same_bytes_and_the_closing_form_leaves_the_market_alone() -> None:
-    one, same, other = (options_day(seed=seed, messages=20_000)[1] for seed in (7, 7, 8))
+    one, same, other = (finished_chain(seed=seed, messages=20_000).records for seed in (7, 7, 8))
     assert one.tobytes() == same.tobytes()
     assert one.tobytes() != other.tobytes()
-    _, told = options_day(messages=20_000, sentinel=True)
+    told = finished_chain(messages=20_000, sentinel=True).records
     kept = told[told["action"] != ord("N")]
     assert kept["order_id"].tolist() == one["order_id"].tolist()
     assert (told["flags"][told["action"] == ord("N")] == 0x80).all()
 
 
-def test_dealers_hold_what_customers_sold(finished: tuple[OptionsDay, np.ndarray]) -> None:
+def test_dealers_hold_what_customers_sold(finished: FinishedChain) -> None:
     """Customers buy puts and sell calls rather than the reverse, so dealers end short puts and long calls."""
-    day, _ = finished
+    day = finished.day
     call = day.series["call"] == 1
     assert day.series["inventory"][call].sum() > day.series["inventory"][~call].sum()
     assert day.minutes.rows[0]["inventory"].sum() != day.minutes.rows[-1]["inventory"].sum()
@@ -205,7 +179,8 @@ def test_a_whole_day_lists_weeklies_month_end_and_quarterly() -> None:
 
 def test_open_interest_is_told_twice_with_different_values() -> None:
     chain = build_chain(TUESDAY, "ES", 6_790.0, contracts_on("ES", TUESDAY, "HMUZ"), CHAIN_SIZES["ci"])
-    preliminary, final = open_interest(TUESDAY, 7, chain, 6_790.0)
-    assert (preliminary != final).all()
+    interest = open_interest(TUESDAY, 7, chain, 6_790.0)
+    final = interest.final
+    assert (interest.preliminary != final).all()
     hundred = np.array([option.strike % 100 == 0 for option in chain.options])
     assert final[hundred].mean() > 2 * final[~hundred].mean()

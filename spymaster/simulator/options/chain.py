@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from itertools import pairwise
@@ -12,9 +13,10 @@ from spymaster.simulator.contracts import MONTHS, Contract, instrument_id
 TICK_INT = 50_000_000
 """Least price step of an option, 1e-9; from `WIDE_ABOVE` units of it on, prices are multiples of `WIDE_TICK` units."""
 WIDE_ABOVE, WIDE_TICK = 100, 5
+FUTURE_STEP = 0.125
+"""Half a tick of the future, in points: what the middle of its best prices is a multiple of."""
 MULTIPLIER = 50
 _CLOSE = time(16)
-_LAST_TRADE_QUARTERLY = time(9, 30)
 _WEEKDAYS = "ABCD"
 
 
@@ -45,6 +47,7 @@ class Expiry:
     month: str
     expiration_ns: int
     underlying: int
+    quarterly: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,13 +69,23 @@ class Chain:
     options: tuple[Option, ...]
 
 
-def build_chain(dt: date, root: str, spot: float, contracts: tuple[Contract, ...], size: ChainSize) -> Chain:
-    """The chain of a date around the price `spot` of the first future."""
+def build_chain(
+    dt: date,
+    root: str,
+    spot: float,
+    contracts: tuple[Contract, ...],
+    size: ChainSize,
+    before: Mapping[int, frozenset[int]] | None = None,
+) -> Chain:
+    """The chain of a date around the price `spot` of the first future.
+
+    Strikes that were listed the date `before` (by expiration, ns) stay until their expiry is over.
+    """
     expiries = tuple(_expiries(dt, root, contracts, size))
-    listed = strikes(spot, size.reach)
+    around = strikes(spot, size.reach)
     options = []
     for number, expiry in enumerate(expiries):
-        for strike in listed:
+        for strike in sorted({*around, *(before or {}).get(expiry.expiration_ns, ())}):
             for right in "CP":
                 symbol = f"{expiry.root}{expiry.month} {right}{strike}"
                 key = f"{symbol}:{expiry.expiration_ns}"
@@ -105,7 +118,7 @@ def _expiries(dt: date, root: str, contracts: tuple[Contract, ...], size: ChainS
     if size.dailies >= 5:
         quarterly = contracts[0]
         ns = quarterly.expiration_ns
-        found.append(Expiry(root, quarterly.symbol.removeprefix(root), ns, 0))
+        found.append(Expiry(root, quarterly.symbol.removeprefix(root), ns, 0, quarterly=True))
     unique = {expiry.expiration_ns: expiry for expiry in found}
     ordered = [unique[ns] for ns in sorted(unique)]
     assert all(a.expiration_ns < b.expiration_ns for a, b in pairwise(ordered))

@@ -12,15 +12,21 @@ from spymaster.market.calendar import CONTINUOUS
 from spymaster.market.dbn import F_LAST, F_PUBLISHER, Records
 from spymaster.simulator import laws
 from spymaster.simulator.errors import SimulatorCapacityError
-from spymaster.simulator.market import Feed, Orders
+from spymaster.simulator.market import Feed
 from spymaster.simulator.options import arrays
-from spymaster.simulator.options.chain import TICK_INT, Chain
-from spymaster.simulator.options.flow import best_quotes, run, start_trading, stop_trading
+from spymaster.simulator.options.carry import (
+    ChainCarried,
+    chain_snapshot,
+    first_orders,
+    restore_orders,
+    slot_orders,
+)
+from spymaster.simulator.options.chain import FUTURE_STEP, Chain
+from spymaster.simulator.options.flow import run
 from spymaster.simulator.options.surface import atm_levels, variance_clock
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.rng import seeded_words
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, intraday_shape, message_plan, midnight_ns
-from spymaster.simulator.snapshot import snapshot_records
 
 RATE = 0.04
 """Flat interest rate (assumption)."""
@@ -28,6 +34,8 @@ _STREAM = 100
 """Number of the first random stream of options; those of the future come before."""
 _BUY_PUT, _SELL_CALL = 0.58, 0.55
 _FIRST_ID, _FIRST_SEQUENCE = 7_800_000_000_000, 1_000
+_OVERNIGHT_IDS, _OVERNIGHT_SEQUENCE = 1_000_000, 100_000
+_CHANNEL = 1
 _CLOSE_NS = 1_000_000_000
 _WITHDRAW_GAP_NS = 40_000
 _NEAR, _MIDDLE = 0.01, 0.02
@@ -52,20 +60,24 @@ class Minutes:
         self.ask: list[np.ndarray] = []
         self.rows: list[np.ndarray] = []
 
-    def add(self, state: np.void) -> None:
-        """Take down the present state."""
+    def add(self, state: np.void, bid: np.ndarray, ask: np.ndarray) -> None:
+        """Take down the present state and best prices."""
         n = int(state["n_series"])
-        bid, ask = np.zeros(n, np.int64), np.zeros(n, np.int64)
-        best_quotes(state, bid, ask)
         self.end.append(int(state["day"]) + (int(state["second"]) - 1) * SECOND_NS)
         self.forward.append(float(state["forward"]))
-        self.bid.append(bid)
-        self.ask.append(ask)
-        self.rows.append(state["series"][:n][["theo", "mark", "gamma", "root_w", "inventory"]].copy())
+        self.bid.append(bid.astype(np.int32))
+        self.ask.append(ask.astype(np.int32))
+        self.rows.append(state["series"][:n][["theo", "mark", "gamma", "root_w", "inventory"]].astype(_MINUTE))
+
+
+_MINUTE = np.dtype([("theo", "f8"), ("mark", "f8"), ("gamma", "f8"), ("root_w", "f8"), ("inventory", "i8")])
 
 
 class OptionsDay:
-    """A date of a chain. `records()` yields the file's records in order; `minutes` and `series` fill up meanwhile."""
+    """A date of a chain. `records()` yields the file's records in order; `minutes` and `responses` fill up meanwhile.
+
+    Raises SimulatorCapacityError if the chain outgrows its arrays.
+    """
 
     def __init__(
         self,
@@ -79,32 +91,42 @@ class OptionsDay:
         messages: int,
         seed: int,
         feed: Feed | None = None,
+        carried: ChainCarried | None = None,
     ) -> None:
         self.dt, self.chain, self.feed = dt, chain, feed or Feed()
         self._parts, self._day = parts, midnight_ns(dt)
-        n = len(chain.options)
-        shape = message_plan(intraday_shape(dt, profile.activity), np.ones(DAY_SECONDS), parts, self._day, messages)
-        plan = np.zeros(DAY_SECONDS + 2)
-        plan[1:-1] = np.cumsum(shape)
-        plan[-1] = plan[-2]
-        if n > arrays.MAX_SERIES or len(quotes.ts) > arrays.MAX_BBO or len(chain.expiries) > arrays.MAX_EXPIRIES:
-            raise SimulatorCapacityError(f"{root} options {dt}: {n} series, {len(quotes.ts)} changes of the future")
+        self._known = carried.orders if carried is not None else {}
+        n, levels = len(chain.options), _levels(quotes)
+        if (
+            n > arrays.MAX_SERIES
+            or len(levels) > arrays.MAX_BBO
+            or len(chain.expiries) > arrays.MAX_EXPIRIES
+            or (len(levels) and not 0 <= levels.min() <= levels.max() < arrays.LEVELS)
+        ):
+            raise SimulatorCapacityError(f"{root} options {dt}: {n} series, {len(levels)} changes of the future")
         self._array = arrays.empty_chain()
         self.state = s = self._array[0]
-        s["n_series"], s["n_expiries"], s["n_bbo"] = n, len(chain.expiries), len(quotes.ts)
+        s["n_series"], s["n_expiries"], s["n_bbo"] = n, len(chain.expiries), len(levels)
         for row, expiry in zip(s["expiries"], chain.expiries, strict=False):
             s["variance"], row["variance"] = variance_clock(dt, root, expiry.expiration_ns)
             row["end"], row["open"] = expiry.expiration_ns, 1
             row["carry"] = profile.instrument.carry * expiry.underlying
             years = max(expiry.expiration_ns - self._day, 0) / SECOND_NS / (365 * DAY_SECONDS)
             row["discount"] = round(float(np.exp(-RATE * years)), 12)
-        s["plan"], s["atm"] = plan, atm_levels(dt, seed)
+        shape = message_plan(intraday_shape(dt, profile.activity), np.ones(DAY_SECONDS), parts, self._day, messages)
+        s["plan"][1:-1] = np.cumsum(shape)
+        s["plan"][-1] = s["plan"][-2]
+        s["atm"] = atm_levels(dt, seed)
         s["latency"], s["exp_table"] = laws.latency_table(profile.latency), laws.exponential_table()
         s["size_law"] = laws.size_law(profile.market_size.ranges, profile.market_size.tail)
-        s["bbo_ts"][: len(quotes.ts)], s["bbo_mid"][: len(quotes.ts)] = quotes.ts, quotes.mid
+        s["bbo_ts"][: len(levels)], s["bbo_level"][: len(levels)] = quotes.ts, levels
         self.minutes = Minutes()
-        self._set_feed(seed)
-        self._set_series(quotes)
+        self.responses: list[np.ndarray] = []
+        self._set_feed(seed, carried)
+        self._set_series(quotes, carried)
+        self.held_before = self.series["inventory"].copy()
+        first_orders(s, chain, self._known, [seed, dt.toordinal(), _STREAM])
+        self.series["guests"] = (s["slots"]["qty"][:n, :, arrays.FIRMS :] > 0).sum(axis=(1, 2))
 
     @property
     def series(self) -> np.ndarray:
@@ -121,33 +143,52 @@ class OptionsDay:
         """Live records so far, closing records of their own not counted."""
         return int(self.state["messages"])
 
-    def _set_feed(self, seed: int) -> None:
+    def trading_hours(self) -> tuple[int, int]:
+        """First and last moment of trading, ns UTC."""
+        trading = [part for part in self._parts if part.phase == CONTINUOUS]
+        return (trading[0].start_ns, trading[-1].end_ns) if trading else (self._day, self._day)
+
+    def _set_feed(self, seed: int, carried: ChainCarried | None) -> None:
         s = self.state
-        s["day"], s["bbo"], s["next_id"], s["sequence"] = self._day, -1, _FIRST_ID, _FIRST_SEQUENCE
+        s["day"], s["bbo"], s["channel"] = self._day, -1, _CHANNEL
+        s["next_id"] = carried.next_id if carried is not None else _FIRST_ID
+        s["sequence"] = carried.sequence if carried is not None else _FIRST_SEQUENCE
         s["rng"] = seeded_words(seed, self.dt, _STREAM, arrays.STREAMS)
         s["last_flag"] = F_LAST | (F_PUBLISHER if self.feed.publisher_bit else 0)
         s["closing_from"] = self.feed.closing_from_ns
         s["buy_put"], s["sell_call"] = laws.probability(_BUY_PUT), laws.probability(_SELL_CALL)
 
-    def _set_series(self, quotes: Quotes) -> None:
+    def _set_series(self, quotes: Quotes, carried: ChainCarried | None) -> None:
         series = self.series
         series["id"] = [option.instrument_id for option in self.chain.options]
         series["expiry"] = [option.expiry for option in self.chain.options]
         series["strike"] = [option.strike for option in self.chain.options]
+        series["log_strike"] = np.log(series["strike"])
         series["call"] = [option.right == "C" for option in self.chain.options]
         spot = float(quotes.mid[0]) if len(quotes.mid) else 1.0
         distance = np.abs(series["strike"] / spot - 1)
         series["makers"] = np.where(distance <= _NEAR + _EPS, 3, np.where(distance <= _MIDDLE, 2, 1))
         for name in ("first", "high", "low", "last"):
             series[name] = -1
+        if spot > 1.0:
+            self.state["step"] = FUTURE_STEP
+            self.state["base"] = spot - arrays.LEVELS // 2 * FUTURE_STEP
+        if carried is None:
+            return
+        for i, option in enumerate(self.chain.options):
+            number = option.instrument_id
+            series[i]["inventory"] = carried.inventory.get(number, 0)
+            if number in carried.orders:
+                restore_orders(self.state["slots"][i], carried.orders[number])
 
     def records(self) -> Iterator[Records]:
         """Records of the file in blocks (views of a buffer that is used again): the snapshot, then the live ones."""
         s = self.state
-        yield self._snapshot()
+        yield chain_snapshot(s, self.chain, self.feed.snapshot_form)
         if s["n_bbo"] == 0:
             return
-        s["sequence"] += 100_000
+        s["sequence"] += _OVERNIGHT_SEQUENCE
+        bid, ask = np.zeros((2, len(self.chain.options)), np.int64)
         for part in self._parts:
             if part.phase != CONTINUOUS:
                 continue
@@ -155,53 +196,51 @@ class OptionsDay:
             s["clock"] = part.start_ns + 50_000_000
             s["last_recv"] = max(int(s["last_recv"]), part.start_ns)
             s["until"] = part.end_ns - (_CLOSE_NS if closes else 0)
-            start_trading(s)
+            step = arrays.OPEN
             while True:
-                code = run(s)
+                code = run(s, step, bid, ask)
+                step = arrays.GO_ON
+                if s["code"]:
+                    raise SimulatorCapacityError(f"options {self.dt}: a moment has more records than the buffer")
                 if code == arrays.MINUTE:
-                    self.minutes.add(s)
+                    self.minutes.add(s, bid, ask)
                     continue
                 yield from self._drain()
                 if code == arrays.DONE:
                     break
             if closes:
                 count = int((s["slots"]["qty"] > 0).sum())
-                stop_trading(s, min(_WITHDRAW_GAP_NS, _CLOSE_NS // (2 * count + 2)))
+                s["close_gap"] = min(_WITHDRAW_GAP_NS, _CLOSE_NS // (2 * count + 2))
+                run(s, arrays.CLOSE, bid, ask)
                 yield from self._drain()
 
     def _drain(self) -> Iterator[Records]:
         s = self.state
         count = int(s["n"])
-        s["n"] = 0
+        if s["n_responses"]:
+            self.responses.append(s["responses"][: int(s["n_responses"])].copy())
+        s["n"] = s["n_responses"] = 0
         if count:
             yield self.state["out"][:count]
 
-    def _snapshot(self) -> Records:
-        """What customers left resting over night: far from the money, good till cancelled."""
-        generator = np.random.Generator(np.random.PCG64([int(self.state["rng"][0, 0]), 1]))
-        blocks = []
-        slot = arrays.SLOTS - 1
+    def carried(self, interest: dict[int, int]) -> ChainCarried:
+        """What the next date starts from, once all records have been taken, given its open interest."""
+        s, last = self.state, self._parts[-1]
+        running = last.phase == CONTINUOUS and last.end_ns >= self._day + DAY_SECONDS * SECOND_NS
+        orders, inventory = {}, {}
+        strikes: dict[int, set[int]] = {}
         for i, option in enumerate(self.chain.options):
-            rows: list[tuple[int, int, int, int, int, int]] = []
-            row = self.state["slots"][i, arrays.BUY, slot]
-            if generator.random() < 0.5:
-                s = self.state
-                s["next_id"] += 1 + int(generator.integers(0, 4))
-                s["sequence"] += 1 + int(generator.integers(0, 3))
-                row["id"], row["px"], row["qty"] = s["next_id"], 1, 1 + int(generator.integers(0, 20))
-                row["priority"] = s["sequence"]
-                age = int(generator.integers(3_600, 20 * DAY_SECONDS)) * SECOND_NS
-                rows.append((row["id"], TICK_INT, 0, row["qty"], self._day - age, int(row["priority"])))
-            blocks.append(snapshot_records(_orders(rows), option.instrument_id, self._day, self.feed.snapshot_form))
-        found = np.concatenate(blocks)
-        found["channel_id"] = 1
-        return found
+            orders[option.instrument_id] = slot_orders(s["slots"][i], day_orders=running)
+            inventory[option.instrument_id] = int(self.series[i]["inventory"])
+            strikes.setdefault(self.chain.expiries[option.expiry].expiration_ns, set()).add(option.strike)
+        return ChainCarried(
+            orders, interest, inventory, {ns: frozenset(listed) for ns, listed in strikes.items()},
+            int(s["next_id"]) + _OVERNIGHT_IDS, int(s["sequence"]) + _OVERNIGHT_SEQUENCE,
+        )  # fmt: skip
 
 
-def _orders(rows: list[tuple[int, int, int, int, int, int]]) -> Orders:
-    ids, price, side, size, ts, sequence = np.array(rows, np.int64).reshape(-1, 6).T
-    none = np.zeros(len(ids), np.int64)
-    return Orders(
-        order_id=ids, price=price, side=side, size=size, hidden=none, peak=none, cls=none, ts=ts, sequence=sequence,
-        agent=none,
-    )  # fmt: skip
+def _levels(quotes: Quotes) -> np.ndarray:
+    """The future's middles in steps of half a tick, the first one in the middle of the ladder."""
+    if not len(quotes.mid):
+        return np.zeros(0, np.int64)
+    return np.rint((quotes.mid - quotes.mid[0]) / FUTURE_STEP).astype(np.int64) + arrays.LEVELS // 2

@@ -5,134 +5,70 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.jit import hot_kernel, kernel
-from spymaster.market.dbn import (
-    ACTION_ADD,
-    ACTION_CANCEL,
-    ACTION_FILL,
-    ACTION_MODIFY,
-    ACTION_NONE,
-    ACTION_TRADE,
-    F_LAST,
-    SIDE_ASK,
-    SIDE_BID,
-    SIDE_NONE,
-    SIM_PUBLISHER,
-    UNDEF_PRICE,
-)
-from spymaster.simulator.layout import INNER, LATENCY_STEPS
-from spymaster.simulator.options.arrays import BUY, MAKERS, R_FEED, SLOTS
+from spymaster.market.dbn import ACTION_ADD, ACTION_CANCEL, ACTION_FILL, ACTION_MODIFY, ACTION_TRADE
+from spymaster.simulator.emit import finish, letter, open_packet, write
+from spymaster.simulator.ladder import next_id
+from spymaster.simulator.layout import INNER, R_FEED
+from spymaster.simulator.options.arrays import BUY, FIRMS, SLOTS
 from spymaster.simulator.options.chain import TICK_INT
-from spymaster.simulator.rng import below, draw
-
-CHANNEL = 1
 
 
 @kernel(**INNER)
-def begin(b, ts):
-    """Open an event at `ts`."""
-    bits = draw(b, R_FEED)
-    b.clock = ts
-    b.event_from = b.n
-    b.sequence += 1 + np.int64(bits & np.uint64(1))
-    lag = b.latency[np.int64((bits >> np.uint64(8)) % np.uint64(LATENCY_STEPS))]
-    b.recv = max(b.last_recv, ts + lag)
+def _record(b, i, action, side, order_id, px, size):
+    write(b, b.series[i].id, action, letter(side), order_id, px * TICK_INT, size)
 
 
 @kernel(**INNER)
-def record(b, i, action, side, order_id, px, size):
-    """Append a record of series `i`; `side` is a DBN letter."""
-    row = b.out[b.n]
-    row.publisher_id = SIM_PUBLISHER
-    row.instrument_id = b.series[i].id
-    row.ts_event = b.clock
-    row.order_id = order_id
-    row.price = np.int64(px) * TICK_INT
-    row.size = size
-    row.flags = 0
-    row.channel_id = CHANNEL
-    row.action = action
-    row.side = side
-    row.ts_recv = b.recv
-    row.ts_in_delta = 15_000 + below(b, R_FEED, 4_000) - 2_000
-    row.sequence = b.sequence
-    b.n += 1
-
-
-@kernel(**INNER)
-def close(b):
-    """End the event: F_LAST on its last record, or on a closing record of its own."""
+def _close(b):
     b.messages += b.n - b.event_from
+    finish(b, b.n - 1)
     b.last_recv = b.recv
-    if b.clock < b.closing_from:
-        b.out[b.n - 1].flags = b.last_flag
-        return
-    source, row = b.out[b.n - 1], b.out[b.n]
-    row.publisher_id = SIM_PUBLISHER
-    row.instrument_id = source.instrument_id
-    row.ts_event = source.ts_event
-    row.order_id = 0
-    row.price = UNDEF_PRICE
-    row.size = 0
-    row.flags = F_LAST
-    row.channel_id = CHANNEL
-    row.action = ACTION_NONE
-    row.side = SIDE_NONE
-    row.ts_recv = b.recv
-    row.ts_in_delta = source.ts_in_delta
-    row.sequence = source.sequence
-    b.n += 1
-
-
-@hot_kernel(**INNER)
-def letter(side):
-    """DBN letter of a side."""
-    return SIDE_BID if side == BUY else SIDE_ASK
 
 
 @kernel(**INNER)
-def new_id(b):
-    """The exchange's next order id."""
-    gap = 1
-    while below(b, R_FEED, 2) == 1:
-        gap += 1
-    b.next_id += gap
-    return b.next_id
+def _single(b, ts, i, side, j, action):
+    """An event of one record: the order of a slot as it now is."""
+    slot = b.slots[i, side, j]
+    open_packet(b, ts)
+    if action == ACTION_ADD:
+        slot.id = next_id(b, R_FEED)
+        slot.priority = 0
+    if slot.priority == 0:
+        slot.priority = b.sequence
+        slot.ts = ts
+    _record(b, i, action, side, slot.id, slot.px, slot.qty)
+    _close(b)
 
 
 @kernel(**INNER)
 def add(b, ts, i, side, j, px, qty):
     """A new order in an empty slot."""
     slot = b.slots[i, side, j]
-    begin(b, ts)
-    slot.id = new_id(b)
-    slot.priority = b.sequence
     slot.px = px
     slot.qty = qty
-    record(b, i, ACTION_ADD, letter(side), slot.id, px, qty)
-    close(b)
+    if j >= FIRMS:
+        b.series[i].guests += 1
+    _single(b, ts, i, side, j, ACTION_ADD)
 
 
 @kernel(**INNER)
 def cancel(b, ts, i, side, j):
     """The order of a slot goes."""
-    slot = b.slots[i, side, j]
-    begin(b, ts)
-    record(b, i, ACTION_CANCEL, letter(side), slot.id, slot.px, slot.qty)
-    slot.qty = 0
-    close(b)
+    _single(b, ts, i, side, j, ACTION_CANCEL)
+    b.slots[i, side, j].qty = 0
+    if j >= FIRMS:
+        b.series[i].guests -= 1
 
 
 @kernel(**INNER)
 def modify(b, ts, i, side, j, px, qty):
     """The order of a slot changes price or size; only a smaller size keeps its place."""
     slot = b.slots[i, side, j]
-    begin(b, ts)
     if px != slot.px or qty > slot.qty:
-        slot.priority = b.sequence
+        slot.priority = 0
     slot.px = px
     slot.qty = qty
-    record(b, i, ACTION_MODIFY, letter(side), slot.id, px, qty)
-    close(b)
+    _single(b, ts, i, side, j, ACTION_MODIFY)
 
 
 @kernel(**INNER)
@@ -164,35 +100,38 @@ def _reachable(b, i, aggressor, limit):
 
 @kernel(**INNER)
 def match(b, ts, i, aggressor, size, limit, by_customer):
-    """An aggressor takes up to `size` down to `limit`: T and its fills for each price, then the changes of the book."""
+    """An aggressor takes up to `size` down to `limit`: T and its fills for each price, then the changes of the book.
+
+    Returns whether anything was there to take.
+    """
     passive = 1 - aggressor
     j = _reachable(b, i, aggressor, limit)
     if j < 0:
-        return
-    begin(b, ts)
-    own_id, n_fills, left = new_id(b), 0, size
+        return False
+    open_packet(b, ts)
+    own_id, n_fills, left = next_id(b, R_FEED), 0, size
     one = b.series[i]
     sign = 1 if aggressor == BUY else -1
     while left > 0 and j >= 0:
         px = b.slots[i, passive, j].px
         trade, total = b.n, 0
-        record(b, i, ACTION_TRADE, letter(aggressor), own_id, px, 0)
+        _record(b, i, ACTION_TRADE, aggressor, own_id, px, 0)
         while left > 0 and j >= 0 and b.slots[i, passive, j].px == px:
             slot = b.slots[i, passive, j]
-            quantity = min(left, np.int64(slot.qty))
-            record(b, i, ACTION_FILL, letter(passive), slot.id, px, quantity)
+            quantity = min(left, slot.qty)
+            _record(b, i, ACTION_FILL, passive, slot.id, px, quantity)
             b.fills[n_fills].slot = j
             b.fills[n_fills].shown = slot.qty
             n_fills += 1
             slot.qty -= quantity
             left -= quantity
             total += quantity
-            if by_customer and j < MAKERS:
+            if by_customer and j < FIRMS:
                 one.inventory -= sign * quantity
-            elif not by_customer and j >= MAKERS:
+            elif not by_customer and j >= FIRMS:
                 one.inventory += sign * quantity
             j = _reachable(b, i, aggressor, limit)
-        b.out[trade].size = total
+        b.out[trade].size = np.uint32(total)
         if one.first < 0:
             one.first = px
             one.high = px
@@ -201,13 +140,15 @@ def match(b, ts, i, aggressor, size, limit, by_customer):
         one.low = min(one.low, px)
         one.last = px
         one.volume += total
-    b.sequence += below(b, R_FEED, 2)
-    b.recv += 300 + below(b, R_FEED, 1_700)
     for k in range(n_fills):
-        slot = b.slots[i, passive, b.fills[k].slot]
+        j = b.fills[k].slot
+        slot = b.slots[i, passive, j]
         if slot.qty == 0:
-            record(b, i, ACTION_CANCEL, letter(passive), slot.id, slot.px, b.fills[k].shown)
+            _record(b, i, ACTION_CANCEL, passive, slot.id, slot.px, b.fills[k].shown)
+            if j >= FIRMS:
+                one.guests -= 1
         else:
-            record(b, i, ACTION_MODIFY, letter(passive), slot.id, slot.px, slot.qty)
+            _record(b, i, ACTION_MODIFY, passive, slot.id, slot.px, slot.qty)
     b.trades += 1
-    close(b)
+    _close(b)
+    return True

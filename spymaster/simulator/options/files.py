@@ -14,6 +14,7 @@ from spymaster.market.dbn import SIM_DATASET, SIM_PUBLISHER, UNDEF_PRICE, DbnWri
 from spymaster.market.definition_records import encode_definition
 from spymaster.simulator.contracts import Contract, instrument_id
 from spymaster.simulator.options.chain import MULTIPLIER, TICK_INT, WIDE_ABOVE, WIDE_TICK, Chain
+from spymaster.simulator.options.interest import OpenInterest
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, midnight_ns
 
 _HOUR_NS = 3_600 * SECOND_NS
@@ -21,10 +22,6 @@ _DAY_NS = DAY_SECONDS * SECOND_NS
 _LISTED_DAYS = 14
 _OPENING, _SETTLEMENT, _LOW, _HIGH, _VOLUME, _LOWEST_OFFER, _HIGHEST_BID, _OPEN_INTEREST = 1, 3, 4, 5, 6, 7, 8, 9
 _NEW, _DELETE = 1, 2
-_PUTS, _CALLS = (-0.03, 0.025), (0.02, 0.02)
-"""Centre and width of open interest in log-moneyness (assumption)."""
-_USUAL = 3_000
-_QUARTERLY_FACTOR = 4
 _POINT = 1_000_000_000
 
 
@@ -102,24 +99,6 @@ def _option_fields(
     }
 
 
-def open_interest(dt: date, seed: int, chain: Chain, spot: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Preliminary and final open interest of every option at the end of the session before."""
-    generator = np.random.Generator(np.random.PCG64([seed, dt.toordinal(), 9]))
-    strike = np.array([option.strike for option in chain.options], np.float64)
-    call = np.array([option.right == "C" for option in chain.options])
-    k = strike / spot - 1
-    centre, width = np.where(call, _CALLS[0], _PUTS[0]), np.where(call, _CALLS[1], _PUTS[1])
-    level = np.exp(-0.5 * ((k - centre) / width) ** 2) + 0.02
-    level *= np.where(strike % 100 == 0, 5.0, np.where(strike % 50 == 0, 3.0, np.where(strike % 25 == 0, 2.0, 1.0)))
-    quarterly = np.array([len(chain.expiries[option.expiry].root) == 2 for option in chain.options])
-    quarterly &= np.array([chain.expiries[option.expiry].root not in ("EW",) for option in chain.options])
-    level *= np.where(quarterly, _QUARTERLY_FACTOR, 1)
-    level *= np.exp(0.5 * generator.standard_normal(len(strike)))
-    final = np.floor(_USUAL * level).astype(np.int64) + 1
-    preliminary = np.maximum(final + generator.integers(-40, 41, len(strike)) + final // 50, 0)
-    return np.where(preliminary == final, final + 1, preliminary), final
-
-
 def write_option_statistics(
     path: Path,
     dt: date,
@@ -127,8 +106,7 @@ def write_option_statistics(
     chain: Chain,
     series: np.ndarray,
     settled: NDArray[np.float64],
-    spot: float,
-    seed: int,
+    interest: OpenInterest,
 ) -> None:
     """Open interest of the session before, twice; settlements; the date's own prices; one statistic withdrawn.
 
@@ -145,12 +123,11 @@ def write_option_statistics(
         number = chain.options[i].instrument_id
         records.append((at, _statistic(at, number, reference, kind, price, quantity, act)))
 
-    preliminary, final = open_interest(dt, seed, chain, spot)
     for i in range(len(chain.options)):
         price = _quotable(float(settled[i]))
         publish(start + 2 * _HOUR_NS + i, i, _SETTLEMENT, price=price)
-        publish(start + 3 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(preliminary[i]))
-        publish(start + 11 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(final[i]))
+        publish(start + 3 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(interest.preliminary[i]))
+        publish(start + 11 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(interest.final[i]))
         one = series[i]
         if one["first"] >= 0:
             publish(end, i, _OPENING, price=int(one["first"]) * TICK_INT)

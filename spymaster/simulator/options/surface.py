@@ -86,6 +86,6 @@ def black(forward, strike, w, call):
     below1, below2 = 0.5 * math.erfc(-d1 * _ROOT_HALF), 0.5 * math.erfc(-d2 * _ROOT_HALF)
     density = math.exp(-0.5 * d1 * d1) / _ROOT_TWO_PI
     price, delta = forward * below1 - strike * below2, below1
-    if not call:
+    if call == 0:
         price, delta = price - forward + strike, delta - 1.0
     return max(price, 0.0), delta, density / (forward * root), forward * density

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spymaster.simulator.acceptance import Target
+from spymaster.simulator.options.arrays import FIRMS
 from spymaster.simulator.options.day import OptionsDay
+from spymaster.simulator.options.quoting import FIRST_FIRM, LEAST_REACTION_NS, MOST_REACTION_NS
 from spymaster.simulator.options.surface import LEAST_SECONDS, YEAR_SECONDS
 from spymaster.simulator.schedule import SECOND_NS
-from spymaster.simulator.truth import TruthWriter
+from spymaster.simulator.truth import TruthWriter, response_columns
 
 _UNITS = 20.0
 _NEAR = 0.0025
@@ -24,13 +27,32 @@ _LEAST_LIFE = 3_600
 """Seconds to expiry below which a tick is more than any volatility can be told by."""
 
 
-def write_option_truth(writer: TruthWriter, day: OptionsDay) -> list[Path]:
-    """`truth_iv` and `truth_inventory` of a date."""
+def write_option_truth(writer: TruthWriter, day: OptionsDay, future_id: int) -> list[Path]:
+    """`truth_iv` and `truth_inventory` of a date, and its makers as agents that answer to the future `future_id`."""
     rows, common = _minute_rows(day)
     return [
         writer.write("truth_iv", common | _volatility_columns(day, rows)),
         writer.write("truth_inventory", common | {"inventory": rows["inventory"].astype(np.int64)}),
+        writer.write("truth_agent", _firm_columns(day, future_id), part=1),
+        writer.write("truth_response", response_columns(day.responses), part=1),
     ]
+
+
+def _firm_columns(day: OptionsDay, future_id: int) -> dict[str, Any]:
+    """The firms that quote the chain; their answers are to changes of the best prices of the future."""
+    first, last = day.trading_hours()
+    parameters = json.dumps({
+        "lag_ns": [LEAST_REACTION_NS, MOST_REACTION_NS], "modified_share": 0.7, "trigger": "best price",
+    })  # fmt: skip
+    return {
+        "agent_id": np.arange(FIRST_FIRM, FIRST_FIRM + FIRMS, dtype=np.int32),
+        "kind": pa.array(["option_quoter"] * FIRMS, pa.string()),
+        "params_json": pa.array([parameters] * FIRMS, pa.string()),
+        "t_start": _time(np.full(FIRMS, first)),
+        "t_end": _time(np.full(FIRMS, last)),
+        "strength": np.ones(FIRMS),
+        "instrument_id": np.full(FIRMS, future_id, np.uint32),
+    }
 
 
 def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any]]:

@@ -11,11 +11,14 @@ import numpy as np
 from spymaster.market.dbn import SIM_DATASET, Compression, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE
 from spymaster.simulator.acceptance import Target
+from spymaster.simulator.contracts import Contract
 from spymaster.simulator.layout import FRONT, TICKS
-from spymaster.simulator.market import MarketDay
+from spymaster.simulator.market import Feed, MarketDay
+from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import ChainSize, build_chain
 from spymaster.simulator.options.day import OptionsDay, Quotes
 from spymaster.simulator.options.files import option_symbols, write_option_definitions, write_option_statistics
+from spymaster.simulator.options.interest import interest_after, open_interest
 from spymaster.simulator.options.truth import option_targets, write_option_truth
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, midnight_ns
@@ -30,21 +33,26 @@ class ChainResult:
     series: int
     messages: int
     targets: list[Target] = field(repr=False)
+    carried: ChainCarried = field(repr=False)
 
 
 @dataclass(frozen=True)
 class ChainRequest:
-    """What to simulate on a date: the size of the chain, messages, and how the feed looks."""
+    """What to simulate on a date: on which futures, the size of the chain, messages, and how the feed looks."""
 
     dt: date
     root: str
     exchange: str
+    contracts: tuple[Contract, ...]
+    profile: Profile
     size: ChainSize
     messages: int
     seed: int
     parts: list[Segment]
+    feed: Feed = field(default_factory=Feed)
     dbn_version: int = 3
     compression: Compression = "zstd"
+    carried: ChainCarried | None = None
 
 
 def front_quotes(market: MarketDay) -> Quotes:
@@ -62,18 +70,18 @@ def front_quotes(market: MarketDay) -> Quotes:
     return Quotes(ts[kept], mid)
 
 
-def write_chain(
-    request: ChainRequest, market: MarketDay, profile: Profile, folder: Path, truth: TruthWriter
-) -> ChainResult | None:
-    """Simulate the options of a finished date into `folder`; None if the future never had a price."""
-    quotes = front_quotes(market)
+def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: TruthWriter) -> ChainResult | None:
+    """Simulate the options on a finished date of the future into `folder`; None if the future never had a price."""
     if not len(quotes.ts):
         return None
     dt, spot = request.dt, float(quotes.mid[0])
-    chain = build_chain(dt, request.root, spot, market.contracts, request.size)
+    before = request.carried
+    chain = build_chain(
+        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None
+    )
     day = OptionsDay(
-        dt=dt, root=request.root, chain=chain, quotes=quotes, profile=profile, parts=request.parts,
-        messages=request.messages, seed=request.seed, feed=market.feed,
+        dt=dt, root=request.root, chain=chain, quotes=quotes, profile=request.profile, parts=request.parts,
+        messages=request.messages, seed=request.seed, feed=request.feed, carried=before,
     )  # fmt: skip
     start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
     folder.mkdir()
@@ -87,9 +95,11 @@ def write_chain(
     definition, statistics = (folder / f"{stem}.{name}.dbn.zst" for name in ("definition", "statistics"))
     first, last = request.parts[0].start_ns, request.parts[-1].end_ns
     write_option_definitions(
-        definition, dt, request.root, chain, market.contracts, request.exchange, (first + last) // 2
+        definition, dt, request.root, chain, request.contracts, request.exchange, (first + last) // 2
     )
-    write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, spot, request.seed)
-    write_option_truth(truth, day)
+    interest = open_interest(dt, request.seed, chain, spot, before)
+    write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, interest)
+    write_option_truth(truth, day, request.contracts[FRONT].instrument_id)
+    carried = day.carried(interest_after(chain, interest, day.held_before, day.series["inventory"]))
     files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
-    return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages))
+    return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages), carried)
