@@ -42,6 +42,8 @@ from spymaster.simulator.rng import below, draw
 _CODES = np.zeros(256, np.uint64)
 for _code, _action in enumerate((ACTION_ADD, ACTION_CANCEL, ACTION_MODIFY, ACTION_TRADE, ACTION_FILL, ACTION_NONE), 1):
     _CODES[_action] = _code
+_RARE = np.uint64(32)
+"""The longest latency is this much rarer than the others: it holds up all that is said while it lasts."""
 PATTERN_LETTERS = " ACMTFN"
 """Letter of each four-bit code of an event's pattern."""
 
@@ -63,7 +65,10 @@ def begin(market, ts):
     market.n_touched = 0
     market.event_id += 1
     market.sequence += 1 + np.int64(bits & np.uint64(1))
-    lag = market.latency[np.int64((bits >> np.uint64(8)) % np.uint64(LATENCY_STEPS))]
+    step = np.int64((bits >> np.uint64(8)) % np.uint64(LATENCY_STEPS))
+    if step == LATENCY_STEPS - 1 and (bits >> np.uint64(40)) % _RARE != 0:
+        step -= 1
+    lag = market.latency[step]
     market.recv = max(market.last_recv, ts + lag)
 
 

@@ -12,7 +12,7 @@ from spymaster.simulator.agent_plan import AgentFile, PlannedAgent, load_agents,
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
 from spymaster.simulator.options.chain import CHAIN_SIZES
-from spymaster.simulator.profile import Profile, load_profile
+from spymaster.simulator.profile import Profile, load_profile, profile_path
 from spymaster.simulator.schedule import SECOND_NS, Segment, segments
 from spymaster.simulator.snapshot import SnapshotForm
 
@@ -107,6 +107,11 @@ class Plan:
     days: tuple[DayPlan, ...]
 
     @property
+    def base_profile(self) -> str:
+        """The shipped profile that this one is, or was fitted from."""
+        return self.profile.fitted.base if self.profile.fitted else self.profile_name
+
+    @property
     def messages(self) -> int:
         """Messages of all dates."""
         return sum(day.messages for day in self.days)
@@ -139,13 +144,13 @@ def plan(request: Request) -> Plan:
         contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
         planted = plan_agents(agents, messages, trading)
         chain = 0
-        if request.options and name in CHAIN_PROFILES:
+        if request.options and (profile.fitted.base if profile.fitted else name) in CHAIN_PROFILES:
             size = CHAIN_SIZES[request.preset]
             chain = size.messages if main else size.earlier_messages
             # another number of messages of the future changes that of its options in proportion
             chain = chain * messages // (preset.messages if main else preset.earlier_messages)
         days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain))
-    return Plan(request, name, profile, agents, tuple(days))
+    return Plan(request, profile_path(name).stem, profile, agents, tuple(days))
 
 
 def session_dates(first: date, last: date, symbol: str) -> tuple[date, ...]:

@@ -17,9 +17,10 @@ from spymaster.lake.raw import all_raw_files
 from spymaster.market.dbn import SIM_DATASET, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE, instrument
 from spymaster.settings import Settings
+from spymaster.simulator.acceptance.tally import Tally, measured_window
 from spymaster.simulator.errors import SimulationRefusedError
+from spymaster.simulator.layout import FRONT
 from spymaster.simulator.market import Carried, Feed, MarketDay
-from spymaster.simulator.measure import Tally
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.options.write import ChainRequest, ChainResult, write_chain
 from spymaster.simulator.reference_files import session_figures, write_definitions, write_statistics, write_status
@@ -159,7 +160,8 @@ def _simulate_day(
     suffix = ".dbn.zst" if request.compression == "zstd" else ".dbn"
     stem, start = f"sim-{day.dt:%Y%m%d}", midnight_ns(day.dt)
     orders = staging / f"{stem}.mbo{suffix}"
-    tally = Tally(day, request.symbol)
+    window = measured_window(day.dt, request.symbol, day.parts)
+    tally = Tally(day.dt, day.contracts[FRONT].instrument_id, known.tick_size_int, window)
     with DbnWriter(
         orders,
         dataset=SIM_DATASET,
@@ -190,7 +192,6 @@ def _simulate_day(
         files.update(_store(lake, path, "future", table, request.symbol, day))
     truth = TruthWriter(lake.root, run_id, request.symbol, day.dt)
     truth.write_day(market)
-    tally.finish(market.truth)
     seconds = time.perf_counter() - started
     options, option_files = _simulate_chain(lake, plan, day, market, staging, truth)
     result = DayResult(day, files, int(market.state["messages"]), seconds, tally, options, option_files)
