@@ -20,7 +20,7 @@ from spymaster.simulator.request import Request, plan
 from spymaster.simulator.simulate import Run, simulate
 from spymaster_tests.simulator.days import small_day
 
-GOLDEN = "ca7d7814761458e2f30fa248dd88dfa41c23ce0e155006fc2325f53252d6f91d"
+GOLDEN = "01a734ed2601b0bf22d3775a411fbaa2d9010a6e60700ccd6412e1a7ded28e07"
 """SHA-256 of the records of `small_day()`: a change here means that every simulated file changes."""
 
 

@@ -22,7 +22,7 @@ from spymaster.simulator.errors import SimulatorConfigError
 
 DRIFT = 0.05
 _SEEDS_APART = 2.0
-"""The seeds are part of what they are compared with, another one is not, and there are many distributions."""
+"""How much further than the accepted seeds another one may lie: it is not part of what it is compared with."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ class Distance:
     law: str
     ks: float
     wasserstein: float
-    usual: float
-    """Largest KS distance of an accepted seed."""
+    bound: float
+    """Beyond it a decision is needed."""
 
     @property
     def drifted(self) -> bool:
-        """Further away than both the bound and twice the furthest accepted seed: a decision is needed."""
-        return self.ks > max(DRIFT, _SEEDS_APART * self.usual)
+        """Whether a decision is needed."""
+        return self.ks > self.bound
 
 
 def accepted_path(profile: str, preset: str, price_mode: str) -> Path:
@@ -81,14 +81,19 @@ def read_accepted(path: Path) -> Accepted | None:
         raise SimulatorConfigError(f"{path}: {error}") from error
 
 
-def distances(laws: dict[str, Law], accepted: Accepted) -> list[Distance]:
-    """Distances of a date's distributions to the accepted ones; a distribution that is not in both is left out."""
+def distances(laws: dict[str, Law], accepted: Accepted, *, several: bool = False) -> list[Distance]:
+    """Distances of a date's distributions to the accepted ones; a distribution that is not in both is left out.
+
+    The bound is `DRIFT`, or how far seeds lie apart if that is more: the furthest accepted one for the laws of
+    `several` seeds together, twice that for one seed.
+    """
+    apart = 1.0 if several else _SEEDS_APART
     return [
         Distance(
             name,
             round(ks_distance(laws[name], known), 4),
             round(wasserstein_distance(laws[name], known), 5),
-            accepted.seed_distance.get(name, 0.0),
+            max(DRIFT, apart * accepted.seed_distance.get(name, 0.0)),
         )
         for name, known in accepted.laws.items()
         if name in laws

@@ -29,8 +29,8 @@ from spymaster.simulator.acceptance.replay import (
     E_EXTRA_CANCEL,
     E_PARTIAL,
     E_REFILL,
-    REPRICE,
     SAME,
+    SMALLER,
 )
 from spymaster.simulator.acceptance.tally import ACTIONS, Tally
 from spymaster.simulator.schedule import SECOND_NS
@@ -322,7 +322,7 @@ def _feed(tally: Tally) -> Iterator[Measured]:
     yield Measured(20, "fills larger than the order", _share(int(counters["oversize"]), int(counters["fills"])))
     modifies = counters["modifies"]
     yield Measured(20, "modifies that change nothing", _share(int(modifies[SAME]), int(modifies.sum())))
-    yield Measured(20, "modifies that change the price", _share(int(modifies[REPRICE]), int(modifies.sum())))
+    yield Measured(20, "modifies to a smaller size", _share(int(modifies[SMALLER]), int(modifies.sum())))
 
 
 def _share(part: int, whole: int) -> Estimate:

@@ -75,8 +75,16 @@ _ASSUMED: dict[str, tuple[float, float]] = {
     "modifies that change nothing": (0.002, 0.010),
 }
 _ASSUMED_BY_PROFILE: dict[str, dict[str, tuple[float, float]]] = {
-    "es": {"prints without an aggressor": (0.01, 0.08), "fills of unknown orders": (0.0003, 0.003)},
-    "cl": {"prints without an aggressor": (0.05, 0.08), "fills of unknown orders": (0.01, 0.04)},
+    "es": {
+        "prints without an aggressor": (0.01, 0.08),
+        "fills of unknown orders": (0.0003, 0.003),
+        "modifies to a smaller size": (0.08, 0.14),
+    },
+    "cl": {
+        "prints without an aggressor": (0.05, 0.08),
+        "fills of unknown orders": (0.01, 0.04),
+        "modifies to a smaller size": (0.13, 0.25),
+    },
 }
 _BY_MODE: dict[str, dict[str, tuple[float, float]]] = {
     "emergent": {"R2 of order flow at 10 s": (0.40, 0.70)},
