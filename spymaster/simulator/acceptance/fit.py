@@ -30,7 +30,7 @@ from spymaster.simulator.schedule import SECOND_NS
 _NEAR_TICKS = 30
 _TAIL_BOUNDS = (1.05, 3.0)
 _ROUNDS = 500
-_BASE_REFILLS = 0.08
+_BASE_REFILLS = 0.064
 """Share of refills to which the base's share of icebergs leads."""
 
 
