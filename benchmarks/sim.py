@@ -92,7 +92,7 @@ def _measure_preset(
         values = [one.value for one in found if one.value is not None]
         if not values:
             continue
-        spread = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else found[0].error
+        spread = _error_of_mean(values, [one.error or 0.0 for one in found])
         together = Target(number, metric, statistics.fmean(values), low, high, error=spread)
         misses = sum(one.verdict == "miss" for one in found)
         missed += misses
@@ -115,6 +115,13 @@ def _measure_preset(
         report.facts[f"{preset}, KS to the accepted"] = {one.law: one.ks for one in found if one.ks > 0.02}
         drifted = sum(one.drifted for one in found)
         report.add_target(f"{preset}: distributions that drifted", float(drifted), 0.0, at_least=False)
+
+
+def _error_of_mean(values: list[float], errors: list[float]) -> float | None:
+    """Standard error of the mean of seeds: from their spread, which few seeds tell badly, or their own errors."""
+    own = statistics.fmean(error**2 for error in errors) ** 0.5
+    between = statistics.stdev(values) if len(values) > 1 else 0.0
+    return max(own, between) / len(values) ** 0.5 or None
 
 
 def _targets(run: Run) -> list[Target]:
