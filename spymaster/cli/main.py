@@ -11,7 +11,7 @@ import sys
 import typer
 
 from spymaster import __version__
-from spymaster.cli import bench, check, clean, demo, inspect, raw, run, simulate, status, tables, up
+from spymaster.cli import bench, check, clean, demo, fit, inspect, raw, run, simulate, status, tables, up
 from spymaster.errors import SpymasterError
 
 app = typer.Typer(
@@ -39,7 +39,8 @@ def _root(
 
 app.command("demo")(demo.demo)
 app.add_typer(raw.app, name="raw")
-app.command("simulate")(simulate.simulate)
+simulate.app.command("fit")(fit.fit)
+app.add_typer(simulate.app, name="simulate")
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.add_typer(inspect.app, name="inspect")

@@ -16,6 +16,7 @@ from spymaster.cli.options import JsonOption, parse_dates
 
 if TYPE_CHECKING:
     from spymaster.simulator.acceptance import Target
+    from spymaster.simulator.acceptance.portrait import Portrait
     from spymaster.simulator.request import Plan
     from spymaster.simulator.simulate import Run
 
@@ -23,7 +24,6 @@ MISSED, REFUSED = 5, 6
 DEFAULT_LAKE = Path("lake") / "demo"
 
 PresetName = Literal["ci", "demo", "rth", "full_day"]
-ProfileName = Literal["es", "cl"]
 PriceModeName = Literal["emergent", "walk"]
 VolumeName = Literal["q10", "q50", "q90"]
 OptionsName = Literal["on", "off"]
@@ -32,14 +32,22 @@ SnapshotFormName = Literal["clear_terminated", "plain_terminated", "plain_unterm
 CompressionName = Literal["zstd", "none"]
 
 
+app = typer.Typer(invoke_without_command=True)
+
+
+@app.callback(invoke_without_command=True)
 def simulate(
+    context: typer.Context,
     symbol: Annotated[str, typer.Option("--symbol", "-s", metavar="ROOT", help="Root symbol.")] = "ES",
     dates: Annotated[
         str | None, typer.Option("--dates", metavar="DATES", help="One date or FIRST:LAST.", show_default="of preset")
     ] = None,
     preset: Annotated[PresetName, typer.Option(help="Span and size of the days.")] = "demo",
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another market.")] = 7,
-    profile: Annotated[ProfileName | None, typer.Option(help="Numbers of the market.", show_default="by root")] = None,
+    profile: Annotated[
+        str | None,
+        typer.Option(metavar="es|cl|FILE.toml", help="Numbers of the market.", show_default="by root"),
+    ] = None,
     price_mode: Annotated[PriceModeName, typer.Option(help="Prices from the queues, or a random walk.")] = ("emergent"),
     volume: Annotated[VolumeName, typer.Option(help="Size of a full_day.")] = "q50",
     messages: Annotated[int | None, typer.Option(min=1_000, help="Messages of the main date.")] = None,
@@ -70,6 +78,13 @@ def simulate(
     lake: Annotated[Path, typer.Option("--lake", metavar="ROOT", help="Root of a lake for simulated data.")] = (
         DEFAULT_LAKE
     ),
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Another market for the pictures: a portrait (.json) or a DBN file of orders.",
+        ),
+    ] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Say what would be written, and stop.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -78,6 +93,8 @@ def simulate(
     What it writes carries its own data set name and can never pass as real; it goes to a lake of its own. Raw files are
     never replaced: another seed needs another lake.
     """
+    if context.invoked_subcommand is not None:
+        return
     from spymaster.cli import output
     from spymaster.simulator.errors import SimulationRefusedError, SimulationRequestError, SimulatorConfigError
     from spymaster.simulator.request import Request, plan, session_dates
@@ -115,17 +132,29 @@ def simulate(
     if plan_only:
         _print_plan(planned, lake, as_json=as_json)
         return
+    beside = _reference(reference, symbol)
     try:
-        run, targets = run_plan(planned, lake, quiet=as_json)
+        run, targets = run_plan(planned, lake, quiet=as_json, reference=beside)
     except SimulationRefusedError as error:
         output.print_error(error, as_json=as_json)
         raise typer.Exit(REFUSED) from None
     print_run(run, targets, as_json=as_json)
-    if any(one.passed is False for found in targets.values() for one in found):
+    if any(one.verdict == "miss" for found in targets.values() for one in found):
         raise typer.Exit(MISSED)
 
 
-def run_plan(planned: Plan, lake: Path, *, quiet: bool) -> tuple[Run, dict[str, list[Target]]]:
+def _reference(path: Path | None, symbol: str) -> Portrait | None:
+    if path is None:
+        return None
+    from spymaster.simulator.acceptance.files import portrait_file
+    from spymaster.simulator.acceptance.portrait import Portrait
+
+    return Portrait.read(path) if path.suffix == ".json" else portrait_file(path, symbol)
+
+
+def run_plan(
+    planned: Plan, lake: Path, *, quiet: bool, reference: Portrait | None = None
+) -> tuple[Run, dict[str, list[Target]]]:
     """Simulate into a lake with progress, and write the report; returns its targets by date too."""
     from spymaster.cli import output
     from spymaster.simulator.report import write_report
@@ -144,7 +173,7 @@ def run_plan(planned: Plan, lake: Path, *, quiet: bool) -> tuple[Run, dict[str, 
             display.update(tasks[what], completed=min(done, total))
 
         run = run_simulation(planned, lake, progress=show)
-    _, targets = write_report(run)
+    _, targets = write_report(run, reference)
     return run, targets
 
 
@@ -207,7 +236,7 @@ def print_run(run: Run, targets: dict[str, list[Target]], *, as_json: bool) -> N
                         "option_files": day.option_files,
                         "targets": [
                             {"number": one.number, "metric": one.metric, "value": one.value, "low": one.low,
-                             "high": one.high, "passed": one.passed}
+                             "high": one.high, "error": one.error, "verdict": one.verdict}
                             for one in targets[day.plan.dt.isoformat()]
                         ],
                     }
@@ -219,19 +248,18 @@ def print_run(run: Run, targets: dict[str, list[Target]], *, as_json: bool) -> N
     rows = []
     for day in run.days:
         found = targets[day.plan.dt.isoformat()]
-        met, missed = (sum(one.passed is verdict for one in found) for verdict in (True, False))
-        rows.append(
-            (day.plan.dt, day.messages, day.options.messages if day.options else 0, round(day.seconds, 1), met, missed)
-        )
+        met, open_, missed = (sum(one.verdict == verdict for one in found) for verdict in ("pass", "open", "miss"))
+        chain = day.options.messages if day.options else 0
+        rows.append((day.plan.dt, day.messages, chain, round(day.seconds, 1), met, open_, missed))
     output.print_table(
         f"simulated run {run.run_id}",
-        ("date", "messages", "of options", "seconds", "targets met", "missed"),
+        ("date", "messages", "of options", "seconds", "targets met", "open", "missed"),
         rows,
-        right=("messages", "of options", "seconds", "targets met", "missed"),
+        right=("messages", "of options", "seconds", "targets met", "open", "missed"),
     )
     for dt, found in targets.items():
         for one in found:
-            if one.passed is False:
+            if one.verdict == "miss":
                 output.stdout().print(
                     f"{dt}: target {one.number} missed: {one.metric} is {output.text_of(one.value)}, "
                     f"expected {output.text_of(float(one.low))} to {output.text_of(float(one.high))}"

@@ -55,6 +55,8 @@ from spymaster.simulator.matching import add_stop, aggress, displayed
 from spymaster.simulator.rng import below, chance, pick
 
 _TRIES = 3
+_SMALLER_TRIES = 32
+"""Nine in ten of the orders that modifies choose are of one contract and cannot shrink."""
 _FLOW_WEIGHT = 1.0 / 100.0
 """The sign of the flow is remembered over a hundred aggressors."""
 _PRE_OPEN_REACH = 5
@@ -279,13 +281,19 @@ def modify_any(market):
     if order.agent != 0:
         return
     kind = pick(market, R_FLOW, market.modify_law, 4)
-    if kind == 1 and order.qty > 1:
+    if kind == 1:
+        for _ in range(_SMALLER_TRIES):
+            if order.qty > 1 and order.agent == 0:
+                break
+            slot = np.int64(market.lists[cls, below(market, R_FLOW, market.n_class[cls])])
+            order = market.orders[slot]
+    if kind == 1 and order.qty > 1 and order.agent == 0:
         _modify_qty(market, slot, 1 + below(market, R_FLOW, order.qty - 1))
     elif kind == 2:
         _modify_qty(market, slot, order.qty + pick(market, R_FLOW, market.size_law, MAX_SIZE + 1))
     elif kind == 3:
         _modify_qty(market, slot, np.int64(order.qty))
-    elif not must_stay(market, slot):
+    elif order.agent == 0 and not must_stay(market, slot):
         _reprice(market, slot)
 
 

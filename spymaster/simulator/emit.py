@@ -43,6 +43,8 @@ from spymaster.simulator.rng import below, draw
 _CODES = np.zeros(256, np.uint64)
 for _code, _action in enumerate((ACTION_ADD, ACTION_CANCEL, ACTION_MODIFY, ACTION_TRADE, ACTION_FILL, ACTION_NONE), 1):
     _CODES[_action] = _code
+_RARE = np.uint64(32)
+"""The longest latency is this much rarer than the others: it holds up all that is said while it lasts."""
 PATTERN_LETTERS = " ACMTFN"
 """Letter of each four-bit code of an event's pattern."""
 
@@ -70,7 +72,10 @@ def open_packet(market, ts):
     market.event_from = market.n
     market.after_fill = 0
     market.sequence += 1 + np.int64(bits & np.uint64(1))
-    lag = market.latency[np.int64((bits >> np.uint64(8)) % np.uint64(LATENCY_STEPS))]
+    step = np.int64((bits >> np.uint64(8)) % np.uint64(LATENCY_STEPS))
+    if step == LATENCY_STEPS - 1 and (bits >> np.uint64(40)) % _RARE != 0:
+        step -= 1
+    lag = market.latency[step]
     market.recv = max(market.last_recv, ts + lag)
 
 

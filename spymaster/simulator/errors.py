@@ -19,3 +19,7 @@ class SimulationRefusedError(SpymasterError):
 
 class SimulatorCapacityError(SpymasterError):
     """An array of the market is full: more orders, price levels or records than it was made for."""
+
+
+class MeasureError(SpymasterError):
+    """A file of orders cannot be measured."""

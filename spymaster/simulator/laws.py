@@ -144,8 +144,12 @@ def power_table(exponent: float = 0.2) -> NDArray[np.float64]:
 
 
 def latency_table(section: LatencySection) -> NDArray[np.int64]:
-    """Capture latencies in ns at equidistant quantiles; interpolated in the logarithm of what exceeds the floor."""
+    """Capture latencies in ns at equidistant quantiles; interpolated in the logarithm of what exceeds the floor.
+
+    The last one is the longest of all, which kernels draw more rarely than the others.
+    """
     floor = section.values[0] - 1_000
     at = (np.arange(LATENCY_STEPS) + 0.5) / LATENCY_STEPS
     excess = np.interp(at, section.quantiles, np.log(np.array(section.values) - floor))
+    excess[-1] = np.log(section.values[-1] - floor)
     return np.round(floor + np.exp(excess)).astype(np.int64)

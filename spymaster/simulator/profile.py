@@ -156,10 +156,24 @@ class LatencySection(Section):
         return self
 
 
+class FittedSection(BaseModel):
+    """Where the numbers of a fitted profile come from, and the figures of the market that they were fitted to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    base: Literal["es", "cl"]
+    version: Count
+    source: list[str]
+    dates: list[str]
+    messages: Count
+    figures: dict[str, tuple[float, float]]
+    """Value and standard error by name."""
+
+
 class Profile(BaseModel):
     """All numbers of a market."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    fitted: FittedSection | None = None
     instrument: InstrumentSection
     activity: ActivitySection
     shares: SharesSection
@@ -174,13 +188,23 @@ class Profile(BaseModel):
     metaorders: MetaorderSection
     latency: LatencySection
 
+    @property
+    def fitted_figures(self) -> dict[str, tuple[float, float]]:
+        """Figures measured on the days that the profile was fitted to, with errors; empty for a shipped one."""
+        return self.fitted.figures if self.fitted else {}
+
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
+def profile_path(name: str) -> Path:
+    """File of a shipped profile (`es`, `cl`), or the file that is named (`*.toml`)."""
+    return Path(name) if name.endswith(".toml") else Path(str(files("spymaster"))) / "config" / "sim" / f"{name}.toml"
+
+
 def load_profile(name: str) -> Profile:
-    """The shipped profile `name` (`es`, `cl`). Raises SimulatorConfigError naming the file, the table and the key."""
-    return read_config(Path(str(files("spymaster"))) / "config" / "sim" / f"{name}.toml", Profile)
+    """A shipped profile or one of a file. Raises SimulatorConfigError naming the file, the table and the key."""
+    return read_config(profile_path(name), Profile)
 
 
 def read_config(path: Path, model: type[Model]) -> Model:

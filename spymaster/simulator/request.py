@@ -14,7 +14,7 @@ from spymaster.simulator.errors import SimulationRequestError
 from spymaster.simulator.fault_plan import FaultFile, PlannedFault, load_faults, plan_faults
 from spymaster.simulator.market import Feed
 from spymaster.simulator.options.chain import CHAIN_SIZES
-from spymaster.simulator.profile import Profile, load_profile
+from spymaster.simulator.profile import Profile, load_profile, profile_path
 from spymaster.simulator.schedule import SECOND_NS, Segment, segments
 from spymaster.simulator.snapshot import SnapshotForm
 from spymaster.simulator.weekend import evening_messages, evenings, is_evening
@@ -119,6 +119,11 @@ class Plan:
     faults: FaultFile = field(default_factory=FaultFile)
 
     @property
+    def base_profile(self) -> str:
+        """The shipped profile that this one is, or was fitted from."""
+        return self.profile.fitted.base if self.profile.fitted else self.profile_name
+
+    @property
     def messages(self) -> int:
         """Messages of all dates."""
         return sum(day.messages for day in self.days)
@@ -168,14 +173,15 @@ def plan(request: Request) -> Plan:
         contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
         planted = plan_agents(agents, messages, trading)
         chain = 0
-        if request.options and name in CHAIN_PROFILES and not is_evening(dt):
+        base = profile.fitted.base if profile.fitted else name
+        if request.options and base in CHAIN_PROFILES and not is_evening(dt):
             size = CHAIN_SIZES[request.preset]
             chain = size.messages if main else size.earlier_messages
             # another number of messages of the future changes that of its options in proportion
             chain = chain * messages // (preset.messages if main else preset.earlier_messages)
         wrong = plan_faults(faults, dt, parts)
         days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain, wrong))
-    return Plan(request, name, profile, agents, tuple(days), faults)
+    return Plan(request, profile_path(name).stem, profile, agents, tuple(days), faults)
 
 
 def session_dates(first: date, last: date, symbol: str, *, weekend_files: bool = False) -> tuple[date, ...]:

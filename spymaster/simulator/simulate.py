@@ -17,11 +17,12 @@ from spymaster.lake.raw import all_raw_files
 from spymaster.market.dbn import SIM_DATASET, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE, instrument
 from spymaster.settings import Settings
+from spymaster.simulator.acceptance.tally import Tally, measured_window
 from spymaster.simulator.errors import SimulationRefusedError
 from spymaster.simulator.fault_plan import pauses_of
 from spymaster.simulator.faults import FaultInjector
+from spymaster.simulator.layout import FRONT
 from spymaster.simulator.market import Carried, MarketDay
-from spymaster.simulator.measure import Tally
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.options.write import ChainRequest, ChainResult, front_quotes, write_chain
@@ -177,7 +178,8 @@ def _simulate_day(
     suffix = ".dbn.zst" if request.compression == "zstd" else ".dbn"
     stem, start = f"sim-{day.dt:%Y%m%d}", midnight_ns(day.dt)
     orders = staging / f"{stem}.mbo{suffix}"
-    tally = Tally(day, request.symbol)
+    window = measured_window(day.dt, request.symbol, day.parts)
+    tally = Tally(day.dt, day.contracts[FRONT].instrument_id, known.tick_size_int, window)
     with DbnWriter(
         orders,
         dataset=SIM_DATASET,
@@ -212,7 +214,6 @@ def _simulate_day(
     truth = TruthWriter(lake.root, run_id, request.symbol, day.dt)
     truth.write_day(market)
     truth.write("truth_fault", fault_columns(faults.log))
-    tally.finish(market.truth)
     seconds = time.perf_counter() - started
     options, option_files = _simulate_chain(lake, plan, day, market, staging, truth, before.chain)
     result = DayResult(
