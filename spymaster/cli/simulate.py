@@ -27,6 +27,7 @@ PriceModeName = Literal["emergent", "walk"]
 VolumeName = Literal["q10", "q50", "q90"]
 OptionsName = Literal["on", "off"]
 ClosingFormName = Literal["last", "sentinel"]
+ScenarioName = Literal["background", "pm_high", "break", "reject", "chop", "agents", "full", "mixed"]
 SnapshotFormName = Literal["clear_terminated", "plain_terminated", "plain_unterminated"]
 CompressionName = Literal["zstd", "none"]
 
@@ -57,6 +58,12 @@ def simulate(
         str,
         typer.Option(metavar="none|reference|FILE.toml", help="Planted participants; the truth names their orders."),
     ] = "none",
+    scripts: Annotated[
+        str, typer.Option(metavar="none|pm_high", help="Planted scenes; the truth says what was planned.")
+    ] = "none",
+    scenario: Annotated[
+        ScenarioName | None, typer.Option(help="Agents and scripts together.", show_default="of preset")
+    ] = None,
     lake: Annotated[Path, typer.Option("--lake", metavar="ROOT", help="Root of a lake for simulated data.")] = (
         DEFAULT_LAKE
     ),
@@ -90,6 +97,8 @@ def simulate(
             compression="zstd" if compress == "zstd" else None,
             messages=messages,
             agents=agents,
+            scripts=scripts,
+            scenario=scenario or "",
             options=options == "on",
         )
         planned = plan(request)

@@ -13,6 +13,7 @@ In words:
 - `out` receives MBO records, `events`, `tags`, `seconds` and `levels` the truth about them; all are
   drained when one of them is nearly full.
 - `agents` are the planted participants, each with the orders that it holds; `responses` says what they answered.
+- `path` and `directives` are a script: the band of the mid price, and tasks; see `scripts`.
 - laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
 
 Ticks are offsets from `inst.origin` in units of `inst.tick_size`; times are ns UTC; probabilities named `p_` are in
@@ -52,6 +53,13 @@ MAX_WAKE = 1 << 16
 MAX_AGENTS = 16
 MAX_HELD = 32
 """Orders that an agent holds at a time."""
+MAX_PATH = 512
+MAX_DIRECTIVES = 256
+MAX_PENDING = 4_096
+"""Trades that scripts are about to answer to."""
+FIRST_SCRIPT = 1_000
+"""Number of a script as an agent: this and the kind of the directive that acts."""
+REST_STEPS = 4_096
 CHUNK = 1 << 17
 """Records of the output buffer that are filled before it is drained."""
 MARGIN = 3 * MAX_TOUCHED
@@ -74,8 +82,8 @@ CLOSED, PRE_OPEN, CONTINUOUS = 0, 1, 2
 EMERGENT, WALK = 0, 1
 CLOSE_LAST, CLOSE_SENTINEL = 0, 1
 
-R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META = 0, 1, 2, 3, 4, 5
-LAYERS = 6
+R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META, R_SCRIPT = 0, 1, 2, 3, 4, 5, 6
+LAYERS = 7
 STREAMS = LAYERS + MAX_AGENTS
 """Random streams: one per layer, then one per agent."""
 
@@ -194,6 +202,20 @@ AGENT = np.dtype(
     ],
     align=True,
 )  # fmt: skip
+WAYPOINT = np.dtype([("ts", "i8"), ("low", "i8"), ("high", "i8")], align=True)
+"""A row of a script's path; prices are twice the tick, so that mids are whole."""
+ZONE = np.dtype([("low", "i8"), ("high", "i8"), ("keep", "i8"), ("shift", "i8"), ("until", "i8")], align=True)
+DIRECTIVE = np.dtype(
+    [
+        ("kind", "i8"), ("side", "i8"), ("low", "i8"), ("high", "i8"), ("start", "i8"), ("end", "i8"),
+        ("first", "f8"), ("last", "f8"), ("flags", "i8"), ("size", "i8"), ("most", "i8"),
+        ("action", "i8"), ("timing", "i8"), ("period", "i8"), ("lag", "i8"), ("spread", "i8"), ("p", "i8"),
+        ("base", "f8"), ("slot", "i8"), ("order_id", "i8"),
+    ],
+    align=True,
+)  # fmt: skip
+"""A task of a script; `base`, `slot` and `order_id` are what it remembers."""
+PENDING = np.dtype([("event", "i8"), ("ts", "i8"), ("left", "i8")], align=True)
 RESPONSE = np.dtype([("agent", "i8"), ("event", "i8"), ("id", "i8"), ("ts_trigger", "i8"), ("ts", "i8")], align=True)
 STOP = np.dtype([("id", "i8"), ("tick", "i8"), ("qty", "i8")], align=True)
 META = np.dtype([("id", "i8"), ("side", "i8"), ("left", "i8")], align=True)
@@ -221,6 +243,7 @@ MARKET = np.dtype(
         ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"),
         ("n_meta", "i8"), ("meta_id", "i8"),
         ("n_agents", "i8"), ("n_responses", "i8"), ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
+        ("n_path", "i8"), ("path_at", "i8"), ("n_directives", "i8"), ("pending_at", "i8"), ("scripted_volume", "i8"),
         # small arrays
         ("n_class", "i8", (CLASSES + 1,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
         ("phi", "f8", (KERNELS,)), ("jump", "f8", (KERNELS,)), ("per_half_life", "f8", (KERNELS,)),
@@ -230,6 +253,11 @@ MARKET = np.dtype(
         ("meta", META, (MAX_META,)),
         ("stops", STOP, (2, MAX_STOPS)),
         ("agents", AGENT, (MAX_AGENTS,)),
+        ("zones", ZONE, (2,)),
+        ("path", WAYPOINT, (MAX_PATH,)),
+        ("directives", DIRECTIVE, (MAX_DIRECTIVES,)),
+        ("pending", PENDING, (MAX_PENDING,)),
+        ("rested", "i8", (2, REST_STEPS)), ("rested_before", "i8", (2, REST_STEPS)),
         # laws
         ("size_law", "i8", (MAX_SIZE + 1, 2)), ("market_law", "i8", (MAX_SIZE + 1, 2)),
         ("distance_law", "i8", (MAX_DISTANCE + 1, 2)), ("class_law", "i8", (BUCKETS, CLASSES, 2)),

@@ -8,12 +8,14 @@ from typing import Literal, TypeAlias
 
 from spymaster.market.calendar import CONTINUOUS, is_session_date, partition_dates, previous_session
 from spymaster.market.dbn import Compression
-from spymaster.simulator.agent_plan import AgentFile, PlannedAgent, load_agents, plan_agents
+from spymaster.simulator.agent_plan import PlannedAgent, plan_agents
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.profile import Profile, load_profile
+from spymaster.simulator.scenario import SCRIPT_PROFILES, DayScenario, Wanted, day_scenarios, wanted
 from spymaster.simulator.schedule import SECOND_NS, Segment, segments
+from spymaster.simulator.script import Script
 from spymaster.simulator.snapshot import SnapshotForm
 
 Span: TypeAlias = tuple[time, time] | None
@@ -40,11 +42,13 @@ class Preset:
     earlier: int = 0
     earlier_span: Span = None
     earlier_messages: int = 0
+    scenario: str = ""
+    """Of a request that names neither scenario nor agents nor scripts."""
 
 
 PRESETS: dict[str, Preset] = {
     "ci": Preset((time(9), time(11)), 430_000),
-    "demo": Preset((time(8), time(11)), 2_400_000, 3, (time(9), time(11)), 720_000),
+    "demo": Preset((time(8), time(11)), 2_400_000, 3, (time(9), time(11)), 720_000, "pm_high"),
     "rth": Preset((time(8), time(16, 15)), 6_500_000),
     "full_day": Preset(None, FULL_DAY_MESSAGES["q50"]),
 }
@@ -72,6 +76,10 @@ class Request:
     compression: Compression = "zstd"
     agents: str = "none"
     """`none`, `reference` or the path of a file of agents."""
+    scripts: str = "none"
+    """`none` or the name of a script."""
+    scenario: str = ""
+    """A bundle of agents and scripts, see `scenario`; empty takes what the two above say, or the preset's."""
     options: bool = True
     """Whether the chain of options on the first contract is simulated too, where the profile has one."""
     messages: int | None = None
@@ -89,6 +97,9 @@ class DayPlan:
     parts: list[Segment] = field(repr=False)
     agents: tuple[PlannedAgent, ...] = ()
     option_messages: int = 0
+    label: str = "background"
+    """What the date is, in a word or two."""
+    script: Script | None = field(default=None, repr=False)
 
     @property
     def bytes(self) -> int:
@@ -103,7 +114,8 @@ class Plan:
     request: Request
     profile_name: str
     profile: Profile
-    agents: AgentFile
+    wanted: Wanted
+    scenarios: tuple[DayScenario, ...] = field(repr=False)
     days: tuple[DayPlan, ...]
 
     @property
@@ -119,33 +131,49 @@ def plan(request: Request) -> Plan:
     preset = PRESETS[request.preset]
     name = request.profile or ("cl" if request.symbol == "CL" else "es")
     profile = load_profile(name)
-    agents = load_agents(request.agents)
+    asked = wanted(request.scenario, request.agents, request.scripts, default=_default_scenario(preset, name))
     dates = list(request.dates)
     if not dates:
         dates = [DEFAULT_DATE]
         while len(dates) <= preset.earlier:
             dates.insert(0, _session_before(dates[0], request.symbol))
+    mains = [dt == dates[-1] or preset.earlier == 0 for dt in dates]
+    every = [
+        segments(dt, request.symbol, preset.span if main else preset.earlier_span)
+        for dt, main in zip(dates, mains, strict=True)
+    ]
+    spans = [_trading_hours(parts) for parts in every]
+    scenarios = day_scenarios(asked, dates, spans, seed=request.seed, profile=name)
     days = []
-    for dt in dates:
-        main = dt == dates[-1] or preset.earlier == 0
+    for dt, main, parts, scenario in zip(dates, mains, every, scenarios, strict=True):
         span = preset.span if main else preset.earlier_span
         messages = preset.messages if main else preset.earlier_messages
         if request.preset == "full_day":
             messages = FULL_DAY_MESSAGES[request.volume]
         if main and request.messages is not None:
             messages = request.messages
-        parts = segments(dt, request.symbol, span)
         trading = sum(part.end_ns - part.start_ns for part in parts if part.phase == CONTINUOUS) / SECOND_NS
         contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
-        planted = plan_agents(agents, messages, trading)
+        planted = plan_agents(scenario.agents, messages, trading)
         chain = 0
         if request.options and name in CHAIN_PROFILES:
             size = CHAIN_SIZES[request.preset]
             chain = size.messages if main else size.earlier_messages
             # another number of messages of the future changes that of its options in proportion
             chain = chain * messages // (preset.messages if main else preset.earlier_messages)
-        days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain))
-    return Plan(request, name, profile, agents, tuple(days))
+        days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain, scenario.label, scenario.script))
+    return Plan(request, name, profile, asked, tuple(scenarios), tuple(days))
+
+
+def _default_scenario(preset: Preset, profile: str) -> str:
+    """The preset's scenario, for the profile that it is written for."""
+    return preset.scenario if profile in SCRIPT_PROFILES else ""
+
+
+def _trading_hours(parts: list[Segment]) -> tuple[int, int]:
+    """First and last ns of trading; of the file where nothing trades."""
+    trading = [part for part in parts if part.phase == CONTINUOUS] or parts
+    return trading[0].start_ns, trading[-1].end_ns
 
 
 def session_dates(first: date, last: date, symbol: str) -> tuple[date, ...]:

@@ -117,9 +117,21 @@ def parameters(plan: Plan) -> dict[str, Any]:
     return {
         "request": asdict(plan.request),
         "profile": {"name": plan.profile_name, **plan.profile.model_dump(mode="json")},
-        "agents": plan.agents.model_dump(mode="json"),
+        "days": [
+            {
+                "label": day.label,
+                "agents": scenario.agents.model_dump(mode="json"),
+                "script": asdict(day.script) if day.script else None,
+            }
+            for day, scenario in zip(plan.days, plan.scenarios, strict=True)
+        ],
         "dates": [day.dt.isoformat() for day in plan.days],
     }
+
+
+def _plan_document(plan: Plan) -> dict[str, Any]:
+    """What is planted where: what was asked for, and what each date is."""
+    return {**asdict(plan.wanted), "days": {day.dt.isoformat(): day.label for day in plan.days}}
 
 
 def code_hash() -> str:
@@ -154,6 +166,7 @@ def _simulate_day(
         feed=Feed(request.closing_form == "sentinel", request.publisher_bit, request.snapshot_form, request.fifo_slip),
         carried=carried,
         agents=day.agents,
+        script=day.script,
     )
     settled = [int(row["origin"]) + int(row["tick_size"]) * (1 << 13) for row in market.state["inst"]]
     suffix = ".dbn.zst" if request.compression == "zstd" else ".dbn"
@@ -260,7 +273,7 @@ def _write_run(lake: Lake, run: Run) -> None:
                 "price_mode": [request.price_mode],
                 "code_hash": [code_hash()],
                 "params_json": [json.dumps(parameters(run.plan), default=str)],
-                "plan_json": [json.dumps({"agents": request.agents, "scripts": "none"})],
+                "plan_json": [json.dumps(_plan_document(run.plan))],
                 "files": [[*day.files, *(f"future_option/{name}" for name in day.option_files)]],
                 "sha256": [[*day.files.values(), *day.option_files.values()]],
                 "n_messages": [day.messages],

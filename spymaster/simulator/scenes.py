@@ -1,0 +1,130 @@
+"""Building blocks of scripts: a wall, a melting queue, a guard, the four conditions of a turn, a path to a level.
+
+Quantities are multiples of what usually rests on four ticks (see `scripts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+
+from spymaster.simulator import scripts
+from spymaster.simulator.laws import probability
+from spymaster.simulator.layout import ASK, BID
+from spymaster.simulator.script import Task, Waypoint, clock_ns, seconds_ns
+
+TICK = 0.25
+"""Of the index futures, for which scenes are written; points."""
+REACH = 20 * TICK
+"""How far from a level the conditions of a turn are planted."""
+WINDOW_S = 10.0
+"""For how long before a touch they are."""
+
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "full_reject": ("ahead_away", "ahead_pull", "behind_away", "behind_pull"),
+    "full_break": ("ahead_away", "ahead_pull", "behind_add"),
+    "only_ahead": ("ahead_away", "ahead_pull"),
+    "only_behind": ("behind_away", "behind_pull"),
+    "only_ahead_away": ("ahead_away",),
+    "only_ahead_pull": ("ahead_pull",),
+    "only_behind_away": ("behind_away",),
+    "only_behind_pull": ("behind_pull",),
+    "consumption_only": ("behind_eaten",),
+    "none": (),
+}
+"""What is done in the seconds before a touch. Ahead is the side that the price moves towards: the asks from below."""
+TIMINGS = ("algo", "human")
+_ALGO_LAG_S, _HUMAN_LAG_S, _HUMAN_SPREAD_S = 0.020, 1.0, 2.0
+
+
+def path(dt: date, points: Iterable[tuple[str, float, float]]) -> tuple[Waypoint, ...]:
+    """Waypoints from (New York time, low, high)."""
+    return tuple(Waypoint(clock_ns(dt, wall), low, high) for wall, low, high in points)
+
+
+def depth(
+    side: int,
+    low: float,
+    high: float,
+    times: Sequence[int],
+    multiples: Sequence[float],
+    *,
+    flags: int = scripts.MAY_ADD | scripts.MAY_PULL,
+    least: int = 2,
+    most: int = 9,
+) -> list[Task]:
+    """Quantity from `low` to `high` over time: straight lines between (time, multiple of the usual)."""
+    return [
+        Task(
+            scripts.DEPTH, side, low, high, times[k], times[k + 1],
+            {"first": multiples[k], "last": multiples[k + 1], "flags": flags, "size": least, "most": most},
+        )
+        for k in range(len(times) - 1)
+    ]  # fmt: skip
+
+
+def guard(side: int, price: float, start: int, end: int, *, shown: int = 20, hidden: int = 20_000) -> Task:
+    """No trade goes beyond `price` while it lasts."""
+    fields = {"size": shown, "most": hidden, "period": seconds_ns(0.02)}
+    return Task(scripts.GUARD, side, price, price, start, end, fields)
+
+
+def last_trade(price: float, start: int, end: int) -> Task:
+    """The last trade of each second is at `price` whenever that is a best price."""
+    return Task(scripts.PRINT, BID, price, price, start, end)
+
+
+def diverted(side: int, low: float, high: float, start: int, end: int, *, keep: float, shift: int) -> Task:
+    """Background orders for these ticks mostly come to rest `shift` ticks further away."""
+    return Task(scripts.ZONE, side, low, high, start, end, {"p": probability(keep), "size": shift})
+
+
+def flow(
+    action: int, side: int, low: float, high: float, start: int, end: int, *,
+    per_second: float = 0.0, timing: str = "", burst: int = 1,
+) -> Task:  # fmt: skip
+    """Orders between two prices: so many a second at random, or `burst` in answer to each trade."""
+    fields: dict[str, float] = {"action": action, "size": burst}
+    if timing:
+        algo = timing == "algo"
+        fields |= {
+            "timing": scripts.AFTER_TRADES if algo else scripts.LONG_AFTER_TRADES,
+            "lag": seconds_ns(_ALGO_LAG_S if algo else _HUMAN_LAG_S),
+            "spread": seconds_ns(_HUMAN_SPREAD_S),
+        }
+    else:
+        fields["period"] = seconds_ns(1.0 / per_second)
+    return Task(scripts.FLOW, side, low, high, start, end, fields)
+
+
+def conditions(
+    variant: str, timing: str, level: float, direction: int, start: int, end: int, *, strength: float = 3.0
+) -> list[Task]:
+    """What a variant does around a level from `start` to `end`.
+
+    `strength` g multiplies pulls over adds, by thinning adds to 1/sqrt(g) and pulling more, and moves away over
+    moves towards.
+    """
+    ahead, behind = (ASK, BID) if direction > 0 else (BID, ASK)
+    spans = {side: _beyond(side, level, above=side == ASK) for side in (ahead, behind)}
+    burst = max(1, round(strength))
+    tasks: list[Task] = []
+    for what in VARIANTS[variant]:
+        where, how = what.split("_", 1)
+        side = ahead if where == "ahead" else behind
+        low, high = spans[side]
+        if how == "pull":
+            tasks.append(diverted(side, low, high, start, end, keep=strength**-0.5, shift=24))
+            tasks.append(flow(scripts.PULLS, side, low, high, start, end, timing=timing, burst=burst))
+        elif how == "away":
+            tasks.append(flow(scripts.MOVES, side, low, high, start, end, timing=timing, burst=burst))
+        elif how == "add":
+            tasks.append(flow(scripts.ADDS, side, low, high, start, end, timing=timing, burst=burst))
+        else:
+            tasks.append(flow(scripts.TAKES, 1 - side, low, high, start, end, timing=timing))
+    return tasks
+
+
+def _beyond(side: int, level: float, *, above: bool) -> tuple[float, float]:
+    """Ticks of a side's part of the zone around a level."""
+    return (level, level + REACH) if above else (level - REACH, level - TICK)
