@@ -59,7 +59,8 @@ def simulate(
         typer.Option(metavar="none|reference|FILE.toml", help="Planted participants; the truth names their orders."),
     ] = "none",
     scripts: Annotated[
-        str, typer.Option(metavar="none|pm_high", help="Planted scenes; the truth says what was planned.")
+        str,
+        typer.Option(metavar="none|pm_high|g6|decoys|FILE.toml", help="Planted scenes, told in the truth."),
     ] = "none",
     scenario: Annotated[
         ScenarioName | None, typer.Option(help="Agents and scripts together.", show_default="of preset")

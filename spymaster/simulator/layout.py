@@ -57,6 +57,10 @@ MAX_PATH = 512
 MAX_DIRECTIVES = 256
 MAX_PENDING = 4_096
 """Trades that scripts are about to answer to."""
+MAX_STEPS = 512
+"""Jumps of a bridge."""
+MAX_VARIANTS = 16
+MAX_MEETINGS = 1_024
 FIRST_SCRIPT = 1_000
 """Number of a script as an agent: this and the kind of the directive that acts."""
 REST_STEPS = 4_096
@@ -215,6 +219,29 @@ DIRECTIVE = np.dtype(
     align=True,
 )  # fmt: skip
 """A task of a script; `base`, `slot` and `order_id` are what it remembers."""
+TICKET = np.dtype(
+    [
+        ("what", "i8"), ("task", "i8"), ("data", "i8"), ("side", "i8"), ("tick", "i8"), ("qty", "i8"),
+        ("hidden", "i8"), ("slot", "i8"),
+    ],
+    align=True,
+)  # fmt: skip
+"""What a script has just decided; `task` is the directive, -1 the path."""
+BRIDGE = np.dtype(
+    [
+        ("on", "i8"), ("state", "i8"), ("level", "i8"), ("direction", "i8"), ("variant", "i8"), ("touch", "i8"),
+        ("n", "i8"), ("at", "i8"), ("touched", "i8"), ("moved", "i8"), ("again", "i8"),
+        ("origin", "i8"), ("spacing", "i8"), ("least", "i8"), ("reach", "i8"), ("barrier", "i8"),
+        ("horizon", "i8"), ("pause", "i8"), ("window", "i8"), ("zone", "i8"), ("last", "i8"),
+    ],
+    align=True,
+)  # fmt: skip
+"""Meetings of the walk and a level: the one under way, then what decides on the next (see `bridge`)."""
+VARIANT = np.dtype([("mask", "i8"), ("p_on", "i8")], align=True)
+"""Directives of a variant, as bits, and the probability of a jump onwards after the touch."""
+MEETING = np.dtype(
+    [("level", "i8"), ("direction", "i8"), ("variant", "i8"), ("start", "i8"), ("touch", "i8")], align=True
+)
 PENDING = np.dtype([("event", "i8"), ("ts", "i8"), ("left", "i8")], align=True)
 RESPONSE = np.dtype([("agent", "i8"), ("event", "i8"), ("id", "i8"), ("ts_trigger", "i8"), ("ts", "i8")], align=True)
 STOP = np.dtype([("id", "i8"), ("tick", "i8"), ("qty", "i8")], align=True)
@@ -244,6 +271,7 @@ MARKET = np.dtype(
         ("n_meta", "i8"), ("meta_id", "i8"),
         ("n_agents", "i8"), ("n_responses", "i8"), ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
         ("n_path", "i8"), ("path_at", "i8"), ("n_directives", "i8"), ("pending_at", "i8"), ("scripted_volume", "i8"),
+        ("n_meetings", "i8"),
         # small arrays
         ("n_class", "i8", (CLASSES + 1,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
         ("phi", "f8", (KERNELS,)), ("jump", "f8", (KERNELS,)), ("per_half_life", "f8", (KERNELS,)),
@@ -253,7 +281,10 @@ MARKET = np.dtype(
         ("meta", META, (MAX_META,)),
         ("stops", STOP, (2, MAX_STOPS)),
         ("agents", AGENT, (MAX_AGENTS,)),
-        ("zones", ZONE, (2,)),
+        ("zones", ZONE, (2,)), ("ticket", TICKET), ("bridge", BRIDGE),
+        ("variants", VARIANT, (MAX_VARIANTS,)), ("variant_law", "i8", (MAX_VARIANTS, 2)),
+        ("bridge_ts", "i8", (MAX_STEPS,)), ("bridge_step", "i8", (MAX_STEPS,)), ("bridge_turned", "i8", (MAX_STEPS,)),
+        ("meetings", MEETING, (MAX_MEETINGS,)),
         ("path", WAYPOINT, (MAX_PATH,)),
         ("directives", DIRECTIVE, (MAX_DIRECTIVES,)),
         ("pending", PENDING, (MAX_PENDING,)),

@@ -29,6 +29,7 @@ from spymaster.simulator.layout import (
 )
 from spymaster.simulator.quotes import follow, jump, news, observe, quote, repair, retreat
 from spymaster.simulator.rng import below, pick
+from spymaster.simulator.script_orders import script_act
 from spymaster.simulator.scripts import note_rested, script_notify, script_step
 from spymaster.simulator.wake import AGENT, FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, SCRIPT, pop_wake
 
@@ -103,6 +104,7 @@ def _wake(market):
         step(market, whom, data)
     elif what == SCRIPT:
         script_step(market, whom, data)
+        script_act(market)
 
 
 @kernel(**INNER)

@@ -21,6 +21,7 @@ from spymaster.simulator.contracts import Contract
 from spymaster.simulator.errors import SimulatorCapacityError
 from spymaster.simulator.implied import open_auction
 from spymaster.simulator.loop import run
+from spymaster.simulator.meetings import set_meetings
 from spymaster.simulator.opening import expire_some, resting, restore, seed_book
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.quotes import observe, schedule_jump, schedule_news
@@ -249,6 +250,9 @@ class MarketDay:
         if self.script is None:
             return
         m = self.state
+        if self.script.meetings is not None:
+            set_meetings(m, self.script.meetings)
+            return
         origin = int(m["inst"][layout.FRONT]["origin"])
         start = origin + layout.MIDDLE * instrument.tick_size_int
         rows = compiled(self.script, start, origin, instrument.tick_size_int)

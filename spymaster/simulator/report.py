@@ -9,6 +9,7 @@ import numpy as np
 
 from spymaster.simulator.acceptance import Target, targets
 from spymaster.simulator.pictures import draw_day
+from spymaster.simulator.planted import without_planted
 from spymaster.simulator.simulate import DayResult, Run
 
 _VERDICTS = {True: "pass", False: "**miss**", None: "n/a"}
@@ -27,6 +28,7 @@ def write_report(run: Run) -> tuple[Path, dict[str, list[Target]]]:
     found: dict[str, list[Target]] = {}
     for day in run.days:
         measured = targets(day.tally, day.plan.messages, run.plan.profile_name, run.plan.request.price_mode)
+        measured = without_planted(measured, day.plan)
         measured += day.options.targets if day.options else []
         found[day.plan.dt.isoformat()] = measured
         lines += _day_lines(day, measured, run.folder)

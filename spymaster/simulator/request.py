@@ -77,7 +77,7 @@ class Request:
     agents: str = "none"
     """`none`, `reference` or the path of a file of agents."""
     scripts: str = "none"
-    """`none` or the name of a script."""
+    """`none`, `pm_high`, `g6`, `decoys` or the path of a file of meetings."""
     scenario: str = ""
     """A bundle of agents and scripts, see `scenario`; empty takes what the two above say, or the preset's."""
     options: bool = True
@@ -131,7 +131,7 @@ def plan(request: Request) -> Plan:
     preset = PRESETS[request.preset]
     name = request.profile or ("cl" if request.symbol == "CL" else "es")
     profile = load_profile(name)
-    asked = wanted(request.scenario, request.agents, request.scripts, default=_default_scenario(preset, name))
+    asked = wanted(request.scenario, request.agents, request.scripts, default=_default_scenario(request, preset, name))
     dates = list(request.dates)
     if not dates:
         dates = [DEFAULT_DATE]
@@ -143,7 +143,8 @@ def plan(request: Request) -> Plan:
         for dt, main in zip(dates, mains, strict=True)
     ]
     spans = [_trading_hours(parts) for parts in every]
-    scenarios = day_scenarios(asked, dates, spans, seed=request.seed, profile=name)
+    walk = request.price_mode == "walk"
+    scenarios = day_scenarios(asked, dates, spans, seed=request.seed, profile=name, walk=walk)
     days = []
     for dt, main, parts, scenario in zip(dates, mains, every, scenarios, strict=True):
         span = preset.span if main else preset.earlier_span
@@ -165,9 +166,9 @@ def plan(request: Request) -> Plan:
     return Plan(request, name, profile, asked, tuple(scenarios), tuple(days))
 
 
-def _default_scenario(preset: Preset, profile: str) -> str:
-    """The preset's scenario, for the profile that it is written for."""
-    return preset.scenario if profile in SCRIPT_PROFILES else ""
+def _default_scenario(request: Request, preset: Preset, profile: str) -> str:
+    """The preset's scenario, for the profile and the price mode that it is written for."""
+    return preset.scenario if profile in SCRIPT_PROFILES and request.price_mode == "emergent" else ""
 
 
 def _trading_hours(parts: list[Segment]) -> tuple[int, int]:

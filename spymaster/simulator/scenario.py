@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 
 from spymaster.simulator import pm_high, touches
 from spymaster.simulator.agent_plan import AgentFile, load_agents
 from spymaster.simulator.errors import SimulationRequestError
+from spymaster.simulator.meetings import load_meetings
 from spymaster.simulator.rng import seeded_words
 from spymaster.simulator.script import Script
 
@@ -21,7 +23,6 @@ AGENTS = {"pm_high": "reference", "agents": "reference", "full": "reference"}
 """Scenarios that plant agents, and which."""
 OUTCOME_SCENARIOS = ("break", "reject", "chop")
 SCENARIOS = ("background", "pm_high", *OUTCOME_SCENARIOS, "agents", "full", "mixed")
-SCRIPTS = ("none", "pm_high", "g6", "decoys")
 SCRIPT_PROFILES = ("es",)
 """Profiles whose prices and ticks the scripts are written for."""
 
@@ -69,7 +70,7 @@ def wanted(scenario: str, agents: str, scripts: str, *, default: str = "") -> Wa
 
 
 def day_scenarios(
-    asked: Wanted, dates: Sequence[date], spans: Sequence[tuple[int, int]], *, seed: int, profile: str
+    asked: Wanted, dates: Sequence[date], spans: Sequence[tuple[int, int]], *, seed: int, profile: str, walk: bool
 ) -> list[DayScenario]:
     """What each date gets; `spans` are first and last ns of its trading.
 
@@ -77,8 +78,17 @@ def day_scenarios(
     """
     agents = load_agents(asked.agents)
     none = AgentFile()
-    scripted = asked.scripts != "none" or asked.scenario in (*OUTCOME_SCENARIOS, "full", "mixed")
-    if scripted and profile not in SCRIPT_PROFILES:
+    meetings = load_meetings(asked.scripts) if asked.scripts not in ("none", "pm_high") else None
+    if meetings is not None and not walk:
+        raise SimulationRequestError(
+            f"scripts {asked.scripts} are meetings of a random walk", hint="Add --price-mode walk."
+        )
+    led = asked.scripts == "pm_high" or asked.scenario in (*OUTCOME_SCENARIOS, "full", "mixed")
+    if walk and led:
+        raise SimulationRequestError(
+            "a price that is led has no random walk", hint="In --price-mode walk, scripts are g6, decoys or a file."
+        )
+    if (led or meetings is not None) and profile not in SCRIPT_PROFILES:
         raise SimulationRequestError(f"scripts are written for the profiles {SCRIPT_PROFILES}, not {profile}")
     if asked.scenario == "mixed":
         return _mixed(dates, spans, seed)
@@ -90,6 +100,8 @@ def day_scenarios(
         elif asked.scripts == "pm_high":
             level = _EARLIER_LEVELS[(before - 1) % len(_EARLIER_LEVELS)]
             script = touches.touches(dt, level, _rotated(touches.OUTCOMES, k), start, end, leave=-5.0)
+        elif meetings is not None:
+            script = Script(Path(asked.scripts).stem, meetings=meetings)
         elif asked.scenario in OUTCOME_SCENARIOS:
             script = _level_above(dt, (asked.scenario,), start, end)
         elif asked.scenario == "full":

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 from spymaster.simulator import scripts
+from spymaster.simulator.bridge import BEHIND, TAKEN_BEHIND
 from spymaster.simulator.laws import probability
 from spymaster.simulator.layout import ASK, BID
+from spymaster.simulator.meetings import LAG_NS, SPREAD_NS, VARIANTS, condition_rows
 from spymaster.simulator.script import Task, Waypoint, clock_ns, seconds_ns
 
 TICK = 0.25
@@ -19,22 +21,6 @@ REACH = 20 * TICK
 """How far from a level the conditions of a turn are planted."""
 WINDOW_S = 10.0
 """For how long before a touch they are."""
-
-VARIANTS: dict[str, tuple[str, ...]] = {
-    "full_reject": ("ahead_away", "ahead_pull", "behind_away", "behind_pull"),
-    "full_break": ("ahead_away", "ahead_pull", "behind_add"),
-    "only_ahead": ("ahead_away", "ahead_pull"),
-    "only_behind": ("behind_away", "behind_pull"),
-    "only_ahead_away": ("ahead_away",),
-    "only_ahead_pull": ("ahead_pull",),
-    "only_behind_away": ("behind_away",),
-    "only_behind_pull": ("behind_pull",),
-    "consumption_only": ("behind_eaten",),
-    "none": (),
-}
-"""What is done in the seconds before a touch. Ahead is the side that the price moves towards: the asks from below."""
-TIMINGS = ("algo", "human")
-_ALGO_LAG_S, _HUMAN_LAG_S, _HUMAN_SPREAD_S = 0.020, 1.0, 2.0
 
 
 def path(dt: date, points: Iterable[tuple[str, float, float]]) -> tuple[Waypoint, ...]:
@@ -87,11 +73,8 @@ def flow(
     fields: dict[str, float] = {"action": action, "size": burst}
     if timing:
         algo = timing == "algo"
-        fields |= {
-            "timing": scripts.AFTER_TRADES if algo else scripts.LONG_AFTER_TRADES,
-            "lag": seconds_ns(_ALGO_LAG_S if algo else _HUMAN_LAG_S),
-            "spread": seconds_ns(_HUMAN_SPREAD_S),
-        }
+        fields["timing"] = scripts.AFTER_TRADES if algo else scripts.LONG_AFTER_TRADES
+        fields |= {"lag": LAG_NS[timing], "spread": SPREAD_NS}
     else:
         fields["period"] = seconds_ns(1.0 / per_second)
     return Task(scripts.FLOW, side, low, high, start, end, fields)
@@ -100,31 +83,15 @@ def flow(
 def conditions(
     variant: str, timing: str, level: float, direction: int, start: int, end: int, *, strength: float = 3.0
 ) -> list[Task]:
-    """What a variant does around a level from `start` to `end`.
-
-    `strength` g multiplies pulls over adds, by thinning adds to 1/sqrt(g) and pulling more, and moves away over
-    moves towards.
-    """
-    ahead, behind = (ASK, BID) if direction > 0 else (BID, ASK)
-    spans = {side: _beyond(side, level, above=side == ASK) for side in (ahead, behind)}
-    burst = max(1, round(strength))
-    tasks: list[Task] = []
-    for what in VARIANTS[variant]:
-        where, how = what.split("_", 1)
-        side = ahead if where == "ahead" else behind
-        low, high = spans[side]
-        if how == "pull":
-            tasks.append(diverted(side, low, high, start, end, keep=strength**-0.5, shift=24))
-            tasks.append(flow(scripts.PULLS, side, low, high, start, end, timing=timing, burst=burst))
-        elif how == "away":
-            tasks.append(flow(scripts.MOVES, side, low, high, start, end, timing=timing, burst=burst))
-        elif how == "add":
-            tasks.append(flow(scripts.ADDS, side, low, high, start, end, timing=timing, burst=burst))
-        else:
-            tasks.append(flow(scripts.TAKES, 1 - side, low, high, start, end, timing=timing))
+    """What a variant does around a level from `start` to `end`; see `meetings`."""
+    ahead = ASK if direction > 0 else BID
+    tasks = []
+    for condition in VARIANTS[variant]:
+        for row in condition_rows(condition, strength, timing):
+            place = row["most"]
+            side = 1 - ahead if place == BEHIND else ahead
+            asks = (side == ASK) is (place != TAKEN_BEHIND)
+            low, high = (level, level + REACH) if asks else (level - REACH, level - TICK)
+            fields = {name: value for name, value in row.items() if name not in ("kind", "most")}
+            tasks.append(Task(row["kind"], side, low, high, start, end, fields))
     return tasks
-
-
-def _beyond(side: int, level: float, *, above: bool) -> tuple[float, float]:
-    """Ticks of a side's part of the zone around a level."""
-    return (level, level + REACH) if above else (level - REACH, level - TICK)

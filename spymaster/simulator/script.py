@@ -8,8 +8,9 @@ follow.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, time
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from spymaster.market.calendar import wall_time_ns
 from spymaster.market.instruments import PRICE_SCALE
 from spymaster.simulator import layout
 from spymaster.simulator.errors import SimulatorConfigError
+from spymaster.simulator.meetings import MeetingFile
 from spymaster.simulator.schedule import SECOND_NS
 
 KIND_NAMES = ("steer", "depth", "guard", "print", "flow", "zone")
@@ -85,6 +87,13 @@ class Script:
     tasks: tuple[Task, ...] = ()
     episodes: tuple[Episode, ...] = ()
     steps: tuple[Step, ...] = ()
+    meetings: MeetingFile | None = None
+    """Meetings of the random walk and levels, in `walk` mode, instead of a path."""
+
+    def document(self) -> dict[str, Any]:
+        """Everything of the script, as JSON has it."""
+        told = {name: value for name, value in asdict(self).items() if name != "meetings"}
+        return {**told, "meetings": self.meetings.model_dump(mode="json") if self.meetings else None}
 
     def base(self, start_price: int) -> float:
         """What prices are counted from, points; `start_price` 1e-9."""

@@ -9,6 +9,8 @@ import pyarrow as pa
 
 from spymaster.market.instruments import PRICE_SCALE
 from spymaster.simulator import layout
+from spymaster.simulator.meetings import MeetingFile
+from spymaster.simulator.schedule import SECOND_NS
 from spymaster.simulator.script import Episode, Script
 from spymaster.simulator.scripts import usual_depth
 
@@ -21,6 +23,8 @@ def episode_columns(script: Script | None, state: Any, quotes: np.ndarray) -> di
     origin, tick = _front(state)
     base = script.base(origin + layout.MIDDLE * tick) if script else 0.0
     episodes = script.episodes if script else ()
+    if script and script.meetings:
+        episodes = _met(script.meetings, state, origin, tick)
     prices = [round((base + one.level) * PRICE_SCALE) for one in episodes]
     realised = [realised_outcome(one, price, quotes, origin, tick) for one, price in zip(episodes, prices, strict=True)]
     return {
@@ -36,6 +40,20 @@ def episode_columns(script: Script | None, state: Any, quotes: np.ndarray) -> di
         "realised_outcome": pa.array([found[0] for found in realised], pa.string()),
         "ts_hit": _times([found[2] for found in realised]),
     }
+
+
+def _met(file: MeetingFile, state: Any, origin: int, tick: int) -> tuple[Episode, ...]:
+    """The meetings of a day of the random walk."""
+    rows = state["meetings"][: int(state["n_meetings"])]
+    horizon = round(file.after.horizon_s * SECOND_NS)
+    return tuple(
+        Episode(
+            k, file.variant[row["variant"]].name, file.actions.timing,
+            (origin + int(row["level"]) * tick) / PRICE_SCALE, int(row["direction"]), int(row["start"]),
+            int(row["touch"]), file.after.barrier_ticks, horizon, file.variant[row["variant"]].outcome,
+        )
+        for k, row in enumerate(rows, 1)
+    )  # fmt: skip
 
 
 def realised_outcome(

@@ -23,11 +23,9 @@ from __future__ import annotations
 import numpy as np
 
 from spymaster.jit import kernel
-from spymaster.simulator.background import cancel_order, held_back, move_order, must_stay
-from spymaster.simulator.emit import begin, close
-from spymaster.simulator.ladder import add, best, cell_of, next_id, tag, tick_of
+from spymaster.simulator.background import held_back, must_stay
+from spymaster.simulator.ladder import best, cell_of, tick_of
 from spymaster.simulator.layout import (
-    AGENT_CLASS,
     ASK,
     BID,
     COUNT,
@@ -43,8 +41,8 @@ from spymaster.simulator.layout import (
     TAIL,
     TICKS,
 )
-from spymaster.simulator.matching import aggress
 from spymaster.simulator.rng import below, exponential, pick
+from spymaster.simulator.script_orders import ADD, CANCEL, MOVE, NOTHING, PLACE, TAKE
 from spymaster.simulator.wake import SCRIPT, wake_at
 
 STEER, DEPTH, GUARD, PRINT, FLOW, ZONE = 0, 1, 2, 3, 4, 5
@@ -85,12 +83,17 @@ def start_script(market):
         if task.end > market.clock:
             wake_at(market, max(market.clock + _NS_MS, task.start), SCRIPT, k, -1)
     market.scripted_volume = market.inst[FRONT].volume
+    market.bridge.state = 0
+    market.bridge.again = market.clock + market.bridge.pause
+    market.bridge.last = market.until
 
 
 @kernel(**INNER)
 def script_step(market, k, data):
-    """One turn of the path (`k` -1) or of a directive."""
+    """One turn of the path (`k` -1) or of a directive: decides on at most one order, see `script_orders`."""
     front = market.inst[FRONT]
+    market.ticket.what = NOTHING
+    market.ticket.task, market.ticket.data = k, -1
     if k < 0:
         _steer(market)
         return
@@ -130,33 +133,6 @@ def script_notify(market):
             wake_at(market, market.clock + lag, SCRIPT, k, at)
 
 
-# what a directive does to the book, always one event
-
-
-@kernel(**INNER)
-def _agent(kind):
-    return FIRST_SCRIPT + kind
-
-
-@kernel(**INNER)
-def _place(market, side, tick, qty, hidden, kind):
-    """A script's own order, which nobody else cancels; returns its slot."""
-    begin(market, market.clock)
-    slot = add(market, FRONT, side, tick, qty, AGENT_CLASS, hidden, _agent(kind), next_id(market, R_SCRIPT))
-    close(market)
-    return slot
-
-
-@kernel(**INNER)
-def _take(market, side, qty, limit, kind):
-    """An aggressor of a side; side BID buys."""
-    begin(market, market.clock)
-    order_id = next_id(market, R_SCRIPT)
-    tag(market, order_id, AGENT_CLASS, 0, 0, _agent(kind), 0)
-    aggress(market, FRONT, side, qty, limit, False, AGENT_CLASS, order_id, _agent(kind))
-    close(market)
-
-
 @kernel(**INNER)
 def _last_of(market, cell, own):
     """The last order of a queue that is the background's or the agent `own`'s; -1 if there is none."""
@@ -177,10 +153,29 @@ def _push(market, side):
     if below(market, R_SCRIPT, 2) == 0:
         slot = _last_of(market, cell_of(FRONT, tick, passive), 0)
         if slot >= 0:
-            cancel_order(market, slot)
+            _cancel(market, slot)
             return
-    qty = min(pick(market, R_SCRIPT, market.market_law, MAX_SIZE + 1), _MOST_TAKEN)
-    _take(market, side, qty, tick, STEER)
+    _take(market, side, tick)
+
+
+@kernel(**INNER)
+def _cancel(market, slot):
+    market.ticket.what, market.ticket.slot = CANCEL, slot
+
+
+@kernel(**INNER)
+def _take(market, side, tick):
+    """An aggressor of ordinary size; side BID buys."""
+    ticket = market.ticket
+    ticket.what, ticket.side, ticket.tick = TAKE, side, tick
+    ticket.qty = min(pick(market, R_SCRIPT, market.market_law, MAX_SIZE + 1), _MOST_TAKEN)
+
+
+@kernel(**INNER)
+def _place(market, side, tick, qty, hidden):
+    """A script's own order, which nobody else cancels."""
+    ticket = market.ticket
+    ticket.what, ticket.side, ticket.tick, ticket.qty, ticket.hidden = PLACE, side, tick, qty, hidden
 
 
 @kernel(**INNER)
@@ -232,12 +227,12 @@ def _depth(market, k):
         tick = task.low + below(market, R_SCRIPT, task.high - task.low + 1)
         if held_back(market, FRONT, task.side, tick) == tick:
             qty = task.size + below(market, R_SCRIPT, max(task.most - task.size + 1, 1))
-            _place(market, task.side, tick, min(qty, max(np.int64(lacking), 1)), 0, DEPTH)
+            _place(market, task.side, tick, min(qty, max(np.int64(lacking), 1)), 0)
         acted = True
     elif lacking < -task.size and task.flags & MAY_PULL:
-        slot = _any_in(market, task.side, task.low, task.high, _agent(DEPTH))
+        slot = _any_in(market, task.side, task.low, task.high, FIRST_SCRIPT + DEPTH)
         if slot >= 0:
-            cancel_order(market, slot)
+            _cancel(market, slot)
         acted = True
     wait = _DEPTH_NS
     if acted:
@@ -253,11 +248,10 @@ def _guard(market, k):
     rests = task.slot >= 0 and market.orders[task.slot].live == 1 and market.orders[task.slot].id == task.order_id
     if market.clock >= task.end:
         if rests:
-            cancel_order(market, task.slot)
+            _cancel(market, task.slot)
         return
     if not rests and held_back(market, FRONT, task.side, task.low) == task.low:
-        task.slot = _place(market, task.side, task.low, task.size, task.most, GUARD)
-        task.order_id = market.orders[task.slot].id
+        _place(market, task.side, task.low, task.size, task.most)
     wake_at(market, min(market.clock + task.period, task.end), SCRIPT, k, -1)
 
 
@@ -270,10 +264,9 @@ def _print(market, k):
         return
     front = market.inst[FRONT]
     if front.last != task.low:
-        if front.bid == task.low:
-            _take(market, ASK, 1, task.low, PRINT)
-        elif front.ask == task.low:
-            _take(market, BID, 1, task.low, PRINT)
+        side = ASK if front.bid == task.low else BID if front.ask == task.low else -1
+        if side >= 0:
+            market.ticket.what, market.ticket.side, market.ticket.tick, market.ticket.qty = TAKE, side, task.low, 1
     left = _SECOND - now % _SECOND
     wait = left - _PRINT_NS if left > _PRINT_NS + _PRINT_STEP_NS else _PRINT_STEP_NS
     wake_at(market, now + wait, SCRIPT, k, -1)
@@ -285,56 +278,42 @@ def _flow(market, k, data):
     task = market.directives[k]
     now = market.clock
     if task.timing == AT_RANDOM:
-        if now >= task.end:
-            return
-        _act(market, k)
-        wake_at(market, now + 1_000 + np.int64(exponential(market, R_SCRIPT) * task.period), SCRIPT, k, -1)
+        if now < task.end:
+            _choose(market, task)
+            wake_at(market, now + 1_000 + np.int64(exponential(market, R_SCRIPT) * task.period), SCRIPT, k, -1)
     elif data >= 0:
-        row = market.pending[data]
-        touched = _act(market, k)
-        if touched > 0:
-            told = market.responses[market.n_responses]
-            told.agent, told.event, told.id = _agent(FLOW), row.event, touched
-            told.ts_trigger, told.ts = row.ts, now
-            market.n_responses += 1
-        row.left -= 1
-        if row.left > 0:
+        _choose(market, task)
+        market.ticket.data = data
+        market.pending[data].left -= 1
+        if market.pending[data].left > 0:
             wake_at(market, now + _BURST_NS, SCRIPT, k, data)
 
 
 @kernel(**INNER)
-def _act(market, k):
-    """The id of the order that was placed, cancelled or moved; 0 if there was none to be had."""
-    task = market.directives[k]
+def _choose(market, task):
+    """What a flow does now, if there is anything to do it to."""
     side = task.side
     if task.action == TAKES:
         tick = best(market, FRONT, 1 - side)
-        if tick < task.low or tick > task.high:
-            return np.int64(0)
-        _take(market, side, min(pick(market, R_SCRIPT, market.market_law, MAX_SIZE + 1), _MOST_TAKEN), tick, FLOW)
-        return np.int64(market.next_id)
+        if task.low <= tick <= task.high:
+            _take(market, side, tick)
+        return
     if task.action == ADDS:
         tick = min(max(best(market, FRONT, side), task.low), task.high)
-        if held_back(market, FRONT, side, tick) != tick:
-            return np.int64(0)
-        begin(market, market.clock)
-        order_id = next_id(market, R_SCRIPT)
-        # of an ordinary class: the background treats it, and takes it away, as one of its own
-        add(market, FRONT, side, tick, pick(market, R_SCRIPT, market.size_law, MAX_SIZE + 1), 4, 0, 0, order_id)
-        tag(market, order_id, 4, 0, 0, _agent(FLOW), 0)
-        close(market)
-        return order_id
+        if held_back(market, FRONT, side, tick) == tick:
+            _place(market, side, tick, pick(market, R_SCRIPT, market.size_law, MAX_SIZE + 1), 0)
+            # of an ordinary class: the background treats it, and takes it away, as one of its own
+            market.ticket.what = ADD
+        return
     slot = _any_in(market, side, task.low, task.high, 0)
     if slot < 0:
-        return np.int64(0)
-    order_id = np.int64(market.orders[slot].id)
-    if task.action == PULLS:
-        cancel_order(market, slot)
-    else:
+        return
+    _cancel(market, slot)
+    if task.action == MOVES:
         tick = tick_of(market.orders[slot].cell)
         back = 1 + below(market, R_SCRIPT, 4)
-        move_order(market, slot, held_back(market, FRONT, side, tick - back if side == BID else tick + back))
-    return order_id
+        market.ticket.what = MOVE
+        market.ticket.tick = held_back(market, FRONT, side, tick - back if side == BID else tick + back)
 
 
 @kernel(**INNER)

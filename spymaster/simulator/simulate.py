@@ -121,7 +121,7 @@ def parameters(plan: Plan) -> dict[str, Any]:
             {
                 "label": day.label,
                 "agents": scenario.agents.model_dump(mode="json"),
-                "script": asdict(day.script) if day.script else None,
+                "script": day.script.document() if day.script else None,
             }
             for day, scenario in zip(plan.days, plan.scenarios, strict=True)
         ],

@@ -14,6 +14,7 @@ from spymaster.simulator.contracts import contracts_on
 from spymaster.simulator.market import Carried, Feed, MarketDay
 from spymaster.simulator.profile import Profile, load_profile
 from spymaster.simulator.schedule import SECOND_NS, segments
+from spymaster.simulator.script import Script
 
 TUESDAY = date(2026, 1, 6)
 MORNING = (time(10), time(10, 10))
@@ -61,6 +62,7 @@ def small_day(
     carried: Carried | None = None,
     profile: Profile | None = None,
     agents: AgentFile | None = None,
+    script: Script | None = None,
 ) -> SmallDay:
     """Simulate a small day in memory."""
     chosen = profile or thin(load_profile(root.lower()))
@@ -78,5 +80,6 @@ def small_day(
         feed=feed,
         carried=carried,
         agents=plan_agents(agents or AgentFile(), messages, seconds),
+        script=script,
     )
     return SmallDay(np.concatenate([block.copy() for block in day.records()]), day)
