@@ -99,7 +99,7 @@ def _high(dt: date, start_ns: int, high_at: str) -> list[Task]:
     """Nothing trades above the level before 09:30, and something does at it."""
     touched = clock_ns(dt, high_at)
     return [
-        scenes.guard(ASK, LEVEL, start_ns, clock_ns(dt, "09:30:00"), shown=12),
+        scenes.guard(ASK, LEVEL, start_ns, clock_ns(dt, "09:30:00"), shown=4),
         scenes.last_trade(LEVEL, touched, touched + seconds_ns(24)),
     ]
 
@@ -110,10 +110,12 @@ def _reading(dt: date) -> list[Task]:
     held = clock_ns(dt, "09:44:50")
     tasks = [
         # the price stays within two ticks of 6799
-        scenes.guard(ASK, 6799.25, clock_ns(dt, "09:44:14"), held, shown=60),
-        scenes.guard(BID, 6798.75, clock_ns(dt, "09:44:26"), held, shown=30),
+        scenes.guard(ASK, 6799.25, clock_ns(dt, "09:44:14"), held + seconds_ns(0.5), shown=4),
+        scenes.guard(BID, 6798.75, clock_ns(dt, "09:44:26"), held + seconds_ns(0.5), shown=4),
         scenes.last_trade(6799.0, clock_ns(dt, "09:44:40"), held),
-        # asks at 6799 to 6801 have been built and melt; few come anew
+        # asks at 6799 to 6801 have been built, are bought or melt; few come anew
+        *scenes.depth(ASK, 6799.25, 6799.25, [clock_ns(dt, "09:41:00"), clock_ns(dt, "09:43:00"), seen], [1.0, 5.0, 5.0]),
+        *scenes.depth(ASK, 6799.25, 6799.25, [seen, held], [5.0, 1.0], flags=scripts.MAY_PULL),
         *scenes.depth(
             ASK, 6799.5, 6801.75,
             [clock_ns(dt, "09:41:00"), clock_ns(dt, "09:43:00"), seen, clock_ns(dt, "09:44:58")], [1.0, 2.2, 2.2, 0.25],
@@ -121,9 +123,10 @@ def _reading(dt: date) -> list[Task]:
         scenes.diverted(ASK, 6799.0, 6801.75, seen, clock_ns(dt, "09:45:10"), keep=0.15, shift=16),
         # bids below lean forward, and leave a hole behind them
         *scenes.depth(ASK, 6799.0, 6799.0, [seen, held], [0.05, 0.05], flags=scripts.MAY_PULL),
-        *scenes.depth(BID, 6799.0, 6799.0, [seen, held], [1.6, 1.6], flags=scripts.MAY_ADD),
+        *scenes.depth(BID, 6799.0, 6799.0, [seen, held], [0.8, 4.0], flags=scripts.MAY_ADD),
         scenes.flow(scripts.ADDS, BID, 6799.25, 6801.5, held, clock_ns(dt, "09:45:10"), per_second=20.0),
-        scenes.flow(scripts.TAKES, BID, 6799.0, 6801.75, seen, clock_ns(dt, "09:45:10"), per_second=5.0),
+        scenes.flow(scripts.TAKES, BID, 6799.0, 6799.75, seen, held, per_second=1.5),
+        scenes.flow(scripts.TAKES, BID, 6799.25, 6801.75, held, clock_ns(dt, "09:45:10"), per_second=6.0),
         *scenes.depth(
             BID, 6796.75, 6797.5, [clock_ns(dt, "09:44:12"), clock_ns(dt, "09:45:20")], [0.06, 0.06],
             flags=scripts.MAY_PULL,
@@ -143,7 +146,7 @@ def _wall(dt: date, reading: int) -> list[Task]:
     multiples += [round(WALL_MULTIPLE * 1.03, 4), round(WALL_MULTIPLE * 1.03, 4), 1.0]
     growth = scenes.depth(ASK, *WALL, times, multiples, least=5, most=20)
     # whatever buys at the wall meets more than it shows
-    return [*growth, scenes.guard(ASK, WALL[0], clock_ns(dt, "09:44:50"), stays, shown=20)]
+    return [*growth, scenes.guard(ASK, WALL[0], clock_ns(dt, "09:44:50"), stays, shown=8)]
 
 
 def _rejection(dt: date) -> list[Task]:

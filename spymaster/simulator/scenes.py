@@ -49,8 +49,8 @@ def depth(
     ]  # fmt: skip
 
 
-def guard(side: int, price: float, start: int, end: int, *, shown: int = 20, hidden: int = 20_000) -> Task:
-    """No trade goes beyond `price` while it lasts."""
+def guard(side: int, price: float, start: int, end: int, *, shown: int = 4, hidden: int = 20_000) -> Task:
+    """No trade goes beyond `price` while it lasts. Little is shown, for some aggressors take all of the first order."""
     fields = {"size": shown, "most": hidden, "period": seconds_ns(0.02)}
     return Task(scripts.GUARD, side, price, price, start, end, fields)
 

@@ -43,7 +43,7 @@ def touches(
     if start_ns < high_at - seconds_ns(300):
         waypoints += _made_high(start_ns, high_at, level)
         tasks += [
-            scenes.guard(ASK, level, start_ns, rth, shown=12),
+            scenes.guard(ASK, level, start_ns, rth, shown=4),
             scenes.last_trade(level, high_at, high_at + seconds_ns(24)),
         ]
         steps.append(Step("pre_market_high", high_at, level))

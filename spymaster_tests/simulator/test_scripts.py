@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, time
+from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
+from spymaster.lake import Lake
 from spymaster.simulator import scenes, scripts
 from spymaster.simulator.errors import SimulationRequestError
 from spymaster.simulator.layout import ASK, BID, FIRST_SCRIPT
+from spymaster.simulator.planted import BY_SCRIPT
+from spymaster.simulator.report import write_report
 from spymaster.simulator.request import Request, plan
 from spymaster.simulator.script import Script, Waypoint, clock_ns, compiled, seconds_ns
 from spymaster.simulator.script_truth import episode_columns
+from spymaster.simulator.simulate import complete_run, simulate
 from spymaster.simulator.touches import OUTCOMES, touches
 from spymaster.simulator.truth import agent_columns, order_columns
 from spymaster_tests.simulator.days import TUESDAY, small_day
@@ -178,3 +185,29 @@ def test_mixed_plan_is_at_least_half_background_and_rotates() -> None:
     ]
     other = plan(Request(preset="ci", scenario="mixed", dates=dates, seed=8, options=False)).days
     assert labels != [day.label for day in other]
+
+
+def test_a_run_stores_its_plan_its_truth_and_a_report_that_excuses_what_is_planted(tmp_path: Path) -> None:
+    planned = plan(Request(preset="ci", scenario="reject", messages=40_000, options=False))
+    run = simulate(planned, tmp_path)
+
+    def truth(table: str) -> pl.DataFrame:
+        return pl.read_parquet(run.folder / f"table={table}" / "dt=2026-01-06" / "part-00000.parquet")
+
+    stored = json.loads(truth("truth_run")["plan_json"][0])
+    assert stored == {
+        "scenario": "reject", "agents": "none", "scripts": "none", "days": {"2026-01-06": "reject"},
+    }  # fmt: skip
+    episodes = truth("truth_episode")
+    assert set(episodes["target_outcome"]) == {"reject"}
+    assert set(episodes["variant"]) == {"full_reject"}
+    assert episodes.height >= 5
+    steps = truth("truth_scenario")
+    high = steps.filter(pl.col("step") == "pre_market_high")["price_int"].to_list()
+    assert high == episodes["level_price_int"][:1].to_list()
+    assert truth("truth_agent")["kind"].to_list()[:2] == ["script_steer", "script_depth"]
+    assert complete_run(planned, Lake.open(tmp_path)) == run.folder
+    report, targets = write_report(run)
+    assert "n/a: the path of the price is planted" in report.read_text()
+    assert all(one.passed is None for one in targets["2026-01-06"] if one.number in BY_SCRIPT)
+    assert any(one.passed for one in targets["2026-01-06"])
