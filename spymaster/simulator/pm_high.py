@@ -114,7 +114,9 @@ def _reading(dt: date) -> list[Task]:
         scenes.guard(BID, 6798.75, clock_ns(dt, "09:44:26"), held + seconds_ns(0.5), shown=4),
         scenes.last_trade(6799.0, clock_ns(dt, "09:44:40"), held),
         # asks at 6799 to 6801 have been built, are bought or melt; few come anew
-        *scenes.depth(ASK, 6799.25, 6799.25, [clock_ns(dt, "09:41:00"), clock_ns(dt, "09:43:00"), seen], [1.0, 5.0, 5.0]),
+        *scenes.depth(
+            ASK, 6799.25, 6799.25, [clock_ns(dt, "09:41:00"), clock_ns(dt, "09:43:00"), seen], [1.0, 5.0, 5.0],
+        ),
         *scenes.depth(ASK, 6799.25, 6799.25, [seen, held], [5.0, 1.0], flags=scripts.MAY_PULL),
         *scenes.depth(
             ASK, 6799.5, 6801.75,
