@@ -54,7 +54,7 @@ def assert_price_holds_below_the_level(day: Session) -> None:
 
 def assert_longs_outpace_up_to_a_point_above(day: Session, earlier: Session) -> None:
     flow = scene.book_flow(day, READING)
-    for point, least in ((6799, 1.2), (6800, 2.0), (6801, 2.0)):
+    for point, least in ((6799, 1.0), (6800, 2.0), (6801, 2.0)):
         long, short = flow[point]
         assert long > least * short, (point, long, short)
     long, short = flow[6802]
