@@ -165,10 +165,11 @@ def _begin(market):
             continue
         task = market.directives[k]
         task.side = 1 - ahead if task.most == BEHIND else ahead
-        # the zone of a side: from the level on, or up to the tick before it; takers look at the other side's
+        # behind the price up to the level, ahead also between the price and the level; takers look at what is behind
         asks = task.side == ASK if task.most != TAKEN_BEHIND else task.side == BID
-        task.low = bridge.level if asks else bridge.level - bridge.zone
-        task.high = bridge.level + bridge.zone if asks else bridge.level - 1
+        before = bridge.zone if task.most == AHEAD else 0
+        task.low = bridge.level - before if asks else bridge.level - bridge.zone
+        task.high = bridge.level + bridge.zone if asks else bridge.level - 1 + before
         task.start = max(bridge.touch - bridge.window, market.clock + 1)
         task.end = bridge.touch
         wake_at(market, task.start, SCRIPT, k, -1)

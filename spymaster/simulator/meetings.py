@@ -37,7 +37,7 @@ Timing = Literal["algo", "human"]
 LAG_NS: dict[str, int] = {"algo": SECOND_NS // 50, "human": SECOND_NS}
 SPREAD_NS = 2 * SECOND_NS
 """Answers to trades: `algo` after exactly its lag; `human` after its lag and up to this much more."""
-_ADDED_PER_TRADE, _MOVED_PER_TRADE = 3.1, 0.65
+_ADDED_PER_TRADE, _MOVED_PER_TRADE = 6.0, 0.65
 """What a side's twenty ticks see of orders added (and pulled), and moved away, per trade of the market (assumption)."""
 ZONE_TICKS = 20
 ZONE_SHIFT = 24

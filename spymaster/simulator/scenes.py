@@ -81,7 +81,7 @@ def flow(
 
 
 def conditions(
-    variant: str, timing: str, level: float, direction: int, start: int, end: int, *, strength: float = 3.0
+    variant: str, timing: str, level: float, direction: int, start: int, end: int, *, strength: float = 2.0
 ) -> list[Task]:
     """What a variant does around a level from `start` to `end`; see `meetings`."""
     ahead = ASK if direction > 0 else BID
