@@ -86,10 +86,11 @@ CLOSED, PRE_OPEN, CONTINUOUS = 0, 1, 2
 EMERGENT, WALK = 0, 1
 CLOSE_LAST, CLOSE_SENTINEL = 0, 1
 
-R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META, R_SCRIPT = 0, 1, 2, 3, 4, 5, 6
-LAYERS = 7
-STREAMS = LAYERS + MAX_AGENTS
-"""Random streams: one per layer, then one per agent."""
+R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META = 0, 1, 2, 3, 4, 5
+LAYERS = 6
+R_SCRIPT = LAYERS + MAX_AGENTS
+STREAMS = LAYERS + MAX_AGENTS + 1
+"""Random streams: one per layer, then one per agent, then that of scripts."""
 
 K_PARTIAL, K_REFILL, K_FULL, K_IMPLIED, K_AUCTION = 1, 2, 4, 8, 16
 K_UNKNOWN, K_SMP, K_OVERSIZE, K_STOP, K_REST, K_SLIP, K_EARLY_ADD = 32, 64, 128, 256, 512, 1024, 2048

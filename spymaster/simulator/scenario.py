@@ -77,7 +77,6 @@ def day_scenarios(
     Raises SimulationRequestError, SimulatorConfigError.
     """
     agents = load_agents(asked.agents)
-    none = AgentFile()
     meetings = load_meetings(asked.scripts) if asked.scripts not in ("none", "pm_high") else None
     if meetings is not None and not walk:
         raise SimulationRequestError(
@@ -109,12 +108,12 @@ def day_scenarios(
         else:
             script = None
         label = script.name if script else "agents" if agents.sections() else "background"
-        found.append(DayScenario(label, agents if agents.sections() else none, script))
+        found.append(DayScenario(label, agents, script))
     return found
 
 
 def _level_above(dt: date, outcomes: Sequence[str], start: int, end: int) -> Script:
-    name = "_".join(outcomes) if len(set(outcomes)) == 1 else "touches"
+    name = outcomes[0] if len(outcomes) == 1 else "touches"
     return touches.touches(dt, _LEVEL_ABOVE, outcomes, start, end, anchor=None, name=name, leave=-1.0)
 
 
