@@ -28,6 +28,7 @@ PriceModeName = Literal["emergent", "walk"]
 VolumeName = Literal["q10", "q50", "q90"]
 OptionsName = Literal["on", "off"]
 ClosingFormName = Literal["last", "sentinel", "mixed"]
+ScenarioName = Literal["background", "pm_high", "break", "reject", "chop", "agents", "full", "mixed"]
 SnapshotFormName = Literal["clear_terminated", "plain_terminated", "plain_unterminated"]
 CompressionName = Literal["zstd", "none"]
 
@@ -75,6 +76,13 @@ def simulate(
     weekend_files: Annotated[
         bool, typer.Option("--weekend-files/--no-weekend-files", help="Sunday evenings between the dates too.")
     ] = False,
+    scripts: Annotated[
+        str,
+        typer.Option(metavar="none|pm_high|g6|decoys|FILE.toml", help="Planted scenes, told in the truth."),
+    ] = "none",
+    scenario: Annotated[
+        ScenarioName | None, typer.Option(help="Agents and scripts together.", show_default="of preset")
+    ] = None,
     lake: Annotated[Path, typer.Option("--lake", metavar="ROOT", help="Root of a lake for simulated data.")] = (
         DEFAULT_LAKE
     ),
@@ -124,6 +132,8 @@ def simulate(
             agents=agents,
             faults=faults,
             weekend_files=weekend_files,
+            scripts=scripts,
+            scenario=scenario or "",
             options=options == "on",
         )
         planned = plan(request)

@@ -53,6 +53,7 @@ from spymaster.simulator.layout import (
 )
 from spymaster.simulator.matching import add_stop, aggress, displayed
 from spymaster.simulator.rng import below, chance, pick
+from spymaster.simulator.script_zone import diverted
 
 _TRIES = 3
 _SMALLER_TRIES = 32
@@ -150,6 +151,7 @@ def add_limit(market):
             break
     qty = pick(market, R_FLOW, market.size_law, MAX_SIZE + 1)
     cls = pick(market, R_FLOW, market.class_law[bucket_of(distance)], CLASSES)
+    tick = diverted(market, inst, side, tick)
     begin(market, market.clock)
     if inst == FRONT and market.inst[FRONT].last >= 0 and chance(market, R_FLOW, market.p_stop):
         _place_stop(market, side, new_id(market), qty)
@@ -309,7 +311,7 @@ def _reprice(market, slot):
         target = held_back(market, inst, side, tick + (step if below(market, R_FLOW, 2) == 0 else -step))
     if target == tick:
         target = tick + away * (1 + below(market, R_FLOW, 3))
-    move_order(market, slot, target)
+    move_order(market, slot, diverted(market, inst, side, target))
 
 
 @kernel(**INNER)

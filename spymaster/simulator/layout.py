@@ -14,6 +14,7 @@ In words:
   drained when one of them is nearly full.
 - `agents` are the planted participants, each with the orders that it holds; `responses` says what they answered, and
   `planted` how many messages they wrote.
+- `path` and `directives` are a script: the band of the mid price, and tasks; see `scripts`.
 - laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
 
 Ticks are offsets from `inst.origin` in units of `inst.tick_size`; times are ns UTC; probabilities named `p_` are in
@@ -55,6 +56,17 @@ MAX_HELD = 32
 """Orders that an agent holds at a time."""
 MAX_SIZES = 8
 """Orders of a fingerprint."""
+MAX_PATH = 512
+MAX_DIRECTIVES = 256
+MAX_PENDING = 4_096
+"""Trades that scripts are about to answer to."""
+MAX_STEPS = 512
+"""Jumps of a bridge."""
+MAX_VARIANTS = 16
+MAX_MEETINGS = 1_024
+FIRST_SCRIPT = 1_000
+"""Number of a script as an agent: this and the kind of the directive that acts."""
+REST_STEPS = 4_096
 CHUNK = 1 << 17
 """Records of the output buffer that are filled before it is drained."""
 MARGIN = 3 * MAX_TOUCHED
@@ -80,8 +92,9 @@ NEVER = (1 << 63) - 1
 
 R_CLOCK, R_PRICE, R_FLOW, R_FEED, R_BOOK, R_META = 0, 1, 2, 3, 4, 5
 LAYERS = 6
-STREAMS = LAYERS + MAX_AGENTS
-"""Random streams: one per layer, then one per agent."""
+R_SCRIPT = LAYERS + MAX_AGENTS
+STREAMS = LAYERS + MAX_AGENTS + 1
+"""Random streams: one per layer, then one per agent, then that of scripts."""
 
 K_PARTIAL, K_REFILL, K_FULL, K_IMPLIED, K_AUCTION = 1, 2, 4, 8, 16
 K_UNKNOWN, K_SMP, K_OVERSIZE, K_STOP, K_REST, K_SLIP, K_EARLY_ADD = 32, 64, 128, 256, 512, 1024, 2048
@@ -203,6 +216,43 @@ AGENT = np.dtype(
     ],
     align=True,
 )  # fmt: skip
+WAYPOINT = np.dtype([("ts", "i8"), ("low", "i8"), ("high", "i8")], align=True)
+"""A row of a script's path; prices are twice the tick, so that mids are whole."""
+ZONE = np.dtype([("low", "i8"), ("high", "i8"), ("keep", "i8"), ("shift", "i8"), ("until", "i8")], align=True)
+DIRECTIVE = np.dtype(
+    [
+        ("kind", "i8"), ("side", "i8"), ("low", "i8"), ("high", "i8"), ("start", "i8"), ("end", "i8"),
+        ("first", "f8"), ("last", "f8"), ("flags", "i8"), ("size", "i8"), ("most", "i8"),
+        ("action", "i8"), ("timing", "i8"), ("period", "i8"), ("lag", "i8"), ("spread", "i8"), ("p", "i8"),
+        ("base", "f8"), ("slot", "i8"), ("order_id", "i8"),
+    ],
+    align=True,
+)  # fmt: skip
+"""A task of a script; `base`, `slot` and `order_id` are what it remembers."""
+TICKET = np.dtype(
+    [
+        ("what", "i8"), ("task", "i8"), ("data", "i8"), ("side", "i8"), ("tick", "i8"), ("qty", "i8"),
+        ("hidden", "i8"), ("slot", "i8"),
+    ],
+    align=True,
+)  # fmt: skip
+"""What a script has just decided; `task` is the directive, -1 the path."""
+BRIDGE = np.dtype(
+    [
+        ("on", "i8"), ("state", "i8"), ("level", "i8"), ("direction", "i8"), ("variant", "i8"), ("touch", "i8"),
+        ("n", "i8"), ("at", "i8"), ("touched", "i8"), ("moved", "i8"), ("again", "i8"),
+        ("origin", "i8"), ("spacing", "i8"), ("least", "i8"), ("reach", "i8"), ("barrier", "i8"),
+        ("horizon", "i8"), ("pause", "i8"), ("window", "i8"), ("zone", "i8"), ("last", "i8"),
+    ],
+    align=True,
+)  # fmt: skip
+"""Meetings of the walk and a level: the one under way, then what decides on the next (see `bridge`)."""
+VARIANT = np.dtype([("mask", "i8"), ("p_on", "i8")], align=True)
+"""Directives of a variant, as bits, and the probability of a jump onwards after the touch."""
+MEETING = np.dtype(
+    [("level", "i8"), ("direction", "i8"), ("variant", "i8"), ("start", "i8"), ("touch", "i8")], align=True
+)
+PENDING = np.dtype([("event", "i8"), ("ts", "i8"), ("left", "i8")], align=True)
 RESPONSE = np.dtype([("agent", "i8"), ("event", "i8"), ("id", "i8"), ("ts_trigger", "i8"), ("ts", "i8")], align=True)
 STOP = np.dtype([("id", "i8"), ("tick", "i8"), ("qty", "i8")], align=True)
 META = np.dtype([("id", "i8"), ("side", "i8"), ("left", "i8")], align=True)
@@ -231,6 +281,8 @@ MARKET = np.dtype(
         ("n_meta", "i8"), ("meta_id", "i8"),
         ("n_agents", "i8"), ("planted", "i8"), ("n_responses", "i8"),
         ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
+        ("n_path", "i8"), ("path_at", "i8"), ("n_directives", "i8"), ("pending_at", "i8"), ("scripted_volume", "i8"),
+        ("n_meetings", "i8"),
         # small arrays
         ("n_class", "i8", (CLASSES + 1,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),
         ("phi", "f8", (KERNELS,)), ("jump", "f8", (KERNELS,)), ("per_half_life", "f8", (KERNELS,)),
@@ -240,6 +292,14 @@ MARKET = np.dtype(
         ("meta", META, (MAX_META,)),
         ("stops", STOP, (2, MAX_STOPS)),
         ("agents", AGENT, (MAX_AGENTS,)),
+        ("zones", ZONE, (2,)), ("ticket", TICKET), ("bridge", BRIDGE),
+        ("variants", VARIANT, (MAX_VARIANTS,)), ("variant_law", "i8", (MAX_VARIANTS, 2)),
+        ("bridge_ts", "i8", (MAX_STEPS,)), ("bridge_step", "i8", (MAX_STEPS,)), ("bridge_turned", "i8", (MAX_STEPS,)),
+        ("meetings", MEETING, (MAX_MEETINGS,)),
+        ("path", WAYPOINT, (MAX_PATH,)),
+        ("directives", DIRECTIVE, (MAX_DIRECTIVES,)),
+        ("pending", PENDING, (MAX_PENDING,)),
+        ("rested", "i8", (2, REST_STEPS)), ("rested_before", "i8", (2, REST_STEPS)),
         # laws
         ("size_law", "i8", (MAX_SIZE + 1, 2)), ("market_law", "i8", (MAX_SIZE + 1, 2)),
         ("distance_law", "i8", (MAX_DISTANCE + 1, 2)), ("class_law", "i8", (BUCKETS, CLASSES, 2)),

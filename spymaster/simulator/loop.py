@@ -29,7 +29,9 @@ from spymaster.simulator.layout import (
 )
 from spymaster.simulator.quotes import follow, jump, news, observe, quote, repair, retreat
 from spymaster.simulator.rng import below, pick
-from spymaster.simulator.wake import AGENT, FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, pop_wake
+from spymaster.simulator.script_orders import script_act
+from spymaster.simulator.scripts import note_rested, script_notify, script_step
+from spymaster.simulator.wake import AGENT, FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, SCRIPT, pop_wake
 
 ADD, MODIFY, MATCH = 0, 1, 2
 _NS = 1_000_000_000
@@ -55,7 +57,7 @@ def run(market):
             elif market.n_wake > 0 and market.heap[0].ts <= market.clock:
                 _wake(market)
                 observe(market)
-                notify(market)
+                _tell(market)
         else:
             if what == BACKGROUND:
                 excite(market)
@@ -69,10 +71,18 @@ def run(market):
             else:
                 cancel_any(market)
             observe(market)
-            notify(market)
+            _tell(market)
         if market.code != DONE:
             return market.code
     return DONE
+
+
+@kernel(**INNER)
+def _tell(market):
+    """Agents and scripts learn of the event that has just ended."""
+    notify(market)
+    if market.n_directives > 0:
+        script_notify(market)
 
 
 @kernel(**INNER)
@@ -92,6 +102,9 @@ def _wake(market):
         jump(market)
     elif what == AGENT:
         step(market, whom, data)
+    elif what == SCRIPT:
+        script_step(market, whom, data)
+        script_act(market)
 
 
 @kernel(**INNER)
@@ -120,6 +133,8 @@ def _end_second(market):
     latent.messages = market.messages
     market.n_latent += 1
     _remember_queues(market)
+    if market.n_path > 0:
+        note_rested(market)
     if below(market, R_PRICE, 300) == 0:
         market.carry = below(market, R_PRICE, 3) - 1
     market.next_second = end + _NS

@@ -21,11 +21,14 @@ from spymaster.simulator.contracts import Contract
 from spymaster.simulator.errors import SimulatorCapacityError
 from spymaster.simulator.implied import open_auction
 from spymaster.simulator.loop import run
+from spymaster.simulator.meetings import set_meetings
 from spymaster.simulator.opening import expire_some, resting, restore, seed_book
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.quotes import observe, schedule_jump, schedule_news
 from spymaster.simulator.rng import about, seeded_streams
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, intraday_shape, message_plan, midnight_ns
+from spymaster.simulator.script import Script, compiled
+from spymaster.simulator.scripts import start_script
 from spymaster.simulator.snapshot import SnapshotForm, snapshot_records
 
 _SECOND_CONTRACT_SHARE = 0.12
@@ -87,11 +90,13 @@ class Orders:
 
 @dataclass(frozen=True)
 class Carried:
-    """What a date leaves to the next one: books by symbol, the exchange's last order id, the first contract's price."""
+    """What a date leaves to the next one: books by symbol, last order id, the first contract's price, usual depth."""
 
     books: dict[str, Orders]
     next_id: int
     price: int
+    rested: np.ndarray
+    """Counts of what has rested near the price on the dates so far (see `scripts`)."""
 
 
 @dataclass
@@ -131,12 +136,14 @@ class MarketDay:
         carried: Carried | None = None,
         agents: tuple[PlannedAgent, ...] = (),
         pauses: tuple[int, ...] = (),
+        script: Script | None = None,
     ) -> None:
         self.dt = dt
         self.contracts = contracts
         self.truth = Truth()
         self.feed = feed or Feed()
         self.agents = agents
+        self.script = script
         self._parts = parts
         self._pauses = pauses
         self._array = layout.empty_market()
@@ -150,6 +157,7 @@ class MarketDay:
         else:
             self._restore(carried, profile)
         self._set_agents()
+        self._set_script(instrument, carried)
 
     # set-up
 
@@ -254,6 +262,22 @@ class MarketDay:
             for name, value in agent.row.items():
                 row[name] = value
 
+    def _set_script(self, instrument: Instrument, carried: Carried | None) -> None:
+        if self.script is None:
+            return
+        m = self.state
+        if self.script.meetings is not None:
+            set_meetings(m, self.script.meetings)
+            return
+        origin = int(m["inst"][layout.FRONT]["origin"])
+        start = origin + layout.MIDDLE * instrument.tick_size_int
+        rows = compiled(self.script, start, origin, instrument.tick_size_int)
+        m["n_path"], m["n_directives"] = len(rows.path), len(rows.directives)
+        m["path"][: len(rows.path)] = rows.path
+        m["directives"][: len(rows.directives)] = rows.directives
+        if carried is not None:
+            m["rested_before"] = carried.rested
+
     def _first_books(self, profile: Profile) -> None:
         m, book = self.state, profile.book
         age = int(book.age_days * 86_400) * SECOND_NS
@@ -331,6 +355,7 @@ class MarketDay:
         else:
             schedule_news(m)
         start_agents(m)
+        start_script(m)
         closes = part is not self._parts[-1]
         if closes:
             m["until"] = part.end_ns - _EXPIRY_NS
@@ -426,7 +451,8 @@ class MarketDay:
             books = {symbol: orders.without_day_orders() for symbol, orders in books.items()}
         front = m["inst"][layout.FRONT]
         tick = int(front["last"]) if front["last"] >= 0 else layout.MIDDLE
-        return Carried(books, int(m["next_id"]) + 1_000_000, int(front["origin"]) + tick * int(front["tick_size"]))
+        price = int(front["origin"]) + tick * int(front["tick_size"])
+        return Carried(books, int(m["next_id"]) + 1_000_000, price, m["rested_before"] + m["rested"])
 
 
 @kernel()

@@ -13,6 +13,7 @@ import numpy as np
 
 from spymaster.jit import kernel
 from spymaster.simulator.background import cancel_order, held_back, imbalance_step, move_order, seed_level
+from spymaster.simulator.bridge import jump_sign, look_for_level, next_jump
 from spymaster.simulator.emit import begin, close
 from spymaster.simulator.ladder import add, best, cell_of, inst_of, new_id, tick_of
 from spymaster.simulator.layout import (
@@ -192,18 +193,25 @@ def _leave(market, cell, tick):
 @kernel()
 def schedule_jump(market):
     """The next jump of the efficient price of `walk` mode, at Poisson times that nothing else knows."""
-    wait = exponential(market, R_PRICE) / market.walk_rate
-    wake_at(market, market.clock + 1 + np.int64(wait * 1e9), JUMP, FRONT, 0)
+    if market.bridge.on == 1:
+        ts = next_jump(market)
+    else:
+        ts = market.clock + 1 + np.int64(exponential(market, R_PRICE) / market.walk_rate * 1e9)
+    wake_at(market, ts, JUMP, FRONT, 0)
 
 
 @kernel(**INNER)
 def jump(market):
     """The efficient price moves one tick: one event eats the best queue and seeds both sides anew."""
-    schedule_jump(market)
     front = market.inst[FRONT]
+    bridged = market.bridge.on == 1
+    if not bridged:
+        schedule_jump(market)
     if market.phase == PRE_OPEN or front.bid < 0 or front.ask >= TICKS:
+        if bridged:
+            schedule_jump(market)
         return
-    up = below(market, R_PRICE, 2) == 0
+    up = jump_sign(market) > 0 if bridged else below(market, R_PRICE, 2) == 0
     passive = ASK if up else BID
     tick = best(market, FRONT, passive)
     market.walk += 1 if up else -1
@@ -217,3 +225,6 @@ def jump(market):
     seed_level(market, FRONT, passive, tick + 1 if up else tick - 1)
     seed_level(market, FRONT, 1 - passive, tick)
     close(market)
+    if bridged:
+        look_for_level(market)
+        schedule_jump(market)

@@ -40,8 +40,12 @@ def write_report(run: Run, reference: Portrait | None = None) -> tuple[Path, dic
         measured = targets(
             day.tally, day.plan.messages, plan.base_profile, plan.request.price_mode, plan.profile.fitted_figures
         )
-        planted = day.planted / max(day.messages, 1)
-        measured = judged_beside(measured, planted=planted, evening=is_evening(day.plan.dt))
+        measured = judged_beside(
+            measured,
+            planted=day.planted / max(day.messages, 1),
+            scripted=day.plan.script is not None,
+            evening=is_evening(day.plan.dt),
+        )
         measured += day.options.targets if day.options else []
         found[day.plan.dt.isoformat()] = measured
         lines += _day_lines(run, day, measured, reference)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Literal, TypeAlias
 
 from spymaster.market.calendar import CONTINUOUS, is_session_date, partition_dates, previous_session, wall_time_ns
 from spymaster.market.dbn import Compression
-from spymaster.simulator.agent_plan import AgentFile, PlannedAgent, load_agents, plan_agents
+from spymaster.simulator.agent_plan import PlannedAgent, load_agents, plan_agents
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
 from spymaster.simulator.fault_plan import FaultFile, PlannedFault, load_faults, plan_faults
 from spymaster.simulator.market import Feed
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.profile import Profile, load_profile, profile_path
+from spymaster.simulator.scenario import SCRIPT_PROFILES, DayScenario, Wanted, day_scenarios, wanted
 from spymaster.simulator.schedule import SECOND_NS, Segment, segments
+from spymaster.simulator.script import Script
 from spymaster.simulator.snapshot import SnapshotForm
 from spymaster.simulator.weekend import evening_messages, evenings, is_evening
 
@@ -44,11 +47,13 @@ class Preset:
     earlier: int = 0
     earlier_span: Span = None
     earlier_messages: int = 0
+    scenario: str = ""
+    """Of a request that names neither scenario nor agents nor scripts."""
 
 
 PRESETS: dict[str, Preset] = {
     "ci": Preset((time(9), time(11)), 430_000),
-    "demo": Preset((time(8), time(11)), 2_400_000, 3, (time(9), time(11)), 720_000),
+    "demo": Preset((time(8), time(11)), 2_400_000, 3, (time(9), time(11)), 720_000, "pm_high"),
     "rth": Preset((time(8), time(16, 15)), 6_500_000),
     "full_day": Preset(None, FULL_DAY_MESSAGES["q50"]),
 }
@@ -82,6 +87,10 @@ class Request:
     """`none` or the path of a file of faults."""
     weekend_files: bool = False
     """Whether Sundays between the dates have files too: the evening on which the week's first session opens."""
+    scripts: str = "none"
+    """`none`, `pm_high`, `g6`, `decoys` or the path of a file of meetings."""
+    scenario: str = ""
+    """A bundle of agents and scripts, see `scenario`; empty takes what the two above say, or the preset's."""
     options: bool = True
     """Whether the chain of options on the first contract is simulated too, where the profile has one."""
     messages: int | None = None
@@ -100,6 +109,9 @@ class DayPlan:
     agents: tuple[PlannedAgent, ...] = ()
     option_messages: int = 0
     faults: tuple[PlannedFault, ...] = ()
+    label: str = "background"
+    """What the date is, in a word or two."""
+    script: Script | None = field(default=None, repr=False)
 
     @property
     def bytes(self) -> int:
@@ -114,7 +126,8 @@ class Plan:
     request: Request
     profile_name: str
     profile: Profile
-    agents: AgentFile
+    wanted: Wanted
+    scenarios: tuple[DayScenario, ...] = field(repr=False)
     days: tuple[DayPlan, ...]
     faults: FaultFile = field(default_factory=FaultFile)
 
@@ -148,7 +161,8 @@ def plan(request: Request) -> Plan:
     preset = PRESETS[request.preset]
     name = request.profile or ("cl" if request.symbol == "CL" else "es")
     profile = load_profile(name)
-    agents, faults = load_agents(request.agents), load_faults(request.faults)
+    asked = wanted(request.scenario, request.agents, request.scripts, default=_default_scenario(request, preset, name))
+    faults = load_faults(request.faults)
     dates = list(request.dates)
     if not dates:
         dates = [DEFAULT_DATE]
@@ -156,32 +170,65 @@ def plan(request: Request) -> Plan:
             dates.insert(0, _session_before(dates[0], request.symbol))
     if request.weekend_files:
         dates = sorted({*dates, *evenings(dates[0], dates[-1], request.symbol)})
+    main = [dt == dates[-1] or preset.earlier == 0 for dt in dates]
+    spans = [None if is_evening(dt) else preset.span if is_main else preset.earlier_span
+             for dt, is_main in zip(dates, main, strict=True)]  # fmt: skip
+    every = [segments(dt, request.symbol, span) for dt, span in zip(dates, spans, strict=True)]
+    scenarios = _scenarios(asked, dates, every, request, name)
     days = []
-    for dt in dates:
-        main = dt == dates[-1] or preset.earlier == 0
-        span = preset.span if main else preset.earlier_span
-        messages = preset.messages if main else preset.earlier_messages
+    for dt, is_main, span, parts, scenario in zip(dates, main, spans, every, scenarios, strict=True):
+        messages = preset.messages if is_main else preset.earlier_messages
         if request.preset == "full_day":
             messages = FULL_DAY_MESSAGES[request.volume]
-        if main and request.messages is not None:
+        if is_main and request.messages is not None:
             messages = request.messages
         if is_evening(dt):
-            messages = evening_messages(dt, request.symbol, span, messages, profile.activity)
-            span = None
-        parts = segments(dt, request.symbol, span)
+            usual = preset.span if is_main else preset.earlier_span
+            messages = evening_messages(dt, request.symbol, usual, messages, profile.activity)
         trading = sum(part.end_ns - part.start_ns for part in parts if part.phase == CONTINUOUS) / SECOND_NS
         contracts = contracts_on(request.symbol, dt, profile.instrument.cycle)
-        planted = plan_agents(agents, messages, trading)
+        planted = plan_agents(scenario.agents, messages, trading)
         chain = 0
         base = profile.fitted.base if profile.fitted else name
         if request.options and base in CHAIN_PROFILES and not is_evening(dt):
             size = CHAIN_SIZES[request.preset]
-            chain = size.messages if main else size.earlier_messages
+            chain = size.messages if is_main else size.earlier_messages
             # another number of messages of the future changes that of its options in proportion
-            chain = chain * messages // (preset.messages if main else preset.earlier_messages)
+            chain = chain * messages // (preset.messages if is_main else preset.earlier_messages)
         wrong = plan_faults(faults, dt, parts)
-        days.append(DayPlan(dt, span, messages, contracts, parts, planted, chain, wrong))
-    return Plan(request, profile_path(name).stem, profile, agents, tuple(days), faults)
+        days.append(
+            DayPlan(dt, span, messages, contracts, parts, planted, chain, wrong, scenario.label, scenario.script)
+        )
+    return Plan(request, profile_path(name).stem, profile, asked, tuple(scenarios), tuple(days), faults)
+
+
+def _default_scenario(request: Request, preset: Preset, profile: str) -> str:
+    """The preset's scenario, for the profile and the price mode that it is written for."""
+    return preset.scenario if profile in SCRIPT_PROFILES and request.price_mode == "emergent" else ""
+
+
+def _scenarios(
+    asked: Wanted, dates: Sequence[date], every: Sequence[list[Segment]], request: Request, profile: str
+) -> list[DayScenario]:
+    """What is planted into each date; into Sunday evenings agents only."""
+    days = [(dt, _trading_hours(parts)) for dt, parts in zip(dates, every, strict=True) if not is_evening(dt)]
+    found = day_scenarios(
+        asked,
+        [dt for dt, _ in days],
+        [span for _, span in days],
+        seed=request.seed,
+        profile=profile,
+        walk=request.price_mode == "walk",
+    )
+    planned = {dt: scenario for (dt, _), scenario in zip(days, found, strict=True)}
+    evening = DayScenario("evening", load_agents(asked.agents))
+    return [planned.get(dt, evening) for dt in dates]
+
+
+def _trading_hours(parts: list[Segment]) -> tuple[int, int]:
+    """First and last ns of trading; of the file where nothing trades."""
+    trading = [part for part in parts if part.phase == CONTINUOUS] or parts
+    return trading[0].start_ns, trading[-1].end_ns
 
 
 def session_dates(first: date, last: date, symbol: str, *, weekend_files: bool = False) -> tuple[date, ...]:

@@ -133,9 +133,25 @@ def parameters(plan: Plan) -> dict[str, Any]:
     return {
         "request": asdict(plan.request),
         "profile": {"name": plan.profile_name, **plan.profile.model_dump(mode="json")},
-        "agents": plan.agents.model_dump(mode="json"),
+        "days": [
+            {
+                "label": day.label,
+                "agents": scenario.agents.model_dump(mode="json"),
+                "script": day.script.document() if day.script else None,
+            }
+            for day, scenario in zip(plan.days, plan.scenarios, strict=True)
+        ],
         "faults": plan.faults.model_dump(mode="json"),
         "dates": [day.dt.isoformat() for day in plan.days],
+    }
+
+
+def _plan_document(plan: Plan) -> dict[str, Any]:
+    """What is planted where: what was asked for, and what each date is."""
+    return {
+        **asdict(plan.wanted),
+        "faults": plan.request.faults,
+        "days": {day.dt.isoformat(): day.label for day in plan.days},
     }
 
 
@@ -172,6 +188,7 @@ def _simulate_day(
         carried=before.market,
         agents=day.agents,
         pauses=pauses_of(day.faults),
+        script=day.script,
     )
     faults = FaultInjector(market, day.faults)
     settled = [int(row["origin"]) + int(row["tick_size"]) * (1 << 13) for row in market.state["inst"]]
@@ -293,7 +310,7 @@ def _write_run(lake: Lake, run: Run) -> None:
                 "price_mode": [request.price_mode],
                 "code_hash": [code_hash()],
                 "params_json": [json.dumps(parameters(run.plan), default=str)],
-                "plan_json": [json.dumps({"agents": request.agents, "scripts": "none", "faults": request.faults})],
+                "plan_json": [json.dumps(_plan_document(run.plan))],
                 "files": [[*day.files, *(f"future_option/{name}" for name in day.option_files)]],
                 "sha256": [[*day.files.values(), *day.option_files.values()]],
                 "n_messages": [day.messages],

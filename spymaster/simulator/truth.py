@@ -21,8 +21,10 @@ from spymaster.lake import layout as lake_layout
 from spymaster.market.dbn import UNDEF_PRICE
 from spymaster.simulator.emit import PATTERN_LETTERS
 from spymaster.simulator.faults import LoggedFault
-from spymaster.simulator.layout import EVENT_KINDS, FRONT
+from spymaster.simulator.layout import EVENT_KINDS, FIRST_SCRIPT, FRONT, QUOTE
 from spymaster.simulator.market import MarketDay, Truth
+from spymaster.simulator.script import KIND_NAMES
+from spymaster.simulator.script_truth import episode_columns, scenario_columns
 
 _UTC = pa.timestamp("ns", tz="UTC")
 _CLASS_NAMES = ["machine", "fleeting", "brief", "seconds", "minute", "minutes", "hours", "standing", "agent"]
@@ -75,6 +77,10 @@ class TruthWriter:
             self.write("truth_bbo", bbo_columns(truth, day)),
             self.write("truth_agent", agent_columns(day, ids)),
             self.write("truth_response", response_columns(truth.responses)),
+            self.write("truth_episode", episode_columns(day.script, day.state, _rows(truth.quotes))),
+            self.write(
+                "truth_scenario", scenario_columns(day.script, day.state, _rows(truth.seconds), _rows(truth.levels))
+            ),
         ]
 
 
@@ -152,16 +158,19 @@ def bbo_columns(truth: Truth, day: MarketDay) -> dict[str, Any]:
 
 def agent_columns(day: MarketDay, ids: NDArray[np.uint32]) -> dict[str, Any]:
     """The agents of the date: what they do, with which parameters, from when to when."""
-    agents = day.agents
     first, last = day.trading_hours()
+    rows = [(agent.agent_id, agent.kind, agent.parameters, agent.strength) for agent in day.agents]
+    if day.script is not None:
+        named = {"script": day.script.name}
+        rows += [(FIRST_SCRIPT + k, f"script_{kind}", named, 1.0) for k, kind in enumerate(KIND_NAMES)]
     return {
-        "agent_id": np.array([agent.agent_id for agent in agents], np.int32),
-        "kind": pa.array([agent.kind for agent in agents], pa.string()),
-        "params_json": pa.array([json.dumps(agent.parameters) for agent in agents], pa.string()),
-        "t_start": _time(np.full(len(agents), first)),
-        "t_end": _time(np.full(len(agents), last)),
-        "strength": np.array([agent.strength for agent in agents], np.float64),
-        "instrument_id": np.full(len(agents), ids[FRONT], np.uint32),
+        "agent_id": np.array([row[0] for row in rows], np.int32),
+        "kind": pa.array([row[1] for row in rows], pa.string()),
+        "params_json": pa.array([json.dumps(row[2]) for row in rows], pa.string()),
+        "t_start": _time(np.full(len(rows), first)),
+        "t_end": _time(np.full(len(rows), last)),
+        "strength": np.array([row[3] for row in rows], np.float64),
+        "instrument_id": np.full(len(rows), ids[FRONT], np.uint32),
     }
 
 
@@ -209,6 +218,10 @@ def _joined(blocks: list[np.ndarray], names: tuple[str, ...]) -> dict[str, np.nd
     if not blocks:
         return {name: np.zeros(0, np.int64) for name in names}
     return {name: np.concatenate([block[name] for block in blocks]) for name in names}
+
+
+def _rows(blocks: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate(blocks) if blocks else np.zeros(0, QUOTE)
 
 
 def _time(ns: np.ndarray) -> pa.Array:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from spymaster.jit import kernel
 from spymaster.simulator.layout import INNER, MAX_WAKE, WAKE_FULL
 
-REPAIR, QUOTE_INSIDE, FOLLOW, JUMP, RETREAT, NEWS, AGENT = 0, 1, 2, 3, 4, 5, 6
+REPAIR, QUOTE_INSIDE, FOLLOW, JUMP, RETREAT, NEWS, AGENT, SCRIPT = 0, 1, 2, 3, 4, 5, 6, 7
 """What a wake-up is for: closing a spread, one more quote at a new best, the second outright following the first, a
-jump of the price, one order less in front of a moving price, quotes leaving a side, an agent's turn."""
+jump of the price, one order less in front of a moving price, quotes leaving a side, an agent's turn, a script's."""
 
 
 @kernel(**INNER)

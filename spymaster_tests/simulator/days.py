@@ -17,6 +17,7 @@ from spymaster.simulator.faults import FaultInjector
 from spymaster.simulator.market import Carried, Feed, MarketDay
 from spymaster.simulator.profile import Profile, load_profile
 from spymaster.simulator.schedule import SECOND_NS, segments
+from spymaster.simulator.script import Script
 
 TUESDAY = date(2026, 1, 6)
 MORNING = (time(10), time(10, 10))
@@ -66,6 +67,7 @@ def small_day(
     profile: Profile | None = None,
     agents: AgentFile | None = None,
     faults: FaultFile | None = None,
+    script: Script | None = None,
 ) -> SmallDay:
     """Simulate a small day in memory."""
     chosen = profile or thin(load_profile(root.lower()))
@@ -85,6 +87,7 @@ def small_day(
         carried=carried,
         agents=plan_agents(agents or AgentFile(), messages, seconds),
         pauses=pauses_of(wrong),
+        script=script,
     )
     injector = FaultInjector(day, wrong)
     told = [part.copy() for block in day.records() for part in injector.through(block)]

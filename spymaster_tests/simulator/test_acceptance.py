@@ -54,13 +54,17 @@ def test_report_shows_every_target_and_distribution_and_a_picture(run: Run) -> N
 def test_only_what_agents_and_evenings_can_spoil_is_left_open() -> None:
     found = [Target(number, "a", 2.0, 0.0, 1.0) for number in (1, 3, 5, 8, 18)]
     verdicts = {
-        (planted, evening): [one.number for one in failed(judged_beside(found, planted=planted, evening=evening))]
+        (planted, evening): [
+            one.number for one in failed(judged_beside(found, planted=planted, scripted=False, evening=evening))
+        ]
         for planted in (0.0, 0.04, 0.06)
         for evening in (False, True)
     }
     assert verdicts[0.0, False] == verdicts[0.04, False] == [1, 3, 5, 8, 18]
     assert verdicts[0.06, False] == [3, 5, 18]
     assert verdicts[0.0, True] == verdicts[0.06, True] == [3, 18]
+    scripted = judged_beside(found, planted=0.0, scripted=True, evening=False)
+    assert [one.number for one in failed(scripted)] == [1, 3, 5, 18]
 
 
 def test_a_target_outside_its_bounds_fails_and_one_without_a_value_does_not() -> None:

@@ -129,7 +129,9 @@ def test_sunday_evenings_have_files_when_asked_for(tmp_path: Path) -> None:
     assert days[1].messages == pytest.approx(430_000 * 0.1, rel=0.6)
     small = replace(plan(request), days=tuple(replace(day, messages=3_000, option_messages=0) for day in days))
     run = simulate(small, tmp_path)
-    evening = judged_beside(targets(run.days[1].tally, 3_000, "es", "emergent"), planted=0.0, evening=True)
+    evening = judged_beside(
+        targets(run.days[1].tally, 3_000, "es", "emergent"), planted=0.0, scripted=False, evening=True
+    )
     assert {one.number for one in evening if one.passed is not None} == {3, 17, 18}
     assert {one.reason for one in evening if one.number == 5} == {"no regular hours"}
     books = []

@@ -34,7 +34,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     small = plan(days)
     # the first date has no size of its own in a request: give it one, so that the test stays small
     first = requests.DayPlan(TUESDAY, small.days[0].span, 20_000, small.days[0].contracts, small.days[0].parts)
-    small = requests.Plan(days, small.profile_name, small.profile, small.agents, (first, small.days[1]))
+    small = replace(small, days=(first, small.days[1]))
     return simulate(small, tmp_path_factory.mktemp("simulated"))
 
 

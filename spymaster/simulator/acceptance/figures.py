@@ -84,8 +84,11 @@ def _messages(tally: Tally) -> Iterator[Measured]:
 def _book(tally: Tally) -> Iterator[Measured]:
     orders, bids, asks = tally.resting_prices()
     yield Measured(4, "resting orders at the end", Estimate(orders))
-    yield Measured(4, "bid prices at the end", Estimate(bids))
-    yield Measured(4, "ask prices at the end", Estimate(asks))
+    # how many prices lie on either side depends on where the price went: about one a tick
+    mids = tally.mids()[::_MINUTE]
+    path = float(np.sqrt((np.diff(mids) ** 2).sum()))
+    yield Measured(4, "bid prices at the end", Estimate(bids, path))
+    yield Measured(4, "ask prices at the end", Estimate(asks, path))
     quotes = tally.quotes()
     if len(quotes) > 1:
         held = np.diff(np.append(quotes["ts"], tally.window[1])).astype(float)

@@ -21,6 +21,9 @@ STANDARD_ERRORS = 3.0
 _OF_THE_BACKGROUND = {1, 7, 8, 9}
 """Targets for the mix, the lives and the sizes of orders: the profile sets them for a market without agents."""
 _MOST_PLANTED = 0.05
+_PATH, _FLOW = "the path of the price is planted", "planted orders have lives and sizes of their own"
+_BY_SCRIPT = {8: _FLOW, 9: _FLOW, 10: _PATH, 11: _PATH, 12: _PATH, 13: _PATH, 16: _PATH}
+"""Targets that a script puts out of reach, and why."""
 _ALWAYS_JUDGED = {3, 17, 18}
 """Targets that need no regular hours."""
 _FITTED = 0.10
@@ -169,16 +172,18 @@ def judge(
     return found
 
 
-def judged_beside(found: Iterable[Target], *, planted: float, evening: bool) -> list[Target]:
-    """Targets without those that a date with agents, or a Sunday evening, cannot show.
+def judged_beside(found: Iterable[Target], *, planted: float, scripted: bool, evening: bool) -> list[Target]:
+    """Targets without those that a date with agents or a script, or a Sunday evening, cannot show.
 
     `planted` is the share of the messages that agents wrote; above a twentieth the mix of messages is theirs
-    as well as the profile's.
+    as well as the profile's. Nothing is loosened: where a figure means something, its bounds are what they are.
     """
     kept = []
     for target in found:
         if evening and target.number not in _ALWAYS_JUDGED:
             target = replace(target, value=None, reason="no regular hours")
+        elif scripted and target.number in _BY_SCRIPT:
+            target = replace(target, value=None, reason=_BY_SCRIPT[target.number])
         elif planted > _MOST_PLANTED and target.number in _OF_THE_BACKGROUND:
             target = replace(target, value=None, reason=f"agents wrote {planted:.0%} of the messages")
         kept.append(target)
