@@ -26,13 +26,16 @@ _FIRST_PACED = 3
 _LEAST_PACE = 0.02
 _CATCH_UP_SECONDS = 180.0
 _LEAST_CONTROL, _MOST_CONTROL = 0.6, 1.6
+_MOST_PLANTED = 0.5
 
 
 @kernel()
 def begin_second(market, second):
     """Take over the plan of a second of the day and correct what the messages so far are behind or ahead of it."""
     market.second = second
-    wanted = market.base[second]
+    # what is planted is part of the plan, and nothing that follows the background's rate can make up for it
+    planted = (market.planted + market.scripted) / max(market.messages, 1)
+    wanted = market.base[second] * (1.0 - min(planted, _MOST_PLANTED))
     behind = market.plan[second] - market.messages
     correction = 1.0 + behind / max(wanted * _CATCH_UP_SECONDS, 100.0)
     market.control = min(max(correction, _LEAST_CONTROL), _MOST_CONTROL)

@@ -13,7 +13,7 @@ In words:
 - `out` receives MBO records, `events`, `tags`, `seconds` and `levels` the truth about them; all are
   drained when one of them is nearly full.
 - `agents` are the planted participants, each with the orders that it holds; `responses` says what they answered, and
-  `planted` how many messages they wrote.
+  `planted` how many messages they wrote, `scripted` how many scripts did.
 - `path` and `directives` are a script: the band of the mid price, and tasks; see `scripts`.
 - laws (`size_law` ...) are alias tables: a 32-bit threshold and the other outcome for each outcome.
 
@@ -281,7 +281,8 @@ MARKET = np.dtype(
         ("n_meta", "i8"), ("meta_id", "i8"),
         ("n_agents", "i8"), ("planted", "i8"), ("n_responses", "i8"),
         ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
-        ("n_path", "i8"), ("path_at", "i8"), ("n_directives", "i8"), ("pending_at", "i8"), ("scripted_volume", "i8"),
+        ("n_path", "i8"), ("path_at", "i8"), ("n_directives", "i8"), ("pending_at", "i8"), ("scripted", "i8"),
+        ("scripted_volume", "i8"),
         ("n_meetings", "i8"),
         # small arrays
         ("n_class", "i8", (CLASSES + 1,)), ("theta", "f8", (CLASSES,)), ("modify_weight", "f8", (CLASSES,)),

@@ -25,6 +25,7 @@ def script_act(market):
     ticket = market.ticket
     if ticket.what == NOTHING:
         return
+    market.scripted += 1
     k = ticket.task
     agent = FIRST_SCRIPT + (market.directives[k].kind if k >= 0 else 0)
     if ticket.what == CANCEL or ticket.what == MOVE:
