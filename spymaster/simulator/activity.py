@@ -17,7 +17,7 @@ import numpy as np
 
 from spymaster.jit import kernel
 from spymaster.simulator.layout import CLASSES, FAR, INNER, KERNELS, R_CLOCK
-from spymaster.simulator.rng import exponential, halved, unit
+from spymaster.simulator.rng import about, exponential, halved, unit
 
 NOTHING, BACKGROUND, CANCEL = 0, 1, 2
 _NS = 1_000_000_000
@@ -110,3 +110,15 @@ def next_time(market, bound):
         if choice < cancels + own + excited:
             market.excitement = (own + excited) / max(own, 1e-9)
             return BACKGROUND
+
+
+@kernel()
+def random_path(market, path, rate):
+    """Ornstein-Uhlenbeck process of unit variance on whole seconds, from its stationary law."""
+    scale = 1_000_000
+    x = (about(market, R_CLOCK, 10 * scale, scale) - 10 * scale) / scale
+    step = (2.0 * rate) ** 0.5
+    for second in range(len(path)):
+        path[second] = x
+        shock = (about(market, R_CLOCK, 10 * scale, scale) - 10 * scale) / scale
+        x += -rate * x + step * shock

@@ -391,3 +391,10 @@ def seed_level(market, inst, side, tick):
         qty = min(pick(market, R_FLOW, market.size_law, MAX_SIZE + 1), wanted)
         cls = pick(market, R_FLOW, market.class_law[0], CLASSES)
         add(market, inst, side, tick, qty, max(cls, 3), 0, 0, new_id(market))
+
+
+@kernel()
+def start_metaorders(market):
+    """Schedule the first child of every large order of the date."""
+    for k in range(market.n_meta):
+        start_metaorder(market, k)

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
 
-from spymaster.jit import kernel
 from spymaster.market.calendar import CONTINUOUS, PRE_OPEN
 from spymaster.market.dbn import F_LAST, F_PUBLISHER, Records
 from spymaster.market.instruments import PRICE_SCALE, Instrument
 from spymaster.simulator import laws, layout
-from spymaster.simulator.activity import begin_second
+from spymaster.simulator.activity import begin_second, random_path
 from spymaster.simulator.agent_plan import PlannedAgent
 from spymaster.simulator.agents import start_agents
-from spymaster.simulator.background import start_metaorder
+from spymaster.simulator.background import start_metaorders
 from spymaster.simulator.contracts import Contract
 from spymaster.simulator.errors import SimulatorCapacityError
+from spymaster.simulator.handover import Carried, Feed, Orders, Truth
 from spymaster.simulator.implied import open_auction
 from spymaster.simulator.loop import run
 from spymaster.simulator.meetings import set_meetings
 from spymaster.simulator.opening import expire_some, resting, restore, seed_book
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.quotes import observe, schedule_jump, schedule_news
-from spymaster.simulator.rng import about, seeded_streams
+from spymaster.simulator.rng import seeded_streams
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, intraday_shape, message_plan, midnight_ns
 from spymaster.simulator.script import Script, compiled
 from spymaster.simulator.scripts import start_script
@@ -41,75 +40,6 @@ _OVERFLOW = {
     layout.EVENT_FULL: f"an event fills more than {layout.MAX_TOUCHED} orders",
     layout.WAKE_FULL: f"more than {layout.MAX_WAKE} wake-ups scheduled",
 }
-
-
-@dataclass(frozen=True)
-class Feed:
-    """Conventions of the feed (closing form, publisher bit, form of the snapshot, share of fills out of turn).
-
-    With `switch_ns` the closing form changes from F_LAST on the last record to a closing record at that time.
-    """
-
-    sentinel: bool = False
-    publisher_bit: bool = False
-    snapshot_form: SnapshotForm = "clear_terminated"
-    fifo_slip: float = 0.0
-    switch_ns: int | None = None
-
-    @property
-    def closing_from_ns(self) -> int:
-        """Events from this time on (ns UTC) end with a closing record."""
-        if self.switch_ns is not None:
-            return self.switch_ns
-        return 0 if self.sentinel else layout.NEVER
-
-
-@dataclass(frozen=True)
-class Orders:
-    """Resting orders of one instrument in queue order; prices 1e-9. What passes from one date to the next."""
-
-    order_id: np.ndarray
-    price: np.ndarray
-    side: np.ndarray
-    size: np.ndarray
-    hidden: np.ndarray
-    peak: np.ndarray
-    cls: np.ndarray
-    ts: np.ndarray
-    sequence: np.ndarray
-    agent: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.order_id)
-
-    def without_day_orders(self) -> Orders:
-        """What is left after the end of a session."""
-        kept = (self.cls >= layout.FIRST_DAYS_LONG) & (self.cls != layout.AGENT_CLASS)
-        return Orders(*(getattr(self, name)[kept] for name in self.__dataclass_fields__))
-
-
-@dataclass(frozen=True)
-class Carried:
-    """What a date leaves to the next one: books by symbol, last order id, the first contract's price, usual depth."""
-
-    books: dict[str, Orders]
-    next_id: int
-    price: int
-    rested: np.ndarray
-    """Counts of what has rested near the price on the dates so far (see `scripts`)."""
-
-
-@dataclass
-class Truth:
-    """Blocks of truth rows as the kernels wrote them (dtypes in `layout`)."""
-
-    events: list[np.ndarray] = field(default_factory=list)
-    tags: list[np.ndarray] = field(default_factory=list)
-    seconds: list[np.ndarray] = field(default_factory=list)
-    levels: list[np.ndarray] = field(default_factory=list)
-    latent: list[np.ndarray] = field(default_factory=list)
-    quotes: list[np.ndarray] = field(default_factory=list)
-    responses: list[np.ndarray] = field(default_factory=list)
 
 
 class MarketDay:
@@ -199,7 +129,7 @@ class MarketDay:
             (activity.burst_seconds, activity.burst_spread),
         ):
             path = np.empty(DAY_SECONDS)
-            _random_path(m, path, 1.0 / seconds)
+            random_path(m, path, 1.0 / seconds)
             factor *= np.exp(spread * path - 0.5 * spread**2)
         factor = factor.round(6)
         base = message_plan(shape, factor, self._parts, int(m["day"]), messages)
@@ -238,7 +168,7 @@ class MarketDay:
         m["round_ticks"] = profile.add_distance.round_ticks
         m["p_follow"] = laws.probability(profile.modify.follow)
         m["p_meta"], m["n_meta"] = laws.probability(profile.metaorders.share), profile.metaorders.active
-        _start_metaorders(m)
+        start_metaorders(m)
 
     def _set_instruments(self, instrument: Instrument, profile: Profile, carried: Carried | None) -> None:
         tick = instrument.tick_size_int
@@ -453,21 +383,3 @@ class MarketDay:
         tick = int(front["last"]) if front["last"] >= 0 else layout.MIDDLE
         price = int(front["origin"]) + tick * int(front["tick_size"])
         return Carried(books, int(m["next_id"]) + 1_000_000, price, m["rested_before"] + m["rested"])
-
-
-@kernel()
-def _random_path(market, path, rate):
-    """Ornstein-Uhlenbeck process of unit variance on whole seconds, from its stationary law."""
-    scale = 1_000_000
-    x = (about(market, layout.R_CLOCK, 10 * scale, scale) - 10 * scale) / scale
-    step = (2.0 * rate) ** 0.5
-    for second in range(len(path)):
-        path[second] = x
-        shock = (about(market, layout.R_CLOCK, 10 * scale, scale) - 10 * scale) / scale
-        x += -rate * x + step * shock
-
-
-@kernel()
-def _start_metaorders(market):
-    for k in range(market.n_meta):
-        start_metaorder(market, k)

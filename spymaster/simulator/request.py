@@ -13,7 +13,7 @@ from spymaster.simulator.agent_plan import PlannedAgent, load_agents, plan_agent
 from spymaster.simulator.contracts import Contract, contracts_on
 from spymaster.simulator.errors import SimulationRequestError
 from spymaster.simulator.fault_plan import FaultFile, PlannedFault, load_faults, plan_faults
-from spymaster.simulator.market import Feed
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.profile import Profile, load_profile, profile_path
 from spymaster.simulator.scenario import SCRIPT_PROFILES, DayScenario, Wanted, day_scenarios, wanted

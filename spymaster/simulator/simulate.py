@@ -21,8 +21,9 @@ from spymaster.simulator.acceptance.tally import Tally, measured_window
 from spymaster.simulator.errors import SimulationRefusedError
 from spymaster.simulator.fault_plan import pauses_of
 from spymaster.simulator.faults import FaultInjector
+from spymaster.simulator.handover import Carried
 from spymaster.simulator.layout import FRONT
-from spymaster.simulator.market import Carried, MarketDay
+from spymaster.simulator.market import MarketDay
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES
 from spymaster.simulator.options.write import ChainRequest, ChainResult, front_quotes, write_chain

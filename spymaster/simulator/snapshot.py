@@ -22,7 +22,7 @@ from spymaster.market.dbn import (
 )
 
 if TYPE_CHECKING:
-    from spymaster.simulator.market import Orders
+    from spymaster.simulator.handover import Orders
 
 SnapshotForm: TypeAlias = Literal["clear_terminated", "plain_terminated", "plain_unterminated"]
 SNAPSHOT_FORMS: tuple[SnapshotForm, ...] = ("clear_terminated", "plain_terminated", "plain_unterminated")

@@ -21,8 +21,9 @@ from spymaster.lake import layout as lake_layout
 from spymaster.market.dbn import UNDEF_PRICE
 from spymaster.simulator.emit import PATTERN_LETTERS
 from spymaster.simulator.faults import LoggedFault
+from spymaster.simulator.handover import Truth
 from spymaster.simulator.layout import EVENT_KINDS, FIRST_SCRIPT, FRONT, QUOTE
-from spymaster.simulator.market import MarketDay, Truth
+from spymaster.simulator.market import MarketDay
 from spymaster.simulator.script import KIND_NAMES
 from spymaster.simulator.script_truth import episode_columns, scenario_columns
 

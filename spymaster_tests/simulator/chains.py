@@ -9,7 +9,7 @@ from datetime import date, time
 import numpy as np
 
 from spymaster.simulator.contracts import contracts_on
-from spymaster.simulator.market import Feed
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES, ChainSize, build_chain
 from spymaster.simulator.options.day import Minutes, OptionsDay, Quotes

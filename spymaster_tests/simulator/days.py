@@ -14,7 +14,8 @@ from spymaster.simulator.agent_plan import AgentFile, plan_agents
 from spymaster.simulator.contracts import contracts_on
 from spymaster.simulator.fault_plan import FaultFile, pauses_of, plan_faults
 from spymaster.simulator.faults import FaultInjector
-from spymaster.simulator.market import Carried, Feed, MarketDay
+from spymaster.simulator.handover import Carried, Feed
+from spymaster.simulator.market import MarketDay
 from spymaster.simulator.profile import Profile, load_profile
 from spymaster.simulator.schedule import SECOND_NS, segments
 from spymaster.simulator.script import Script

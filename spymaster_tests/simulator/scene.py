@@ -17,7 +17,8 @@ import polars as pl
 from spymaster.market.instruments import instrument
 from spymaster.simulator.agent_plan import AgentFile, plan_agents
 from spymaster.simulator.contracts import contracts_on
-from spymaster.simulator.market import Carried, MarketDay
+from spymaster.simulator.handover import Carried
+from spymaster.simulator.market import MarketDay
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.schedule import SECOND_NS, segments
 from spymaster.simulator.script import Script, clock_ns

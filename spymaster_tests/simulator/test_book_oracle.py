@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from spymaster.book.engine import BookEngine, EngineConfig
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.ladder import book_checksum
 from spymaster.simulator.layout import INSTRUMENTS
-from spymaster.simulator.market import Feed
 from spymaster.simulator.snapshot import SNAPSHOT_FORMS
 from spymaster_tests.simulator.days import AROUND_THE_HALT, MORNING, SmallDay, small_day
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from spymaster.market.calendar import wall_time_ns
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.layout import (
     EVENT_KINDS,
     FRONT,
@@ -22,7 +23,6 @@ from spymaster.simulator.layout import (
     NEXT,
     SPREAD,
 )
-from spymaster.simulator.market import Feed
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.schedule import SECOND_NS
 from spymaster_tests.simulator.days import AROUND_THE_HALT, TUESDAY, SmallDay, small_day, thin

@@ -14,8 +14,8 @@ from spymaster.feed.reader import MboFile
 from spymaster.lake import Lake, raw_files
 from spymaster.market.calendar import CLOSED, CONTINUOUS, PRE_OPEN
 from spymaster.simulator.acceptance import judged_beside, targets
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.layout import FIRST_DAYS_LONG, INSTRUMENTS
-from spymaster.simulator.market import Feed
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.request import Request, plan, session_dates
 from spymaster.simulator.schedule import (

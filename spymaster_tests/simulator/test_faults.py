@@ -17,8 +17,8 @@ from spymaster.market.dbn import SIM_DATASET, UNDEF_PRICE, write_dbn
 from spymaster.simulator.errors import SimulatorConfigError
 from spymaster.simulator.fault_plan import FaultFile, load_faults
 from spymaster.simulator.faults import LoggedFault
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.layout import FRONT, INSTRUMENTS
-from spymaster.simulator.market import Feed
 from spymaster.simulator.request import Request, plan
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, midnight_ns
 from spymaster.simulator.simulate import simulate

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from spymaster.book.chain import layout as la
-from spymaster.book.chain.kernel import close_window, reindex, run
+from spymaster.book.chain.kernel import close_window, run
+from spymaster.book.chain.orders import reindex
 
 _FIRST_ROOM = 4
 """Levels that a side begins with."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spymaster.market.dbn import Records
-from spymaster.simulator.market import Orders
+from spymaster.simulator.handover import Orders
 from spymaster.simulator.options.arrays import GTC
 from spymaster.simulator.options.chain import TICK_INT, Chain
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS

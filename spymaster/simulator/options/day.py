@@ -12,7 +12,7 @@ from spymaster.market.calendar import CONTINUOUS
 from spymaster.market.dbn import F_LAST, F_PUBLISHER, Records
 from spymaster.simulator import laws
 from spymaster.simulator.errors import SimulatorCapacityError
-from spymaster.simulator.market import Feed
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.options import arrays
 from spymaster.simulator.options.carry import (
     ChainCarried,

@@ -12,8 +12,9 @@ from spymaster.market.dbn import SIM_DATASET, Compression, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE
 from spymaster.simulator.acceptance import Target
 from spymaster.simulator.contracts import Contract
+from spymaster.simulator.handover import Feed
 from spymaster.simulator.layout import FRONT, TICKS
-from spymaster.simulator.market import Feed, MarketDay
+from spymaster.simulator.market import MarketDay
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import ChainSize, build_chain
 from spymaster.simulator.options.day import OptionsDay, Quotes
