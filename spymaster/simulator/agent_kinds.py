@@ -124,11 +124,13 @@ class FleetingQuoter(AgentSection):
 
 
 class ReactionBot(AgentSection):
-    """Answers a share of trades or quote changes after a fixed lag."""
+    """Answers a share of trades, of quote changes or of large new orders after a fixed lag."""
 
     kind = "reaction_bot"
     code = agents.REACTION_BOT
-    trigger: Literal["trade", "bbo"]
+    trigger: Literal["trade", "bbo", "large_add"]
+    least: Count = 20
+    """Contracts from which on a new order is large."""
     action: Literal["add", "cancel", "reprice"]
     share: Share
     lag_ms: Lag
@@ -138,9 +140,16 @@ class ReactionBot(AgentSection):
     life_ms: Lag
     orders: Annotated[int, Field(ge=1, le=layout.MAX_HELD)] = 8
 
+    @model_validator(mode="after")
+    def _does_not_answer_itself(self) -> ReactionBot:
+        if self.trigger == "large_add" and self.size >= self.least:
+            raise ValueError("size must be smaller than least: the bot would answer its own orders")
+        return self
+
     def row(self, scale: float) -> dict[str, Any]:
         return {
-            "trigger": ("trade", "bbo").index(self.trigger),
+            "trigger": ("trade", "bbo", "large_add").index(self.trigger),
+            "least": self.least,
             "action": ("add", "cancel", "reprice").index(self.action),
             "p": laws.probability(min(self.share * self.strength, 1.0)),
             "lag": round(self.lag_ms * _MS),

@@ -26,7 +26,7 @@ from spymaster.simulator.layout import INNER
 from spymaster.simulator.rng import below, chance
 from spymaster.simulator.wake import AGENT, wake_at
 
-ON_TRADE, ON_QUOTE = 0, 1
+ON_TRADE, ON_QUOTE, ON_LARGE_ADD = 0, 1, 2
 """What a reaction bot answers to."""
 ADDS, CANCELS, REPRICES = 0, 1, 2
 """How it answers."""

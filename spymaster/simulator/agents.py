@@ -7,7 +7,10 @@ book as it is when they act, and their orders queue and trade like anyone's. Wha
 
 from __future__ import annotations
 
+import numpy as np
+
 from spymaster.jit import kernel
+from spymaster.market.dbn import ACTION_ADD
 from spymaster.simulator.agent_hands import AGAIN_NS, DUE, FREE, RESTING, TIMER, answer_later
 from spymaster.simulator.agent_patterns import (
     co_placer,
@@ -20,6 +23,7 @@ from spymaster.simulator.agent_patterns import (
     synthetic_iceberg,
 )
 from spymaster.simulator.agent_quoting import (
+    ON_LARGE_ADD,
     ON_TRADE,
     first_tick,
     fleeting_quoter,
@@ -40,8 +44,11 @@ def start_agents(market):
     """At the start of trading: no agent holds an order, and each has its first wake-up."""
     market.told_bid, market.told_ask = market.inst[FRONT].bid, market.inst[FRONT].ask
     market.told_volume = market.inst[FRONT].volume
+    market.watch_adds = 0
     for k in range(market.n_agents):
         agent = market.agents[k]
+        if agent.kind == REACTION_BOT and agent.trigger == ON_LARGE_ADD:
+            market.watch_adds = 1
         for h in range(MAX_HELD):
             agent.held[h].state = FREE
         agent.start = market.clock
@@ -77,21 +84,42 @@ def step(market, k, data):
         fingerprint(market, k, data)
 
 
+@kernel(**INNER)
+def _largest_add(market):
+    """Contracts of the largest order of the front outright that an event not told yet has added; 0 without one."""
+    largest = 0
+    if market.told_event == market.event_id:
+        return largest
+    market.told_event = market.event_id
+    for k in range(market.event_from, market.n):
+        row = market.out[k]
+        if row.action == ACTION_ADD and row.instrument_id == market.inst[FRONT].id:
+            largest = max(largest, np.int64(row.size))
+    return largest
+
+
 @kernel()
 def notify(market):
-    """After an event: tell the agents that watch for trades or for changed best prices of the front outright."""
+    """After an event of the front outright: tell the agents that watch for what it was."""
     if market.n_agents == 0:
         return
     front = market.inst[FRONT]
     bid, ask = front.bid != market.told_bid, front.ask != market.told_ask
     trade = front.volume != market.told_volume
-    if not (bid or ask or trade):
+    added = _largest_add(market) if market.watch_adds else 0
+    if not (bid or ask or trade or added > 0):
         return
     market.told_bid, market.told_ask, market.told_volume = front.bid, front.ask, front.volume
     for k in range(market.n_agents):
         agent = market.agents[k]
         if agent.kind == REACTION_BOT:
-            if trade if agent.trigger == ON_TRADE else (bid or ask):
+            if agent.trigger == ON_LARGE_ADD:
+                seen = added >= agent.least
+            elif agent.trigger == ON_TRADE:
+                seen = trade
+            else:
+                seen = bid or ask
+            if seen:
                 react_later(market, k)
         elif agent.kind == PEG:
             for h in range(agent.orders):

@@ -209,7 +209,7 @@ AGENT = np.dtype(
         ("size", "i8"), ("total", "i8"), ("distance", "i8"), ("orders", "i8"), ("chain", "i8"),
         ("period", "i8"), ("jitter", "i8"), ("cycle", "i8"), ("busy", "i8"),  # ns
         ("lag", "i8"), ("lag_sd", "i8"), ("life", "i8"),  # ns
-        ("p", "i8"), ("trigger", "i8"), ("action", "i8"), ("aligned", "i8"),
+        ("p", "i8"), ("trigger", "i8"), ("action", "i8"), ("aligned", "i8"), ("least", "i8"),
         ("vary", "i8"), ("sizes", "i8", (MAX_SIZES,)),  # contracts
         ("start", "i8"), ("due", "i8"), ("episode", "i8"),
         ("held", HELD, (MAX_HELD,)),
@@ -280,7 +280,8 @@ MARKET = np.dtype(
         ("n_free", "i8"), ("high_slot", "i8"), ("n_wake", "i8"),
         ("n_meta", "i8"), ("meta_id", "i8"),
         ("n_agents", "i8"), ("planted", "i8"), ("n_responses", "i8"),
-        ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"),
+        ("told_bid", "i8"), ("told_ask", "i8"), ("told_volume", "i8"), ("watch_adds", "i8"),
+        ("told_event", "i8"),
         ("n_path", "i8"), ("path_at", "i8"), ("n_directives", "i8"), ("pending_at", "i8"), ("scripted", "i8"),
         ("scripted_volume", "i8"),
         ("n_meetings", "i8"),

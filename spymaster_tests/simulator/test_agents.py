@@ -246,6 +246,23 @@ def test_reaction_bot_can_cancel_or_reprice(action: str, letter: str, trigger: s
     assert all(pair in pairs for pair in zip(rows["id"].tolist(), rows["ts"].tolist(), strict=True))
 
 
+def test_reaction_bot_answers_large_orders_of_others() -> None:
+    (section,) = load_agents("reference").reaction_bot
+    changed = section.model_copy(update={"trigger": "large_add", "least": 10, "size": 3, "share": 1.0})
+    day = small_day(agents=AgentFile(reaction_bot=[changed]))
+    live, rows = day.of(0), day.truth("responses")
+    large = live[(live["action"] == ord("A")) & (live["size"] >= 10)]
+    assert set(rows["ts_trigger"].tolist()) <= set(large["ts_event"].astype(np.int64).tolist())
+    assert len(rows) > 0.9 * len(np.unique(large["ts_event"])) > 20
+    assert lags(day).mean() == pytest.approx(20, abs=0.3)
+
+
+def test_reaction_bot_must_not_answer_itself() -> None:
+    (section,) = load_agents("reference").reaction_bot
+    with pytest.raises(ValueError, match="answer its own orders"):
+        type(section)(**(section.model_dump() | {"trigger": "large_add", "least": 5, "size": 5}))
+
+
 def test_peg_moves_one_id_many_times(days: dict[str, SmallDay]) -> None:
     day = days["peg"]
     _, moves = np.unique(day.truth("responses")["id"], return_counts=True)
