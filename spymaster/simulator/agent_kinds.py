@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from spymaster.simulator import agents, laws, layout
+from spymaster.simulator.agent_hedging import PER_CONTRACT
 from spymaster.simulator.profile import Count, Positive, Section, Share
 
 FULL_DAY_SECONDS = 23 * 3_600
@@ -313,6 +314,33 @@ class Fingerprint(AgentSection):
             "lag": round(self.gap_ms * _MS),
             "life": round(self.life_s * _SECOND),
             "distance": self.distance,
+        }
+
+
+class DealerHedger(AgentSection):
+    """Hedges a gamma in the future; positive sells what has risen, negative buys it."""
+
+    kind = "dealer_hedger"
+    code = agents.DEALER_HEDGER
+    gamma: Annotated[float, Field(ge=-1_000, le=1_000)]
+    """Contracts per tick, on a full day."""
+    band_ticks: Count
+    lag_ms: Lag
+    lag_sd_ms: Spread
+
+    @model_validator(mode="after")
+    def _has_a_sign(self) -> DealerHedger:
+        if self.gamma == 0:
+            raise ValueError("gamma must not be 0")
+        return self
+
+    def row(self, scale: float) -> dict[str, Any]:
+        units = round(self.gamma * scale * PER_CONTRACT)
+        return {
+            "gamma": units or (1 if self.gamma > 0 else -1),
+            "distance": self.band_ticks,
+            "lag": round(self.lag_ms * _MS),
+            "lag_sd": round(self.lag_sd_ms * _MS),
         }
 
 

@@ -17,6 +17,7 @@ from spymaster.simulator.agent_kinds import (
     FULL_DAY_RATE,
     AgentSection,
     CoPlacer,
+    DealerHedger,
     Fingerprint,
     FleetingQuoter,
     Layerer,
@@ -56,6 +57,7 @@ class AgentFile(BaseModel):
     co_placer: list[CoPlacer] = []
     stuffer: list[Stuffer] = []
     fingerprint: list[Fingerprint] = []
+    dealer_hedger: list[DealerHedger] = []
 
     @model_validator(mode="after")
     def _not_too_many(self) -> AgentFile:

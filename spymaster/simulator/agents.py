@@ -2,7 +2,7 @@
 
 An agent is a row of `market.agents`; the step of its kind is called when one of its wake-ups is due. Agents act on the
 book as it is when they act, and their orders queue and trade like anyone's. What they have in common is in
-`agent_hands`, what each kind does in `agent_quoting` and `agent_patterns`.
+`agent_hands`, what each kind does in `agent_quoting`, `agent_patterns` and `agent_hedging`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import numpy as np
 from spymaster.jit import kernel
 from spymaster.market.dbn import ACTION_ADD
 from spymaster.simulator.agent_hands import AGAIN_NS, DUE, FREE, RESTING, TIMER, answer_later
+from spymaster.simulator.agent_hedging import dealer_hedger, hedge_later
 from spymaster.simulator.agent_patterns import (
     co_placer,
     fingerprint,
@@ -36,7 +37,7 @@ from spymaster.simulator.layout import BID, FRONT, INNER, MAX_HELD
 from spymaster.simulator.wake import AGENT, wake_at
 
 NATIVE_ICEBERG, PERIODIC_BOT, FLEETING_QUOTER, REACTION_BOT, PEG, LAYERER = 0, 1, 2, 3, 4, 5
-SYNTHETIC_ICEBERG, CO_PLACER, STUFFER, FINGERPRINT = 6, 7, 8, 9
+SYNTHETIC_ICEBERG, CO_PLACER, STUFFER, FINGERPRINT, DEALER_HEDGER = 6, 7, 8, 9, 10
 
 
 @kernel()
@@ -80,8 +81,10 @@ def step(market, k, data):
         co_placer(market, k, data)
     elif kind == STUFFER:
         stuffer(market, k, data)
-    else:
+    elif kind == FINGERPRINT:
         fingerprint(market, k, data)
+    else:
+        dealer_hedger(market, k, data)
 
 
 @kernel(**INNER)
@@ -128,5 +131,7 @@ def notify(market):
                     answer_later(market, k, h, DUE)
         elif agent.kind == LAYERER and trade:
             hit_later(market, k)
+        elif agent.kind == DEALER_HEDGER and (bid or ask):
+            hedge_later(market, k)
         elif agent.kind == SYNTHETIC_ICEBERG and trade:
             refill_later(market, k)

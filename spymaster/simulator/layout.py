@@ -210,6 +210,7 @@ AGENT = np.dtype(
         ("period", "i8"), ("jitter", "i8"), ("cycle", "i8"), ("busy", "i8"),  # ns
         ("lag", "i8"), ("lag_sd", "i8"), ("life", "i8"),  # ns
         ("p", "i8"), ("trigger", "i8"), ("action", "i8"), ("aligned", "i8"), ("least", "i8"),
+        ("gamma", "i8"), ("anchor", "i8"),
         ("vary", "i8"), ("sizes", "i8", (MAX_SIZES,)),  # contracts
         ("start", "i8"), ("due", "i8"), ("episode", "i8"),
         ("held", HELD, (MAX_HELD,)),

@@ -124,6 +124,7 @@ def test_the_lake_is_that_of_the_option_then_the_environment_then_the_default(
 def test_an_interrupt_ends_with_130():
     code = (
         "import os, signal, time, spymaster.cli.status as s\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job inherits that it is ignored
         "s.lake_root = lambda _: (os.kill(os.getpid(), signal.SIGINT), time.sleep(30))\n"  # it arrives when it likes
         "from spymaster.cli.main import main; main(['status'])"
     )

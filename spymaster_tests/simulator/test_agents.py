@@ -11,6 +11,9 @@ import pytest
 
 from spymaster.jit import kernel
 from spymaster.simulator.acceptance import failed
+from spymaster.simulator.agent_hands import AGAIN_NS
+from spymaster.simulator.agent_hedging import PER_CONTRACT
+from spymaster.simulator.agent_kinds import DealerHedger
 from spymaster.simulator.agent_plan import AgentFile, load_agents, plan_agents
 from spymaster.simulator.agents import TIMER, start_agents, step
 from spymaster.simulator.errors import SimulatorConfigError
@@ -30,7 +33,7 @@ def _turn(market, k):
 
 REFERENCE = [section.kind for section in load_agents("reference").sections()]
 CLOCK_BOT = "clock_aligned_bot"
-KINDS = [*AgentFile.model_fields, CLOCK_BOT]
+KINDS = [*(name for name in AgentFile.model_fields if name != "dealer_hedger"), CLOCK_BOT]
 UNPROMPTED = {"native_iceberg", "periodic_bot", CLOCK_BOT, "stuffer", "fingerprint"}
 """Kinds that answer to nothing."""
 QUICK = {
@@ -261,6 +264,34 @@ def test_reaction_bot_must_not_answer_itself() -> None:
     (section,) = load_agents("reference").reaction_bot
     with pytest.raises(ValueError, match="answer its own orders"):
         type(section)(**(section.model_dump() | {"trigger": "large_add", "least": 5, "size": 5}))
+
+
+@pytest.mark.parametrize("gamma", [12.0, -12.0])
+def test_dealer_hedger_trades_its_gamma_times_the_move(gamma: float) -> None:
+    """After each hedge it has sold gamma times the move of the mid since it began, to less than a contract."""
+    hedger = DealerHedger(status="assumption", gamma=gamma, band_ticks=4, lag_ms=5.0, lag_sd_ms=1.0)
+    day = small_day(agents=AgentFile(dealer_hedger=[hedger]))
+    (planned,) = day.market.agents
+    each_tick = planned.row["gamma"] / PER_CONTRACT
+    rows, live, quotes = day.truth("responses"), day.of(0), day.truth("quotes")
+    assert len(rows) > 10
+    assert set(orders_of(day).tolist()) == set(rows["id"].tolist())
+    mid = (quotes["bid"] + quotes["ask"]) / 2
+    at = np.searchsorted(quotes["ts"], day.market.trading_hours()[0] + AGAIN_NS, side="right") - 1
+    began, sold = mid[at], 0
+    for row in rows:
+        trades = live[(live["action"] == ord("T")) & (live["order_id"] == row["id"])]
+        assert set(trades["ts_event"].tolist()) == {row["ts"]}
+        way = 1 if trades["side"][0] == ord("A") else -1
+        sold += way * int(trades["size"].sum())
+        seen = mid[np.searchsorted(quotes["ts"], row["ts"], side="left") - 1]
+        assert abs(sold - each_tick * (seen - began)) < 1
+    assert lags(day).mean() == pytest.approx(5, abs=1)
+
+
+def test_dealer_hedger_has_a_sign() -> None:
+    with pytest.raises(ValueError, match="gamma must not be 0"):
+        DealerHedger(status="assumption", gamma=0, band_ticks=4, lag_ms=5.0, lag_sd_ms=1.0)
 
 
 def test_peg_moves_one_id_many_times(days: dict[str, SmallDay]) -> None:
