@@ -10,11 +10,14 @@ import datetime
 import statistics
 import tempfile
 import time
+import traceback
 from collections import defaultdict
+from datetime import time as time_of
 
 import numpy as np
 
 from benchmarks import harness
+from benchmarks.scene_conditions import require_morning, two_dates
 from spymaster.market.instruments import instrument
 from spymaster.simulator.acceptance.accepted import accept, accepted_path, distances, pooled_laws, read_accepted
 from spymaster.simulator.acceptance.portrait import Portrait, portrait
@@ -48,6 +51,8 @@ def main() -> None:
     if options.jumps:
         jumps = options.jumps if not options.messages else min(options.jumps, 4_000)
         _measure_walk(report, jumps)
+    if not options.messages:
+        _measure_scene(report, seeds)
     harness.publish(report, as_json=options.json)
 
 
@@ -78,7 +83,7 @@ def _measure_preset(
     portraits: list[Portrait] = []
     took = []
     for seed in seeds:
-        request = Request(preset=preset, seed=seed, options=False, messages=messages)
+        request = Request(preset=preset, seed=seed, options=False, messages=messages, scenario="background")
         with tempfile.TemporaryDirectory(prefix="spymaster-bench-") as folder:
             started = time.process_time()
             run = simulate(plan(request), folder)
@@ -128,6 +133,20 @@ def _targets(run: Run) -> list[Target]:
     """Targets of the main date."""
     day, request = run.days[-1], run.plan.request
     return targets(day.tally, day.plan.messages, run.plan.base_profile, request.price_mode)
+
+
+def _measure_scene(report: harness.Report, seeds: list[int]) -> None:
+    """Whether the scene of the demo holds on the tables, from 08:00 to 11:00 of its main date."""
+    broken = 0
+    for seed in seeds:
+        try:
+            require_morning(*two_dates((time_of(9), time_of(11)), (time_of(8), time_of(11)), seed=seed))
+        except AssertionError:
+            broken += 1
+            report.facts[f"scene of seed {seed} breaks"] = (
+                traceback.format_exc(limit=-1).strip().splitlines()[-2].strip()
+            )
+    report.add_target("pm_high: seeds whose scene does not hold", float(broken), 0.0, at_least=False)
 
 
 def _measure_generation(report: harness.Report, messages: int) -> None:

@@ -86,9 +86,9 @@ def _day_lines(run: Run, day: DayResult, measured: Sequence[Target], reference: 
 
 
 def _accepted_distances(run: Run, day: DayResult, drawn: Portrait) -> list[Distance]:
-    """Distances to the accepted market; none for a date of another size or span than that, or with agents."""
+    """Distances to the accepted market; none for a date of another size or span, or with something planted."""
     request = run.plan.request
-    usual = request.messages is None and request.volume == "q50" and request.agents == "none"
+    usual = request.messages is None and request.volume == "q50" and not day.planted and day.plan.script is None
     if not usual or day is not run.days[-1]:
         return []
     known = read_accepted(accepted_path(run.plan.profile_name, request.preset, request.price_mode))
