@@ -19,8 +19,8 @@ Verdict: TypeAlias = Literal["pass", "miss", "open", "n/a"]
 
 STANDARD_ERRORS = 3.0
 _OF_THE_BACKGROUND = {1, 7, 8, 9, 15}
-"""Targets for the mix, the lives, the sizes and the bursts of orders: the profile sets them for a market without agents,
-whose habits are steadier."""
+"""Targets for the mix, the lives, the sizes and the bursts of orders: set for a market without agents, whose habits are
+steadier."""
 _MOST_PLANTED = 0.05
 _PATH, _FLOW = "the path of the price is planted", "planted orders have lives and sizes of their own"
 _BY_SCRIPT = {8: _FLOW, 9: _FLOW, 10: _PATH, 11: _PATH, 12: _PATH, 13: _PATH, 16: _PATH}
