@@ -25,7 +25,7 @@ class ChainEngine:
     """
 
     def __init__(
-        self, instrument_ids: Sequence[int], *, window_ns: int = 1_000_000_000, block_rows: int = 65_536
+        self, instrument_ids: Sequence[int] | np.ndarray, *, window_ns: int = 1_000_000_000, block_rows: int = 65_536
     ) -> None:
         ids = np.unique(np.asarray(instrument_ids, np.int64))
         if not len(ids):
