@@ -300,7 +300,7 @@ def test_truth_tables_name_agents_orders_and_responses(run: Run) -> None:
     }
     agents = tables["truth_agent"]
     assert agents["kind"].to_list() == REFERENCE
-    assert set(REFERENCE) == set(AgentFile.model_fields)
+    assert {*REFERENCE, "dealer_hedger"} == set(AgentFile.model_fields)  # which trades, and rests no orders
     assert (agents["t_end"] - agents["t_start"]).unique().dt.total_hours().to_list() == [2]
     planted = tables["truth_order"].filter(pl.col("agent_id") > 0)
     assert set(planted["agent_id"].to_list()) == set(agents["agent_id"].to_list())
