@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -121,6 +122,7 @@ def _frame_figures(partition: Partition) -> dict[str, float]:
 
 def _picture(partition: Partition) -> dict[str, Any]:
     """The table drawn, as an image that Markdown embeds; nothing for tables that a person would rather read."""
+    started = time.perf_counter()
     from spymaster.surfaces.pictures import picture
 
     image = picture(partition)
@@ -129,4 +131,7 @@ def _picture(partition: Partition) -> dict[str, Any]:
     if len(image) > MAX_PICTURE_BYTES:
         return {"picture": f"left out: {len(image)} bytes"}
     encoded = base64.b64encode(image).decode("ascii")
-    return {"picture": dg.MetadataValue.md(f"![{partition.label}](data:image/png;base64,{encoded})")}
+    return {
+        "picture": dg.MetadataValue.md(f"![{partition.label}](data:image/png;base64,{encoded})"),
+        "picture_seconds": round(time.perf_counter() - started, 3),
+    }

@@ -4,8 +4,8 @@
 |---|---|
 | `plan` | `sessions`, `tables`, `partitions`, `workers`, `symbols`, `first`, `last` |
 | `run` | `status` started, finished or failed; `run_id`, `symbol`, `first`, `last`, `tables` |
-| `partition` | `status` made, reused, skipped or failed; `table`, `symbol`, `date`; rows, records, seconds if made |
-| | `reason` if skipped, `error` if failed; `done` of `total` |
+| `partition` | `status` made, reused, skipped or failed; `table`, `symbol`, `date`; `done` of `total` |
+| | if made `rows`, `records`, `seconds`, `picture_seconds`; `reason` if skipped, `error` if failed |
 | `check` | failed checks only: `table`, `check`, `symbol`, `date`, `severity`, `blocking`, `message` |
 | `error` | `message`: the runner cannot go on |
 | `summary` | counts, `seconds`, `records`, and `failures`; always the last one |
@@ -57,7 +57,7 @@ def _materialized(event: DagsterEvent) -> Iterator[Line]:
         return
     metadata = {name: value.value for name, value in materialization.metadata.items()}
     line = _partition("reused" if metadata["reused"] else "made", materialization.asset_key, materialization.partition)
-    for name in ("rows", "records", "seconds"):
+    for name in ("rows", "records", "seconds", "picture_seconds"):
         if name in metadata:
             line[name] = metadata[name]
     yield line

@@ -78,6 +78,7 @@ def test_the_wall_is_reported_with_figures_and_a_picture(site: Site, instance: d
     assert 4000 < told["spot_low"] <= told["spot_high"] < 5500
     assert told["fifo_known_fills"] >= told["fifo_front_fills"]
     assert told["picture"].startswith("![silver.wall_surface_1s ES 2024-03-05](data:image/png;base64,")
+    assert 0 < told["picture_seconds"] < 60
 
 
 def test_only_surfaces_that_are_scored_claim_a_calibration(site: Site):
