@@ -29,6 +29,8 @@ from spymaster.errors import SpymasterError
 
 DEFAULTS_FILE = Path(__file__).parent / "config" / "defaults.toml"
 USER_FILE = Path("spymaster.toml")
+LAKE_FILE = "_LAKE.json"
+"""File in the root of a lake that says what it may hold."""
 
 ParameterProfile = Literal["standard", "demo"]
 

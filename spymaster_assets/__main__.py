@@ -20,7 +20,7 @@ if __name__ == "__main__":
     try:
         code = main()
     except SystemExit as usage:  # of argparse
-        code = usage.code if isinstance(usage.code, int) else 1
+        code = usage.code if isinstance(usage.code, int) else int(usage.code is not None)
     atexit._run_exitfuncs()
     logging.shutdown()
     sys.stdout.flush()

@@ -116,16 +116,16 @@ def run(
     completed stays.
     """
     from spymaster.cli import output
-    from spymaster.cli.home import dagster_home, environment, prepare_home
+    from spymaster.cli.home import environment, prepare_home
     from spymaster.market.instruments import instrument
-    from spymaster.settings import get_settings
+    from spymaster.settings import LAKE_FILE, get_settings
 
     first, last = _range(dates, start_date, end_date)
     root, settings = lake_root(lake), get_settings()
     for symbol in symbols:
         instrument(symbol, settings)
-    if not dagster_home(root).is_dir():  # never leave a home where there is no lake; else the runner opens it, not us:
-        from spymaster.lake import Lake  # Polars would delay its start
+    if not (root / LAKE_FILE).is_file():  # to say so; a lake is opened by the runner, whose start Polars would delay
+        from spymaster.lake import Lake
 
         Lake.open(root)
     home = prepare_home(root)

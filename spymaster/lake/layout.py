@@ -15,8 +15,8 @@ from datetime import date
 from pathlib import Path
 
 from spymaster.lake.errors import InvalidKeyError
+from spymaster.settings import LAKE_FILE as LAKE_FILE
 
-LAKE_FILE = "_LAKE.json"
 PART_FILE = "part-00000.parquet"
 MANIFEST_FILE = "_MANIFEST.json"
 SUCCESS_FILE = "_SUCCESS"

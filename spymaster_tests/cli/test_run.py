@@ -179,3 +179,17 @@ def test_the_real_runner_makes_a_session_that_passes_its_checks(cli: Cli, tmp_pa
     assert cli("check", "--lake", root).code == 0
     found = cli("status", "--lake", root, "--json").json["partitions"]
     assert {one["state"] for one in found} == {"complete"}
+
+
+def test_no_lake_is_told_before_anything_is_started_or_written(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runner: Say
+):
+    """Also where a Dagster home is there already: it is named by the environment and belongs to another lake."""
+    called, home = runner(SUMMARY), tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    done = cli("run", "--symbol", "ES", "--dates", "2026-01-06", "--lake", tmp_path / "nothing")
+    assert done.code == 1
+    assert "nothing is not a data lake" in done.err
+    assert not called.exists()
+    assert list(home.iterdir()) == []
