@@ -78,6 +78,33 @@ class BandSettings(_Section):
         return self
 
 
+class OptionSettings(_Section):
+    """Which options are priced, and how (`spymaster.options`)."""
+
+    max_days: int = Field(default=7, ge=0, le=400, description="expirations this many days ahead, today's included")
+    underlying: Literal["front", "all"] = Field(
+        default="front", description="options on the selected contract only, or on every future of the root"
+    )
+    rate: float = Field(default=0.0, ge=-0.1, le=0.5, description="flat interest rate, continuously compounded")
+    grid_strikes: int = Field(default=12, ge=1, le=100, description="strikes of the gamma surface on either side")
+
+
+class PressureSettings(_Section):
+    """Who outpaces whom at a price: memory of the flows, and weights of the four components."""
+
+    decay_s: float = Field(default=15.0, gt=0, le=3600, description="time constant of the decayed flows, s")
+    weight_book: float = Field(default=1.0, ge=0)
+    weight_trade: float = Field(default=1.0, ge=0)
+    weight_option: float = Field(default=1.0, ge=0)
+    weight_rest: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _some_weight(self) -> PressureSettings:
+        if self.weight_book + self.weight_trade + self.weight_rest <= 0:
+            raise ValueError("one of weight_book, weight_trade and weight_rest must be above 0: options may be missing")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything a user may choose. `get_settings()` builds it and turns bad values into `InvalidSettingsError`."""
 
@@ -95,6 +122,8 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     bands: BandSettings = BandSettings()
+    options: OptionSettings = OptionSettings()
+    pressure: PressureSettings = PressureSettings()
 
     @field_validator("symbols", mode="before")
     @classmethod

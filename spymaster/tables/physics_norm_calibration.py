@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from spymaster.tables.model import Column, Invariant, TableModel
-from spymaster.tables.types import BAND
+from spymaster.tables.types import CALIBRATION_BAND
 
 
 class PhysicsNormCalibration(TableModel):
@@ -22,7 +22,11 @@ class PhysicsNormCalibration(TableModel):
     parameters = ("engine", "instrument", "calibration")
 
     metric_name = Column(pl.String, "metric that is scaled, a column name of the surfaces")
-    band = Column(BAND, "band whose sums are scaled; null for the metric of a single wall row", nullable=True)
+    band = Column(
+        CALIBRATION_BAND,
+        "band whose sums are scaled, or distance of a pressure component; null for the metric of a single wall row",
+        nullable=True,
+    )
     kind = Column(pl.Enum(["signed", "magnitude", "ratio"]), "how the score is computed from the metric")
     q05 = Column(pl.Float64, "5 % quantile of the metric")
     q50 = Column(pl.Float64, "median of the metric")

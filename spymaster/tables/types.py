@@ -16,6 +16,24 @@ PHASES = ("closed", "pre_open", "continuous")
 BOOK_STATES = ("empty", "snapshot", "live")
 APPROACH_DIRECTIONS = ("up", "down", "none")
 BANDS = ("AT", "NEAR", "MID", "FAR")
+DISTANCE_BANDS = ("D0", "D1", "D2_3", "D4_5", "D6_10", "D11_20", "D21_40")
+"""Distances of a price bucket from spot's, in buckets; see `DISTANCE_BAND_EDGES`."""
+RIGHTS = ("C", "P")
+"""Call before put: the order of options of one strike."""
+
+STATISTIC_UPDATES = ("new", "delete")
+REJECT_REASONS = (
+    "invalid_book",
+    "muted",
+    "one_sided",
+    "crossed",
+    "minimum_tick",
+    "wide",
+    "no_forward",
+    "no_arbitrage",
+)
+"""Why a quote has no volatility: the first of these that holds. See `spymaster.options.quotes`."""
+FORWARD_SOURCES = ("future", "parity", "none")
 
 SIDE = pl.Enum(SIDES)
 AGGRESSOR = pl.Enum(AGGRESSORS)
@@ -25,6 +43,11 @@ PHASE = pl.Enum(PHASES)
 BOOK_STATE = pl.Enum(BOOK_STATES)
 APPROACH_DIRECTION = pl.Enum(APPROACH_DIRECTIONS)
 BAND = pl.Enum(BANDS)
+CALIBRATION_BAND = pl.Enum((*BANDS, *DISTANCE_BANDS))
+RIGHT = pl.Enum(RIGHTS)
+STATISTIC_UPDATE = pl.Enum(STATISTIC_UPDATES)
+REJECT_REASON = pl.Enum(REJECT_REASONS)
+FORWARD_SOURCE = pl.Enum(FORWARD_SOURCES)
 
 MAX_GRID_TICKS = 600
 """Widest distance from spot that the surfaces store."""
@@ -33,3 +56,17 @@ NEAR_SPOT_TICKS = 20
 
 BAND_EDGES: dict[str, tuple[int, int]] = {"AT": (0, 2), "NEAR": (3, 5), "MID": (6, 14), "FAR": (15, 20)}
 """First and last distance from spot of each band, ticks."""
+
+DISTANCE_BAND_EDGES: dict[str, tuple[int, int]] = {
+    "D0": (0, 0),
+    "D1": (1, 1),
+    "D2_3": (2, 3),
+    "D4_5": (4, 5),
+    "D6_10": (6, 10),
+    "D11_20": (11, 20),
+    "D21_40": (21, 40),
+}
+"""First and last distance of each band from the bucket of spot, buckets; the two directions are one band."""
+
+PRESSURE_BUCKETS = 40
+"""Buckets that the pressure surface stores on either side of spot's."""
