@@ -39,17 +39,27 @@ class GexLevel1m(TableModel):
         unit="1e-9 price",
         nullable=True,
     )
-    gex_total = Column(pl.Float64, "exposure over all strikes", unit=GEX_UNIT, nullable=True)
-    gex_abs_total = Column(pl.Float64, "gross exposure over all strikes", unit=GEX_UNIT, nullable=True, ge=0)
+    gex_total = Column(pl.Float64, "exposure over all strikes; null if nothing is priced", unit=GEX_UNIT, nullable=True)
+    gex_abs_total = Column(
+        pl.Float64, "gross exposure over all strikes; null if nothing is priced", unit=GEX_UNIT, nullable=True, ge=0
+    )
     flow_gex_total = Column(
-        pl.Float64, "exposure of the session's signed trades over all strikes", unit=GEX_UNIT, nullable=True
+        pl.Float64,
+        "exposure of the session's signed trades over all strikes; null if nothing is priced",
+        unit=GEX_UNIT,
+        nullable=True,
     )
     vanna_exposure = Column(
-        pl.Float64, "change of dealers' delta, in money, per point of volatility", unit="dollars per vol point",
+        pl.Float64,
+        "change of dealers' delta, in money, per point of volatility; null if nothing is priced",
+        unit="dollars per vol point",
         nullable=True,
-    )  # fmt: skip
+    )
     charm_exposure = Column(
-        pl.Float64, "change of dealers' delta, in money, per day that passes", unit="dollars per day", nullable=True
+        pl.Float64,
+        "change of dealers' delta, in money, per day that passes; null if nothing is priced",
+        unit="dollars per day",
+        nullable=True,
     )
     priced_series = Column(pl.Int32, "options with a gamma", unit="options", ge=0)
     oi_share = Column(

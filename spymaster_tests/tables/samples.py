@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from spymaster.tables import TableModel
+from spymaster_tests.tables import option_samples as of_options
 
 SECOND = 1_000_000_000
 START = 1_704_207_600 * SECOND
@@ -260,6 +261,10 @@ def _physics_norm_calibration(index: int) -> Row:
 _BUILDERS: dict[str, Callable[[int], Row]] = {
     "bronze.future_definition": _future_definition,
     "bronze.future_mbo": _future_mbo,
+    "bronze.future_statistics": of_options.statistics,
+    "bronze.option_definition": of_options.option_definition,
+    "bronze.option_statistics": of_options.statistics,
+    "bronze.option_mbo": of_options.option_mbo,
     "bronze.contract_day_selection": _contract_day_selection,
     "silver.book_snapshot_1s": _book_snapshot,
     "silver.wall_surface_1s": _wall_surface,
@@ -268,5 +273,10 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.physics_bands_1s": _physics_bands,
     "silver.trade": _trade,
     "silver.bbo_change": _bbo_change,
+    "silver.option_quote_1s": of_options.option_quote,
+    "silver.option_forward_1s": of_options.option_forward,
+    "silver.gex_surface_1s": of_options.gex_surface,
+    "silver.gex_level_1m": of_options.gex_level,
+    "silver.pressure_surface_1s": of_options.pressure_surface,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }
