@@ -15,6 +15,7 @@ from spymaster.simulator.options.chain import CHAIN_SIZES, ChainSize, build_chai
 from spymaster.simulator.options.day import Minutes, OptionsDay, Quotes
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.schedule import segments
+from spymaster.simulator.script import Script
 from spymaster_tests.simulator.days import TUESDAY
 
 MORNING = (time(10), time(11))
@@ -61,6 +62,7 @@ def finished_chain(
     quotes: Quotes | None = None,
     carried: ChainCarried | None = None,
     minutes: Minutes | None = None,
+    script: Script | None = None,
 ) -> FinishedChain:
     """Simulate a chain in memory."""
     quotes = quotes or walk(dt=dt, span=span)
@@ -68,7 +70,7 @@ def finished_chain(
     chain = build_chain(dt, "ES", quotes.mid[0], contracts, size, carried.strikes if carried is not None else None)
     day = OptionsDay(
         dt=dt, root="ES", chain=chain, quotes=quotes, profile=load_profile("es"), parts=segments(dt, "ES", span),
-        messages=messages, seed=seed, feed=Feed(sentinel=sentinel), carried=carried,
+        messages=messages, seed=seed, feed=Feed(sentinel=sentinel), carried=carried, script=script,
     )  # fmt: skip
     day.minutes = minutes or day.minutes
     return FinishedChain(day, np.concatenate([block.copy() for block in day.records()]), quotes)

@@ -105,6 +105,14 @@ def test_inventory_and_open_interest_go_on(days: tuple[FinishedChain, FinishedCh
     assert changed > 5
 
 
+GOLDEN = "914930410d5993fe2d6f6580f059843da581b68169488282f912047ae4054c8f"
+"""Records of a small chain without a scene. Change it only together with what the simulator is meant to write."""
+
+
+def test_records_of_a_chain_without_a_scene_are_the_known_ones() -> None:
+    assert digest() == GOLDEN
+
+
 def test_another_process_writes_the_same_bytes() -> None:
     command = f"from {digest.__module__} import digest; print(digest())"
     told = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)

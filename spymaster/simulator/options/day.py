@@ -23,10 +23,12 @@ from spymaster.simulator.options.carry import (
 )
 from spymaster.simulator.options.chain import FUTURE_STEP, Chain
 from spymaster.simulator.options.flow import run
+from spymaster.simulator.options.scene import planted_trades
 from spymaster.simulator.options.surface import atm_levels, variance_clock
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.rng import seeded_words
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, intraday_shape, message_plan, midnight_ns
+from spymaster.simulator.script import Script
 
 RATE = 0.04
 """Flat interest rate (assumption)."""
@@ -76,7 +78,8 @@ _MINUTE = np.dtype([("theo", "f8"), ("mark", "f8"), ("gamma", "f8"), ("root_w", 
 class OptionsDay:
     """A date of a chain. `records()` yields the file's records in order; `minutes` and `responses` fill up meanwhile.
 
-    Raises SimulatorCapacityError if the chain outgrows its arrays.
+    `script` may plant customers; its prices are counted from `base`, points. Raises SimulatorCapacityError if the chain
+    outgrows its arrays, SimulatorConfigError if the script trades an option that is not listed.
     """
 
     def __init__(
@@ -92,6 +95,8 @@ class OptionsDay:
         seed: int,
         feed: Feed | None = None,
         carried: ChainCarried | None = None,
+        script: Script | None = None,
+        base: float = 0.0,
     ) -> None:
         self.dt, self.chain, self.feed = dt, chain, feed or Feed()
         self._parts, self._day = parts, midnight_ns(dt)
@@ -120,6 +125,8 @@ class OptionsDay:
         s["latency"], s["exp_table"] = laws.latency_table(profile.latency), laws.exponential_table()
         s["size_law"] = laws.size_law(profile.market_size.ranges, profile.market_size.tail)
         s["bbo_ts"][: len(levels)], s["bbo_level"][: len(levels)] = quotes.ts, levels
+        trades = planted_trades(script, base, chain, parts, seed, dt)
+        s["n_planted"], s["planted"][: len(trades)] = len(trades), trades
         self.minutes = Minutes()
         self.responses: list[np.ndarray] = []
         self._set_feed(seed, carried)
@@ -132,6 +139,11 @@ class OptionsDay:
     def series(self) -> np.ndarray:
         """Rows of the listed options (`arrays.SERIES`)."""
         return self.state["series"][: len(self.chain.options)]
+
+    @property
+    def planted(self) -> np.ndarray:
+        """Trades of the scene's customers (`arrays.PLANTED`)."""
+        return self.state["planted"][: int(self.state["n_planted"])]
 
     @property
     def settled(self) -> np.ndarray:

@@ -21,6 +21,7 @@ from spymaster.simulator.options.arrays import (
     R_CUSTOMER,
     R_FILL,
     R_MAKER,
+    R_PLANTED,
     SELL,
     SLOTS,
     WHEEL,
@@ -83,6 +84,20 @@ def _customer(b, now):
     if match(b, now, i, side, size, 1 << 30 if side == BUY else 0, True):
         # makers that were hit quote again
         wait_until(b, i, now + LEAST_REACTION_NS)
+
+
+@kernel(**INNER)
+def _planted(b, now):
+    """The next trade of a scene's customers."""
+    row = b.planted[b.next_planted]
+    b.next_planted += 1
+    one = b.series[row.series]
+    size = pick(b, R_PLANTED, b.size_law, len(b.size_law))
+    first, before = b.n, one.volume
+    if size >= 1 and match(b, now, row.series, row.side, size, 1 << 30 if row.side == BUY else 0, True):
+        row.id = np.int64(b.out[first].order_id)
+        row.qty = one.volume - before
+        wait_until(b, row.series, now + LEAST_REACTION_NS)
 
 
 @kernel(**INNER)
@@ -243,7 +258,8 @@ def run(b, step, bid, ask):
         at_bbo = b.bbo_ts[b.bbo + 1] + LEAST_REACTION_NS if b.bbo + 1 < b.n_bbo else NEVER
         at_second = b.day + b.second * SECOND_NS
         at_firm = b.firms[f].wake
-        ts = min(min(min(at_bbo, at_second), min(b.next_customer, b.next_fill)), at_firm)
+        at_planted = b.planted[b.next_planted].ts if b.next_planted < b.n_planted else NEVER
+        ts = min(min(min(at_bbo, at_second), min(b.next_customer, b.next_fill)), min(at_firm, at_planted))
         while b.wheel << WHEEL_SHIFT < ts and b.heads[FIRST_TURN + (b.wheel & (WHEEL - 1))] < 0:
             b.wheel += 1
         at_wheel = b.wheel << WHEEL_SHIFT
@@ -266,6 +282,8 @@ def run(b, step, bid, ask):
         elif ts == b.next_customer:
             _customer(b, now)
             _schedule_customer(b)
+        elif ts == at_planted:
+            _planted(b, now)
         else:
             before = b.messages
             _fill(b, now)

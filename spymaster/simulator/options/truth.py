@@ -15,8 +15,10 @@ from spymaster.simulator.acceptance import Target
 from spymaster.simulator.options.arrays import FIRMS
 from spymaster.simulator.options.day import OptionsDay
 from spymaster.simulator.options.quoting import FIRST_FIRM, LEAST_REACTION_NS, MOST_REACTION_NS
+from spymaster.simulator.options.scene import customer_columns, step_columns, trade_columns
 from spymaster.simulator.options.surface import LEAST_SECONDS, YEAR_SECONDS
 from spymaster.simulator.schedule import SECOND_NS
+from spymaster.simulator.script import Script
 from spymaster.simulator.truth import TruthWriter, response_columns
 
 _UNITS = 20.0
@@ -27,15 +29,31 @@ _LEAST_LIFE = 3_600
 """Seconds to expiry below which a tick is more than any volatility can be told by."""
 
 
-def write_option_truth(writer: TruthWriter, day: OptionsDay, future_id: int) -> list[Path]:
-    """`truth_iv` and `truth_inventory` of a date, and its makers as agents that answer to the future `future_id`."""
+def write_option_truth(
+    writer: TruthWriter, day: OptionsDay, future_id: int, script: Script | None = None, base: float = 0.0
+) -> list[Path]:
+    """`truth_iv` and `truth_inventory` of a date, its makers as agents that answer to the future `future_id`, and the
+    customers that a script planted, whose prices are counted from `base`.
+    """
     rows, common = _minute_rows(day)
+    agents, planted = _firm_columns(day, future_id), []
+    if script is not None and script.options:
+        agents = _under(agents, customer_columns(script.options, script.name, base, day.chain))
+        planted = [
+            writer.write("truth_order", trade_columns(day.planted), part=1),
+            writer.write("truth_scenario", step_columns(script.options, script.name, base, day.planted), part=1),
+        ]
     return [
+        *planted,
         writer.write("truth_iv", common | _volatility_columns(day, rows)),
         writer.write("truth_inventory", common | {"inventory": rows["inventory"].astype(np.int64)}),
-        writer.write("truth_agent", _firm_columns(day, future_id), part=1),
+        writer.write("truth_agent", agents, part=1),
         writer.write("truth_response", response_columns(day.responses), part=1),
     ]
+
+
+def _under(above: dict[str, Any], below: dict[str, Any]) -> dict[str, Any]:
+    return {name: pa.concat_arrays([pa.array(column), pa.array(below[name])]) for name, column in above.items()}
 
 
 def _firm_columns(day: OptionsDay, future_id: int) -> dict[str, Any]:

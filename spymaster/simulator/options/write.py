@@ -23,6 +23,7 @@ from spymaster.simulator.options.interest import interest_after, open_interest
 from spymaster.simulator.options.truth import option_targets, write_option_truth
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, midnight_ns
+from spymaster.simulator.script import Script
 from spymaster.simulator.truth import TruthWriter
 
 
@@ -54,6 +55,9 @@ class ChainRequest:
     dbn_version: int = 3
     compression: Compression = "zstd"
     carried: ChainCarried | None = None
+    script: Script | None = None
+    base: float = 0.0
+    """What the script's prices are counted from, points."""
 
 
 def front_quotes(market: MarketDay) -> Quotes:
@@ -83,6 +87,7 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     day = OptionsDay(
         dt=dt, root=request.root, chain=chain, quotes=quotes, profile=request.profile, parts=request.parts,
         messages=request.messages, seed=request.seed, feed=request.feed, carried=before,
+        script=request.script, base=request.base,
     )  # fmt: skip
     start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
     folder.mkdir()
@@ -100,7 +105,7 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     )
     interest = open_interest(dt, request.seed, chain, spot, before)
     write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, interest)
-    write_option_truth(truth, day, request.contracts[FRONT].instrument_id)
+    write_option_truth(truth, day, request.contracts[FRONT].instrument_id, request.script, request.base)
     carried = day.carried(interest_after(chain, interest, day.held_before, day.series["inventory"]))
     files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
     return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages), carried)
