@@ -23,6 +23,7 @@ from spymaster.simulator.options.carry import (
 )
 from spymaster.simulator.options.chain import FUTURE_STEP, Chain
 from spymaster.simulator.options.flow import run
+from spymaster.simulator.options.interest import BUY_PUT, SELL_CALL
 from spymaster.simulator.options.scene import planted_trades
 from spymaster.simulator.options.surface import atm_levels, variance_clock
 from spymaster.simulator.profile import Profile
@@ -34,7 +35,6 @@ RATE = 0.04
 """Flat interest rate (assumption)."""
 _STREAM = 100
 """Number of the first random stream of options; those of the future come before."""
-_BUY_PUT, _SELL_CALL = 0.58, 0.55
 _FIRST_ID, _FIRST_SEQUENCE = 7_800_000_000_000, 1_000
 _OVERNIGHT_IDS, _OVERNIGHT_SEQUENCE = 1_000_000, 100_000
 _CHANNEL = 1
@@ -78,8 +78,9 @@ _MINUTE = np.dtype([("theo", "f8"), ("mark", "f8"), ("gamma", "f8"), ("root_w", 
 class OptionsDay:
     """A date of a chain. `records()` yields the file's records in order; `minutes` and `responses` fill up meanwhile.
 
-    `script` may plant customers; its prices are counted from `base`, points. Raises SimulatorCapacityError if the chain
-    outgrows its arrays, SimulatorConfigError if the script trades an option that is not listed.
+    `inventory` is what dealers hold of every option when it begins (none: nothing); `script` may plant customers, its
+    prices counted from `base`, points. Raises SimulatorCapacityError if the chain outgrows its arrays,
+    SimulatorConfigError if the script trades an option that is not listed.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class OptionsDay:
         seed: int,
         feed: Feed | None = None,
         carried: ChainCarried | None = None,
+        inventory: np.ndarray | None = None,
         script: Script | None = None,
         base: float = 0.0,
     ) -> None:
@@ -131,6 +133,8 @@ class OptionsDay:
         self.responses: list[np.ndarray] = []
         self._set_feed(seed, carried)
         self._set_series(quotes, carried)
+        if inventory is not None:
+            self.series["inventory"] = inventory
         self.held_before = self.series["inventory"].copy()
         first_orders(s, chain, self._known, [seed, dt.toordinal(), _STREAM])
         self.series["guests"] = (s["slots"]["qty"][:n, :, arrays.FIRMS :] > 0).sum(axis=(1, 2))
@@ -168,7 +172,7 @@ class OptionsDay:
         s["rng"] = seeded_words(seed, self.dt, _STREAM, arrays.STREAMS)
         s["last_flag"] = F_LAST | (F_PUBLISHER if self.feed.publisher_bit else 0)
         s["closing_from"] = self.feed.closing_from_ns
-        s["buy_put"], s["sell_call"] = laws.probability(_BUY_PUT), laws.probability(_SELL_CALL)
+        s["buy_put"], s["sell_call"] = laws.probability(BUY_PUT), laws.probability(SELL_CALL)
 
     def _set_series(self, quotes: Quotes, carried: ChainCarried | None) -> None:
         series = self.series
@@ -189,7 +193,6 @@ class OptionsDay:
             return
         for i, option in enumerate(self.chain.options):
             number = option.instrument_id
-            series[i]["inventory"] = carried.inventory.get(number, 0)
             if number in carried.orders:
                 restore_orders(self.state["slots"][i], carried.orders[number])
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from spymaster.simulator.acceptance import Target
 from spymaster.simulator.options.arrays import FIRMS
 from spymaster.simulator.options.day import OptionsDay
+from spymaster.simulator.options.interest import OpenInterest
 from spymaster.simulator.options.quoting import FIRST_FIRM, LEAST_REACTION_NS, MOST_REACTION_NS
 from spymaster.simulator.options.scene import customer_columns, step_columns, trade_columns
 from spymaster.simulator.options.surface import LEAST_SECONDS, YEAR_SECONDS
@@ -30,12 +31,20 @@ _LEAST_LIFE = 3_600
 
 
 def write_option_truth(
-    writer: TruthWriter, day: OptionsDay, future_id: int, script: Script | None = None, base: float = 0.0
+    writer: TruthWriter,
+    day: OptionsDay,
+    interest: OpenInterest,
+    future_id: int,
+    script: Script | None = None,
+    base: float = 0.0,
 ) -> list[Path]:
     """`truth_iv` and `truth_inventory` of a date, its makers as agents that answer to the future `future_id`, and the
     customers that a script planted, whose prices are counted from `base`.
+
+    Inventory stands beside the open interest that the date began with: the position of customers is its negative.
     """
-    rows, common = _minute_rows(day)
+    rows, common, alive = _minute_rows(day)
+    outstanding = {"open_interest": np.tile(interest.final, len(day.minutes.end))[alive]}
     agents, planted = _firm_columns(day, future_id), []
     if script is not None and script.options:
         agents = _under(agents, customer_columns(script.options, script.name, base, day.chain))
@@ -46,7 +55,7 @@ def write_option_truth(
     return [
         *planted,
         writer.write("truth_iv", common | _volatility_columns(day, rows)),
-        writer.write("truth_inventory", common | {"inventory": rows["inventory"].astype(np.int64)}),
+        writer.write("truth_inventory", common | {"inventory": rows["inventory"].astype(np.int64), **outstanding}),
         writer.write("truth_agent", agents, part=1),
         writer.write("truth_response", response_columns(day.responses), part=1),
     ]
@@ -73,7 +82,7 @@ def _firm_columns(day: OptionsDay, future_id: int) -> dict[str, Any]:
     }
 
 
-def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any]]:
+def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any], NDArray[np.bool_]]:
     series, minutes = day.series, day.minutes
     n = len(series)
     ends = np.repeat(np.array(minutes.end, np.int64), n)
@@ -89,7 +98,7 @@ def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any]]:
         "strike": series["strike"][tiled],
         "right": pa.DictionaryArray.from_arrays((1 - series["call"][tiled]).astype(np.int32), ["C", "P"]),
     }
-    return rows[alive], common
+    return rows[alive], common, alive
 
 
 def _volatility_columns(day: OptionsDay, rows: np.ndarray) -> dict[str, Any]:

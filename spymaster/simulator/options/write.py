@@ -19,7 +19,7 @@ from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import ChainSize, build_chain
 from spymaster.simulator.options.day import OptionsDay, Quotes
 from spymaster.simulator.options.files import option_symbols, write_option_definitions, write_option_statistics
-from spymaster.simulator.options.interest import interest_after, open_interest
+from spymaster.simulator.options.interest import first_inventory, interest_after, open_interest
 from spymaster.simulator.options.truth import option_targets, write_option_truth
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, midnight_ns
@@ -84,10 +84,11 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     chain = build_chain(
         dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None
     )
+    interest = open_interest(dt, request.seed, chain, spot, before)
     day = OptionsDay(
         dt=dt, root=request.root, chain=chain, quotes=quotes, profile=request.profile, parts=request.parts,
         messages=request.messages, seed=request.seed, feed=request.feed, carried=before,
-        script=request.script, base=request.base,
+        inventory=first_inventory(dt, request.seed, chain, interest, before), script=request.script, base=request.base,
     )  # fmt: skip
     start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
     folder.mkdir()
@@ -103,9 +104,8 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     write_option_definitions(
         definition, dt, request.root, chain, request.contracts, request.exchange, (first + last) // 2
     )
-    interest = open_interest(dt, request.seed, chain, spot, before)
     write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, interest)
-    write_option_truth(truth, day, request.contracts[FRONT].instrument_id, request.script, request.base)
+    write_option_truth(truth, day, interest, request.contracts[FRONT].instrument_id, request.script, request.base)
     carried = day.carried(interest_after(chain, interest, day.held_before, day.series["inventory"]))
     files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
     return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages), carried)
