@@ -184,6 +184,9 @@ class OptionsDay:
         spot = float(quotes.mid[0]) if len(quotes.mid) else 1.0
         distance = np.abs(series["strike"] / spot - 1)
         series["makers"] = np.where(distance <= _NEAR + _EPS, 3, np.where(distance <= _MIDDLE, 2, 1))
+        late = np.array([option.late for option in self.chain.options], bool)
+        series["makers"][late] *= -1
+        self.state["late_from"], self.state["late_at"] = len(late) - late.sum(), self.chain.listing_ns
         for name in ("first", "high", "low", "last"):
             series[name] = -1
         if spot > 1.0:

@@ -142,6 +142,8 @@ def _each_second(b):
             expiry.open = 0
             _count_interest(b)
         _move_surface(b, e, start)
+    if b.late_from < b.n_series and b.late_at <= start:
+        _list_late(b, start)
     made = b.messages - b.at_second - b.filled
     b.demand += 0.1 * (made - b.demand)
     b.at_second = b.messages
@@ -157,6 +159,16 @@ def _each_second(b):
     if b.next_customer >= NEVER or b.next_customer < start:
         b.next_customer = start
         _schedule_customer(b)
+
+
+@kernel(**INNER)
+def _list_late(b, start):
+    """The makers begin to quote what is listed during the date."""
+    for i in range(b.late_from, b.n_series):
+        b.series[i].makers = -b.series[i].makers
+        wait_until(b, i, start + below(b, R_MAKER, SECOND_NS))
+    b.late_from = b.n_series
+    _count_interest(b)
 
 
 @kernel(**INNER)
@@ -176,7 +188,7 @@ def _move_surface(b, e, start):
     expiry.point = 0.01 * math.sqrt(variance)
     if expiry.open == 1:
         for i in range(b.n_series):
-            if b.series[i].expiry == e:
+            if b.series[i].expiry == e and b.series[i].makers > 0:
                 wait_until(b, i, start + below(b, R_MAKER, SECOND_NS))
 
 
@@ -186,7 +198,7 @@ def _count_interest(b):
     for i in range(b.n_series):
         one = b.series[i]
         expiry = b.expiries[one.expiry]
-        if expiry.open == 1:
+        if expiry.open == 1 and one.makers > 0:
             total += np.int64(math.floor(math.exp(-abs(one.log_strike - expiry.log_forward) / _INTEREST) * _CARE))
         b.interest[i] = total
 
@@ -217,7 +229,7 @@ def _start_trading(b):
     _count_interest(b)
     b.second += 1
     for i in range(b.n_series):
-        if b.expiries[b.series[i].expiry].open == 1:
+        if b.expiries[b.series[i].expiry].open == 1 and b.series[i].makers > 0:
             wait_until(b, i, b.clock + below(b, R_MAKER, SECOND_NS))
 
 

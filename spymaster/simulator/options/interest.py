@@ -37,7 +37,9 @@ class OpenInterest:
 
 
 def open_interest(dt: date, seed: int, chain: Chain, spot: float, carried: ChainCarried | None = None) -> OpenInterest:
-    """Open interest that a date begins with: that of the date before, drawn where there was none."""
+    """Open interest that a date begins with: that of the date before, drawn where there was none; 0 of what is not
+    listed yet.
+    """
     generator = np.random.Generator(np.random.PCG64([seed, dt.toordinal(), 9]))
     strike = np.array([option.strike for option in chain.options], np.float64)
     call = np.array([option.right == "C" for option in chain.options])
@@ -55,7 +57,9 @@ def open_interest(dt: date, seed: int, chain: Chain, spot: float, carried: Chain
             np.int64,
         )
     preliminary = np.maximum(final + generator.integers(-40, 41, len(strike)) + final // 50, 0)
-    return OpenInterest(np.where(preliminary == final, final + 1, preliminary), final)
+    preliminary = np.where(preliminary == final, final + 1, preliminary)
+    listed = np.array([not option.late for option in chain.options])
+    return OpenInterest(preliminary * listed, final * listed)
 
 
 def first_inventory(

@@ -54,7 +54,7 @@ def write_option_truth(
         ]
     return [
         *planted,
-        writer.write("truth_iv", common | _volatility_columns(day, rows)),
+        writer.write("truth_iv", common | _volatility_columns(day, rows, alive)),
         writer.write("truth_inventory", common | {"inventory": rows["inventory"].astype(np.int64), **outstanding}),
         writer.write("truth_agent", agents, part=1),
         writer.write("truth_response", response_columns(day.responses), part=1),
@@ -89,7 +89,9 @@ def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any], NDArray[n
     rows = np.concatenate(minutes.rows) if minutes.rows else np.zeros(0, series.dtype)
     tiled = np.tile(np.arange(n), len(minutes.end))
     expiry = day.state["expiries"]["end"][series["expiry"][tiled]]
-    alive = ends < expiry
+    # what is listed during the date is quoted from then on
+    late = np.array([option.late for option in day.chain.options], bool)[tiled]
+    alive = (ends < expiry) & (~late | (ends > day.chain.listing_ns))
     tiled = tiled[alive]
     common = {
         "minute_end": _time(ends[alive]),
@@ -101,11 +103,11 @@ def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any], NDArray[n
     return rows[alive], common, alive
 
 
-def _volatility_columns(day: OptionsDay, rows: np.ndarray) -> dict[str, Any]:
+def _volatility_columns(day: OptionsDay, rows: np.ndarray, alive: NDArray[np.bool_]) -> dict[str, Any]:
     series, minutes = day.series, day.minutes
     ends = np.repeat(np.array(minutes.end, np.int64), len(series))
     expiry = np.tile(day.state["expiries"]["end"][series["expiry"]], len(minutes.end))
-    years = np.maximum((expiry - ends)[ends < expiry] / SECOND_NS, LEAST_SECONDS) / YEAR_SECONDS
+    years = np.maximum((expiry - ends)[alive] / SECOND_NS, LEAST_SECONDS) / YEAR_SECONDS
     return {
         "forward": rows["mark"],
         "t_years": years,

@@ -16,7 +16,7 @@ from spymaster.simulator.handover import Feed
 from spymaster.simulator.layout import FRONT, TICKS
 from spymaster.simulator.market import MarketDay
 from spymaster.simulator.options.carry import ChainCarried
-from spymaster.simulator.options.chain import ChainSize, build_chain
+from spymaster.simulator.options.chain import ChainSize, build_chain, listing_time
 from spymaster.simulator.options.day import OptionsDay, Quotes
 from spymaster.simulator.options.files import option_symbols, write_option_definitions, write_option_statistics
 from spymaster.simulator.options.interest import first_inventory, interest_after, open_interest
@@ -82,8 +82,9 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     dt, spot = request.dt, float(quotes.mid[0])
     before = request.carried
     chain = build_chain(
-        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None
-    )
+        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None,
+        listing_time(request.parts),
+    )  # fmt: skip
     interest = open_interest(dt, request.seed, chain, spot, before)
     day = OptionsDay(
         dt=dt, root=request.root, chain=chain, quotes=quotes, profile=request.profile, parts=request.parts,
