@@ -75,6 +75,7 @@ def chain_snapshot(state: np.void, chain: Chain, form: SnapshotForm) -> Records:
     found = np.concatenate([
         snapshot_records(slot_orders(state["slots"][i], day_orders=True), option.instrument_id, day, form)
         for i, option in enumerate(chain.options)
+        if not option.late
     ])  # fmt: skip
     found["channel_id"] = _CHANNEL
     return found
