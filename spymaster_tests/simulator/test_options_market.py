@@ -13,6 +13,7 @@ from spymaster.simulator.contracts import contracts_on
 from spymaster.simulator.options.chain import CHAIN_SIZES, build_chain
 from spymaster.simulator.options.interest import open_interest
 from spymaster.simulator.options.surface import ETA, RHO
+from spymaster.simulator.options.truth import option_targets
 from spymaster_tests.simulator.chains import FinishedChain, finished_chain
 from spymaster_tests.simulator.days import TUESDAY
 
@@ -183,6 +184,15 @@ def test_exposure_of_open_interest_has_the_sign_of_the_dealers_inventory(finishe
     clear = np.abs(by_strike[0]) > 0.5 * np.abs(told[0::2] - told[1::2])
     assert clear.sum() >= 5
     assert (np.sign(by_strike[0]) == np.sign(by_strike[1]))[clear].mean() > 0.8
+
+
+@pytest.mark.parametrize(("messages", "judged"), [(600, 1), (12_000, 2), (50_000, 4)])
+def test_a_chain_of_few_messages_is_judged_by_what_it_can_show(messages: int, judged: int) -> None:
+    day = finished_chain(messages=messages).day
+    found = option_targets(day, messages)
+    assert [one.verdict for one in found].count("miss") == 0
+    assert [one.value is not None for one in found].count(True) == judged
+    assert all("too few" in one.reason for one in found if one.value is None)
 
 
 def test_a_whole_day_lists_weeklies_month_end_and_quarterly() -> None:

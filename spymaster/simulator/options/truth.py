@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ _UNITS = 20.0
 _NEAR = 0.0025
 _AT_THE_MONEY = 12.5
 """Points from the forward within which options count as at the money."""
+_LEAST_TO_QUOTE, _LEAST_TO_FOLLOW = 100, 450
+"""Planned messages per option and hour from which makers can quote at all, and can follow the future closely; presets
+have 680 and more."""
 _LEAST_LIFE = 3_600
 """Seconds to expiry below which a tick is more than any volatility can be told by."""
 
@@ -120,11 +124,20 @@ def _volatility_columns(day: OptionsDay, rows: np.ndarray, alive: NDArray[np.boo
 def option_targets(day: OptionsDay, messages: int) -> list[Target]:
     """Row 21 of the report, measured on the quotes that stood at whole minutes."""
     parity, butterfly, volatility = _quote_figures(day)
-    return [
+    first, last = day.trading_hours()
+    hours = (last - first) / (3_600 * SECOND_NS)
+    each = messages / max(len(day.chain.options) * hours, 1.0)
+    found = [
         Target(21, "option messages over plan", day.messages / max(messages, 1), 0.97, 1.03),
         Target(21, "put-call parity of middles, ticks, 95 %", parity, 0.0, 1.0),
         Target(21, "cheapest butterfly at bid and ask, points", butterfly, 0.0, 1e6),
         Target(21, "volatility at the money from middles, points off, 95 %", volatility, 0.0, 0.3),
+    ]
+    # a chain that is cut far below its preset has markets that follow late, and quoting them at all takes messages
+    least = (_LEAST_TO_QUOTE, _LEAST_TO_FOLLOW, 0.0, _LEAST_TO_FOLLOW)
+    return [
+        one if each >= rate else replace(one, value=None, reason=f"{each:.0f} messages per option and hour are too few")
+        for one, rate in zip(found, least, strict=True)
     ]
 
 
