@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from spymaster.cli.home import environment, log_folder, prepare_home
+from spymaster.cli.small_chain import write_option_files
 from spymaster.jit import is_compiled
 from spymaster.market import dbn
 
@@ -28,6 +29,7 @@ SECOND_NS = 1_000_000_000
 TICK = 250_000_000
 SPOT = 6_800 * SECOND_NS
 SECONDS, LEVELS = 90, 12
+OPTION_TABLES: tuple[str, ...] = ("definition", "statistics", "market_by_order_dbn")
 PACKAGES = ("book", "feed", "surfaces", "checks/kernels")
 """Packages whose kernels a run compiles."""
 
@@ -60,22 +62,28 @@ def compiled_aside(home: Path) -> Iterator[None]:
 
 
 def _start(root: Path, log: int) -> subprocess.Popen[bytes]:
-    """Launch the runner on a lake with one small raw file."""
+    """Launch the runner on a lake with a small raw file of each kind that tables are made from."""
     from spymaster.cli.run import RUNNER
     from spymaster.lake import Lake
     from spymaster.lake.layout import raw_dir
 
     Lake.open(root, create=True, kind="simulated")
-    folder = raw_dir(root, source="simulated", product_type="future", symbol=SYMBOL, table="market_by_order_dbn")
+
+    def folder(product_type: str, table: str) -> Path:
+        return raw_dir(root, source="simulated", product_type=product_type, symbol=SYMBOL, table=table)
+
     start = int(dt.datetime(DATE.year, DATE.month, DATE.day, 15, tzinfo=dt.UTC).timestamp()) * SECOND_NS
+    end, stem = start + (SECONDS + 1) * SECOND_NS, f"sim-{DATE:%Y%m%d}"
     dbn.write_dbn(
-        folder / f"sim-{DATE:%Y%m%d}.mbo.dbn.zst",
+        folder("future", "market_by_order_dbn") / f"{stem}.mbo.dbn.zst",
         records(start),
         dataset=dbn.SIM_DATASET,
         symbols={CONTRACT: INSTRUMENT_ID},
         start_ns=start,
-        end_ns=start + (SECONDS + 1) * SECOND_NS,
+        end_ns=end,
     )
+    chain = {table: folder("future_option", table) for table in OPTION_TABLES}
+    write_option_files(chain, stem, start, end, SPOT // SECOND_NS, CONTRACT, INSTRUMENT_ID)
     variables = environment(root, root / "_dagster")
     home = prepare_home(root, own=True)
     return subprocess.Popen(

@@ -42,7 +42,7 @@ def demo(
     from spymaster.cli.up import free_port, serve
     from spymaster.simulator.request import Request, plan
 
-    planned = plan(Request(preset=PRESET, options=False))  # no table reads options yet
+    planned = plan(Request(preset=PRESET))
     opened = _open(lake_root(lake))
     home = prepare_home(opened.root, own=True)
     variables = {**environment(opened.root, home), "SPYMASTER_PARAMETER_PROFILE": PROFILE}

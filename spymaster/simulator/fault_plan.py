@@ -1,7 +1,8 @@
-"""What can be made wrong with a file of orders on purpose: files of faults, and the faults of a date.
+"""What can be made wrong with a file on purpose: files of faults, and the faults of a date.
 
 A file has one list of tables per kind, `[[sequence_gap]]` for example; `at` is New York wall time, a whole second while
-the market trades, and `dt` one date (all by default). Unknown keys are errors.
+the market trades, and `dt` one date (all by default). Unknown keys are errors. Kinds are about the future's file of
+orders, those whose name starts with `option_` about the files of the chain.
 """
 
 from __future__ import annotations
@@ -23,12 +24,23 @@ Seconds = Annotated[int, Field(ge=1, le=3_600)]
 
 
 class FaultSection(BaseModel):
-    """What every kind has."""
+    """What every kind has. `of_options` says that it is about the files of the chain."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     kind: ClassVar[str]
-    at: time
+    of_options: ClassVar[bool] = False
     dt: date | None = None
+
+    @property
+    def lasts(self) -> int:
+        """Seconds from the fault's beginning to its end; 0 for one that is over at once, or never."""
+        return 0
+
+
+class TimedFault(FaultSection):
+    """A fault that begins at a time."""
+
+    at: time
 
     @field_validator("at")
     @classmethod
@@ -37,13 +49,8 @@ class FaultSection(BaseModel):
             raise ValueError("a whole second of New York wall time, such as 10:00:30")
         return at
 
-    @property
-    def lasts(self) -> int:
-        """Seconds from the fault's beginning to its end; 0 for one that is over at once, or never."""
-        return 0
 
-
-class LastingFault(FaultSection):
+class LastingFault(TimedFault):
     """A fault of some seconds."""
 
     seconds: Seconds
@@ -54,21 +61,21 @@ class LastingFault(FaultSection):
         return self.seconds
 
 
-class SequenceGap(FaultSection):
+class SequenceGap(TimedFault):
     """Records are missing."""
 
     kind = "sequence_gap"
     records: Few = 100
 
 
-class DuplicateEvents(FaultSection):
+class DuplicateEvents(TimedFault):
     """Events are told twice, each right after itself."""
 
     kind = "duplicate_events"
     events: Few = 20
 
 
-class MidDaySnapshot(FaultSection):
+class MidDaySnapshot(TimedFault):
     """The feed starts anew: a clear and a snapshot of every book."""
 
     kind = "mid_day_snapshot"
@@ -96,27 +103,27 @@ class ClockStep(LastingFault):
     seconds: Seconds = 5
 
 
-class UndefinedPrice(FaultSection):
+class UndefinedPrice(TimedFault):
     """The next record of an action of the first contract has no price."""
 
     kind = "undefined_price"
     action: Literal["A", "C", "M", "T"] = "C"
 
 
-class UnknownId(FaultSection):
+class UnknownId(TimedFault):
     """A cancel or modify of an order that nobody has seen."""
 
     kind = "unknown_id"
     action: Literal["C", "M"] = "C"
 
 
-class ReusedId(FaultSection):
+class ReusedId(TimedFault):
     """An add under the id of an order that rests."""
 
     kind = "reused_id"
 
 
-class PartialCancel(FaultSection):
+class PartialCancel(TimedFault):
     """A cancel of one contract of a larger order."""
 
     kind = "partial_cancel"
@@ -130,16 +137,38 @@ class CrossedBook(LastingFault):
     seconds: Seconds = 2
 
 
-class NoSnapshot(FaultSection):
+class NoSnapshot(TimedFault):
     """The file starts in the middle of the session, without a snapshot."""
 
     kind = "no_snapshot"
 
 
-class TruncatedFile(FaultSection):
+class TruncatedFile(TimedFault):
     """The file ends in the middle of a record."""
 
     kind = "truncated_file"
+
+
+class OptionNoSnapshot(TimedFault):
+    """The file of the options' orders starts in the middle of the session, without a snapshot."""
+
+    kind = "option_no_snapshot"
+    of_options = True
+
+
+class OptionTruncatedFile(TimedFault):
+    """The file of the options' orders ends in the middle of a record."""
+
+    kind = "option_truncated_file"
+    of_options = True
+
+
+class OptionFileMissing(FaultSection):
+    """One of the options' files is not there."""
+
+    kind = "option_file_missing"
+    of_options = True
+    table: Literal["definition", "statistics", "market_by_order_dbn"]
 
 
 class FaultFile(BaseModel):
@@ -159,6 +188,9 @@ class FaultFile(BaseModel):
     crossed_book: list[CrossedBook] = []
     no_snapshot: list[NoSnapshot] = []
     truncated_file: list[TruncatedFile] = []
+    option_no_snapshot: list[OptionNoSnapshot] = []
+    option_truncated_file: list[OptionTruncatedFile] = []
+    option_file_missing: list[OptionFileMissing] = []
 
     def sections(self) -> list[FaultSection]:
         """All faults in the order of their kinds."""
@@ -192,6 +224,9 @@ def plan_faults(file: FaultFile, dt: date, parts: list[Segment]) -> tuple[Planne
     found = []
     for section in file.sections():
         if section.dt not in (None, dt):
+            continue
+        if not isinstance(section, TimedFault):
+            found.append((parts[0].start_ns, parts[0].start_ns, section))
             continue
         start = wall_time_ns(dt, section.at)
         end = start + section.lasts * SECOND_NS

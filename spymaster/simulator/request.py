@@ -196,6 +196,11 @@ def plan(request: Request) -> Plan:
             # another number of messages of the future changes that of its options in proportion
             chain = chain * messages // (preset.messages if is_main else preset.earlier_messages)
         wrong = plan_faults(faults, dt, parts)
+        if not chain and any(one.section.of_options for one in wrong):
+            raise SimulationRequestError(
+                f"faults {request.faults} are about options, and {dt} of {request.symbol} is simulated without",
+                hint="Leave these faults out, or ask for ES with --options on; `dt` names the date of a fault.",
+            )
         days.append(
             DayPlan(dt, span, messages, contracts, parts, planted, chain, wrong, scenario.label, scenario.script)
         )

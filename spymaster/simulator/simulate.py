@@ -22,7 +22,7 @@ from spymaster.simulator.errors import SimulationRefusedError
 from spymaster.simulator.fault_plan import pauses_of
 from spymaster.simulator.faults import FaultInjector
 from spymaster.simulator.handover import Carried
-from spymaster.simulator.layout import FRONT
+from spymaster.simulator.layout import FRONT, MIDDLE
 from spymaster.simulator.market import MarketDay
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES
@@ -50,7 +50,7 @@ class DayResult:
     planted: int = 0
     """Messages that agents wrote."""
     faults: tuple[str, ...] = ()
-    """Kinds of the faults that were made in the file of orders."""
+    """Kinds of the faults that were made in the files."""
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,7 @@ def _simulate_day(
 ) -> tuple[DayResult, _Before]:
     request, started = plan.request, time.perf_counter()
     known = instrument(request.symbol, lake.settings)
+    of_future = tuple(one for one in day.faults if not one.section.of_options)
     market = MarketDay(
         dt=day.dt,
         instrument=known,
@@ -188,10 +189,10 @@ def _simulate_day(
         feed=plan.feed(day.dt),
         carried=before.market,
         agents=day.agents,
-        pauses=pauses_of(day.faults),
+        pauses=pauses_of(of_future),
         script=day.script,
     )
-    faults = FaultInjector(market, day.faults)
+    faults = FaultInjector(market, of_future)
     settled = [int(row["origin"]) + int(row["tick_size"]) * (1 << 13) for row in market.state["inst"]]
     suffix = ".dbn.zst" if request.compression == "zstd" else ".dbn"
     stem, start = f"sim-{day.dt:%Y%m%d}", midnight_ns(day.dt)
@@ -231,12 +232,13 @@ def _simulate_day(
         files.update(_store(lake, path, "future", table, request.symbol, day))
     truth = TruthWriter(lake.root, run_id, request.symbol, day.dt)
     truth.write_day(market)
-    truth.write("truth_fault", fault_columns(faults.log))
     seconds = time.perf_counter() - started
     options, option_files = _simulate_chain(lake, plan, day, market, staging, truth, before.chain)
+    made = [*faults.log, *(options.faults if options is not None else ())]
+    truth.write("truth_fault", fault_columns(made))
     result = DayResult(
         day, files, int(market.state["messages"]), seconds, tally, options, option_files,
-        planted=int(market.state["planted"]), faults=tuple(one.fault.section.kind for one in faults.log),
+        planted=int(market.state["planted"]), faults=tuple(one.fault.section.kind for one in made),
     )  # fmt: skip
     return result, _Before(market.carried(), options.carried if options is not None else before.chain)
 
@@ -254,11 +256,15 @@ def _simulate_chain(
     request = plan.request
     if day.option_messages == 0:
         return None, {}
+    front = market.state["inst"][FRONT]
+    start_price = int(front["origin"]) + int(front["tick_size"]) * MIDDLE
     wanted = ChainRequest(
         dt=day.dt, root=request.symbol, exchange=instrument(request.symbol, lake.settings).exchange,
         contracts=market.contracts, profile=plan.profile, feed=market.feed,
         size=CHAIN_SIZES[request.preset], messages=day.option_messages, seed=request.seed, parts=day.parts,
         dbn_version=request.dbn_version, compression=request.compression, carried=carried,
+        faults=tuple(one for one in day.faults if one.section.of_options),
+        script=day.script, base=day.script.base(start_price) if day.script else 0.0,
     )  # fmt: skip
     result = write_chain(wanted, front_quotes(market), staging / "options", truth)
     files = {}

@@ -8,11 +8,13 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import databento as db
 import numpy as np
 import pytest
 
 from benchmarks.dict_book import DictBook
 from spymaster.cli import compile as aside
+from spymaster.cli import small_chain
 from spymaster.jit import is_compiled
 from spymaster_tests.assets.processes import Site
 
@@ -35,6 +37,28 @@ def test_the_records_are_a_market_that_ends_empty():
     book.apply(records)
     assert not book.orders
     assert len(records) > 5_000
+
+
+def test_the_options_are_a_market_that_ends_empty(tmp_path: Path):
+    """Orders, definitions and open interest of the same options, in files that any reader opens."""
+    end = START + (aside.SECONDS + 1) * aside.SECOND_NS
+    folders = dict.fromkeys(aside.OPTION_TABLES, tmp_path)
+    small_chain.write_option_files(folders, "sim-20260106", START, end, 6_800, "ESH6", 1)
+    stores = {name: db.DBNStore.from_file(tmp_path / f"sim-20260106.{name}.dbn.zst").to_df()
+              for name in ("definition", "statistics", "mbo")}  # fmt: skip
+    listed = {number for number, _, _ in small_chain.options(6_800)}
+    assert len(listed) == 18
+    assert [set(table["instrument_id"]) for table in stores.values()] == [listed] * 3
+    assert set(stores["definition"]["underlying"]) == {"ESH6"}
+    assert set(stores["statistics"]["stat_type"]) == {9}
+    records = small_chain.records(START, end, 6_800)
+    assert {chr(action) for action in np.unique(records["action"])} == set("ACMTF")
+    assert (np.diff(records["ts_event"].astype(np.int64)) >= 0).all()
+    assert (records["price"] > 0).all()
+    book = DictBook()
+    book.apply(records)
+    assert not book.orders
+    assert len(records) > 1_000
 
 
 def test_compiled_kernels_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -19,6 +19,7 @@ from spymaster.cli.supervisor import hold
 from spymaster.lake import Lake
 from spymaster.lake.raw import all_raw_files
 from spymaster.simulator import request
+from spymaster.simulator.options.chain import CHAIN_SIZES, ChainSize
 from spymaster.simulator.request import Preset
 from spymaster.simulator.simulate import complete_run, run_identifier, simulate
 from spymaster.tables import all_tables
@@ -34,7 +35,8 @@ DEMO = [sys.executable, "-m", "spymaster.cli.main", "demo"]
 def tiny(monkeypatch: pytest.MonkeyPatch) -> request.Plan:
     """Two sessions of two minutes in place of the preset."""
     monkeypatch.setitem(request.PRESETS, "demo", TINY)
-    return request.plan(request.Request(preset="demo", options=False))
+    monkeypatch.setitem(CHAIN_SIZES, "demo", ChainSize(1, 10, 3_000, 2_000))
+    return request.plan(request.Request(preset="demo"))
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_a_lake_of_real_data_is_refused_untouched(cli: Cli, tmp_path: Path):
 
 
 def test_raw_files_of_another_simulation_are_refused(cli: Cli, tmp_path: Path, tiny: request.Plan):
-    simulate(request.plan(request.Request(preset="demo", seed=8, options=False)), tmp_path / "lake")
+    simulate(request.plan(request.Request(preset="demo", seed=8)), tmp_path / "lake")
     done = cli("demo", "--headless", "--lake", tmp_path / "lake")
     assert done.code == 1
     assert "never replaced" in done.err
@@ -119,7 +121,7 @@ def test_a_simulation_counts_when_it_is_whole_and_of_this_plan(tmp_path: Path, t
     made = simulate(tiny, lake.root)
     assert made.folder.name == f"run_id={run_identifier(tiny)}"
     assert complete_run(tiny, lake) == made.folder
-    assert complete_run(request.plan(request.Request(preset="demo", seed=8, options=False)), lake) is None
+    assert complete_run(request.plan(request.Request(preset="demo", seed=8)), lake) is None
     (made.folder / "run.json").write_text("{")
     assert complete_run(tiny, lake) is None
 

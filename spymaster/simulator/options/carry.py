@@ -58,6 +58,8 @@ def first_orders(state: np.void, chain: Chain, known: dict[int, Orders], seed: l
     generator = np.random.Generator(np.random.PCG64(seed))
     day = int(state["day"])
     for i, option in enumerate(chain.options):
+        if option.late:
+            continue
         there, gap, step = generator.random() < 0.5, int(generator.integers(1, 5)), int(generator.integers(1, 4))
         size, age = int(generator.integers(1, 21)), int(generator.integers(3_600, 20 * DAY_SECONDS))
         if not there or option.instrument_id in known:
@@ -73,6 +75,7 @@ def chain_snapshot(state: np.void, chain: Chain, form: SnapshotForm) -> Records:
     found = np.concatenate([
         snapshot_records(slot_orders(state["slots"][i], day_orders=True), option.instrument_id, day, form)
         for i, option in enumerate(chain.options)
+        if not option.late
     ])  # fmt: skip
     found["channel_id"] = _CHANNEL
     return found

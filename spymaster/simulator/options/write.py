@@ -12,17 +12,21 @@ from spymaster.market.dbn import SIM_DATASET, Compression, DbnWriter
 from spymaster.market.instruments import PRICE_SCALE
 from spymaster.simulator.acceptance import Target
 from spymaster.simulator.contracts import Contract
+from spymaster.simulator.fault_plan import PlannedFault
+from spymaster.simulator.faults import LoggedFault
 from spymaster.simulator.handover import Feed
 from spymaster.simulator.layout import FRONT, TICKS
 from spymaster.simulator.market import MarketDay
 from spymaster.simulator.options.carry import ChainCarried
-from spymaster.simulator.options.chain import ChainSize, build_chain
+from spymaster.simulator.options.chain import ChainSize, build_chain, listing_time
 from spymaster.simulator.options.day import OptionsDay, Quotes
+from spymaster.simulator.options.faults import ChainFaults
 from spymaster.simulator.options.files import option_symbols, write_option_definitions, write_option_statistics
-from spymaster.simulator.options.interest import interest_after, open_interest
+from spymaster.simulator.options.interest import first_inventory, interest_after, open_interest
 from spymaster.simulator.options.truth import option_targets, write_option_truth
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, midnight_ns
+from spymaster.simulator.script import Script
 from spymaster.simulator.truth import TruthWriter
 
 
@@ -35,6 +39,7 @@ class ChainResult:
     messages: int
     targets: list[Target] = field(repr=False)
     carried: ChainCarried = field(repr=False)
+    faults: list[LoggedFault] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,10 @@ class ChainRequest:
     dbn_version: int = 3
     compression: Compression = "zstd"
     carried: ChainCarried | None = None
+    faults: tuple[PlannedFault, ...] = ()
+    script: Script | None = None
+    base: float = 0.0
+    """What the script's prices are counted from, points."""
 
 
 def front_quotes(market: MarketDay) -> Quotes:
@@ -78,12 +87,16 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     dt, spot = request.dt, float(quotes.mid[0])
     before = request.carried
     chain = build_chain(
-        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None
-    )
+        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None,
+        listing_time(request.parts),
+    )  # fmt: skip
+    interest = open_interest(dt, request.seed, chain, spot, before)
     day = OptionsDay(
         dt=dt, root=request.root, chain=chain, quotes=quotes, profile=request.profile, parts=request.parts,
         messages=request.messages, seed=request.seed, feed=request.feed, carried=before,
+        inventory=first_inventory(dt, request.seed, chain, interest, before), script=request.script, base=request.base,
     )  # fmt: skip
+    faults = ChainFaults(request.faults)
     start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
     folder.mkdir()
     orders = folder / f"{stem}.mbo{'.dbn.zst' if request.compression == 'zstd' else '.dbn'}"
@@ -92,15 +105,19 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
         end_ns=start + DAY_SECONDS * SECOND_NS, version=request.dbn_version, compression=request.compression,
     ) as writer:  # fmt: skip
         for block in day.records():
-            writer.write(block)
+            for told in faults.through(block):
+                writer.write(told)
+        if faults.tail:
+            writer.write_encoded(faults.tail, count=0)
     definition, statistics = (folder / f"{stem}.{name}.dbn.zst" for name in ("definition", "statistics"))
     first, last = request.parts[0].start_ns, request.parts[-1].end_ns
     write_option_definitions(
         definition, dt, request.root, chain, request.contracts, request.exchange, (first + last) // 2
     )
-    interest = open_interest(dt, request.seed, chain, spot, before)
     write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, interest)
-    write_option_truth(truth, day, request.contracts[FRONT].instrument_id)
+    write_option_truth(truth, day, interest, request.contracts[FRONT].instrument_id, request.script, request.base)
     carried = day.carried(interest_after(chain, interest, day.held_before, day.series["inventory"]))
     files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
-    return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages), carried)
+    files = [(path, table) for path, table in files if faults.has(table)]
+    targets = option_targets(day, request.messages)
+    return ChainResult(files, len(chain.options), day.messages, targets, carried, faults.log)
