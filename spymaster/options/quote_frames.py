@@ -16,7 +16,7 @@ from spymaster.tables.option_quote_1s import OptionQuote1s
 
 
 def quote_frame(columns: Mapping[str, np.ndarray], priced: Priced) -> pl.DataFrame:
-    """`silver.option_quote_1s` of a block of the chain's books and what became of its rows, unknown options left out."""
+    """`silver.option_quote_1s` of a block of the chain's books and what became of its rows, without unknown options."""
     no_bid, no_ask = columns["bid_price_int"] == NO_PRICE, columns["ask_price_int"] == NO_PRICE
     one_sided, rejected = no_bid | no_ask, priced.reason != PRICED
     with np.errstate(over="ignore"):  # a stand-in for no price makes nonsense, and null

@@ -56,8 +56,8 @@ class OptionPass:
     `contract`. future_tick: of the future, in points. How records and blocks are cut changes no row.
 
     An option has rows only while a definition of it is known. There are no rows at all where `empty_reason` says why
-    not, or the chain is without series. After exhaustion `counters` holds what the books saw, rows by reject reason, and
-    the size of the universe, and `empty_reason` why there are no quotes, if there are none.
+    not, or the chain is without series. After exhaustion `counters` holds what the books saw, rows by reject reason,
+    and the size of the universe, and `empty_reason` why there are no quotes, if there are none.
     """
 
     def __init__(

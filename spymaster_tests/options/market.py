@@ -112,7 +112,7 @@ def run(
     **options: Any,
 ) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, int]]:
     """Quotes and forwards of a session, their contracts kept, and the counters."""
-    chosen = OptionSettings(**{"rate": RATE} | dict(settings or {}))
+    chosen = OptionSettings.model_validate({"rate": RATE, **(settings or {})})
     records = market if isinstance(market, np.ndarray) else market.records()
     done = OptionPass(
         (records[at : at + chunk] for at in range(0, len(records), chunk)),
