@@ -21,12 +21,12 @@ import polars as pl
 
 from spymaster.feed.columns import Columns
 from spymaster.feed.errors import WrongTimeSpanError
-from spymaster.feed.metadata import REAL_DATASET
 from spymaster.feed.prefetch import prefetch
 from spymaster.feed.reader import CHUNK_RECORDS, MboFile, RecordCheck
+from spymaster.feed.sources import dataset_of
 from spymaster.lake import RawFile
 from spymaster.lake.errors import full_disk_named
-from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, SIM_DATASET, Records
+from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, Records
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.option_mbo import OptionMbo
 
@@ -41,9 +41,8 @@ def open_raw(raw: RawFile) -> MboFile:
     Raises WrongDatasetError (real data among simulated or the reverse), WrongTimeSpanError (another date than its name
     tells), and what `MboFile.open` raises.
     """
-    dataset = SIM_DATASET if raw.provenance == "simulated" else REAL_DATASET
     label = f"{raw.symbol} {raw.dt}"
-    file = MboFile.open(raw.path, datasets={dataset}, partition=label)
+    file = MboFile.open(raw.path, datasets={dataset_of(raw)}, partition=label)
     if file.metadata.dates != (raw.dt, raw.dt):
         raise WrongTimeSpanError(
             raw.path,
