@@ -17,6 +17,8 @@ from spymaster.lake.lake import Lake
 from spymaster.surfaces.bands import physics_bands
 from spymaster.surfaces.calibration import calibration_frame, session_pool
 from spymaster.surfaces.pictures import DRAWINGS, draw, picture
+from spymaster.surfaces.pressure import Buckets, PressurePass
+from spymaster.surfaces.pressure_pool import PressurePool
 from spymaster.surfaces.radar import RadarBuilder
 from spymaster.surfaces.vacuum import vacuum_frames
 from spymaster.tables import all_tables
@@ -30,7 +32,9 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
     """A frame of every table that has a drawing, `seconds` long, in the table's own types."""
     rng = np.random.default_rng(3)
     wall, shots = make_session(seconds, dt=DT, invalid=(2, 3), without_mid=(5,))
-    calibration = calibration_frame({date(2024, 1, 2): session_pool([wall], eps_qty=1.0)}, DT)
+    buckets = Buckets(TICK, 4)
+    pool = session_pool([wall], eps_qty=1.0, pressure=PressurePool(buckets, decay_s=15.0))
+    calibration = calibration_frame({date(2024, 1, 2): pool}, DT)
     spot = shots["spot_ref_price_int"]
     snapshot = shots.with_columns(
         best_bid_price_int=spot - TICK,
@@ -77,6 +81,7 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
+        "silver.pressure_surface_1s": pl.concat(PressurePass([wall], shots, calibration, buckets=buckets)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
         "silver.trade": events,
         "silver.vacuum_surface_1s": pl.concat(vacuum_frames([wall], calibration, eps_qty=1.0)),

@@ -31,6 +31,7 @@ DRAWINGS: Final = {
     "silver.bbo_change": "events:bbo_change",
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",
     "silver.physics_bands_1s": "lines:physics_bands_1s",
+    "silver.pressure_surface_1s": "pressure:pressure_surface_1s",
     "silver.radar_vacuum_1s": "lines:radar_vacuum_1s",
     "silver.trade": "events:trade",
     "silver.vacuum_surface_1s": "heat:vacuum_surface_1s",
