@@ -7,6 +7,7 @@ BENCHMARKS = {
     "decode": "reading a compressed MBO file against the zstd floor and Databento's readers",
     "bronze": "writing bronze.future_mbo: bytes per row, rows per second",
     "pipeline": "file to surfaces and to all Silver tables, two processes over one, peak memory",
+    "pressure": "the pressure surface of a session, its usual values and its option flow: processor seconds",
     "chain": "the books of an option chain: quotes and flow of thousands of instruments, in memory and from a file",
     "volatility": "Black-76 volatilities and gammas per second, and their error against forty digits",
     "sim": "the simulator's targets over several seeds, its speed, and whether `walk` mode can be foretold",

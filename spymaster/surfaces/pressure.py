@@ -44,20 +44,11 @@ from spymaster.surfaces.errors import CalibrationError, SurfaceInputError
 from spymaster.surfaces.option_flow import NO_OPTIONS, OptionFlow
 from spymaster.surfaces.pressure_kernels import NO_SPOT, NO_TIME
 from spymaster.surfaces.zones import WINDOW_NS, ZONE_QUANTITIES
-from spymaster.tables.pressure_surface_1s import COMPONENTS, KINDS, PressureSurface1s
+from spymaster.tables.pressure_surface_1s import COMPONENTS, KINDS, SCORES, PressureSurface1s
 from spymaster.tables.types import DISTANCE_BAND_EDGES, MAX_GRID_TICKS, PRESSURE_BUCKETS
 
 OPTION_COMPONENTS: Final = ("option_long", "option_short")
 REST_COMPONENTS: Final = ("rest_long", "rest_short")
-SCORES: Final = (
-    "rest_ratio_ask",
-    "rest_ratio_bid",
-    "long_pressure",
-    "short_pressure",
-    "net_pressure",
-    "d1_net_pressure",
-    "d2_net_pressure",
-)
 WALL_COLUMNS: Final = ("window_end", "price_int", "side", "rel_ticks", *ZONE_QUANTITIES)
 SNAPSHOT_COLUMNS: Final = ("window_end", "contract", "spot_ref_price_int", "window_valid")
 

@@ -102,7 +102,7 @@ def advance(
 
 @kernel()
 def score(win_t, center, valid, has_options, components, usual, weights, step, past_t, past_center, past_net, out):
-    """Pressures of `p` windows into float32[7, p, width], in the order of `pressure.SCORES`; NaN where not valid.
+    """Pressures of `p` windows into float32[7, p, width], in the order of the table's `SCORES`; NaN where not valid.
 
     Where a side is not expected to rest (bids above spot's bucket, asks below), its rest counts as usual, 1, plus what
     rests there all the same.

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import polars as pl
 
-from spymaster.tables.model import Column, Columns, Invariant, TableModel
+from spymaster.tables.model import Column, Columns, Invariant, ParquetLayout, TableModel
 from spymaster.tables.types import PRESSURE_BUCKETS, TIMESTAMP
 
 KINDS = ("book", "trade", "option", "rest")
 DIRECTIONS = ("long", "short")
 COMPONENTS = tuple(f"{kind}_{direction}" for kind in KINDS for direction in DIRECTIONS)
+
+SCORES = (
+    "rest_ratio_ask",
+    "rest_ratio_bid",
+    "long_pressure",
+    "short_pressure",
+    "net_pressure",
+    "d1_net_pressure",
+    "d2_net_pressure",
+)
 
 _MEANING = {
     "book_long": "decayed bids added and asks pulled",
@@ -39,6 +49,7 @@ class PressureSurface1s(TableModel):
     constant = ("contract",)
     time_column = "window_end"
     parameters = ("engine", "instrument", "calibration", "options", "pressure")
+    parquet = ParquetLayout(split=(*COMPONENTS[:6], *SCORES))
 
     window_end = Column(TIMESTAMP, "end of the window, exclusive", unit="ns")
     contract = Column(pl.String, "the selected contract of the date")

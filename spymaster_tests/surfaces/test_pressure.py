@@ -18,10 +18,10 @@ from spymaster.settings import PressureSettings
 from spymaster.surfaces.calibration import calibration_frame, session_pool
 from spymaster.surfaces.errors import CalibrationError, SurfaceInputError
 from spymaster.surfaces.option_flow import NO_OPTIONS, OptionFlow, option_flow
-from spymaster.surfaces.pressure import SCORES, Buckets, PressurePass, Usual
+from spymaster.surfaces.pressure import Buckets, PressurePass, Usual
 from spymaster.surfaces.pressure_pool import PressurePool
 from spymaster.tables.physics_norm_calibration import PhysicsNormCalibration
-from spymaster.tables.pressure_surface_1s import COMPONENTS, PressureSurface1s
+from spymaster.tables.pressure_surface_1s import COMPONENTS, SCORES, PressureSurface1s
 from spymaster.tables.types import DISTANCE_BAND_EDGES
 from spymaster_tests.surfaces.frames import TICK, TIMESTAMP, in_blocks, make_session, mirrored, start_of
 from spymaster_tests.surfaces.options import FIRST_ID, definitions_of, quotes_of
