@@ -9,8 +9,11 @@ import polars as pl
 
 from spymaster.tables.option_definition import OptionDefinition
 from spymaster.tables.option_quote_1s import OptionQuote1s
+from spymaster.tables.types import TIMESTAMP
 
 FIRST_ID = 500_000
+CALL, PUT = FIRST_ID, FIRST_ID + 1
+"""Ids of the first strike."""
 
 
 def definitions_of(strikes: Iterable[float], *, known_at_ns: int = 0) -> pl.DataFrame:
@@ -85,3 +88,17 @@ def quotes_of(definitions: pl.DataFrame, snapshot: pl.DataFrame, *, seed: int, b
         pl.when(priced).then(name).otherwise(None).alias(name) for name in ("iv", "delta", "gamma")
     )
     return OptionQuote1s.validate(frame.cast(OptionQuote1s.schema()).sort("window_end", "instrument_id"))  # type: ignore[arg-type]
+
+
+def quotes_from(*rows: tuple[int, int, int, int, float | None]) -> pl.DataFrame:
+    """The columns that option flow reads, from rows of (second, id, bought, sold, delta)."""
+    schema = {
+        "window_end": pl.Int64,
+        "instrument_id": pl.UInt32,
+        "buy_volume": pl.Int32,
+        "sell_volume": pl.Int32,
+        "delta": pl.Float32,
+    }
+    return pl.DataFrame([(second * 10**9, *row) for second, *row in rows], schema=schema, orient="row").with_columns(
+        pl.col("window_end").cast(TIMESTAMP)
+    )

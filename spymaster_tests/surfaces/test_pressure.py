@@ -23,8 +23,8 @@ from spymaster.surfaces.pressure_pool import PressurePool
 from spymaster.tables.physics_norm_calibration import PhysicsNormCalibration
 from spymaster.tables.pressure_surface_1s import COMPONENTS, SCORES, PressureSurface1s
 from spymaster.tables.types import DISTANCE_BAND_EDGES
-from spymaster_tests.surfaces.frames import TICK, TIMESTAMP, in_blocks, make_session, mirrored, start_of
-from spymaster_tests.surfaces.options import FIRST_ID, definitions_of, quotes_of
+from spymaster_tests.surfaces.frames import TICK, in_blocks, make_session, mirrored, start_of
+from spymaster_tests.surfaces.options import CALL, definitions_of, quotes_from, quotes_of
 
 ES = Buckets(TICK, 4)
 POINT = 4 * TICK
@@ -382,92 +382,22 @@ def test_differences_follow_the_price_and_not_the_distance(calibration: pl.DataF
     assert off < 1e-6
 
 
-def quote_row(end: int, instrument_id: int, buy: int, sell: int, delta: float | None) -> dict[str, Any]:
-    return {
-        "window_end": end * 10**9,
-        "instrument_id": instrument_id,
-        "buy_volume": buy,
-        "sell_volume": sell,
-        "delta": delta,
-    }
-
-
-def quotes_from(*rows: tuple[int, int, int, int, float | None]) -> pl.DataFrame:
-    schema = {
-        "window_end": pl.Int64,
-        "instrument_id": pl.UInt32,
-        "buy_volume": pl.Int32,
-        "sell_volume": pl.Int32,
-        "delta": pl.Float32,
-    }
-    return pl.DataFrame([quote_row(*row) for row in rows], schema=schema).with_columns(
-        pl.col("window_end").cast(TIMESTAMP)
-    )
-
-
-CALL, PUT = FIRST_ID, FIRST_ID + 1
-
-
-@pytest.mark.parametrize("rows", [1, 100])
-def test_option_flow_weighs_by_delta_and_takes_the_last_one_known(rows: int):
-    """Strike 4780, in bucket 4780."""
-    flow = flow_of(
-        quotes_from(
-            (1, CALL, 5, 0, None),  # no delta yet: not counted
-            (2, CALL, 0, 0, 0.5),
-            (2, PUT, 10, 4, -0.25),
-            (3, CALL, 3, 2, None),  # that of second 2
-            (4, CALL, 1, 0, 0.75),
-            (4, 999, 7, 7, 0.5),  # nobody defined it
-        ),
-        rows=rows,
-    )
-    assert flow.since == 10**9
-    assert flow.t.tolist() == [2 * 10**9, 3 * 10**9, 4 * 10**9]
-    assert flow.bucket.tolist() == [4780, 4780, 4780]
-    assert flow.flow.tolist() == [[1.0, 1.5, 0.75], [2.5, 1.0, 0.0]]
-    assert flow.counters == {
-        "option_volume": 39, "option_volume_without_delta": 5, "option_volume_undefined": 14,
-    }  # fmt: skip
-
-
-def test_the_definition_in_force_says_where_the_strike_is():
-    """From second 3 on the id means another strike, from second 5 on it is withdrawn."""
-    versions = pl.concat(
-        [
-            DEFINITIONS,
-            definitions_of([4790.0], known_at_ns=3 * 10**9),
-            definitions_of([4790.0], known_at_ns=5 * 10**9).with_columns(is_deleted=True),
-        ]
-    )
-    flow = flow_of(quotes_from(*((second, CALL, 1, 0, 0.5) for second in (2, 3, 4, 5))), versions)
-    assert flow.bucket.tolist() == [4780, 4790, 4790]
-    assert flow.counters["option_volume_undefined"] == 1
-
-
-def test_a_session_without_quotes_has_no_options():
-    assert flow_of(quotes_from()).since is None
-    assert flow_of(quotes_from((3, CALL, 0, 0, 0.5))).since == 3 * 10**9
-
-
-def test_a_strike_beyond_the_grid_waits_for_nobody(calibration: pl.DataFrame):
-    """Flow at a strike outside the wall's grid of its second is not seen, however far spot moves later."""
+@pytest.mark.parametrize(("strike", "seen"), [(4849.0, True), (4951.0, False)])
+def test_option_flow_is_seen_as_far_from_spot_as_the_wall_reaches(calibration: pl.DataFrame, strike: float, seen: bool):
+    """A trade 49 points from spot shows once spot has come near; one 151 points away, beyond 600 ticks, never does."""
     wall, snapshot = make_session(3, seed=1)
-    start = start_of(date(2024, 1, 3)) // 10**9
-    near, far = (
-        flow_of(quotes_from((start + 1, CALL, 100, 0, 0.5)), definitions_of([strike])) for strike in (4849.0, 4951.0)
-    )
-    frames = [pressed(wall, snapshot, calibration, options) for options in (near, far)]
-    assert [frame["option_long"].sum() for frame in frames] == [0, 0]
+    ends = snapshot["window_end"]
+    first = start_of(date(2024, 1, 3)) // 10**9 + 1
+    options = flow_of(quotes_from((first, CALL, 100, 0, 0.5)), definitions_of([strike]))
+    assert pressed(wall, snapshot, calibration, options)["option_long"].sum() == 0
+    later = pl.col("window_end") > ends[0]
     moved = snapshot.with_columns(
-        spot_ref_price_int=pl.when(pl.col("window_end") > snapshot["window_end"][0])
-        .then(4920 * POINT)
-        .otherwise("spot_ref_price_int")
+        spot_ref_price_int=pl.when(later).then(round(strike - 20) * POINT).otherwise("spot_ref_price_int")
     )
-    first = wall.filter(pl.col("window_end") == snapshot["window_end"][0])
-    later = [pressed(first, moved, calibration, options)["option_long"].max() for options in (near, far)]
-    assert later[1] == 0
-    assert later[0] == 0  # 4849 is out of reach of 4920
+    frame = pressed(wall.filter(~later), moved, calibration, options)
+    shown = frame.filter(pl.col("option_long") > 0).select("window_end", "bucket_price_int", "option_long").rows()
+    faded = [(ends[k], round(strike) * POINT, pytest.approx(50 * math.exp(-k / 15), rel=1e-6)) for k in (1, 2)]
+    assert shown == (faded if seen else [])
 
 
 def test_a_calibration_without_the_components_is_refused(session):
