@@ -136,6 +136,6 @@ def _row_fault(basis: str, asof: date, window: str, inputs: list[date], dt: date
 
 
 def _input_dates(session: Session) -> list[date]:
-    """Dates of the partitions in the manifest, in order."""
+    """Dates of the partitions in the manifest, in order: walls and options of one session are one date."""
     records = session.partition(CALIBRATION).manifest.inputs
-    return sorted(date.fromisoformat(one.name.rsplit(" ", 1)[1]) for one in records if one.kind == "partition")
+    return sorted({date.fromisoformat(one.name.rsplit(" ", 1)[1]) for one in records if one.kind == "partition"})
