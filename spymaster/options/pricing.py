@@ -62,6 +62,8 @@ FROM_FUTURE, FROM_PARITY, FROM_NOTHING = 0, 1, 2
 
 REACH = 40
 """Strikes on either side of the forward that are looked at to tell it, and the volatility there."""
+PAIRS = 3 * STRIKES
+"""Strikes with both quotes that parity chooses from, the nearest to the forward."""
 SMILE_SIDE = 8
 """Strikes on either side of the forward that the volatility at the money is read off."""
 SMILE_BEND = 0.05
@@ -233,38 +235,38 @@ def quote_of(number, quotes):
 
 @hot_kernel()
 def pair_into(work, j, k, strikes, quotes):
-    """A strike and the four quotes in force at it become column `j`."""
-    work[0, j] = strikes.strike[k]
-    work[1, j], work[2, j] = quote_of(strikes.call[k], quotes)
-    work[3, j], work[4, j] = quote_of(strikes.put[k], quotes)
+    """A strike and the four quotes in force at it become column `j` and the next is free, if all four are there."""
+    call_bid, call_ask = quote_of(strikes.call[k], quotes)
+    put_bid, put_ask = quote_of(strikes.put[k], quotes)
+    work[0, j], work[1, j], work[2, j], work[3, j], work[4, j] = strikes.strike[k], call_bid, call_ask, put_bid, put_ask
+    return j + (call_bid <= call_ask and put_bid <= put_ask)
 
 
 @kernel()
 def update_parity(e, about, discount, strikes, quotes, expiries, work):
     """The parity forward of an expiry from the quotes in force at the strikes around `about` (NaN for nowhere).
 
-    All strikes have a say where those have none. `work` is float64 [5, strikes of an expiry and more].
+    Where those have none, all strikes have a say. `work` is float64 [5, strikes of an expiry and more].
     """
     first, last = strikes.first[e], strikes.first[e + 1]
-    best = np.empty((5, STRIKES))
-    count = 0
+    n = 0
     if not math.isnan(about):
         upper = first + np.searchsorted(strikes.strike[first:last], about)
         lower = upper - 1
-        n = 0
         for _ in range(REACH):  # from the middle outwards: the nearest come first
+            if n >= PAIRS:
+                break
             if upper < last:
-                pair_into(work, n, upper, strikes, quotes)
-                upper, n = upper + 1, n + 1
+                n = pair_into(work, n, upper, strikes, quotes)
+                upper += 1
             if lower >= first:
-                pair_into(work, n, lower, strikes, quotes)
-                lower, n = lower - 1, n + 1
-        forward, width, count = parity(work[0], work[1], work[2], work[3], work[4], n, discount, best)
-    if count == 0:
+                n = pair_into(work, n, lower, strikes, quotes)
+                lower -= 1
+    if n == 0:
         for k in range(first, last):
-            pair_into(work, k - first, k, strikes, quotes)
-        n = last - first
-        forward, width, count = parity(work[0], work[1], work[2], work[3], work[4], n, discount, best)
+            n = pair_into(work, n, k, strikes, quotes)
+    best = np.empty((5, STRIKES))
+    forward, width, count = parity(work[0], work[1], work[2], work[3], work[4], n, discount, best)
     expiries[e, E_PARITY], expiries[e, E_WIDTH], expiries[e, E_STRIKES] = forward, width, count
     expiries[e, E_QUOTES_NEW] = 0.0
 
