@@ -44,14 +44,16 @@ def forward_of_future(session: Session) -> Finding:
     return violations(bad.sort("window_end", "expiration"), "forward = mid of the future")
 
 
-@check(OPTION_FORWARD, suite=Suite.PHYSICS, severity=Severity.WARN)
+@check(OPTION_FORWARD, SNAPSHOT, suite=Suite.PHYSICS, severity=Severity.WARN)
 def parity_gap(session: Session) -> Finding:
-    """Put-call parity and the mid of the future are never more than 2 ticks apart for over a minute.
+    """While the market trades, parity and the mid of the future are never over 2 ticks apart for over a minute.
 
     Options that disagree with their future are stale, of another future, or priced at another rate. Each violation is
     one stretch of seconds.
     """
-    rows = scan(session, OPTION_FORWARD, ["window_end", *_EXPIRY, "parity_gap_ticks"]).sort(*_EXPIRY, "window_end")
+    rows = scan(session, OPTION_FORWARD, ["window_end", *_EXPIRY, "parity_gap_ticks"])
+    trading = scan(session, SNAPSHOT, ["window_end", "phase"]).filter(pl.col("phase") == "continuous")
+    rows = rows.join(trading.select("window_end"), on="window_end", how="semi").sort(*_EXPIRY, "window_end")
     far = (pl.col("parity_gap_ticks").abs() > GAP_TICKS).fill_null(False)
     known = pl.col("parity_gap_ticks").is_not_null()
     begins = (far != far.shift(1)) | (pl.col("window_end").diff() != pl.duration(seconds=1))
