@@ -4,7 +4,8 @@
 
 Everything goes through the library (no Dagster), one process, as a partition run does: Bronze is written and read back,
 the surfaces stream through the lake's writers, a one-session calibration (counted anew every time) feeds vacuum and
-bands. What ends on disk is measured on a busy day of nearly twice the messages: 20 million by default.
+bands. Pressure, which joins them to options, has a benchmark of its own. What ends on disk is measured on a busy day of
+nearly twice the messages: 20 million by default.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ from spymaster.feed.reader import MboFile
 from spymaster.feed.records import records
 from spymaster.lake import Lake
 from spymaster.market.instruments import instrument
-from spymaster.surfaces import bands, calibration, vacuum
+from spymaster.surfaces import bands, calibration, pressure, vacuum
 from spymaster.surfaces.futures import TABLES, FuturesPass
+from spymaster.surfaces.pressure_pool import PressurePool
 from spymaster.tables import table
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.physics_bands_1s import PhysicsBands1s
@@ -103,7 +105,9 @@ def durable(path: str, root: str, measure_memory: str = "") -> dict[str, float]:
     wall = lake.partition("silver.wall_surface_1s", "ES", DAY)
     snapshot = lake.partition("silver.book_snapshot_1s", "ES", DAY)
     with lake.writer(PhysicsNormCalibration, "ES", DAY) as writer:
-        pool = calibration.session_pool(wall.batches(calibration.WALL_COLUMNS), eps_qty=es.eps_qty)
+        buckets = pressure.session_buckets(wall, es, lake.settings)
+        counted = PressurePool(buckets, decay_s=lake.settings.pressure.decay_s)
+        pool = calibration.session_pool(wall.batches(calibration.WALL_COLUMNS), eps_qty=es.eps_qty, pressure=counted)
         writer.write(calibration.calibration_frame({DAY: pool}, DAY))
         writer.commit(inputs=[wall])
     lap("calibration")

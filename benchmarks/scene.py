@@ -24,6 +24,8 @@ from spymaster.simulator.schedule import SECOND_NS, segments
 from spymaster.simulator.script import Script, clock_ns
 from spymaster.surfaces.calibration import calibration_frame, session_pool
 from spymaster.surfaces.futures import FuturesPass
+from spymaster.surfaces.pressure import Buckets, PressurePass
+from spymaster.surfaces.pressure_pool import PressurePool
 from spymaster.surfaces.vacuum import vacuum_frames
 from spymaster.tables import table as table_model
 
@@ -31,7 +33,9 @@ ES = instrument("ES")
 POINT = 1_000_000_000
 TAU_S = 15.0
 """Flows are remembered over this time, as the pressure surface does."""
-NEAR_TICKS = 30
+NEAR_TICKS = 60
+BUCKETS = Buckets(ES.tick_size_int, ES.bucket_ticks, NEAR_TICKS)
+"""Those that lie within what is held of the wall: 14 points on either side of spot."""
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,17 @@ def book_flow(day: Session, wall: str) -> dict[int, tuple[float, float]]:
         .agg(pl.col("long").sum(), pl.col("short").sum())
     )
     return {int(point): (long, short) for point, long, short in rows.select("point", "long", "short").iter_rows()}
+
+
+def pressure(day: Session, earlier: Session) -> pl.DataFrame:
+    """`silver.pressure_surface_1s` of the date within `BUCKETS`, on scales of the earlier one; no options."""
+    pool = session_pool(
+        [earlier.wall], eps_qty=ES.eps_qty, pressure=PressurePool(BUCKETS, decay_s=TAU_S)
+    )  # fmt: skip
+    scales = calibration_frame({earlier.dt: pool}, day.dt, eps_qty=ES.eps_qty)
+    return pl.concat(PressurePass([day.wall], day.seconds, scales, buckets=BUCKETS)).with_columns(
+        point=pl.col("bucket_price_int") // POINT
+    )
 
 
 def mids(day: Session, first: str, last: str) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import date, time
 
 import numpy as np
+import polars as pl
 
 from benchmarks import scene
 from benchmarks.scene import Session
@@ -66,6 +67,21 @@ def require_longs_outpace_up_to_a_point_above(day: Session, earlier: Session) ->
     assert np.mean(leaving) > 0.5 > np.mean(building)
 
 
+def require_table_says_it(day: Session, earlier: Session) -> None:
+    """The sentence of the reading, from `pressure_surface_1s` alone."""
+    table = scene.pressure(day, earlier)
+    said = {
+        wall: {row["point"]: row for row in table.filter(pl.col("window_end") == day.at(wall)).iter_rows(named=True)}
+        for wall in ("09:44:35", "09:44:40", READING)
+    }
+    for point in (6799, 6800, 6801):
+        assert said[READING][point]["net_pressure"] > 0, (point, said[READING][point])
+    wall = [said[time][6802] for time in ("09:44:35", "09:44:40", READING)]
+    assert wall[-1]["net_pressure"] < -0.5
+    assert 8.8 <= wall[-1]["rest_ratio_ask"] <= 9.8
+    assert wall[0]["rest_ratio_ask"] < wall[1]["rest_ratio_ask"] < wall[2]["rest_ratio_ask"]
+
+
 def require_wall_builds_two_points_above(day: Session, earlier: Session) -> None:
     usual = scene.usual_rested(earlier, "A")
     ratio = {wall: scene.rested(day, wall, "A", *WALL) / usual for wall in ("09:44:35", "09:44:44", READING)}
@@ -97,6 +113,7 @@ def require_first_episode(earlier: Session, day: Session) -> None:
     """The reading at 09:44:45 and the rejection that follows."""
     require_price_holds_below_the_level(day)
     require_longs_outpace_up_to_a_point_above(day, earlier)
+    require_table_says_it(day, earlier)
     require_wall_builds_two_points_above(day, earlier)
     require_bids_are_thin_below(day, earlier)
     require_wall_holds_and_price_turns(day)

@@ -110,13 +110,16 @@ class History:
     """Complete partitions of `model` from `start` to `end` dates away (0 is the date itself), in date order.
 
     With `end` 0 the date itself has to be there; otherwise a session without data would get a row of its own making.
-    `select`, a library function, may narrow the partitions; only what it returns is read and recorded.
+    `select`, a library function, may narrow the partitions; only what it returns is read and recorded. `dates_of` names
+    a history declared before this one: of its dates are then the partitions read here, as far as they are complete, and
+    the date itself need not be among them.
     """
 
     model: type[TableModel]
     start: int
     end: int
     select: Select | None = None
+    dates_of: str | None = None
 
     def partition_mapping(self) -> dg.PartitionMapping:
         """The range of dates of the same symbol."""
@@ -124,9 +127,13 @@ class History:
 
     def resolve(self, name: str, source: TableInput, session: SessionKey, into: Resolved) -> None:
         """Add the list of partitions, and a note on its gaps; dates before the first partition are gaps too."""
-        if self.end == 0:
+        if self.end == 0 and self.dates_of is None:
             Same(self.model).resolve(name, source, session, Resolved())
-        wanted = [SessionKey(dt, session.symbol) for dt in history_dates(session.dt, self.start, self.end)]
+        dates = history_dates(session.dt, self.start, self.end)
+        if self.dates_of is not None:
+            read = {partition.dt for partition in into.values[self.dates_of]}
+            dates = [dt for dt in dates if dt in read]
+        wanted = [SessionKey(dt, session.symbol) for dt in dates]
         found = [partition for key in wanted if (partition := source.get(key)) is not None]
         chosen = found if self.select is None else list(self.select(found, session.dt, source.lake.settings))
         into.values[name] = chosen

@@ -17,7 +17,7 @@ from spymaster.lake.lake import Lake
 from spymaster.lake.layout import PRODUCT_TYPES
 from spymaster.lake.raw import raw_files
 from spymaster_assets.factory import recipe_of
-from spymaster_assets.inputs import History, Raw, TableInput
+from spymaster_assets.inputs import Declared, History, Raw, TableInput
 from spymaster_assets.partitions import SessionKey
 from spymaster_assets.recipe import Recipe
 
@@ -50,8 +50,11 @@ class Catalogue:
         )
 
     def product_type(self, recipe: Recipe) -> str:
-        """`future_option` for what needs raw files of options, at whatever distance, else `future`."""
-        inputs = recipe.inputs.values()
+        """`future_option` for what needs raw files of options, at whatever distance, else `future`.
+
+        Histories that are taken along where they are there (`dates_of`) are not needed.
+        """
+        inputs = [item for item in recipe.inputs.values() if not _taken_along(item)]
         upstream = {self._maker[item.model.full_name].name for item in inputs if not isinstance(item, Raw)}
         of_options = any(isinstance(item, Raw) and item.product_type == "future_option" for item in inputs) or any(
             self.product_type(other) == "future_option"
@@ -60,12 +63,12 @@ class Catalogue:
         )
         return "future_option" if of_options else "future"
 
-    def with_upstream(self, tables: frozenset[str]) -> frozenset[str]:
-        """`tables` and everything they are made from."""
+    def with_upstream(self, tables: frozenset[str], product_type: str = "all") -> frozenset[str]:
+        """`tables` and everything they are made from; for futures alone, without what they only take along."""
         wanted = set(tables)
         todo = list(wanted)
         while todo:
-            for upstream in self._upstream(self._maker[todo.pop()]):
+            for upstream in self._upstream(self._maker[todo.pop()], needed_only=product_type == "future"):
                 if upstream not in wanted:
                     wanted.add(upstream)
                     todo.append(upstream)
@@ -114,8 +117,12 @@ class Catalogue:
         return levels[recipe.name]
 
     @staticmethod
-    def _upstream(recipe: Recipe) -> set[str]:
-        return {item.model.full_name for item in recipe.inputs.values() if not isinstance(item, Raw)}
+    def _upstream(recipe: Recipe, *, needed_only: bool) -> set[str]:
+        return {
+            item.model.full_name
+            for item in recipe.inputs.values()
+            if not isinstance(item, Raw) and not (needed_only and _taken_along(item))
+        }
 
 
 def open_inputs(lake: Lake, recipe: Recipe) -> dict[str, TableInput]:
@@ -146,6 +153,11 @@ def _raw_bytes(lake: Lake, session: SessionKey) -> int:
         for product_type in PRODUCT_TYPES
         for file in raw_files(lake, session.symbol, "market_by_order_dbn", session.dt, product_type)
     )
+
+
+def _taken_along(item: Declared) -> bool:
+    """Whether an input is read as far as it is there, and its absence is no reason to wait."""
+    return isinstance(item, History) and item.dates_of is not None
 
 
 def _reads_itself(recipe: Recipe) -> bool:

@@ -74,7 +74,7 @@ class Runner:
         self.catalogue = Catalogue(one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition))
         asked = self.catalogue.tables(options.layer, options.product_type)
         self.overwrite = tuple(sorted(asked)) if options.overwrite else ()
-        self.tables = self.catalogue.with_upstream(asked)
+        self.tables = self.catalogue.with_upstream(asked, options.product_type)
         self.sessions = self._sessions()
         self._told: set[tuple[str, str, str]] = set()
         self.summary = progress.Summary(sum(map(len, self.sessions.values())) * len(self.tables))

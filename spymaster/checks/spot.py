@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from spymaster.checks.base import Check, Finding, Session, Suite, check
-from spymaster.checks.frames import BANDS, RADAR, SNAPSHOT, VACUUM, WALL, collect, finding, scan
+from spymaster.checks.frames import BANDS, PRESSURE, RADAR, SNAPSHOT, VACUUM, WALL, collect, finding, scan
 
 ONE_ROW_PER_WINDOW = (RADAR, BANDS)
 _SHOWN = ("window_end", "spot_min", "spot_max", "snapshot_spot", "valid_min", "valid_max", "snapshot_valid")
@@ -57,5 +57,5 @@ def _windows_check(table: str) -> Check:
     return check(table, SNAPSHOT, suite=Suite.DATA, blocking=True)(windows_of_snapshot)
 
 
-SPOT_CHECKS = [_spot_check(table) for table in (WALL, RADAR, VACUUM, BANDS)]
+SPOT_CHECKS = [_spot_check(table) for table in (WALL, RADAR, VACUUM, BANDS, PRESSURE)]
 WINDOW_CHECKS = [_windows_check(table) for table in ONE_ROW_PER_WINDOW]

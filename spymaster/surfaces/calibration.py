@@ -4,6 +4,7 @@ Pool: wall rows of up to `max_sessions` earlier sessions that are valid, within 
 (some add, pull or fill in the window). Idle levels are left out on purpose: with them every quantile is zero and every
 score constant. Each metric of `vacuum.METRICS` is pooled per wall row (band null) and, from band sums, per band: a
 side of a band in a window is one row, active if anything happened in the band, and both sides share the band's rows.
+The components of pressure are pooled by distance from spot, by rules of their own (`surfaces.pressure_pool`).
 
 The session itself is read only where no earlier one has a valid window (`basis` same_session), and then shown as such
 and kept out of every evaluation. Nothing of the session or of later ones can change a calibration with `basis`
@@ -15,15 +16,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from spymaster.lake.partition import Partition
-from spymaster.settings import CalibrationSettings, Settings
+from spymaster.market.instruments import Instrument
+from spymaster.settings import Settings
 from spymaster.surfaces.blocks import WallBlock, whole_windows
 from spymaster.surfaces.errors import CalibrationError
+from spymaster.surfaces.option_flow import NO_OPTIONS
+from spymaster.surfaces.pressure import session_buckets, session_options
+from spymaster.surfaces.pressure_pool import PressurePool, usual
 from spymaster.surfaces.tally import Tally, TallyBuilder, merged
 from spymaster.surfaces.vacuum import METRICS, ROW_COLUMNS, SIGNED_METRICS, VacuumRows
 from spymaster.surfaces.windows import BandMetrics, zone_sums
@@ -35,14 +40,22 @@ SCALE_FLOOR: Final = 1e-3
 """Least scale stored, so that scores are finite. A metric at the floor is degenerate, and an integrity check says
 so."""
 
-WALL_COLUMNS: Final = ("window_end", "price_int", "side", "rel_ticks", *ZONE_QUANTITIES, "window_valid")
+WALL_COLUMNS: Final = (
+    "window_end",
+    "price_int",
+    "side",
+    "rel_ticks",
+    "spot_ref_price_int",
+    *ZONE_QUANTITIES,
+    "window_valid",
+)
 
 SessionPool = Mapping[tuple[str, str | None], Tally]
 """The pooled values of one session, by metric and band (None: per wall row)."""
 
 _LEVEL_METRICS: Final = ("depth_qty_end", "net_flow_qty")
 _REMEMBERED_SESSIONS: Final = 24
-_remembered: OrderedDict[tuple[str, float, int, int], SessionPool] = OrderedDict()
+_remembered: OrderedDict[tuple[Any, ...], SessionPool] = OrderedDict()
 
 
 def select_sessions(partitions: Sequence[Partition], dt: date, settings: Settings) -> list[Partition]:
@@ -68,39 +81,54 @@ def calibrate(
     sessions: Sequence[Partition],
     dt: date,
     *,
-    eps_qty: float,
-    settings: CalibrationSettings | None = None,
-    window_ns: int = WINDOW_NS,
+    instrument: Instrument,
+    settings: Settings,
+    quotes: Sequence[Partition] = (),
+    definitions: Sequence[Partition] = (),
 ) -> pl.DataFrame:
     """`gold.physics_norm_calibration` of `dt` from the walls that `select_sessions` chose.
 
-    sessions: earlier walls, or the wall of `dt` alone. eps_qty: E, lots. Raises CalibrationError if there is none, or
-    if `dt` itself is mixed with earlier ones. A wall read once in this process is remembered by its content hash, so
-    that a run over many dates reads each session once.
+    sessions: earlier walls, or the wall of `dt` alone. quotes, definitions: `option_quote_1s` and `option_definition`
+    of those dates; a date that lacks one of them has no options in the pool. Raises CalibrationError if there is no
+    session, if `dt` itself is mixed with earlier ones, or if options are of another date. What was read once in this
+    process is remembered by content hash, so that a run over many dates reads each session once.
     """
-    settings = settings or CalibrationSettings()
     dates = [partition.dt for partition in sessions]
     if not dates or any(day > dt for day in dates) or (dt in dates and len(dates) > 1):
         raise CalibrationError(
             f"calibration of {dt} needs earlier sessions, or {dt} alone; it was given {[str(day) for day in dates]}",
             hint="choose them with select_sessions",
         )
+    strange = [partition.label for partition in (*quotes, *definitions) if partition.dt not in dates]
+    if strange:
+        raise CalibrationError(f"calibration of {dt} was offered options of a session not in its pool: {strange[0]}")
+    quoted, defined = ({partition.dt: partition for partition in options} for options in (quotes, definitions))
     pools = {
-        partition.dt: _session_pool(partition, eps_qty=eps_qty, max_rel_ticks=settings.max_rel_ticks, step=window_ns)
-        for partition in sorted(sessions, key=lambda p: p.dt)
+        wall.dt: _session_pool(wall, quoted.get(wall.dt), defined.get(wall.dt), instrument, settings)
+        for wall in sorted(sessions, key=lambda p: p.dt)
     }
-    return calibration_frame(pools, dt)
+    return calibration_frame(pools, dt, eps_qty=instrument.eps_qty)
 
 
 def session_pool(
-    wall_batches: Iterable[pl.DataFrame], *, eps_qty: float, max_rel_ticks: int = 20, window_ns: int = WINDOW_NS
+    wall_batches: Iterable[pl.DataFrame],
+    *,
+    eps_qty: float,
+    max_rel_ticks: int = 20,
+    window_ns: int = WINDOW_NS,
+    pressure: PressurePool | None = None,
 ) -> SessionPool:
-    """Count the pooled values of one session's wall: frames with `WALL_COLUMNS`, sorted, in batches of any size."""
+    """Count the pooled values of one session's wall: frames with `WALL_COLUMNS`, sorted, in batches of any size.
+
+    With `pressure`, a fresh pool of the session, the components of pressure are counted in the same pass.
+    """
     rows_state = VacuumRows(eps_qty=eps_qty, window_ns=window_ns)
     band_state = BandMetrics(eps_qty=eps_qty, window_ns=window_ns)
     pool = {(metric, band): TallyBuilder() for band in (None, *BANDS) for metric in METRICS}
     for wall in whole_windows(wall_batches):
         block = WallBlock.of(wall)
+        if pressure is not None:
+            pressure.add(wall, block)
         valid = wall["window_valid"].to_numpy()
         active = _active_rows(rows_state.update(block), block, valid, max_rel_ticks)
         for i, metric in enumerate(METRICS):
@@ -114,11 +142,12 @@ def session_pool(
             here = metrics[:, :, b][happened[:, :, b]]
             for i, metric in enumerate(METRICS):
                 pool[metric, band].add(here[:, i])
-    return {key: builder.tally() for key, builder in pool.items()}
+    tallies = {key: builder.tally() for key, builder in pool.items()}
+    return tallies if pressure is None else {**tallies, **pressure.tallies()}
 
 
-def calibration_frame(pools: Mapping[date, SessionPool], dt: date) -> pl.DataFrame:
-    """The table's rows, by metric and band, from the pools of its sessions by date."""
+def calibration_frame(pools: Mapping[date, SessionPool], dt: date, *, eps_qty: float = 1.0) -> pl.DataFrame:
+    """The table's rows, by metric and band, from the pools of its sessions by date; eps_qty: E, lots."""
     days = sorted(pools)
     shared = {
         "n_sessions": len(days),
@@ -127,27 +156,30 @@ def calibration_frame(pools: Mapping[date, SessionPool], dt: date) -> pl.DataFra
         "asof_dt": days[-1],
     }
     rows = []
-    for metric in sorted(METRICS):
-        for band in (None, *BANDS):
-            pool = merged(pools[day][metric, band] for day in days)
-            q05, q50, q95 = pool.quantiles(0.05, 0.50, 0.95)
-            signed = metric in SIGNED_METRICS
-            width = pool.absolute().quantiles(0.95)[0] if signed else q95 - q05
-            rows.append(
-                {
-                    "metric_name": metric,
-                    "band": band,
-                    "kind": "signed" if signed else "magnitude",
-                    "q05": q05,
-                    "q50": q50,
-                    "q95": q95,
-                    "mean": pool.mean,
-                    "scale": max(width, SCALE_FLOOR),
-                    "n_rows": pool.n,
-                    **shared,
-                }
-            )
-    return pl.DataFrame(rows, schema=PhysicsNormCalibration.schema())
+    for metric, band in pools[days[0]]:
+        pool = merged(pools[day][metric, band] for day in days)
+        q05, q50, q95 = pool.quantiles(0.05, 0.50, 0.95)
+        if metric in SIGNED_METRICS:
+            kind, scale = "signed", max(pool.absolute().quantiles(0.95)[0], SCALE_FLOOR)
+        elif metric in METRICS:
+            kind, scale = "magnitude", max(q95 - q05, SCALE_FLOOR)
+        else:
+            kind, scale = "ratio", usual(metric, mean=pool.mean, median=q50, eps_qty=eps_qty)
+        rows.append(
+            {
+                "metric_name": metric,
+                "band": band,
+                "kind": kind,
+                "q05": q05,
+                "q50": q50,
+                "q95": q95,
+                "mean": pool.mean,
+                "scale": scale,
+                "n_rows": pool.n,
+                **shared,
+            }
+        )
+    return pl.DataFrame(rows, schema=PhysicsNormCalibration.schema()).sort("metric_name", "band")
 
 
 def _active_rows(rows: np.ndarray, wall: WallBlock, valid: np.ndarray, max_rel_ticks: int) -> np.ndarray:
@@ -165,11 +197,28 @@ def _active_rows(rows: np.ndarray, wall: WallBlock, valid: np.ndarray, max_rel_t
     return pooled
 
 
-def _session_pool(partition: Partition, *, eps_qty: float, max_rel_ticks: int, step: int) -> SessionPool:
-    key = (partition.content_hash, float(eps_qty), max_rel_ticks, step)
+def _session_pool(
+    wall: Partition,
+    quotes: Partition | None,
+    definitions: Partition | None,
+    instrument: Instrument,
+    settings: Settings,
+) -> SessionPool:
+    read = [partition for partition in (wall, quotes, definitions) if partition is not None]
+    key = (*(partition.content_hash for partition in read), instrument, settings.calibration.max_rel_ticks,
+           settings.engine, settings.pressure.decay_s)  # fmt: skip
     if key not in _remembered:
-        batches = partition.batches(columns=WALL_COLUMNS)
-        _remembered[key] = session_pool(batches, eps_qty=eps_qty, max_rel_ticks=max_rel_ticks, window_ns=step)
+        buckets = session_buckets(wall, instrument, settings)
+        options = NO_OPTIONS
+        if quotes is not None and definitions is not None:
+            options = session_options(quotes, definitions, buckets)
+        _remembered[key] = session_pool(
+            wall.batches(columns=WALL_COLUMNS),
+            eps_qty=instrument.eps_qty,
+            max_rel_ticks=settings.calibration.max_rel_ticks,
+            window_ns=settings.engine.window_ns,
+            pressure=PressurePool(buckets, decay_s=settings.pressure.decay_s, options=options),
+        )
     _remembered.move_to_end(key)
     while len(_remembered) > _REMEMBERED_SESSIONS:
         _remembered.popitem(last=False)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import polars as pl
 
-from spymaster.tables.model import Column, Columns, Invariant, TableModel
+from spymaster.tables.model import Column, Columns, Invariant, ParquetLayout, TableModel
 from spymaster.tables.types import PRESSURE_BUCKETS, TIMESTAMP
 
-COMPONENTS = ("book", "trade", "option", "rest")
+KINDS = ("book", "trade", "option", "rest")
 DIRECTIONS = ("long", "short")
+COMPONENTS = tuple(f"{kind}_{direction}" for kind in KINDS for direction in DIRECTIONS)
+
+SCORES = (
+    "rest_ratio_ask",
+    "rest_ratio_bid",
+    "long_pressure",
+    "short_pressure",
+    "net_pressure",
+    "d1_net_pressure",
+    "d2_net_pressure",
+)
 
 _MEANING = {
     "book_long": "decayed bids added and asks pulled",
     "book_short": "decayed asks added and bids pulled",
     "trade_long": "decayed asks filled: buyers lift",
     "trade_short": "decayed bids filled: sellers hit",
-    "option_long": "decayed sum of |delta| of calls bought and puts sold; null in a session without options",
-    "option_short": "decayed sum of |delta| of puts bought and calls sold; null in a session without options",
+    "option_long": "decayed sum of |delta| of calls bought and puts sold; null where has_options is false",
+    "option_short": "decayed sum of |delta| of puts bought and calls sold; null where has_options is false",
     "rest_long": "bids that rest at window_end",
     "rest_short": "asks that rest at window_end",
 }
@@ -27,7 +38,9 @@ class PressureSurface1s(TableModel):
 
     A bucket is `bucket_ticks` of the instrument, anchored on absolute prices. Flows decay exponentially. Each component
     is divided by what is usual at its distance from spot (calibration rows of earlier sessions), so the pressures are
-    in units of the usual.
+    in units of the usual. A side that is not expected to rest at a price (bids above spot's bucket, asks below) counts
+    there with its usual rest, 1, plus what rests there all the same: the balance is 0 where everything is as usual.
+    Rows are for buckets that lie within the wall's grid as a whole.
     """
 
     layer = "silver"
@@ -36,6 +49,7 @@ class PressureSurface1s(TableModel):
     constant = ("contract",)
     time_column = "window_end"
     parameters = ("engine", "instrument", "calibration", "options", "pressure")
+    parquet = ParquetLayout(split=(*COMPONENTS[:6], *SCORES))
 
     window_end = Column(TIMESTAMP, "end of the window, exclusive", unit="ns")
     contract = Column(pl.String, "the selected contract of the date")
@@ -45,7 +59,11 @@ class PressureSurface1s(TableModel):
     )
     spot_ref_price_int = Column(pl.Int64, "spot at window_end, as in book_snapshot_1s", unit="1e-9 price")
     window_valid = Column(pl.Boolean, "as in book_snapshot_1s; nothing invalid is ever scored")
-    has_options = Column(pl.Boolean, "the session has options; otherwise their weight is 0")
+    has_options = Column(
+        pl.Boolean,
+        "an option of the session has been quoted by window_end, and calibration knows what is usual for options; "
+        "otherwise their weight is 0",
+    )
     components = Columns(
         {
             name: Column(pl.Float32, meaning, unit="lots", nullable=name.startswith("option"), ge=0)

@@ -8,8 +8,11 @@ from spymaster.tables.book_snapshot_1s import BookSnapshot1s
 from spymaster.tables.contract_day_selection import ContractDaySelection
 from spymaster.tables.future_definition import FutureDefinition
 from spymaster.tables.future_mbo import FutureMbo
+from spymaster.tables.option_definition import OptionDefinition
+from spymaster.tables.option_quote_1s import OptionQuote1s
 from spymaster.tables.physics_bands_1s import PhysicsBands1s
 from spymaster.tables.physics_norm_calibration import PhysicsNormCalibration
+from spymaster.tables.pressure_surface_1s import PressureSurface1s
 from spymaster.tables.radar_vacuum_1s import RadarVacuum1s
 from spymaster.tables.trade import Trade
 from spymaster.tables.vacuum_surface_1s import VacuumSurface1s
@@ -76,4 +79,53 @@ def physics_bands_1s(session: Session, wall: Partition, snapshot: Partition, cal
         eps_qty=session.instrument.eps_qty,
         weights=session.settings.bands,
         window_ns=session.settings.engine.window_ns,
+    )
+
+
+@lake_assets(
+    PressureSurface1s,
+    wall=Same(WallSurface1s),
+    snapshot=Same(BookSnapshot1s),
+    calibration=Same(PhysicsNormCalibration),
+    quotes=Same(OptionQuote1s),
+    definitions=Same(OptionDefinition),
+    lineage={
+        "bucket_price_int": ("spot_ref_price_int",),
+        "rel_buckets": ("spot_ref_price_int",),
+        "book_long": ("add_qty", "pull_qty_total"),
+        "book_short": ("add_qty", "pull_qty_total"),
+        "trade_long": ("fill_qty",),
+        "trade_short": ("fill_qty",),
+        "option_long": ("buy_volume", "sell_volume", "delta", "strike_price_int", "right"),
+        "option_short": ("buy_volume", "sell_volume", "delta", "strike_price_int", "right"),
+        "rest_long": ("depth_qty_rest",),
+        "rest_short": ("depth_qty_rest",),
+        "has_options": ("instrument_id", "n_rows"),
+        "*": (
+            "add_qty",
+            "pull_qty_total",
+            "fill_qty",
+            "depth_qty_rest",
+            "buy_volume",
+            "sell_volume",
+            "delta",
+            "strike_price_int",
+            "right",
+            "scale",
+        ),
+    },
+    kinds=("numba",),
+)
+def pressure_surface_1s(
+    session: Session,
+    wall: Partition,
+    snapshot: Partition,
+    calibration: Partition,
+    quotes: Partition,
+    definitions: Partition,
+):
+    from spymaster.surfaces.pressure import pressure_session
+
+    return pressure_session(
+        wall, snapshot, calibration, quotes, definitions, instrument=session.instrument, settings=session.settings
     )

@@ -102,6 +102,8 @@ def test_all_assets_share_the_partitions_and_take_any_number_of_them_in_a_run():
     ("table", "upstream", "offsets"),
     [
         ("gold.physics_norm_calibration", "silver.wall_surface_1s", (-30, 0)),
+        ("gold.physics_norm_calibration", "silver.option_quote_1s", (-30, 0)),
+        ("gold.physics_norm_calibration", "bronze.option_definition", (-30, 0)),
         ("bronze.contract_day_selection", "bronze.future_mbo", (-10, 0)),
     ],
 )
@@ -150,6 +152,17 @@ def test_a_layer_means_its_tables_and_what_is_upstream_of_them():
     assert catalogue.tables("bronze", "future_option") == options
     assert catalogue.tables("all", "future") == catalogue.tables() - catalogue.tables("all", "future_option")
     assert "bronze.future_statistics" in catalogue.tables("all", "future")
+
+
+def test_a_request_for_futures_leaves_options_alone_though_the_calibration_takes_them_along():
+    catalogue = Catalogue(one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition))
+    futures, options = (catalogue.tables("all", product_type) for product_type in ("future", "future_option"))
+    assert futures | options == catalogue.tables()
+    assert not futures & options
+    assert {"gold.physics_norm_calibration", "silver.vacuum_surface_1s", "silver.physics_bands_1s"} <= futures
+    assert {"silver.option_quote_1s", "silver.pressure_surface_1s"} <= options
+    assert catalogue.with_upstream(futures, "future") == futures
+    assert {"silver.option_quote_1s", "bronze.option_definition"} <= catalogue.with_upstream(futures)
 
 
 def test_the_jobs_schedule_and_sensor_are_there():

@@ -88,8 +88,26 @@ def test_only_surfaces_that_are_scored_claim_a_calibration(site: Site):
         f"gold.physics_norm_calibration ES {LAST}",
     ]
     calibration = site.lake.partition("gold.physics_norm_calibration", "ES", LAST)
-    assert [record.name for record in calibration.manifest.inputs] == [f"silver.wall_surface_1s ES {FIRST}"]
+    assert [record.name for record in calibration.manifest.inputs] == [
+        f"silver.wall_surface_1s ES {FIRST}",
+        f"silver.option_quote_1s ES {FIRST}",
+        f"bronze.option_definition ES {FIRST}",
+    ]
     assert calibration.read()["basis"].unique().to_list() == ["prior_sessions"]
+
+
+def test_pressure_without_option_files_has_no_options(site: Site):
+    pressure = site.lake.partition("silver.pressure_surface_1s", "ES", LAST)
+    assert pressure.rows == 81 * site.lake.partition(WALL.replace("wall_surface", "book_snapshot"), "ES", LAST).rows
+    assert not pressure.read(["has_options"])["has_options"].any()
+    assert [record.name for record in pressure.manifest.inputs] == [
+        f"silver.wall_surface_1s ES {LAST}",
+        f"silver.book_snapshot_1s ES {LAST}",
+        f"gold.physics_norm_calibration ES {LAST}",
+        f"silver.option_quote_1s ES {LAST}",
+        f"bronze.option_definition ES {LAST}",
+    ]
+    assert pressure.manifest.counters["options_without_usual"] == 0
 
 
 def test_the_selection_is_exported(site: Site):

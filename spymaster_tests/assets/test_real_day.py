@@ -93,8 +93,18 @@ def test_crossed_before_the_open_only(lake: Lake) -> None:
 def test_the_scale_of_a_first_session_says_so_and_is_not_degenerate(lake: Lake) -> None:
     scale = table(lake, "gold.physics_norm_calibration")
     assert scale["basis"].unique().to_list() == ["same_session"]
-    assert scale.filter(pl.col("q95") <= pl.col("q05")).is_empty()
+    assert scale.filter(pl.col("kind") != "ratio", pl.col("q95") <= pl.col("q05")).is_empty()
     assert (scale["scale"] > 1e-3).all()
+
+
+def test_pressure_of_a_lake_without_options(lake: Lake) -> None:
+    pressure = table(lake, "silver.pressure_surface_1s")
+    assert pressure.height == 81 * table(lake, "silver.book_snapshot_1s")["spot_ref_price_int"].count()
+    assert not pressure["has_options"].any()
+    valid = pressure.filter("window_valid")
+    assert valid["net_pressure"].null_count() == 0
+    near = valid.filter(pl.col("rel_buckets").abs().is_between(1, 10)).group_by("rel_buckets")
+    assert (near.agg(pl.col("net_pressure").mean().abs())["net_pressure"] < 0.5).all()
 
 
 def test_few_scores_are_clipped_and_idle_is_one_half(lake: Lake) -> None:

@@ -177,9 +177,10 @@ def _physics(lake: Lake, dt: datetime.date) -> None:
     from spymaster.surfaces.calibration import calibrate, select_sessions
     from spymaster.surfaces.vacuum import vacuum_frames
 
-    eps = instrument(SYMBOL, lake.settings).eps_qty
+    root = instrument(SYMBOL, lake.settings)
+    eps = root.eps_qty
     walls = select_sessions(lake.partitions("silver.wall_surface_1s", SYMBOL), dt, lake.settings)
-    frame = calibrate(walls, dt, eps_qty=eps, settings=lake.settings.calibration)
+    frame = calibrate(walls, dt, instrument=root, settings=lake.settings)
     _write(lake, "gold.physics_norm_calibration", dt, [frame], walls)
     calibration = lake.partition("gold.physics_norm_calibration", SYMBOL, dt)
     wall = lake.partition("silver.wall_surface_1s", SYMBOL, dt)

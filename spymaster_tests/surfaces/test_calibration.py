@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from spymaster.lake.lake import Lake
 from spymaster.lake.partition import Partition
+from spymaster.market.instruments import instrument
 from spymaster.settings import CalibrationSettings, Settings
 from spymaster.surfaces import calibration as module
 from spymaster.surfaces.calibration import SCALE_FLOOR, calibrate, calibration_frame, select_sessions, session_pool
@@ -23,6 +25,7 @@ from spymaster_tests.surfaces import oracles
 from spymaster_tests.surfaces.frames import in_blocks, make_session, outside_rth
 
 FIRST = date(2024, 1, 2)
+ES = {"instrument": instrument("ES"), "settings": Settings()}
 
 
 def day(number: int) -> date:
@@ -111,7 +114,7 @@ def test_nothing_of_the_session_or_later_ones_changes_its_calibration(lake: Lake
     def result() -> bytes:
         module._remembered.clear()
         offered = [p for p in lake.partitions(WallSurface1s, "ES") if p.dt <= day(2)]
-        return as_bytes(calibrate(select_sessions(offered, day(2), lake.settings), day(2), eps_qty=1.0))
+        return as_bytes(calibrate(select_sessions(offered, day(2), lake.settings), day(2), **ES))
 
     before = result()
     store(lake, day(2), wall_of(77, seconds=30))
@@ -128,14 +131,14 @@ def test_sessions_arrive_in_any_order_and_only_the_last_ones_count(lake: Lake):
     offered = lake.partitions(WallSurface1s, "ES")
     chosen = select_sessions([offered[i] for i in (3, 0, 4, 2, 1)], day(4), settings)
     assert [partition.dt for partition in chosen] == [day(1), day(2), day(3)]
-    assert as_bytes(calibrate(chosen, day(4), eps_qty=1.0)) == as_bytes(calibrate(chosen[::-1], day(4), eps_qty=1.0))
-    assert calibrate(chosen, day(4), eps_qty=1.0)["n_sessions"][0] == 3
+    assert as_bytes(calibrate(chosen, day(4), **ES)) == as_bytes(calibrate(chosen[::-1], day(4), **ES))
+    assert calibrate(chosen, day(4), **ES)["n_sessions"][0] == 3
 
 
 def test_a_first_session_is_calibrated_on_itself_and_says_so(lake: Lake):
     store(lake, day(0), wall_of(1))
     chosen = select_sessions(lake.partitions(WallSurface1s, "ES"), day(0), lake.settings)
-    frame = calibrate(chosen, day(0), eps_qty=1.0)
+    frame = calibrate(chosen, day(0), **ES)
     assert frame["basis"].unique().to_list() == ["same_session"]
     assert frame["asof_dt"].unique().to_list() == [day(0)]
 
@@ -157,7 +160,7 @@ def test_a_later_session_or_none_at_all_is_refused(lake: Lake):
         select_sessions([earlier, own], day(0), lake.settings)
     for sessions in ([], [earlier, own], [own, store(lake, day(2), wall_of(3))]):
         with pytest.raises(CalibrationError, match="needs earlier sessions"):
-            calibrate(sessions, day(1), eps_qty=1.0)
+            calibrate(sessions, day(1), **ES)
 
 
 def test_a_session_is_read_once_for_many_dates(lake: Lake, monkeypatch: pytest.MonkeyPatch):
@@ -171,10 +174,10 @@ def test_a_session_is_read_once_for_many_dates(lake: Lake, monkeypatch: pytest.M
         return batches(self, *args, **kwargs)
 
     monkeypatch.setattr(Partition, "batches", counted)
-    calibrate(sessions[:2], day(2), eps_qty=1.0)
-    calibrate(sessions, day(3), eps_qty=1.0)
+    calibrate(sessions[:2], day(2), **ES)
+    calibrate(sessions, day(3), **ES)
     assert read == [day(0), day(1), day(2)]
-    calibrate(sessions, day(3), eps_qty=0.5)
+    calibrate(sessions, day(3), instrument=replace(ES["instrument"], eps_qty=0.5), settings=ES["settings"])
     assert len(read) == 6
 
 

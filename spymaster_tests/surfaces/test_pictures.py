@@ -17,6 +17,8 @@ from spymaster.lake.lake import Lake
 from spymaster.surfaces.bands import physics_bands
 from spymaster.surfaces.calibration import calibration_frame, session_pool
 from spymaster.surfaces.pictures import DRAWINGS, draw, picture
+from spymaster.surfaces.pressure import Buckets, PressurePass
+from spymaster.surfaces.pressure_pool import PressurePool
 from spymaster.surfaces.radar import RadarBuilder
 from spymaster.surfaces.vacuum import vacuum_frames
 from spymaster.tables import all_tables
@@ -31,7 +33,9 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
     """A frame of every table that has a drawing, `seconds` long, in the table's own types."""
     rng = np.random.default_rng(3)
     wall, shots = make_session(seconds, dt=DT, invalid=(2, 3), without_mid=(5,))
-    calibration = calibration_frame({date(2024, 1, 2): session_pool([wall], eps_qty=1.0)}, DT)
+    buckets = Buckets(TICK, 4)
+    pool = session_pool([wall], eps_qty=1.0, pressure=PressurePool(buckets, decay_s=15.0))
+    calibration = calibration_frame({date(2024, 1, 2): pool}, DT)
     spot = shots["spot_ref_price_int"]
     snapshot = shots.with_columns(
         best_bid_price_int=spot - TICK,
@@ -84,6 +88,24 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "is_deleted": [False] * len(listed),
         }
     )
+    quoted = pl.DataFrame(
+        {
+            "window_end": start_of(DT) + np.repeat(np.arange(1, seconds + 1), 3) * 10**9,
+            "instrument_id": np.tile([1, 2, 3], seconds),
+            "iv": np.tile([0.3, 0.2, 0.25], seconds),
+            "delta": np.tile([-0.2, 0.4, -0.6], seconds),
+        }
+    ).with_columns(pl.col("window_end").cast(pl.Datetime("ns", "UTC")))
+    forwards = pl.DataFrame(
+        {
+            "window_end": start_of(DT) + np.arange(1, seconds + 1) * 10**9,
+            "expiration": [start_of(DT) + 20 * HOUR_NS] * seconds,
+            "underlying": ["ESH4"] * seconds,
+            "forward_source": ["parity" if k % 7 == 0 else "future" for k in range(seconds)],
+            "parity_gap_ticks": rng.normal(0, 1, seconds),
+            "atm_iv": np.linspace(0.1, 0.2, seconds),
+        }
+    ).with_columns(pl.col("window_end", "expiration").cast(pl.Datetime("ns", "UTC")))
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -94,7 +116,10 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "gold.physics_norm_calibration": calibration,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
+        "silver.option_forward_1s": forwards,
+        "silver.option_quote_1s": quoted,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
+        "silver.pressure_surface_1s": pl.concat(PressurePass([wall], shots, calibration, buckets=buckets)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
         "silver.trade": events,
         "silver.vacuum_surface_1s": pl.concat(vacuum_frames([wall], calibration, eps_qty=1.0)),
@@ -137,6 +162,20 @@ def test_a_table_becomes_a_small_png(long: dict[str, pl.DataFrame], name: str):
 @pytest.mark.parametrize("name", sorted(DRAWINGS))
 def test_the_shortest_session_draws_too(short: dict[str, pl.DataFrame], name: str):
     assert (draw(name, short[name], symbol="ES", dt=DT) or b"").startswith(b"\x89PNG")
+
+
+def test_a_smile_is_drawn_against_strikes_where_definitions_are_at_hand(long: dict[str, pl.DataFrame]):
+    name = "silver.option_quote_1s"
+    known = pl.DataFrame(
+        {
+            "instrument_id": [1, 2, 3],
+            "strike_price_int": [4_700 * 10**9, 4_800 * 10**9, 4_750 * 10**9],
+            "expiration": pl.Series([start_of(DT) + 20 * HOUR_NS] * 3).cast(pl.Datetime("ns", "UTC")),
+        }
+    )
+    png = draw(name, long[name], symbol="ES", dt=DT, beside={"bronze.option_definition": known})
+    assert (png or b"").startswith(b"\x89PNG")
+    assert png != draw(name, long[name], symbol="ES", dt=DT)
 
 
 def test_the_same_rows_are_the_same_bytes_and_simulated_ones_say_so(long: dict[str, pl.DataFrame]):

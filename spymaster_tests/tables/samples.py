@@ -240,6 +240,34 @@ def _bbo_change(index: int) -> Row:
     }
 
 
+def _pressure_surface(index: int) -> Row:
+    valid, has_options = index < 2, index < 3
+    return {
+        "window_end": START + SECOND,
+        "contract": "ESH4",
+        "bucket_price_int": SPOT + index * 4 * TICK,
+        "rel_buckets": index,
+        "spot_ref_price_int": SPOT,
+        "window_valid": valid,
+        "has_options": has_options,
+        "book_long": 120.5,
+        "book_short": 80.25,
+        "trade_long": 12.0,
+        "trade_short": 0.0,
+        "option_long": 3.5 if has_options else None,
+        "option_short": 4.5 if has_options else None,
+        "rest_long": 0.0,
+        "rest_short": 310.0,
+        "rest_ratio_ask": 1.1 if valid else None,
+        "rest_ratio_bid": 0.0 if valid else None,
+        "long_pressure": 0.9 if valid else None,
+        "short_pressure": 0.8 if valid else None,
+        "net_pressure": 0.06 if valid else None,
+        "d1_net_pressure": 0.01 if valid else None,
+        "d2_net_pressure": None,
+    }
+
+
 def _physics_norm_calibration(index: int) -> Row:
     return {
         "metric_name": "net_withdrawal",
@@ -271,6 +299,7 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.vacuum_surface_1s": _vacuum_surface,
     "silver.radar_vacuum_1s": _radar_vacuum,
     "silver.physics_bands_1s": _physics_bands,
+    "silver.pressure_surface_1s": _pressure_surface,
     "silver.trade": _trade,
     "silver.bbo_change": _bbo_change,
     "silver.option_quote_1s": of_options.option_quote,
