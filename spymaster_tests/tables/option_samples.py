@@ -1,4 +1,4 @@
-"""Sample rows of the tables about options and of the pressure surface; see `samples`."""
+"""Sample rows of the tables about options; see `samples`."""
 
 from __future__ import annotations
 
@@ -166,29 +166,3 @@ def gex_level(index: int) -> Row:
         "priced_series": 300 if priced else 0,
         "oi_share": 0.97 if priced else None,
     }
-
-
-def pressure_surface(index: int) -> Row:
-    """Two buckets in each of two seconds, of which the second is not valid."""
-    second, above = divmod(index, 2)
-    row: Row = {
-        "window_end": START + (second + 1) * SECOND,
-        "contract": "ESH4",
-        "bucket_price_int": SPOT + above * POINT,
-        "rel_buckets": above,
-        "spot_ref_price_int": SPOT,
-        "window_valid": second == 0,
-        "has_options": True,
-    }
-    for component in ("book", "trade", "option", "rest"):
-        row |= {f"{component}_long": 40.0, f"{component}_short": 20.0}
-    scores = {
-        "rest_ratio_ask": 0.9,
-        "rest_ratio_bid": 1.8,
-        "long_pressure": 1.5,
-        "short_pressure": 0.5,
-        "net_pressure": 0.5,
-        "d1_net_pressure": 0.1,
-        "d2_net_pressure": 0.0,
-    }
-    return row | {name: value if second == 0 else None for name, value in scores.items()}

@@ -306,6 +306,5 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.option_forward_1s": of_options.option_forward,
     "silver.gex_surface_1s": of_options.gex_surface,
     "silver.gex_level_1m": of_options.gex_level,
-    "silver.pressure_surface_1s": of_options.pressure_surface,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }
