@@ -8,10 +8,13 @@ with one stale quote is outvoted.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from spymaster.jit import kernel
 
 STRIKES = 8
 """Strikes that have a say: the nearest to the money, where both options trade."""
@@ -23,6 +26,58 @@ class ParityForward(NamedTuple):
     forward: float
     uncertainty: float
     strikes: int
+
+
+@kernel()
+def parity(strike, call_bid, call_ask, put_bid, put_ask, n, discount, work):
+    """Forward, half the width of the tightest strike, and how many had a say, of the first `n` strikes.
+
+    NaN, NaN and 0 where no strike has all four quotes uncrossed. `work` is float64 [4, strikes that may have a say].
+    """
+    most = work.shape[1]
+    away, named, width, weight = work[0], work[1], work[2], work[3]
+    count = 0
+    for i in range(n):
+        if not (call_bid[i] <= call_ask[i] and put_bid[i] <= put_ask[i]):
+            continue  # a missing quote is NaN, which is never in order
+        k = strike[i]
+        low, high = k + (call_bid[i] - put_ask[i]) / discount, k + (call_ask[i] - put_bid[i]) / discount
+        one = (low + high) / 2
+        off = abs(one - k)
+        if not math.isfinite(off) or (count == most and off >= away[most - 1]):
+            continue
+        place = min(count, most - 1)
+        while place > 0 and away[place - 1] > off:
+            away[place], named[place], width[place] = away[place - 1], named[place - 1], width[place - 1]
+            place -= 1
+        away[place], named[place], width[place] = off, one, (high - low) / 2
+        count = min(count + 1, most)
+    if count == 0:
+        return math.nan, math.nan, 0
+    tightest, floor = math.inf, math.inf
+    for i in range(count):
+        tightest = min(tightest, width[i])
+        if width[i] > 0.0:
+            floor = min(floor, width[i])
+    if floor == math.inf:
+        floor = 1.0  # a width of nothing is a locked market, no perfect one: the narrowest other says what it may weigh
+    total = 0.0
+    for i in range(count):
+        one, each = named[i], 1.0 / max(width[i], floor) ** 2
+        total += each
+        place = i
+        while place > 0 and named[place - 1] > one:
+            named[place], weight[place] = named[place - 1], weight[place - 1]
+            place -= 1
+        named[place], weight[place] = one, each
+    upto, first = weight[0], 0
+    while upto < total / 2 and first + 1 < count:
+        first += 1
+        upto += weight[first]
+    middle = named[first]
+    if upto == total / 2 and first + 1 < count:
+        middle = (middle + named[first + 1]) / 2
+    return middle, tightest, count
 
 
 def parity_forward(
@@ -39,23 +94,6 @@ def parity_forward(
 
     None where no strike has all four quotes uncrossed: nothing is guessed from one right alone.
     """
-    k, cb, ca, pb, pa = (np.asarray(one, float) for one in (strike, call_bid, call_ask, put_bid, put_ask))
-    low, high = k + (cb - pa) / discount, k + (ca - pb) / discount
-    with np.errstate(invalid="ignore"):
-        usable = np.flatnonzero((cb <= ca) & (pb <= pa) & np.isfinite(low) & np.isfinite(high))
-    if not len(usable):
-        return None
-    named = (low[usable] + high[usable]) / 2
-    nearest = np.argsort(np.abs(named - k[usable]), kind="stable")[:strikes]
-    named, width = named[nearest], (high[usable] - low[usable])[nearest] / 2
-    # a width of nothing is a locked market, no perfect one: the narrowest that is not says how much it may weigh
-    floor = width[width > 0].min(initial=np.inf)
-    weight = 1 / np.maximum(width, floor if np.isfinite(floor) else 1.0) ** 2
-    order = np.argsort(named, kind="stable")
-    upto = np.cumsum(weight[order])
-    half = upto[-1] / 2
-    first = int(np.searchsorted(upto, half, side="left"))
-    middle = named[order][first]
-    if upto[first] == half and first + 1 < len(order):
-        middle = (middle + named[order][first + 1]) / 2
-    return ParityForward(float(middle), float(width.min()), len(named))
+    given = [np.array(one, float) for one in (strike, call_bid, call_ask, put_bid, put_ask)]
+    forward, uncertainty, count = parity(*given, len(given[0]), float(discount), np.empty((4, strikes)))
+    return ParityForward(forward, uncertainty, count) if count else None

@@ -11,6 +11,9 @@ from spymaster.tables.types import FORWARD_SOURCE, TIMESTAMP
 class OptionForward1s(TableModel):
     """One row per second and expiration of the universe: forward, time to expiry, put-call parity, volatility.
 
+    Every second from the first to the last of the future's snapshot or of the options' quotes, while a definition of
+    the expiration is known and it is not over.
+
     The forward is the mid of the future that the definitions name, where Silver has its book (the selected contract),
     else what the expiry's own quotes say by put-call parity. Parity is worked out in both cases: the gap between the
     two tells whether the options and the future are of one market.
@@ -18,7 +21,7 @@ class OptionForward1s(TableModel):
 
     layer = "silver"
     name = "option_forward_1s"
-    key = ("window_end", "expiration")
+    key = ("window_end", "expiration", "underlying")
     time_column = "window_end"
     parameters = ("options", "instrument")
 

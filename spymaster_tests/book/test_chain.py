@@ -16,7 +16,9 @@ from spymaster.market.dbn import (
     ACTION_FILL,
     ACTION_MODIFY,
     ACTION_TRADE,
+    F_BAD_TS_RECV,
     F_LAST,
+    F_MAYBE_BAD_BOOK,
     F_SNAPSHOT,
     MBO_DTYPE,
     SIDE_ASK,
@@ -107,6 +109,7 @@ def stream(seed: int, messages: int, *, snapshot: bool = False) -> np.ndarray:
     names = ("ts_event", "instrument_id", "order_id", "price", "size", "flags", "action", "side")
     for name, values in zip(names, zip(*rows, strict=True), strict=True):
         made[name] = values
+    made["flags"][rng.random(len(made)) < 0.02] |= F_MAYBE_BAD_BOOK
     made["ts_recv"] = made["ts_event"]
     return made
 
@@ -123,6 +126,8 @@ class SlowChain:
         )
         self.phase = dict.fromkeys(ids, "empty")
         self.basis = dict.fromkeys(ids, False)
+        self.doubt = dict.fromkeys(ids, False)
+        self.bad_event = dict.fromkeys(ids, False)
         self.named: set[int] = set()
         self.rows: list[tuple[int, ...]] = []
 
@@ -136,8 +141,8 @@ class SlowChain:
             else:
                 best += [la.NO_PRICE, 0]
         bid, bid_qty, ask, ask_qty = best
-        crossed = bid != la.NO_PRICE and ask != la.NO_PRICE and bid >= ask
-        return bid, bid_qty, ask, ask_qty, self.phase[one] == "live" and self.basis[one] and not crossed
+        known = self.phase[one] == "live" and self.basis[one]
+        return bid, bid_qty, ask, ask_qty, known and not self.doubt[one]
 
     def close(self, end: int) -> None:
         for one in sorted(self.named):
@@ -175,13 +180,16 @@ class SlowChain:
             if end is not None or not snapshot:
                 end = max(end or 0, (ts // SECOND + 1) * SECOND)
             self.named.add(one)
+            before = self.flow[one].copy()
             if snapshot:
                 if self.phase[one] != "snapshot" or action == ACTION_CLEAR:
                     self.clear(one)
-                    self.phase[one], self.basis[one] = "snapshot", False
+                    self.phase[one], self.basis[one], self.doubt[one] = "snapshot", False, False
             elif self.phase[one] != "live":
                 self.basis[one] = self.phase[one] == "snapshot"
                 self.phase[one] = "live"
+            if row["flags"] & F_MAYBE_BAD_BOOK:
+                self.doubt[one] = self.bad_event[one] = True
             held = self.orders[one].get(order)
             if action == ACTION_TRADE:
                 if row["side"] != SIDE_NONE:
@@ -192,7 +200,7 @@ class SlowChain:
             elif action == ACTION_CLEAR:
                 if not snapshot:
                     self.clear(one)
-                    self.basis[one] = True
+                    self.basis[one], self.doubt[one] = True, False
             elif action == ACTION_CANCEL:
                 if held:
                     self.take(one, order, size)
@@ -204,8 +212,13 @@ class SlowChain:
                 if size:
                     self.orders[one][order] = [row["price"], size, row["side"]]
                     self.flow[one][2] += size
-            if snapshot and row["flags"] & F_LAST:
-                self.phase[one], self.basis[one] = "live", True
+            if snapshot:
+                self.flow[one][2:] = before[2:]
+            if row["flags"] & F_LAST:
+                self.doubt[one] &= self.bad_event[one]
+                self.bad_event[one] = False
+                if snapshot:
+                    self.phase[one], self.basis[one] = "live", True
         self.close(end or 0)
 
     def modify(self, one: int, order: int, price: int, size: int, side: int) -> None:
@@ -242,6 +255,45 @@ def test_rows_are_those_of_a_slow_book(seed: int, snapshot: bool):
     slow.feed(records)
     assert len(slow.rows) > 1_500
     assert rows_of(records, 1_000) == slow.rows
+
+
+def odd_quotes(*rows: tuple[int, int, int, int, int]) -> list[tuple[int, ...]]:
+    """Rows of one instrument from (second, price, flags, action, side) records, each with an order id of its own."""
+    made = np.zeros(len(rows), MBO_DTYPE)
+    made["instrument_id"], made["order_id"], made["size"] = IDS[0], np.arange(len(rows)), 5
+    for name, values in zip(("ts_event", "price", "flags", "action", "side"), zip(*rows, strict=True), strict=True):
+        made[name] = values
+    made["ts_event"] = START + made["ts_event"] * SECOND
+    made["ts_recv"] = made["ts_event"]
+    return rows_of(made, 100)
+
+
+def test_what_a_snapshot_brings_is_nothing_added_and_a_publishers_clear_opens_it():
+    clear, live, last = F_BAD_TS_RECV, F_LAST, F_SNAPSHOT | F_LAST
+    rows = odd_quotes(
+        (0, UNDEF_PRICE, clear, ACTION_CLEAR, SIDE_NONE),
+        (0, 10 * TICK, F_SNAPSHOT, ACTION_ADD, SIDE_BID),
+        (0, 12 * TICK, last, ACTION_ADD, SIDE_ASK),
+        (1, 11 * TICK, live, ACTION_ADD, SIDE_BID),
+        (2, 9 * TICK, F_SNAPSHOT, ACTION_ADD, SIDE_BID),
+        (3, 8 * TICK, live, ACTION_ADD, SIDE_BID),
+    )
+    assert [row[0] for row in rows] == [START + k * SECOND for k in (2, 3, 4)]
+    assert [(row[8], row[9]) for row in rows] == [(5, 0), (0, 0), (5, 0)], "added and pulled"
+    assert [row[10] for row in rows] == [True, False, True], "unknown while a snapshot is under way"
+    assert [row[2] for row in rows] == [11 * TICK, 9 * TICK, 9 * TICK]
+
+
+def test_a_crossed_quote_is_known_and_a_doubted_one_is_not_until_an_event_without_doubt():
+    rows = odd_quotes(
+        (0, UNDEF_PRICE, F_LAST, ACTION_CLEAR, SIDE_NONE),
+        (0, 12 * TICK, F_LAST, ACTION_ADD, SIDE_BID),
+        (0, 11 * TICK, F_LAST, ACTION_ADD, SIDE_ASK),
+        (1, 10 * TICK, F_LAST | F_MAYBE_BAD_BOOK, ACTION_ADD, SIDE_ASK),
+        (2, 10 * TICK, 0, ACTION_ADD, SIDE_ASK),
+        (3, 10 * TICK, F_LAST, ACTION_ADD, SIDE_ASK),
+    )
+    assert [row[10] for row in rows] == [True, False, False, True]
 
 
 def test_neither_chunks_nor_blocks_change_a_row():

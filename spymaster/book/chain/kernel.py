@@ -19,6 +19,7 @@ from spymaster.market.dbn import (
     ACTION_FILL,
     ACTION_MODIFY,
     ACTION_TRADE,
+    F_BAD_TS_RECV,
     F_LAST,
     F_MAYBE_BAD_BOOK,
     F_SNAPSHOT,
@@ -46,12 +47,8 @@ def write_row(st, books, levels, rows, number):
     """A row of an instrument whose quote, validity or traded volume has changed since its last one."""
     bid, bid_qty = best(books, levels, number, la.BID)
     ask, ask_qty = best(books, levels, number, la.ASK)
-    crossed = bid != la.NO_KEY and ask != la.NO_KEY and -bid >= ask
     valid = np.int64(
-        books[number, la.B_PHASE] == la.LIVE
-        and books[number, la.B_BASIS] == 1
-        and books[number, la.B_DOUBT] == 0
-        and not crossed
+        books[number, la.B_PHASE] == la.LIVE and books[number, la.B_BASIS] == 1 and books[number, la.B_DOUBT] == 0
     )
     same = (
         bid == books[number, la.B_OUT_KEY]
@@ -119,7 +116,8 @@ def run(state, books, levels, orders, index, lookup, touched, rows, records, fir
             later = number_of(st, names, np.int64(feed[i + 8].instrument_id))
             prefetch(place_of, order_home(st, np.int64(feed[i + 8].order_id), later))
         flags, action = record.flags, record.action
-        is_snapshot = flags & F_SNAPSHOT != 0
+        # a clear without a true receive time was made by the publisher: it opens the snapshot that follows
+        is_snapshot = flags & F_SNAPSHOT != 0 or (action == ACTION_CLEAR and flags & F_BAD_TS_RECV != 0)
         ts = np.int64(record.ts_recv) if is_snapshot else np.int64(record.ts_event)
         if st[la.S_STARTED] == 0:
             if not is_snapshot:
@@ -140,6 +138,7 @@ def run(state, books, levels, orders, index, lookup, touched, rows, records, fir
         st[la.K_RECORDS] += 1
         marks[number >> 6] |= _ONE << np.uint64(number & 63)
         phase = book[number, la.B_PHASE]
+        added, pulled = book[number, la.B_ADD], book[number, la.B_PULL]
         if is_snapshot:
             st[la.K_SNAPSHOT] += 1
             if book[number, la.B_AFTER_SNAPSHOT] == 0 or action == ACTION_CLEAR:
@@ -155,6 +154,7 @@ def run(state, books, levels, orders, index, lookup, touched, rows, records, fir
         if flags & F_MAYBE_BAD_BOOK:
             st[la.K_BAD_FLAGS] += 1
             book[number, la.B_DOUBT] = 1
+            book[number, la.B_EVENT_BAD] = 1
         size = np.int64(record.size)
         order_id = np.int64(record.order_id)
         side = la.BID if record.side == SIDE_BID else la.ASK
@@ -198,8 +198,14 @@ def run(state, books, levels, orders, index, lookup, touched, rows, records, fir
                         st[la.K_UNKNOWN_MODIFY] += 1
                     if size > 0:
                         put(st, book, level, order, place_of, place, order_id, number, side, record.price, size)
-        if is_snapshot and flags & F_LAST:
-            book[number, la.B_PHASE] = la.LIVE
-            book[number, la.B_BASIS] = 1
-            book[number, la.B_AFTER_SNAPSHOT] = 0
+        if is_snapshot:
+            book[number, la.B_ADD], book[number, la.B_PULL] = added, pulled  # what rests already neither comes nor goes
+        if flags & F_LAST:
+            if book[number, la.B_EVENT_BAD] == 0:
+                book[number, la.B_DOUBT] = 0
+            book[number, la.B_EVENT_BAD] = 0
+            if is_snapshot:
+                book[number, la.B_PHASE] = la.LIVE
+                book[number, la.B_BASIS] = 1
+                book[number, la.B_AFTER_SNAPSHOT] = 0
     return n, la.DONE

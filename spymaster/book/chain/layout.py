@@ -44,7 +44,7 @@ L_KEY, L_QTY = range(2)
     _B_OUT_QTY_ASK,
     B_OUT_VALID,
     B_AFTER_SNAPSHOT,
-    B_LAST_TS,
+    B_EVENT_BAD,  # the publisher has doubted this event of it
 ) = range(21)
 BOOK_FIELDS = 32
 
