@@ -2,7 +2,7 @@
 
 python -m benchmarks.gex [--messages N] [--repeats N] [--json]
 
-`--messages` is the number of quote rows; the default is a full day of 86,400 seconds, and fewer rows make a shorter day.
+`--messages` is the number of quote rows; the default is a full day of 86,400 seconds, fewer rows make a shorter day.
 The chain has five expiries of 300 strikes, calls and puts; quotes follow a smile that is known, with noise, and as many
 options requote in a second as in regular hours near the money do. What the generator costs is taken out.
 """

@@ -1,14 +1,14 @@
 """Gamma exposure by strike around spot, second by second, and its levels, minute by minute.
 
-`silver.gex_surface_1s` and `silver.gex_level_1m` come from one pass over the session's quotes. Per second and expiry the
-smile is that of the last quotes (`gex_smile`), gamma that of every listed strike at the present forward, and
+`silver.gex_surface_1s` and `silver.gex_level_1m` come from one pass over the session's quotes. Per second and expiry
+the smile is that of the last quotes (`gex_smile`), gamma that of every listed strike at the present forward, and
 
     gex_call = sum of gamma x open interest x multiplier x F^2 x 0.01 over the expiries, gex_put minus the same of puts
 
-in money per move of 1 %: dealers are taken to be long the calls and short the puts. `flow_gex` replaces open interest by
-what dealers took on in the session, customers' sales minus their purchases as the aggressors of `option_quote_1s` tell
-them, of calls and puts alike. Sums are made for **all** strikes of every second; the grid around spot is cut out of them
-afterwards, so shares are of all strikes, and differences in time are those of the strike even where the grid moves.
+in money per move of 1 %: dealers are taken to be long the calls and short the puts. `flow_gex` replaces open interest
+by what dealers took on in the session, customers' sales minus their purchases as the aggressors of `option_quote_1s`
+tell them, of calls and puts alike. Sums are made for **all** strikes of every second; the grid around spot is cut out of
+them afterwards: shares are of all strikes, and differences in time are those of the strike even where the grid moves.
 
 What is null, and why:
 
@@ -44,7 +44,8 @@ from spymaster.tables.gex_surface_1s import DIFFERENCED, GexSurface1s
 from spymaster.tables.types import TIMESTAMP
 
 QUOTE_COLUMNS: Final = (
-    "window_end", "instrument_id", "bid_price_int", "ask_price_int", "buy_volume", "sell_volume", "iv", "delta", "gamma",
+    "window_end", "instrument_id", "bid_price_int", "ask_price_int", "buy_volume", "sell_volume", "iv", "delta",
+    "gamma",
 )  # fmt: skip
 """Columns of `silver.option_quote_1s` that are read."""
 FORWARD_COLUMNS: Final = ("window_end", "expiration", "underlying", "years", "forward")

@@ -152,7 +152,7 @@ def add_up(state, e, forward):
         for right in range(2):
             if known[s, right] > 0:
                 sums[k, 3 + right] = plus(sums[k, 3 + right], contracts[s, right])
-        if not (forward > 0.0) or not (gamma[s] == gamma[s]):
+        if not (forward > 0.0 and gamma[s] >= 0.0):
             continue
         money = gamma[s] * unit
         if known[s, 0] > 0:

@@ -54,7 +54,7 @@ class Levels(NamedTuple):
 def levels_of(
     state: ExposureState, now: int, forwards: np.ndarray, years: np.ndarray, rate: float, spot: float
 ) -> Levels:
-    """Levels of the second that the state is at. `forwards` and `years` float64[E]; `spot` in points, NaN if unknown."""
+    """Levels of the second that the state is at: `forwards` and `years` float64[E], `spot` in points, NaN if unknown."""
     options = np.empty((4, len(state.expiry)))
     totals = np.full(len(TOTALS), np.nan)
     n, priced, interest_known = gather(state, now, forwards, years, rate, options, totals)
@@ -88,7 +88,7 @@ def gather(state, now, forwards, years, rate, options, totals):
             continue
         discount = math.exp(-rate * time)
         for s in range(state.first_slot[e], state.first_slot[e + 1]):
-            if not state.gamma[s] == state.gamma[s]:
+            if not state.gamma[s] >= 0.0:
                 continue
             priced += state.listed[s, 0] + state.listed[s, 1]
             known = state.known[s, 0] + state.known[s, 1]

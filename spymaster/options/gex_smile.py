@@ -104,7 +104,7 @@ def draw_smile(state, e, forward, years, now):
 
 @kernel()
 def take_gammas(state, e, forward, years, discount):
-    """Gamma of every slot of an expiry at the present forward; NaN where the smile does not reach or nothing is listed."""
+    """Gamma of every slot of an expiry at the present forward; NaN without a smile or an option."""
     log_forward, root = math.log(forward), math.sqrt(years)
     gamma, volatility, listed, log_price = state.gamma, state.volatility, state.listed, state.log_price
     for s in range(state.first_slot[e], state.first_slot[e + 1]):

@@ -116,8 +116,7 @@ class Session:
         ids = sorted(by_id)
         for i, t in enumerate(self.ns):
             chosen = ids if i == 0 else sorted(rng.choice(ids, min(self.per_second, len(ids)), replace=False).tolist())
-            for number in chosen:
-                rows.append(self.quote(by_id[number], i, t, rng))
+            rows += [self.quote(by_id[number], i, t, rng) for number in chosen]
         return quote_frame(rows)
 
     def quote(self, option: dict, i: int, t: int, rng: np.random.Generator) -> dict:
