@@ -7,8 +7,8 @@ the smile is that of the last quotes (`gex_smile`), gamma that of every listed s
 
 in money per move of 1 %: dealers are taken to be long the calls and short the puts. `flow_gex` replaces open interest
 by what dealers took on in the session, customers' sales minus their purchases as the aggressors of `option_quote_1s`
-tell them, of calls and puts alike. Sums are made for **all** strikes of every second; the grid around spot is cut out of
-them afterwards: shares are of all strikes, and differences in time are those of the strike even where the grid moves.
+tell them, of calls and puts alike. Sums are made for **all** strikes of every second; the grid around spot is cut out
+of them afterwards: shares are of all strikes, and differences are those of the strike even where the grid moves.
 
 What is null, and why:
 
@@ -58,7 +58,6 @@ MINUTE_NS: Final = 60 * SECOND_NS
 BLOCK_SECONDS: Final = 900
 SPACING_TICKS: Final = 20
 """Step of the grid, in ticks of the future, where a chain of one strike has none."""
-NO_CHAIN: Final = "no call or put of the session's definitions belongs to the universe"
 
 
 class GexInputError(SpymasterError):
@@ -125,7 +124,8 @@ class GexPass:
 
     quotes: `silver.option_quote_1s` in batches (`QUOTE_COLUMNS`, in order, of any size); forwards, snapshot: rows of
     `silver.option_forward_1s` and `silver.book_snapshot_1s`; underlying: the selected contract; tick_size_int: tick of
-    the future, 1e-9. A chain without series gives no rows. `counters` is complete once the pass is.
+    the future, 1e-9. A chain without series gives no rows; `empty_reason` is for the caller to say why there are none.
+    `counters` is complete once the pass is.
     """
 
     def __init__(
@@ -140,7 +140,9 @@ class GexPass:
         tick_size_int: int,
         settings: OptionSettings | None = None,
         block_seconds: int = BLOCK_SECONDS,
+        empty_reason: str | None = None,
     ) -> None:
+        self.empty_reason = empty_reason
         self._settings = settings or OptionSettings()
         self._chain, self._underlying, self._tick = chain, underlying, tick_size_int
         self._rows = _Upto(quotes)
@@ -197,7 +199,7 @@ class GexPass:
             )  # fmt: skip
             i = at - 1
             if ns[i] % MINUTE_NS == 0:
-                spot = seconds.spot[i] / 1e9 if seconds.has_spot[i] else np.nan
+                spot = float(seconds.spot[i]) / 1e9 if seconds.has_spot[i] else float("nan")
                 levels = levels_of(self._state, int(ns[i]), forward[i], years[i], self._settings.rate, spot)
                 minutes.append((i, levels))
         shown = np.flatnonzero(has_grid)

@@ -54,7 +54,7 @@ class Levels(NamedTuple):
 def levels_of(
     state: ExposureState, now: int, forwards: np.ndarray, years: np.ndarray, rate: float, spot: float
 ) -> Levels:
-    """Levels of the second that the state is at: `forwards` and `years` float64[E], `spot` in points, NaN if unknown."""
+    """Levels of the second that the state is at; `forwards` and `years` float64[E], `spot` points, NaN if unknown."""
     options = np.empty((4, len(state.expiry)))
     totals = np.full(len(TOTALS), np.nan)
     n, priced, interest_known = gather(state, now, forwards, years, rate, options, totals)

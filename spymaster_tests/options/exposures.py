@@ -7,7 +7,7 @@ Nothing here uses the code under test, nor the project's own Black-76.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -65,7 +65,7 @@ class Session:
 
     rows: list[dict]
     """Definitions."""
-    spots: list[float | None]
+    spots: Sequence[float | None]
     """Spot of each second, points."""
     interest: list[tuple[int, int, int]] = field(default_factory=list)
     """(second known, instrument, lots); -1 is unknown."""

@@ -8,6 +8,7 @@ import mpmath
 import numpy as np
 import polars as pl
 import pytest
+from numpy.typing import ArrayLike
 
 from spymaster.options.gex_levels import SHIFT, zero_gammas
 from spymaster_tests.options.definitions import pairs
@@ -47,7 +48,7 @@ def brute_roots(options: np.ndarray, places: int = 60_001) -> np.ndarray:
     return SPOT + at[i] - value[i] * (at[i + 1] - at[i]) / (value[i + 1] - value[i])
 
 
-def position(strikes: np.ndarray, weight: np.ndarray, total: float = 0.01, forward: float = SPOT) -> np.ndarray:
+def position(strikes: np.ndarray, weight: ArrayLike, total: float = 0.01, forward: float = SPOT) -> np.ndarray:
     """Options as `gather` leaves them."""
     n = len(strikes)
     return np.stack([np.full(n, forward), np.log(strikes), np.full(n, total), np.asarray(weight, float)])
