@@ -45,13 +45,14 @@ class OptionMarket:
         self.rows: list[tuple[int, ...]] = []
         self._prices: dict[tuple[int, int], int] = {}
 
-    def snapshot(self, ids: Iterable[int], *, clear: bool = True, second: float = 0) -> None:
-        """An empty book of each, known by a publisher's clear or not at all."""
+    def snapshot(self, ids: Iterable[int], *, clear: bool = True, second: float = 0, complete: bool = True) -> None:
+        """An empty book of each, known by a publisher's clear or not; if not `complete`, from its next record."""
+        flags = F_SNAPSHOT | F_BAD_TS_RECV | (F_LAST if complete else 0)
         for one in ids:
             for side in (SIDE_BID, SIDE_ASK):
                 self._prices.pop((one, side), None)
             if clear:
-                self._put(second, one, 0, UNDEF_PRICE, 0, F_SNAPSHOT | F_BAD_TS_RECV | F_LAST, ACTION_CLEAR, SIDE_NONE)
+                self._put(second, one, 0, UNDEF_PRICE, 0, flags, ACTION_CLEAR, SIDE_NONE)
 
     def set(self, second: float, one: int, bid: float | None, ask: float | None, size: int = 5) -> None:
         """Best bid and ask of an option from then on; None for none."""
