@@ -4,6 +4,10 @@ Prices are those of ES near 6800 and times New York's. The pre-market high is 68
 the better of it at 6799, 6800 and 6801 (asks melt, bids are added), while at 6802 resting asks grow 5 % a second to 9.3
 times the usual. The price reaches the wall, stalls, and falls. At 10:10 it comes back and stays (chop), at 10:40 it
 goes through (break).
+
+In the options of the day customers buy calls and sell puts where buyers have the better of the future, and buy puts and
+sell calls behind the wall. Strikes are five points apart, so of the prices from 6799 to 6801 only 6800 is one, and the
+first above the wall is 6805: these two carry the flow.
 """
 
 from __future__ import annotations
@@ -12,12 +16,15 @@ from datetime import date
 
 from spymaster.simulator import scenes, scripts
 from spymaster.simulator.layout import ASK, BID
-from spymaster.simulator.script import Episode, Script, Step, Task, clock_ns, seconds_ns
+from spymaster.simulator.script import Episode, OptionFlow, Script, Step, Task, clock_ns, seconds_ns
 
 LEVEL = 6800.0
 WALL = (6802.0, 6802.75)
 READING = "09:44:45"
 WALL_MULTIPLE = 9.3
+LONG_STRIKE, SHORT_STRIKE = 6800.0, 6805.0
+OPTION_TRADES = 0.8
+"""Trades per second of each of the four option flows; the background has about one a minute in one of these options."""
 WALL_GROWTH = 0.05
 """Growth of the wall, per second, up to the reading."""
 _STALL_FROM = "09:45:08"
@@ -92,6 +99,20 @@ def pm_high(dt: date, start_ns: int) -> Script:
             Step("chop_until", at("10:20:00"), LEVEL, 2.0),
             Step("up_6", at("10:50:00"), LEVEL + 12.0, 6.0),
         ),
+        options=_option_flows(dt),
+    )
+
+
+def _option_flows(dt: date) -> tuple[OptionFlow, ...]:
+    """What customers do in the options: for the rise as long as buyers lift the future, against it while the wall is
+    there.
+    """
+    seen, lifted, stays = (clock_ns(dt, wall) for wall in ("09:44:20", "09:45:10", "09:45:40"))
+    return (
+        OptionFlow("calls_bought", "C", LONG_STRIKE, True, seen, lifted, OPTION_TRADES),
+        OptionFlow("puts_sold", "P", LONG_STRIKE, False, seen, lifted, OPTION_TRADES),
+        OptionFlow("puts_bought", "P", SHORT_STRIKE, True, seen, stays, OPTION_TRADES),
+        OptionFlow("calls_sold", "C", SHORT_STRIKE, False, seen, stays, OPTION_TRADES),
     )
 
 

@@ -78,6 +78,22 @@ class Step:
 
 
 @dataclass(frozen=True)
+class OptionFlow:
+    """Customers who trade one option of the first expiry, at random times, as often as `per_second` says.
+
+    `step` names it in the truth tables, `right` is C or P; options are bought or sold at the best price there is.
+    """
+
+    step: str
+    right: str
+    strike: float
+    bought: bool
+    start: int
+    end: int
+    per_second: float
+
+
+@dataclass(frozen=True)
 class Script:
     """Everything that is planted into a date."""
 
@@ -87,6 +103,7 @@ class Script:
     tasks: tuple[Task, ...] = ()
     episodes: tuple[Episode, ...] = ()
     steps: tuple[Step, ...] = ()
+    options: tuple[OptionFlow, ...] = ()
     meetings: MeetingFile | None = None
     """Meetings of the random walk and levels, in `walk` mode, instead of a path."""
 

@@ -22,7 +22,7 @@ from spymaster.simulator.errors import SimulationRefusedError
 from spymaster.simulator.fault_plan import pauses_of
 from spymaster.simulator.faults import FaultInjector
 from spymaster.simulator.handover import Carried
-from spymaster.simulator.layout import FRONT
+from spymaster.simulator.layout import FRONT, MIDDLE
 from spymaster.simulator.market import MarketDay
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES
@@ -254,11 +254,14 @@ def _simulate_chain(
     request = plan.request
     if day.option_messages == 0:
         return None, {}
+    front = market.state["inst"][FRONT]
+    start_price = int(front["origin"]) + int(front["tick_size"]) * MIDDLE
     wanted = ChainRequest(
         dt=day.dt, root=request.symbol, exchange=instrument(request.symbol, lake.settings).exchange,
         contracts=market.contracts, profile=plan.profile, feed=market.feed,
         size=CHAIN_SIZES[request.preset], messages=day.option_messages, seed=request.seed, parts=day.parts,
         dbn_version=request.dbn_version, compression=request.compression, carried=carried,
+        script=day.script, base=day.script.base(start_price) if day.script else 0.0,
     )  # fmt: skip
     result = write_chain(wanted, front_quotes(market), staging / "options", truth)
     files = {}

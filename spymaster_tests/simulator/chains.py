@@ -13,8 +13,10 @@ from spymaster.simulator.handover import Feed
 from spymaster.simulator.options.carry import ChainCarried
 from spymaster.simulator.options.chain import CHAIN_SIZES, ChainSize, build_chain
 from spymaster.simulator.options.day import Minutes, OptionsDay, Quotes
+from spymaster.simulator.options.interest import OpenInterest, first_inventory, open_interest
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.schedule import segments
+from spymaster.simulator.script import Script
 from spymaster_tests.simulator.days import TUESDAY
 
 MORNING = (time(10), time(11))
@@ -28,6 +30,7 @@ class FinishedChain:
     day: OptionsDay
     records: np.ndarray
     quotes: Quotes
+    interest: OpenInterest
 
     @property
     def live(self) -> np.ndarray:
@@ -61,17 +64,20 @@ def finished_chain(
     quotes: Quotes | None = None,
     carried: ChainCarried | None = None,
     minutes: Minutes | None = None,
+    script: Script | None = None,
 ) -> FinishedChain:
     """Simulate a chain in memory."""
     quotes = quotes or walk(dt=dt, span=span)
     contracts = contracts_on("ES", dt, "HMUZ")
     chain = build_chain(dt, "ES", quotes.mid[0], contracts, size, carried.strikes if carried is not None else None)
+    interest = open_interest(dt, seed, chain, quotes.mid[0], carried)
     day = OptionsDay(
         dt=dt, root="ES", chain=chain, quotes=quotes, profile=load_profile("es"), parts=segments(dt, "ES", span),
-        messages=messages, seed=seed, feed=Feed(sentinel=sentinel), carried=carried,
+        messages=messages, seed=seed, feed=Feed(sentinel=sentinel), carried=carried, script=script,
+        inventory=first_inventory(dt, seed, chain, interest, carried),
     )  # fmt: skip
     day.minutes = minutes or day.minutes
-    return FinishedChain(day, np.concatenate([block.copy() for block in day.records()]), quotes)
+    return FinishedChain(day, np.concatenate([block.copy() for block in day.records()]), quotes, interest)
 
 
 def digest() -> str:

@@ -158,11 +158,31 @@ def test_same_seed_same_bytes_and_the_closing_form_leaves_the_market_alone() -> 
 
 
 def test_dealers_hold_what_customers_sold(finished: FinishedChain) -> None:
-    """Customers buy puts and sell calls rather than the reverse, so dealers end short puts and long calls."""
+    """Customers buy puts and sell calls rather than the reverse: on the date, and in all that is outstanding."""
     day = finished.day
     call = day.series["call"] == 1
-    assert day.series["inventory"][call].sum() > day.series["inventory"][~call].sum()
-    assert day.minutes.rows[0]["inventory"].sum() != day.minutes.rows[-1]["inventory"].sum()
+    gained = day.series["inventory"] - day.held_before
+    assert gained[call].sum() > gained[~call].sum()
+    assert gained.any()
+    held = day.held_before / finished.interest.final
+    assert np.abs(held).max() <= 1.0
+    assert 0.08 < held[call].mean() < 0.12
+    assert -0.18 < held[~call].mean() < -0.14
+    # dealers are long nearly all calls and short nearly all puts: what open interest is commonly read as
+    assert (held[call] > 0).mean() > 0.9
+    assert (held[~call] < 0).mean() > 0.9
+
+
+def test_exposure_of_open_interest_has_the_sign_of_the_dealers_inventory(finished: FinishedChain) -> None:
+    """Calls less puts, weighted by gamma: strike by strike, and over the strikes, wherever one of the two prevails."""
+    day = finished.day
+    gamma = day.minutes.rows[-1]["gamma"]
+    sign = np.where(day.series["call"] == 1, 1, -1)
+    told, held = gamma * finished.interest.final * sign, gamma * day.series["inventory"]
+    by_strike = [(one[0::2] + one[1::2]) for one in (told, held)]
+    clear = np.abs(by_strike[0]) > 0.5 * np.abs(told[0::2] - told[1::2])
+    assert clear.sum() >= 5
+    assert (np.sign(by_strike[0]) == np.sign(by_strike[1]))[clear].mean() > 0.8
 
 
 def test_a_whole_day_lists_weeklies_month_end_and_quarterly() -> None:

@@ -15,6 +15,8 @@ In words:
   the quotes that it moves and no others. A series waits in a wheel of `WHEEL` turns for its makers to look at it.
 - `plan`, `variance`, `atm` have one value per second of the date: messages so far, variance years so far, volatility.
 - `strain` grows while the date is ahead of its plan of messages, and makes makers lazier.
+- Series from `late_from` on are listed at `late_at`.
+- `planted` are the trades of a scene's customers in order of time, with the aggressor's id and quantity once made.
 - `out` receives MBO records, `responses` what the firms did about which change; both are drained when nearly full.
 
 Option prices are whole numbers of `chain.TICK_INT`, forwards and strikes points, times ns UTC.
@@ -32,12 +34,13 @@ BUY, SELL = 0, 1
 FIRMS = 3
 SLOTS = 6
 GTC = SLOTS - 1
-R_MAKER, R_CUSTOMER, R_FILL = 0, 1, 2
-STREAMS = 4
-"""Random streams: these three and the feed's (`layout.R_FEED`)."""
+R_MAKER, R_CUSTOMER, R_FILL, R_PLANTED = 0, 1, 2, 4
+STREAMS = 5
+"""Random streams: these four and the feed's (`layout.R_FEED`)."""
 MAX_SERIES = 4_096
 MAX_EXPIRIES = 16
 MAX_BBO = 1 << 20
+MAX_PLANTED = 1 << 12
 MARGIN = 2 * 2 * SLOTS * MAX_SERIES
 """Records beyond `layout.CHUNK`: every order of the chain moves by a cancel and an add, half of them told twice."""
 DONE, DRAIN, MINUTE = 0, 1, 2
@@ -53,7 +56,8 @@ FIRST_TURN = FIRMS * 2 * 2 * LEVELS
 QUOTE_NODES = MAX_SERIES * 2 * FIRMS * 2
 NEVER = 1 << 62
 
-assert R_FEED == STREAMS - 1
+assert R_FEED not in (R_MAKER, R_CUSTOMER, R_FILL, R_PLANTED)
+assert R_FEED < STREAMS
 
 SERIES = np.dtype(
     [
@@ -64,7 +68,7 @@ SERIES = np.dtype(
     ],
     align=True,
 )  # fmt: skip
-"""`guests` counts customers' orders."""
+"""`guests` counts customers' orders. `makers` is below zero, by as many, until an option is listed."""
 SLOT = np.dtype(
     [("px", "i8"), ("qty", "i8"), ("priority", "i8"), ("id", "i8"), ("ts", "i8")],
     align=True,
@@ -81,6 +85,9 @@ EXPIRY = np.dtype(
 volatility is in units of the root of the total variance."""
 FIRM = np.dtype([("wake", "i8"), ("low", "i8"), ("high", "i8"), ("trigger", "i8")], align=True)
 NODE = np.dtype([("bucket", "i4"), ("prev", "i4"), ("next", "i4")], align=True)
+PLANTED = np.dtype(
+    [("ts", "i8"), ("series", "i8"), ("side", "i8"), ("flow", "i8"), ("id", "i8"), ("qty", "i8")], align=True
+)
 FILL = np.dtype([("slot", "i8"), ("shown", "i8")], align=True)
 CHAIN = np.dtype(
     [
@@ -94,7 +101,8 @@ CHAIN = np.dtype(
         ("bbo", "i8"), ("level", "i8"), ("forward", "f8"), ("base", "f8"), ("step", "f8"), ("wheel", "i8"),
         ("next_customer", "i8"), ("next_fill", "i8"), ("fill_gap", "f8"),
         ("demand", "f8"), ("strain", "f8"), ("at_second", "i8"), ("filled", "i8"), ("customer_rate", "f8"),
-        ("buy_put", "i8"), ("sell_call", "i8"),
+        ("late_from", "i8"), ("late_at", "i8"), ("buy_put", "i8"), ("sell_call", "i8"),
+        ("next_planted", "i8"), ("n_planted", "i8"),
         # arrays
         ("rng", "u8", (STREAMS, 4)),
         ("firms", FIRM, FIRMS),
@@ -113,6 +121,7 @@ CHAIN = np.dtype(
         ("heads", "i4", FIRST_TURN + WHEEL),
         ("bbo_ts", "i8", MAX_BBO),
         ("bbo_level", "i4", MAX_BBO),
+        ("planted", PLANTED, MAX_PLANTED),
         ("responses", RESPONSE, CHUNK + FIRMS),
         ("out", MBO_DTYPE, CHUNK + MARGIN),
     ],

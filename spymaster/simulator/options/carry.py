@@ -58,6 +58,8 @@ def first_orders(state: np.void, chain: Chain, known: dict[int, Orders], seed: l
     generator = np.random.Generator(np.random.PCG64(seed))
     day = int(state["day"])
     for i, option in enumerate(chain.options):
+        if option.late:
+            continue
         there, gap, step = generator.random() < 0.5, int(generator.integers(1, 5)), int(generator.integers(1, 4))
         size, age = int(generator.integers(1, 21)), int(generator.integers(3_600, 20 * DAY_SECONDS))
         if not there or option.instrument_id in known:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, time, timedelta
 from itertools import pairwise
 
 from spymaster.market.calendar import is_session_date, wall_time_ns
 from spymaster.simulator.contracts import MONTHS, Contract, instrument_id
+from spymaster.simulator.schedule import Segment
 
 TICK_INT = 50_000_000
 """Least price step of an option, 1e-9; from `WIDE_ABOVE` units of it on, prices are multiples of `WIDE_TICK` units."""
@@ -52,21 +53,23 @@ class Expiry:
 
 @dataclass(frozen=True)
 class Option:
-    """One series: `right` is C or P, `strike` in points."""
+    """One series: `right` is C or P, `strike` in points; a `late` one is listed during the date."""
 
     symbol: str
     instrument_id: int
     expiry: int
     strike: int
     right: str
+    late: bool = False
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Everything listed on a date, by expiry, strike, call before put."""
+    """Everything listed on a date, by expiry, strike, call before put; then what is listed at `listing_ns` (UTC)."""
 
     expiries: tuple[Expiry, ...]
     options: tuple[Option, ...]
+    listing_ns: int = 0
 
 
 def build_chain(
@@ -76,21 +79,35 @@ def build_chain(
     contracts: tuple[Contract, ...],
     size: ChainSize,
     before: Mapping[int, frozenset[int]] | None = None,
+    listing_ns: int = 0,
 ) -> Chain:
     """The chain of a date around the price `spot` of the first future.
 
-    Strikes that were listed the date `before` (by expiration, ns) stay until their expiry is over.
+    Strikes that were listed the date `before` (by expiration, ns) stay until their expiry is over. With `listing_ns`
+    the next strike above those of the first expiry is listed at that time.
     """
     expiries = tuple(_expiries(dt, root, contracts, size))
     around = strikes(spot, size.reach)
-    options = []
+    options: list[Option] = []
+    above = 0
     for number, expiry in enumerate(expiries):
-        for strike in sorted({*around, *(before or {}).get(expiry.expiration_ns, ())}):
-            for right in "CP":
-                symbol = f"{expiry.root}{expiry.month} {right}{strike}"
-                key = f"{symbol}:{expiry.expiration_ns}"
-                options.append(Option(symbol, instrument_id(key), number, strike, right))
-    return Chain(expiries, tuple(options))
+        listed = sorted({*around, *(before or {}).get(expiry.expiration_ns, ())})
+        options += [_option(expiry, number, strike, right) for strike in listed for right in "CP"]
+        if number == 0:
+            above = 2 * listed[-1] - listed[-2]
+    if listing_ns:
+        options += [replace(_option(expiries[0], 0, above, right), late=True) for right in "CP"]
+    return Chain(expiries, tuple(options), listing_ns)
+
+
+def _option(expiry: Expiry, number: int, strike: int, right: str) -> Option:
+    symbol = f"{expiry.root}{expiry.month} {right}{strike}"
+    return Option(symbol, instrument_id(f"{symbol}:{expiry.expiration_ns}"), number, strike, right)
+
+
+def listing_time(parts: Sequence[Segment]) -> int:
+    """When a date lists another strike: a third of the file after its start, ns UTC."""
+    return parts[0].start_ns + (parts[-1].end_ns - parts[0].start_ns) // 3
 
 
 def strikes(spot: float, reach: int | None) -> list[int]:

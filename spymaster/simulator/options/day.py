@@ -23,16 +23,18 @@ from spymaster.simulator.options.carry import (
 )
 from spymaster.simulator.options.chain import FUTURE_STEP, Chain
 from spymaster.simulator.options.flow import run
+from spymaster.simulator.options.interest import BUY_PUT, SELL_CALL
+from spymaster.simulator.options.scene import planted_trades
 from spymaster.simulator.options.surface import atm_levels, variance_clock
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.rng import seeded_words
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, intraday_shape, message_plan, midnight_ns
+from spymaster.simulator.script import Script
 
 RATE = 0.04
 """Flat interest rate (assumption)."""
 _STREAM = 100
 """Number of the first random stream of options; those of the future come before."""
-_BUY_PUT, _SELL_CALL = 0.58, 0.55
 _FIRST_ID, _FIRST_SEQUENCE = 7_800_000_000_000, 1_000
 _OVERNIGHT_IDS, _OVERNIGHT_SEQUENCE = 1_000_000, 100_000
 _CHANNEL = 1
@@ -76,7 +78,9 @@ _MINUTE = np.dtype([("theo", "f8"), ("mark", "f8"), ("gamma", "f8"), ("root_w", 
 class OptionsDay:
     """A date of a chain. `records()` yields the file's records in order; `minutes` and `responses` fill up meanwhile.
 
-    Raises SimulatorCapacityError if the chain outgrows its arrays.
+    `inventory` is what dealers hold of every option when it begins (none: nothing); `script` may plant customers, its
+    prices counted from `base`, points. Raises SimulatorCapacityError if the chain outgrows its arrays,
+    SimulatorConfigError if the script trades an option that is not listed.
     """
 
     def __init__(
@@ -92,6 +96,9 @@ class OptionsDay:
         seed: int,
         feed: Feed | None = None,
         carried: ChainCarried | None = None,
+        inventory: np.ndarray | None = None,
+        script: Script | None = None,
+        base: float = 0.0,
     ) -> None:
         self.dt, self.chain, self.feed = dt, chain, feed or Feed()
         self._parts, self._day = parts, midnight_ns(dt)
@@ -120,10 +127,14 @@ class OptionsDay:
         s["latency"], s["exp_table"] = laws.latency_table(profile.latency), laws.exponential_table()
         s["size_law"] = laws.size_law(profile.market_size.ranges, profile.market_size.tail)
         s["bbo_ts"][: len(levels)], s["bbo_level"][: len(levels)] = quotes.ts, levels
+        trades = planted_trades(script, base, chain, parts, seed, dt)
+        s["n_planted"], s["planted"][: len(trades)] = len(trades), trades
         self.minutes = Minutes()
         self.responses: list[np.ndarray] = []
         self._set_feed(seed, carried)
         self._set_series(quotes, carried)
+        if inventory is not None:
+            self.series["inventory"] = inventory
         self.held_before = self.series["inventory"].copy()
         first_orders(s, chain, self._known, [seed, dt.toordinal(), _STREAM])
         self.series["guests"] = (s["slots"]["qty"][:n, :, arrays.FIRMS :] > 0).sum(axis=(1, 2))
@@ -132,6 +143,11 @@ class OptionsDay:
     def series(self) -> np.ndarray:
         """Rows of the listed options (`arrays.SERIES`)."""
         return self.state["series"][: len(self.chain.options)]
+
+    @property
+    def planted(self) -> np.ndarray:
+        """Trades of the scene's customers (`arrays.PLANTED`)."""
+        return self.state["planted"][: int(self.state["n_planted"])]
 
     @property
     def settled(self) -> np.ndarray:
@@ -156,7 +172,7 @@ class OptionsDay:
         s["rng"] = seeded_words(seed, self.dt, _STREAM, arrays.STREAMS)
         s["last_flag"] = F_LAST | (F_PUBLISHER if self.feed.publisher_bit else 0)
         s["closing_from"] = self.feed.closing_from_ns
-        s["buy_put"], s["sell_call"] = laws.probability(_BUY_PUT), laws.probability(_SELL_CALL)
+        s["buy_put"], s["sell_call"] = laws.probability(BUY_PUT), laws.probability(SELL_CALL)
 
     def _set_series(self, quotes: Quotes, carried: ChainCarried | None) -> None:
         series = self.series
@@ -168,6 +184,9 @@ class OptionsDay:
         spot = float(quotes.mid[0]) if len(quotes.mid) else 1.0
         distance = np.abs(series["strike"] / spot - 1)
         series["makers"] = np.where(distance <= _NEAR + _EPS, 3, np.where(distance <= _MIDDLE, 2, 1))
+        late = np.array([option.late for option in self.chain.options], bool)
+        series["makers"][late] *= -1
+        self.state["late_from"], self.state["late_at"] = len(late) - late.sum(), self.chain.listing_ns
         for name in ("first", "high", "low", "last"):
             series[name] = -1
         if spot > 1.0:
@@ -177,7 +196,6 @@ class OptionsDay:
             return
         for i, option in enumerate(self.chain.options):
             number = option.instrument_id
-            series[i]["inventory"] = carried.inventory.get(number, 0)
             if number in carried.orders:
                 restore_orders(self.state["slots"][i], carried.orders[number])
 

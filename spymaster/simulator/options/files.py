@@ -46,12 +46,14 @@ def _expired(chain: Chain) -> str:
 def write_option_definitions(
     path: Path, dt: date, root: str, chain: Chain, contracts: tuple[Contract, ...], exchange: str, modified_ns: int
 ) -> None:
-    """Definitions at the start of the date, and one modified at `modified_ns`."""
+    """Definitions at the start of the date, those listed during it, and one modified at `modified_ns`, later."""
     start = midnight_ns(dt)
     names = option_symbols(dt, chain)
     with _file(path, names, dt, "definition") as writer:
         for option in chain.options:
-            writer.write_encoded(encode_definition(**_option_fields(option, chain, contracts, root, exchange, start)))
+            if not option.late:
+                fields = _option_fields(option, chain, contracts, root, exchange, start)
+                writer.write_encoded(encode_definition(**fields))
         common: dict[str, Any] = {
             "asset": root, "tick_size_int": TICK_INT, "ts_recv": start, "exchange": exchange,
             "contract_multiplier": MULTIPLIER, "underlying": contracts[0].symbol,
@@ -71,6 +73,11 @@ def write_option_definitions(
                 strike_price=first.strike * _POINT, expiration=start - 2 * _HOUR_NS, **common,
             )
         )  # fmt: skip
+        for option in chain.options:
+            if option.late:
+                fields = _option_fields(option, chain, contracts, root, exchange, chain.listing_ns)
+                fields["activation"] = chain.listing_ns
+                writer.write_encoded(encode_definition(**fields))
         changed = _option_fields(chain.options[0], chain, contracts, root, exchange, modified_ns)
         writer.write_encoded(encode_definition(**changed | {"tick_size_int": WIDE_TICK * TICK_INT, "action": "M"}))
 
@@ -125,9 +132,11 @@ def write_option_statistics(
 
     for i in range(len(chain.options)):
         price = _quotable(float(settled[i]))
-        publish(start + 2 * _HOUR_NS + i, i, _SETTLEMENT, price=price)
-        publish(start + 3 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(interest.preliminary[i]))
-        publish(start + 11 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(interest.final[i]))
+        late = chain.options[i].late
+        if not late:
+            publish(start + 2 * _HOUR_NS + i, i, _SETTLEMENT, price=price)
+            publish(start + 3 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(interest.preliminary[i]))
+            publish(start + 11 * _HOUR_NS + i, i, _OPEN_INTEREST, quantity=int(interest.final[i]))
         one = series[i]
         if one["first"] >= 0:
             publish(end, i, _OPENING, price=int(one["first"]) * TICK_INT)
@@ -136,7 +145,7 @@ def write_option_statistics(
             publish(end, i, _VOLUME, quantity=int(one["volume"]))
             publish(end, i, _LOWEST_OFFER, price=(int(one["low"]) + 1) * TICK_INT)
             publish(end, i, _HIGHEST_BID, price=max(int(one["high"]) - 1, 1) * TICK_INT)
-        else:
+        elif not late:
             publish(start + 4 * _HOUR_NS + i, i, _OPENING, price=price)
     publish(start + 12 * _HOUR_NS, 0, _SETTLEMENT, price=_quotable(float(settled[0])), act=_DELETE)
     with _file(path, option_symbols(dt, chain), dt, "statistics") as writer:

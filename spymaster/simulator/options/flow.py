@@ -21,6 +21,7 @@ from spymaster.simulator.options.arrays import (
     R_CUSTOMER,
     R_FILL,
     R_MAKER,
+    R_PLANTED,
     SELL,
     SLOTS,
     WHEEL,
@@ -86,6 +87,20 @@ def _customer(b, now):
 
 
 @kernel(**INNER)
+def _planted(b, now):
+    """The next trade of a scene's customers."""
+    row = b.planted[b.next_planted]
+    b.next_planted += 1
+    one = b.series[row.series]
+    size = pick(b, R_PLANTED, b.size_law, len(b.size_law))
+    first, before = b.n, one.volume
+    if size >= 1 and match(b, now, row.series, row.side, size, 1 << 30 if row.side == BUY else 0, True):
+        row.id = np.int64(b.out[first].order_id)
+        row.qty = one.volume - before
+        wait_until(b, row.series, now + LEAST_REACTION_NS)
+
+
+@kernel(**INNER)
 def _fill(b, now):
     """Something that moves no price: a maker changes its size, or a customer's resting order comes, changes or goes."""
     i = _interesting(b, R_FILL)
@@ -127,6 +142,8 @@ def _each_second(b):
             expiry.open = 0
             _count_interest(b)
         _move_surface(b, e, start)
+    if b.late_from < b.n_series and b.late_at <= start:
+        _list_late(b, start)
     made = b.messages - b.at_second - b.filled
     b.demand += 0.1 * (made - b.demand)
     b.at_second = b.messages
@@ -142,6 +159,16 @@ def _each_second(b):
     if b.next_customer >= NEVER or b.next_customer < start:
         b.next_customer = start
         _schedule_customer(b)
+
+
+@kernel(**INNER)
+def _list_late(b, start):
+    """The makers begin to quote what is listed during the date."""
+    for i in range(b.late_from, b.n_series):
+        b.series[i].makers = -b.series[i].makers
+        wait_until(b, i, start + below(b, R_MAKER, SECOND_NS))
+    b.late_from = b.n_series
+    _count_interest(b)
 
 
 @kernel(**INNER)
@@ -161,7 +188,7 @@ def _move_surface(b, e, start):
     expiry.point = 0.01 * math.sqrt(variance)
     if expiry.open == 1:
         for i in range(b.n_series):
-            if b.series[i].expiry == e:
+            if b.series[i].expiry == e and b.series[i].makers > 0:
                 wait_until(b, i, start + below(b, R_MAKER, SECOND_NS))
 
 
@@ -171,7 +198,7 @@ def _count_interest(b):
     for i in range(b.n_series):
         one = b.series[i]
         expiry = b.expiries[one.expiry]
-        if expiry.open == 1:
+        if expiry.open == 1 and one.makers > 0:
             total += np.int64(math.floor(math.exp(-abs(one.log_strike - expiry.log_forward) / _INTEREST) * _CARE))
         b.interest[i] = total
 
@@ -202,7 +229,7 @@ def _start_trading(b):
     _count_interest(b)
     b.second += 1
     for i in range(b.n_series):
-        if b.expiries[b.series[i].expiry].open == 1:
+        if b.expiries[b.series[i].expiry].open == 1 and b.series[i].makers > 0:
             wait_until(b, i, b.clock + below(b, R_MAKER, SECOND_NS))
 
 
@@ -243,7 +270,8 @@ def run(b, step, bid, ask):
         at_bbo = b.bbo_ts[b.bbo + 1] + LEAST_REACTION_NS if b.bbo + 1 < b.n_bbo else NEVER
         at_second = b.day + b.second * SECOND_NS
         at_firm = b.firms[f].wake
-        ts = min(min(min(at_bbo, at_second), min(b.next_customer, b.next_fill)), at_firm)
+        at_planted = b.planted[b.next_planted].ts if b.next_planted < b.n_planted else NEVER
+        ts = min(min(min(at_bbo, at_second), min(b.next_customer, b.next_fill)), min(at_firm, at_planted))
         while b.wheel << WHEEL_SHIFT < ts and b.heads[FIRST_TURN + (b.wheel & (WHEEL - 1))] < 0:
             b.wheel += 1
         at_wheel = b.wheel << WHEEL_SHIFT
@@ -266,6 +294,8 @@ def run(b, step, bid, ask):
         elif ts == b.next_customer:
             _customer(b, now)
             _schedule_customer(b)
+        elif ts == at_planted:
+            _planted(b, now)
         else:
             before = b.messages
             _fill(b, now)

@@ -1,4 +1,10 @@
-"""Open interest: what is outstanding before a date begins, and what the date's trades make of it."""
+"""Open interest and the dealers' part in it: before a date begins, and what the date's trades make of it.
+
+Every contract that is outstanding has a holder and a writer, customers or dealers. The dealers' inventory is what they
+hold less what they have written, so customers together have the opposite position, no larger than the open interest;
+the rest of it is between customers. Customers buy more puts than they sell, and sell more calls than they buy: dealers
+start short puts and long calls, by about the share of all trades by which customers lean.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +19,11 @@ from spymaster.simulator.options.chain import Chain
 
 _PUTS, _CALLS = (-0.03, 0.025), (0.02, 0.02)
 """Centre and width of open interest in log-moneyness (assumption)."""
+BUY_PUT, SELL_CALL = 0.58, 0.55
+"""Shares of customers' trades in puts that buy, in calls that sell (assumption)."""
+_SHARE_SPREAD = 0.05
+"""Spread over options of the dealers' share of the open interest."""
+_INVENTORY_STREAM = 10
 _USUAL = 3_000
 _QUARTERLY_FACTOR = 4
 
@@ -26,7 +37,9 @@ class OpenInterest:
 
 
 def open_interest(dt: date, seed: int, chain: Chain, spot: float, carried: ChainCarried | None = None) -> OpenInterest:
-    """Open interest that a date begins with: that of the date before, drawn where there was none."""
+    """Open interest that a date begins with: that of the date before, drawn where there was none; 0 of what is not
+    listed yet.
+    """
     generator = np.random.Generator(np.random.PCG64([seed, dt.toordinal(), 9]))
     strike = np.array([option.strike for option in chain.options], np.float64)
     call = np.array([option.right == "C" for option in chain.options])
@@ -44,7 +57,25 @@ def open_interest(dt: date, seed: int, chain: Chain, spot: float, carried: Chain
             np.int64,
         )
     preliminary = np.maximum(final + generator.integers(-40, 41, len(strike)) + final // 50, 0)
-    return OpenInterest(np.where(preliminary == final, final + 1, preliminary), final)
+    preliminary = np.where(preliminary == final, final + 1, preliminary)
+    listed = np.array([not option.late for option in chain.options])
+    return OpenInterest(preliminary * listed, final * listed)
+
+
+def first_inventory(
+    dt: date, seed: int, chain: Chain, interest: OpenInterest, carried: ChainCarried | None = None
+) -> NDArray[np.int64]:
+    """Dealers' inventory that a date begins with, contracts per option: what the date before left, else drawn.
+
+    Drawn is a share of the open interest: in calls 2 `SELL_CALL` - 1 on average, long, in puts 2 `BUY_PUT` - 1, short.
+    """
+    generator = np.random.Generator(np.random.PCG64([seed, dt.toordinal(), _INVENTORY_STREAM]))
+    call = np.array([option.right == "C" for option in chain.options])
+    lean = np.where(call, 2 * SELL_CALL - 1, 1 - 2 * BUY_PUT)
+    share = np.clip(lean + _SHARE_SPREAD * generator.standard_normal(len(call)), -1.0, 1.0)
+    drawn = np.rint(share * interest.final).astype(np.int64)
+    known = carried.inventory if carried is not None else {}
+    return np.array([known.get(one.instrument_id, int(own)) for one, own in zip(chain.options, drawn, strict=True)])
 
 
 def interest_after(

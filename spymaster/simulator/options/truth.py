@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from spymaster.simulator.acceptance import Target
 from spymaster.simulator.options.arrays import FIRMS
 from spymaster.simulator.options.day import OptionsDay
+from spymaster.simulator.options.interest import OpenInterest
 from spymaster.simulator.options.quoting import FIRST_FIRM, LEAST_REACTION_NS, MOST_REACTION_NS
+from spymaster.simulator.options.scene import customer_columns, step_columns, trade_columns
 from spymaster.simulator.options.surface import LEAST_SECONDS, YEAR_SECONDS
 from spymaster.simulator.schedule import SECOND_NS
+from spymaster.simulator.script import Script
 from spymaster.simulator.truth import TruthWriter, response_columns
 
 _UNITS = 20.0
@@ -27,15 +30,39 @@ _LEAST_LIFE = 3_600
 """Seconds to expiry below which a tick is more than any volatility can be told by."""
 
 
-def write_option_truth(writer: TruthWriter, day: OptionsDay, future_id: int) -> list[Path]:
-    """`truth_iv` and `truth_inventory` of a date, and its makers as agents that answer to the future `future_id`."""
-    rows, common = _minute_rows(day)
+def write_option_truth(
+    writer: TruthWriter,
+    day: OptionsDay,
+    interest: OpenInterest,
+    future_id: int,
+    script: Script | None = None,
+    base: float = 0.0,
+) -> list[Path]:
+    """`truth_iv` and `truth_inventory` of a date, its makers as agents that answer to the future `future_id`, and the
+    customers that a script planted, whose prices are counted from `base`.
+
+    Inventory stands beside the open interest that the date began with: the position of customers is its negative.
+    """
+    rows, common, alive = _minute_rows(day)
+    outstanding = {"open_interest": np.tile(interest.final, len(day.minutes.end))[alive]}
+    agents, planted = _firm_columns(day, future_id), []
+    if script is not None and script.options:
+        agents = _under(agents, customer_columns(script.options, script.name, base, day.chain))
+        planted = [
+            writer.write("truth_order", trade_columns(day.planted), part=1),
+            writer.write("truth_scenario", step_columns(script.options, script.name, base, day.planted), part=1),
+        ]
     return [
-        writer.write("truth_iv", common | _volatility_columns(day, rows)),
-        writer.write("truth_inventory", common | {"inventory": rows["inventory"].astype(np.int64)}),
-        writer.write("truth_agent", _firm_columns(day, future_id), part=1),
+        *planted,
+        writer.write("truth_iv", common | _volatility_columns(day, rows, alive)),
+        writer.write("truth_inventory", common | {"inventory": rows["inventory"].astype(np.int64), **outstanding}),
+        writer.write("truth_agent", agents, part=1),
         writer.write("truth_response", response_columns(day.responses), part=1),
     ]
+
+
+def _under(above: dict[str, Any], below: dict[str, Any]) -> dict[str, Any]:
+    return {name: pa.concat_arrays([pa.array(column), pa.array(below[name])]) for name, column in above.items()}
 
 
 def _firm_columns(day: OptionsDay, future_id: int) -> dict[str, Any]:
@@ -55,14 +82,16 @@ def _firm_columns(day: OptionsDay, future_id: int) -> dict[str, Any]:
     }
 
 
-def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any]]:
+def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any], NDArray[np.bool_]]:
     series, minutes = day.series, day.minutes
     n = len(series)
     ends = np.repeat(np.array(minutes.end, np.int64), n)
     rows = np.concatenate(minutes.rows) if minutes.rows else np.zeros(0, series.dtype)
     tiled = np.tile(np.arange(n), len(minutes.end))
     expiry = day.state["expiries"]["end"][series["expiry"][tiled]]
-    alive = ends < expiry
+    # what is listed during the date is quoted from then on
+    late = np.array([option.late for option in day.chain.options], bool)[tiled]
+    alive = (ends < expiry) & (~late | (ends > day.chain.listing_ns))
     tiled = tiled[alive]
     common = {
         "minute_end": _time(ends[alive]),
@@ -71,14 +100,14 @@ def _minute_rows(day: OptionsDay) -> tuple[np.ndarray, dict[str, Any]]:
         "strike": series["strike"][tiled],
         "right": pa.DictionaryArray.from_arrays((1 - series["call"][tiled]).astype(np.int32), ["C", "P"]),
     }
-    return rows[alive], common
+    return rows[alive], common, alive
 
 
-def _volatility_columns(day: OptionsDay, rows: np.ndarray) -> dict[str, Any]:
+def _volatility_columns(day: OptionsDay, rows: np.ndarray, alive: NDArray[np.bool_]) -> dict[str, Any]:
     series, minutes = day.series, day.minutes
     ends = np.repeat(np.array(minutes.end, np.int64), len(series))
     expiry = np.tile(day.state["expiries"]["end"][series["expiry"]], len(minutes.end))
-    years = np.maximum((expiry - ends)[ends < expiry] / SECOND_NS, LEAST_SECONDS) / YEAR_SECONDS
+    years = np.maximum((expiry - ends)[alive] / SECOND_NS, LEAST_SECONDS) / YEAR_SECONDS
     return {
         "forward": rows["mark"],
         "t_years": years,

@@ -16,13 +16,14 @@ from spymaster.simulator.handover import Feed
 from spymaster.simulator.layout import FRONT, TICKS
 from spymaster.simulator.market import MarketDay
 from spymaster.simulator.options.carry import ChainCarried
-from spymaster.simulator.options.chain import ChainSize, build_chain
+from spymaster.simulator.options.chain import ChainSize, build_chain, listing_time
 from spymaster.simulator.options.day import OptionsDay, Quotes
 from spymaster.simulator.options.files import option_symbols, write_option_definitions, write_option_statistics
-from spymaster.simulator.options.interest import interest_after, open_interest
+from spymaster.simulator.options.interest import first_inventory, interest_after, open_interest
 from spymaster.simulator.options.truth import option_targets, write_option_truth
 from spymaster.simulator.profile import Profile
 from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS, Segment, midnight_ns
+from spymaster.simulator.script import Script
 from spymaster.simulator.truth import TruthWriter
 
 
@@ -54,6 +55,9 @@ class ChainRequest:
     dbn_version: int = 3
     compression: Compression = "zstd"
     carried: ChainCarried | None = None
+    script: Script | None = None
+    base: float = 0.0
+    """What the script's prices are counted from, points."""
 
 
 def front_quotes(market: MarketDay) -> Quotes:
@@ -78,11 +82,14 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     dt, spot = request.dt, float(quotes.mid[0])
     before = request.carried
     chain = build_chain(
-        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None
-    )
+        dt, request.root, spot, request.contracts, request.size, before.strikes if before is not None else None,
+        listing_time(request.parts),
+    )  # fmt: skip
+    interest = open_interest(dt, request.seed, chain, spot, before)
     day = OptionsDay(
         dt=dt, root=request.root, chain=chain, quotes=quotes, profile=request.profile, parts=request.parts,
         messages=request.messages, seed=request.seed, feed=request.feed, carried=before,
+        inventory=first_inventory(dt, request.seed, chain, interest, before), script=request.script, base=request.base,
     )  # fmt: skip
     start, stem = midnight_ns(dt), f"sim-{dt:%Y%m%d}"
     folder.mkdir()
@@ -98,9 +105,8 @@ def write_chain(request: ChainRequest, quotes: Quotes, folder: Path, truth: Trut
     write_option_definitions(
         definition, dt, request.root, chain, request.contracts, request.exchange, (first + last) // 2
     )
-    interest = open_interest(dt, request.seed, chain, spot, before)
     write_option_statistics(statistics, dt, request.root, chain, day.series, day.settled, interest)
-    write_option_truth(truth, day, request.contracts[FRONT].instrument_id)
+    write_option_truth(truth, day, interest, request.contracts[FRONT].instrument_id, request.script, request.base)
     carried = day.carried(interest_after(chain, interest, day.held_before, day.series["inventory"]))
     files = [(orders, "market_by_order_dbn"), (definition, "definition"), (statistics, "statistics")]
     return ChainResult(files, len(chain.options), day.messages, option_targets(day, request.messages), carried)
