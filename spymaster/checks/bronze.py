@@ -1,4 +1,4 @@
-"""Data integrity of the Bronze future tables: what came in is whole, in order, and named."""
+"""Data integrity of the Bronze tables: what came in is whole, in order, and named."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
-from spymaster.checks.base import Finding, Session, Severity, Suite, check
-from spymaster.checks.frames import DEFINITION, MBO, collect, finding, scan, violations
+from spymaster.checks.base import Check, Finding, Session, Severity, Suite, check
+from spymaster.checks.frames import DEFINITION, MBO, OPTION_MBO, collect, finding, scan, violations
 
 F_SNAPSHOT = 0x20
 F_BAD_TS_RECV = 0x08
@@ -47,14 +47,20 @@ def live_time_never_goes_back(session: Session) -> Finding:
     return finding(count, first, "ts_event of live records never decreases within a contract")
 
 
-@check(MBO, suite=Suite.DATA, severity=Severity.WARN)
-def received_on_date(session: Session) -> Finding:
-    """Records were received on the UTC date of the partition (those without a true receive time are not asked)."""
-    first = datetime(session.dt.year, session.dt.month, session.dt.day, tzinfo=UTC)
-    received = pl.col("ts_recv")
-    rows = scan(session, MBO, ["contract", "ts_event", "ts_recv", "flags"]).filter(pl.col("flags") & F_BAD_TS_RECV == 0)
-    bad = rows.filter(~received.is_between(first, first + timedelta(days=1), closed="left"))
-    return violations(bad, f"ts_recv lies in {session.dt} UTC")
+def _received_on_date(table: str) -> Check:
+    @check(table, suite=Suite.DATA, severity=Severity.WARN, name="received_on_date")
+    def received_on_date(session: Session) -> Finding:
+        """Records were received on the UTC date of the partition (those without a true receive time are not asked)."""
+        first = datetime(session.dt.year, session.dt.month, session.dt.day, tzinfo=UTC)
+        columns = ["instrument_id", "ts_event", "ts_recv", "flags"]
+        rows = scan(session, table, columns).filter(pl.col("flags") & F_BAD_TS_RECV == 0)
+        bad = rows.filter(~pl.col("ts_recv").is_between(first, first + timedelta(days=1), closed="left"))
+        return violations(bad, f"ts_recv lies in {session.dt} UTC")
+
+    return received_on_date
+
+
+RECEIVED_CHECKS = [_received_on_date(table) for table in (MBO, OPTION_MBO)]
 
 
 @check(MBO, suite=Suite.DATA)

@@ -19,6 +19,10 @@ CALIBRATION = "gold.physics_norm_calibration"
 SELECTION = "bronze.contract_day_selection"
 MBO = "bronze.future_mbo"
 DEFINITION = "bronze.future_definition"
+FUTURE_STATISTICS = "bronze.future_statistics"
+OPTION_DEFINITION = "bronze.option_definition"
+OPTION_MBO = "bronze.option_mbo"
+OPTION_STATISTICS = "bronze.option_statistics"
 
 SECOND_NS = 1_000_000_000
 

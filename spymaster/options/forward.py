@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spymaster.jit import kernel
+from spymaster.jit import hot_kernel, kernel
 
 STRIKES = 8
 """Strikes that have a say: the nearest to the money, where both options trade."""
@@ -28,14 +28,21 @@ class ParityForward(NamedTuple):
     strikes: int
 
 
+@hot_kernel()
+def nearer(off, strike, other_off, other_strike):
+    """Whether a strike is nearer the money than another; the lower one of two as near."""
+    return off < other_off or (off == other_off and strike < other_strike)
+
+
 @kernel()
 def parity(strike, call_bid, call_ask, put_bid, put_ask, n, discount, work):
     """Forward, half the width of the tightest strike, and how many had a say, of the first `n` strikes.
 
-    NaN, NaN and 0 where no strike has all four quotes uncrossed. `work` is float64 [4, strikes that may have a say].
+    NaN, NaN and 0 where no strike has all four quotes uncrossed. Strikes may come in any order; those nearest the money
+    first are fastest. `work` is float64 [5, strikes that may have a say].
     """
     most = work.shape[1]
-    away, named, width, weight = work[0], work[1], work[2], work[3]
+    away, at, named, width, weight = work[0], work[1], work[2], work[3], work[4]
     count = 0
     for i in range(n):
         if not (call_bid[i] <= call_ask[i] and put_bid[i] <= put_ask[i]):
@@ -44,13 +51,14 @@ def parity(strike, call_bid, call_ask, put_bid, put_ask, n, discount, work):
         low, high = k + (call_bid[i] - put_ask[i]) / discount, k + (call_ask[i] - put_bid[i]) / discount
         one = (low + high) / 2
         off = abs(one - k)
-        if not math.isfinite(off) or (count == most and off >= away[most - 1]):
+        if not math.isfinite(off) or (count == most and not nearer(off, k, away[most - 1], at[most - 1])):
             continue
         place = min(count, most - 1)
-        while place > 0 and away[place - 1] > off:
-            away[place], named[place], width[place] = away[place - 1], named[place - 1], width[place - 1]
+        while place > 0 and nearer(off, k, away[place - 1], at[place - 1]):
+            away[place], at[place] = away[place - 1], at[place - 1]
+            named[place], width[place] = named[place - 1], width[place - 1]
             place -= 1
-        away[place], named[place], width[place] = off, one, (high - low) / 2
+        away[place], at[place], named[place], width[place] = off, k, one, (high - low) / 2
         count = min(count + 1, most)
     if count == 0:
         return math.nan, math.nan, 0
@@ -95,5 +103,5 @@ def parity_forward(
     None where no strike has all four quotes uncrossed: nothing is guessed from one right alone.
     """
     given = [np.array(one, float) for one in (strike, call_bid, call_ask, put_bid, put_ask)]
-    forward, uncertainty, count = parity(*given, len(given[0]), float(discount), np.empty((4, strikes)))
+    forward, uncertainty, count = parity(*given, len(given[0]), float(discount), np.empty((5, strikes)))
     return ParityForward(forward, uncertainty, count) if count else None

@@ -5,6 +5,7 @@ Arrays beside those of `strikes`:
 - `quotes` float64 [instruments, 5]: the quote in force, by `Q_*`: bid and ask in points (NaN for none), whether its
   book is known, the volatility of its last row (NaN if that was rejected) and how far off it may be;
 - `expiries` float64 [expiries, 12]: by `E_*`, what is known of an expiry, carried from second to second;
+- `memo` float64 [strikes, 4]: by `M_*`, what the out-of-the-money quote of a strike says in the window `M_END`;
 - `rows`: changed quotes of whole windows, in time order: `end` int64 ns, `number` int64 (of the instrument), `bid` and
   `ask` int64 1e-9 (`NO_PRICE` for none), `valid` bool;
 - `priced`: for each row `iv`, `delta`, `gamma` float64, `reason` int8 (index of `REJECT_REASONS`, `PRICED`, `UNKNOWN`);
@@ -53,13 +54,18 @@ QUOTE_FIELDS = 5
     E_SOURCE,
 ) = range(12)
 EXPIRY_FIELDS = 12
+
+M_END, M_REASON, M_IV, M_HALF = range(4)
+MEMO_FIELDS = 4
 PRICING, MUTE, OVER = 0, 1, 2
 FROM_FUTURE, FROM_PARITY, FROM_NOTHING = 0, 1, 2
 
-SMILE_SIDE = 10
+REACH = 40
+"""Strikes on either side of the forward that are looked at to tell it, and the volatility there."""
+PAIRS = 3 * STRIKES
+"""Strikes with both quotes that parity chooses from, the nearest to the forward."""
+SMILE_SIDE = 8
 """Strikes on either side of the forward that the volatility at the money is read off."""
-SMILE_REACH = 40
-"""Strikes on either side among which they are looked for."""
 SMILE_BEND = 0.05
 """Curvature that a smile is expected to have: share of its level per squared deviation."""
 LEAST_ERROR = 1e-4
@@ -135,7 +141,22 @@ def judged(bid, ask, tick, forward, strike, is_call, root, discount, guess):
 
 
 @hot_kernel()
-def volatility_of(number, k, forward, root, discount, strikes, quotes):
+def out_of_the_money(k, out, end, forward, root, discount, guess, strikes, quotes, memo):
+    """Reason against the quote in force of a strike's out-of-the-money option, its volatility, half its width.
+
+    Within a window it is the same for the call's row and the put's, and worked out once.
+    """
+    if memo[k, M_END] != end:
+        memo[k, M_END] = end
+        memo[k, M_REASON], memo[k, M_IV], memo[k, M_HALF] = judged(
+            quotes[out, Q_BID], quotes[out, Q_ASK], strikes.tick[out], forward, strikes.strike[k],
+            strikes.strike[k] >= forward, root, discount, guess,
+        )  # fmt: skip
+    return np.int64(memo[k, M_REASON]), memo[k, M_IV], memo[k, M_HALF]
+
+
+@hot_kernel()
+def volatility_of(number, k, end, forward, root, discount, strikes, quotes, memo):
     """Reason and volatility of an option's row, and half the width of the quote that it is from.
 
     From the option's own quote where it is out of the money. Where it is in the money: from its sibling's if that is
@@ -146,14 +167,13 @@ def volatility_of(number, k, forward, root, discount, strikes, quotes):
     out_is_call = strike >= forward
     guess = quotes[number, Q_IV]
     bid, ask, tick = quotes[number, Q_BID], quotes[number, Q_ASK], strikes.tick[number]
-    if math.isnan(forward) or is_call == out_is_call:
+    if math.isnan(forward):
         return judged(bid, ask, tick, forward, strike, is_call, root, discount, guess)
+    if is_call == out_is_call:
+        return out_of_the_money(k, number, end, forward, root, discount, guess, strikes, quotes, memo)
     sibling = strikes.put[k] if is_call else strikes.call[k]
     if sibling >= 0 and quotes[sibling, Q_KNOWN] == 1.0:
-        reason, iv, half = judged(
-            quotes[sibling, Q_BID], quotes[sibling, Q_ASK], strikes.tick[sibling], forward, strike, out_is_call, root,
-            discount, guess,
-        )  # fmt: skip
+        reason, iv, half = out_of_the_money(k, sibling, end, forward, root, discount, guess, strikes, quotes, memo)
         if reason == PRICED:
             return reason, iv, half
     carry = discount * abs(forward - strike)
@@ -161,7 +181,7 @@ def volatility_of(number, k, forward, root, discount, strikes, quotes):
 
 
 @hot_kernel()
-def price_row(i, rows, strikes, quotes, expiries, priced):
+def price_row(i, rows, strikes, quotes, expiries, memo, priced):
     """Volatility and greeks of one row, or the reason against them."""
     number = rows.number[i]
     k = strikes.place[number]
@@ -170,13 +190,15 @@ def price_row(i, rows, strikes, quotes, expiries, priced):
         priced.reason[i] = UNKNOWN
         return
     e = strikes.expiry[k]
+    reason, iv = np.int64(PRICED), math.nan
     if not rows.valid[i]:
-        reason, iv, half = INVALID_BOOK, math.nan, math.nan
+        reason = np.int64(INVALID_BOOK)
     elif expiries[e, E_PHASE] != PRICING:
-        reason, iv, half = MUTED, math.nan, math.nan
+        reason = np.int64(MUTED)
     else:
         forward, discount, years = expiries[e, E_FORWARD], expiries[e, E_DISCOUNT], expiries[e, E_YEARS]
-        reason, iv, half = volatility_of(number, k, forward, math.sqrt(years), discount, strikes, quotes)
+        end, root = float(rows.end[i]), math.sqrt(years)
+        reason, iv, half = volatility_of(number, k, end, forward, root, discount, strikes, quotes, memo)
         if reason == PRICED:
             delta, gamma, vega, _, _ = greeks_of(
                 forward, strikes.strike[k], strikes.is_call[number], years, discount, iv
@@ -211,16 +233,39 @@ def quote_of(number, quotes):
     return quotes[number, Q_BID], quotes[number, Q_ASK]
 
 
+@hot_kernel()
+def pair_into(work, j, k, strikes, quotes):
+    """A strike and the four quotes in force at it become column `j` and the next is free, if all four are there."""
+    call_bid, call_ask = quote_of(strikes.call[k], quotes)
+    put_bid, put_ask = quote_of(strikes.put[k], quotes)
+    work[0, j], work[1, j], work[2, j], work[3, j], work[4, j] = strikes.strike[k], call_bid, call_ask, put_bid, put_ask
+    return j + (call_bid <= call_ask and put_bid <= put_ask)
+
+
 @kernel()
-def update_parity(e, discount, strikes, quotes, expiries, work):
-    """The parity forward of an expiry from the quotes in force; `work` float64 [5, strikes of an expiry] and more."""
-    first, n = strikes.first[e], strikes.first[e + 1] - strikes.first[e]
-    for j in range(n):
-        k = first + j
-        work[0, j] = strikes.strike[k]
-        work[1, j], work[2, j] = quote_of(strikes.call[k], quotes)
-        work[3, j], work[4, j] = quote_of(strikes.put[k], quotes)
-    best = np.empty((4, STRIKES))
+def update_parity(e, about, discount, strikes, quotes, expiries, work):
+    """The parity forward of an expiry from the quotes in force at the strikes around `about` (NaN for nowhere).
+
+    Where those have none, all strikes have a say. `work` is float64 [5, strikes of an expiry and more].
+    """
+    first, last = strikes.first[e], strikes.first[e + 1]
+    n = 0
+    if not math.isnan(about):
+        upper = first + np.searchsorted(strikes.strike[first:last], about)
+        lower = upper - 1
+        for _ in range(REACH):  # from the middle outwards: the nearest come first
+            if n >= PAIRS:
+                break
+            if upper < last:
+                n = pair_into(work, n, upper, strikes, quotes)
+                upper += 1
+            if lower >= first:
+                n = pair_into(work, n, lower, strikes, quotes)
+                lower -= 1
+    if n == 0:
+        for k in range(first, last):
+            n = pair_into(work, n, k, strikes, quotes)
+    best = np.empty((5, STRIKES))
     forward, width, count = parity(work[0], work[1], work[2], work[3], work[4], n, discount, best)
     expiries[e, E_PARITY], expiries[e, E_WIDTH], expiries[e, E_STRIKES] = forward, width, count
     expiries[e, E_QUOTES_NEW] = 0.0
@@ -245,14 +290,14 @@ def at_the_money(e, forward, root, strikes, quotes):
     middle = first + np.searchsorted(strikes.strike[first:last], forward)  # from here on strikes are at or above
     points = np.empty((3, 2 * SMILE_SIDE))
     lower, k = SMILE_SIDE, middle - 1
-    while k >= max(first, middle - SMILE_REACH) and lower > 0:
+    while k >= max(first, middle - REACH) and lower > 0:
         iv, error = smile_point(k, forward, strikes, quotes)
         if not math.isnan(iv) and (lower == SMILE_SIDE or strikes.strike[k] < points[0, lower]):
             lower -= 1
             points[0, lower], points[1, lower], points[2, lower] = strikes.strike[k], iv, error
         k -= 1
     upper, k = SMILE_SIDE, middle
-    while k < min(last, middle + SMILE_REACH) and upper < 2 * SMILE_SIDE:
+    while k < min(last, middle + REACH) and upper < 2 * SMILE_SIDE:
         iv, error = smile_point(k, forward, strikes, quotes)
         if not math.isnan(iv) and (upper == SMILE_SIDE or strikes.strike[k] > points[0, upper - 1]):
             points[0, upper], points[1, upper], points[2, upper] = strikes.strike[k], iv, error
@@ -287,7 +332,9 @@ def set_forwards(end, market, strikes, quotes, expiries, work):
         discount = math.exp(-market.rate * years)
         expiries[e, E_YEARS], expiries[e, E_DISCOUNT] = years, discount
         if expiries[e, E_QUOTES_NEW] == 1.0:
-            update_parity(e, discount, strikes, quotes, expiries, work)
+            about = future if market.on_future[e] else math.nan
+            about = expiries[e, E_PARITY] if math.isnan(about) else about
+            update_parity(e, about, discount, strikes, quotes, expiries, work)
         if market.on_future[e] and not math.isnan(future):
             expiries[e, E_FORWARD], expiries[e, E_SOURCE] = future, FROM_FUTURE
         else:
@@ -323,7 +370,7 @@ def write_forwards(end, future, count, market, strikes, quotes, expiries, forwar
 
 
 @kernel()
-def price_windows(first_end, last_end, market, rows, strikes, quotes, expiries, work, priced, forwards):
+def price_windows(first_end, last_end, market, rows, strikes, quotes, expiries, memo, work, priced, forwards):
     """Price the rows of the windows that end from `first_end` to `last_end`; returns how many forwards were written.
 
     `rows` are those of these windows, all of them.
@@ -336,6 +383,6 @@ def price_windows(first_end, last_end, market, rows, strikes, quotes, expiries, 
             row += 1
         future = set_forwards(end, market, strikes, quotes, expiries, work)
         for i in range(begin, row):
-            price_row(i, rows, strikes, quotes, expiries, priced)
+            price_row(i, rows, strikes, quotes, expiries, memo, priced)
         count = write_forwards(end, future, count, market, strikes, quotes, expiries, forwards)
     return count

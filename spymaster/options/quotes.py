@@ -157,7 +157,8 @@ class OptionPass:
             self._quotes[_is_another(self._chain, self._series, series), pr.Q_IV] = np.nan
             self._series = series
             self._expiries[:, [pr.E_QUOTES_NEW, pr.E_SMILE_NEW]] = 1.0
-            self._work = np.empty((5, max(int(np.diff(self._strikes.first).max()), 1)))
+            self._memo = np.zeros((len(self._strikes.strike), pr.MEMO_FIELDS))
+            self._work = np.empty((5, int(np.diff(self._strikes.first).max()) + 1))
         if known == len(self._changes):
             return 2**62
         return int(self._changes[known]) // step * step
@@ -172,8 +173,8 @@ class OptionPass:
         windows = (last - self._next) // self._market.step + 1
         forwards = _room(windows * len(self._chain.expirations))
         count = pr.price_windows(
-            self._next, last, self._market, rows, self._strikes, self._quotes, self._expiries, self._work, priced,
-            forwards,
+            self._next, last, self._market, rows, self._strikes, self._quotes, self._expiries, self._memo,
+            self._work, priced, forwards,
         )  # fmt: skip
         codes, counts = np.unique(priced.reason, return_counts=True)
         self._reasons.update(dict(zip(codes.tolist(), counts.tolist(), strict=True)))

@@ -68,11 +68,26 @@ def test_columns_of_one_name_descend_from_each_other_and_declared_ones_from_what
 
 
 def test_raw_files_are_external_and_described():
-    for name in ("market_by_order_dbn", "definition"):
-        node = GRAPH.get(dg.AssetKey(["raw", name]))
-        assert node.is_external
-        assert node.description
-        assert (node.group_name, node.owners) == ("raw", ["team:spymaster"])
+    for name in ("market_by_order_dbn", "definition", "statistics"):
+        of_futures, of_options = (GRAPH.get(dg.AssetKey(["raw", f"{prefix}{name}"])) for prefix in ("", "option_"))
+        for node in (of_futures, of_options):
+            assert node.is_external
+            assert (node.group_name, node.owners) == ("raw", ["team:spymaster"])
+        assert of_futures.description != of_options.description
+        assert "product_type=future_option/" in of_options.metadata["path"].value
+
+
+def test_tables_of_options_come_of_files_of_options():
+    raw = {
+        table: {key.path[1] for key in GRAPH.get(dg.AssetKey(["bronze", table])).parent_keys}
+        for table in ("future_statistics", "option_statistics", "option_definition", "option_mbo")
+    }
+    assert raw == {
+        "future_statistics": {"statistics"},
+        "option_statistics": {"option_statistics"},
+        "option_definition": {"option_definition", "definition", "option_market_by_order_dbn"},
+        "option_mbo": {"option_market_by_order_dbn"},
+    }
 
 
 def test_all_assets_share_the_partitions_and_take_any_number_of_them_in_a_run():
@@ -131,8 +146,10 @@ def test_a_layer_means_its_tables_and_what_is_upstream_of_them():
     assert "gold.physics_norm_calibration" in silver
     assert "bronze.future_mbo" in silver
     assert catalogue.with_upstream(catalogue.tables("bronze")) == catalogue.tables("bronze")
-    assert catalogue.tables("all", "future") == catalogue.tables()
-    assert not catalogue.tables("all", "future_option")
+    options = {"bronze.option_definition", "bronze.option_mbo", "bronze.option_statistics"}
+    assert catalogue.tables("bronze", "future_option") == options
+    assert catalogue.tables("all", "future") == catalogue.tables() - catalogue.tables("all", "future_option")
+    assert "bronze.future_statistics" in catalogue.tables("all", "future")
 
 
 def test_the_jobs_schedule_and_sensor_are_there():

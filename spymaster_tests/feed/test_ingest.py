@@ -125,6 +125,31 @@ def test_definitions_tell_their_product(lake: Lake, tmp_path: Path) -> None:
         add_raw(lake, empty, "ES")
 
 
+def test_definitions_of_options_are_of_the_root_of_their_future(lake: Lake, tmp_path: Path) -> None:
+    """Weekly options have product roots of their own, and what participants define names no future."""
+    weekly = {
+        "raw_symbol": "E2AH4 C5200", "instrument_id": 21, "asset": "E2A", "instrument_class": "C",
+        "strike_price": 52 * 10**11, "underlying": "ESH4", "underlying_id": 17077,
+    }  # fmt: skip
+    own = {**weekly, "raw_symbol": "UD:1V: VT 1", "instrument_id": 22, "instrument_class": "T", "underlying": ""}
+    path = definition_file(tmp_path / "sim-20240306.definition.dbn.zst", [weekly, own])
+    with pytest.raises(errors.WrongRootError, match="of ES, not of NQ"):
+        add_raw(lake, path, "NQ")
+    assert add_raw(lake, path, "ES").file.product_type == "future_option"
+    both = definition_file(tmp_path / "both-20240306.definition.dbn.zst", [FRONT, weekly, own])
+    assert add_raw(lake, both, "ES").file.product_type == "future"
+
+
+def test_futures_and_options_come_apart_but_for_definitions(lake: Lake, tmp_path: Path) -> None:
+    path = mbo_file(tmp_path / "sim-20240306.mbo.dbn.zst", symbols={"ESH4": 17077, "ESH4 C4800": 3})
+    with pytest.raises(errors.UnknownProductError, match="futures and options together"):
+        add_raw(lake, path, "ES")
+    options = mbo_file(path, symbols={"E2AH4 C4800": 17077, "UD:1V: VT 1": 3})
+    assert add_raw(lake, options, "ES").file.product_type == "future_option"
+    futures = mbo_file(tmp_path / "es-20240306.mbo.dbn.zst")
+    assert add_raw(lake, futures, "ES").file.product_type == "future"
+
+
 def test_what_is_refused(lake: Lake, tmp_path: Path) -> None:
     path = tmp_path / "sim-20240306.mbo.dbn.zst"
     with pytest.raises(UnknownInstrumentError, match="'XX'"):

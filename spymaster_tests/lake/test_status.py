@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from spymaster.lake import Lake, RawFile, lake_status, partition_status, store_raw
+from spymaster.lake import AbsentRaw, Lake, RawFile, lake_status, partition_status, store_raw
 from spymaster.settings import get_settings
 from spymaster.tables import all_tables
 from spymaster_tests.lake.storing import DT, MBO, TRADE, orders, partition, store, trades
@@ -45,6 +45,23 @@ def test_what_was_just_written_is_complete(lake: Lake) -> None:
 def test_what_is_not_there_is_missing(lake: Lake) -> None:
     status = partition_status(lake, TRADE, "ES", date(2024, 1, 3))
     assert (status.state, status.reasons, status.is_fresh) == ("missing", (), False)
+
+
+def test_an_optional_raw_file_that_comes_later_makes_stale(lake: Lake, raw: RawFile, tmp_path: Path) -> None:
+    """Also for those who do not know what is read today, as `spymaster status` does not."""
+    absent = AbsentRaw("future_option", "ES", "statistics", DT)
+    store(lake, trades(10), inputs=[partition(lake, model=MBO), absent])
+    assert reasons(lake) == ()
+    assert reasons(lake, expected_inputs=[partition(lake, model=MBO), absent]) == ()
+    assert reasons(lake, expected_inputs=[AbsentRaw("future", "ES", "statistics", DT)]) == ()
+    path = tmp_path / "glbx-20240102.statistics.dbn"
+    path.write_bytes(b"raw")
+    store_raw(lake, path, **(RAW | {"table": "statistics"}), dt=DT)
+    assert reasons(lake) == ()  # that of the future is another file
+    file = store_raw(lake, path, **(RAW | {"product_type": "future_option", "table": "statistics"}), dt=DT).file
+    assert reasons(lake) == (f"input {file.name} has come since",)
+    store(lake, trades(10), inputs=[partition(lake, model=MBO), file])
+    assert reasons(lake) == ()
 
 
 def test_an_input_written_again_with_the_same_rows_changes_nothing(lake: Lake, raw: RawFile) -> None:

@@ -24,6 +24,7 @@ from spymaster_tests.surfaces.frames import TICK, in_blocks, make_session, start
 
 DT = date(2024, 1, 3)
 MOST_BYTES = 120_000
+HOUR_NS = 3_600 * 10**9
 
 
 def tables(seconds: int) -> dict[str, pl.DataFrame]:
@@ -68,11 +69,28 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "basis": ["prior_session"] * 3,
         }
     )
+    listed = [
+        (right, strike, start_of(DT) + (24 * day + 20) * HOUR_NS)
+        for day in range(-1, 1 + seconds // 20)
+        for strike in range(4_700, 4_800 if seconds > 1 else 4_705, 5)
+        for right in ("C", "P")
+    ]
+    options = pl.DataFrame(
+        {
+            "instrument_id": range(len(listed)),
+            "right": [right for right, _, _ in listed],
+            "strike_price_int": [strike * 10**9 for _, strike, _ in listed],
+            "expiration": [moment for _, _, moment in listed],
+            "is_deleted": [False] * len(listed),
+        }
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
             contract=pl.when(pl.int_range(pl.len()) % 9 == 0).then(pl.lit("ESM4")).otherwise("contract")
         ),
+        "bronze.option_definition": options,
+        "bronze.option_mbo": events.with_columns(instrument_id=pl.int_range(pl.len()) % min(n, 50)),
         "gold.physics_norm_calibration": calibration,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 DRAWINGS: Final = {
     "bronze.contract_day_selection": "events:contract_day_selection",
     "bronze.future_mbo": "events:future_mbo",
+    "bronze.option_definition": "definitions:option_definition",
+    "bronze.option_mbo": "events:option_mbo",
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",
     "silver.bbo_change": "events:bbo_change",
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",

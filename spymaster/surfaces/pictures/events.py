@@ -8,6 +8,7 @@ from math import gcd
 
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spymaster.surfaces.pictures import Subject
@@ -15,6 +16,7 @@ from spymaster.surfaces.pictures.canvas import (
     ASK,
     BID,
     NEUTRAL,
+    TOTAL,
     bars,
     bin_seconds,
     binned,
@@ -33,6 +35,7 @@ ACTIONS = {
     "R": ("clear", "#d73027"),
     "N": ("none", "#555555"),
 }
+TEN_NS = 10 * 1_000_000_000
 MOST_CONTRACTS = 10
 MOST_PRICES = 60
 SIZES = (1, 2, 3, 4, 6, 10, 20, 50, 100, 200)
@@ -42,13 +45,51 @@ SIZE_LABELS = ("1", "2", "3", "4-5", "6-9", "10+", "20+", "50+", "100+", "200+")
 
 def future_mbo(subject: Subject) -> Figure:
     """Messages over time by action, and by contract."""
-    width = 10 * 1_000_000_000
+    tens = _tens(subject, "contract")
+    made, axes = figure(subject.title(f"{tens['len'].sum():,} messages"), 1, 2, width_ratios=(2.6, 1))
+    time, contracts = axes[0]
+    _messages_over_time(time, tens)
+    rows = tens.group_by("contract").agg(pl.col("len").sum()).sort("len", "contract", descending=[True, False])
+    names = rows["contract"].head(MOST_CONTRACTS).to_list()
+    contracts.barh(range(len(names)), rows["len"].head(MOST_CONTRACTS).to_numpy(), color=NEUTRAL)
+    contracts.set_yticks(range(len(names)), names)
+    contracts.set_ylim(max(len(names), 4) - 0.5, -0.5)
+    contracts.set_xscale("symlog", linthresh=100)
+    contracts.set_xlim(0, 2 * int(rows["len"][0]))
+    contracts.set_xlabel(f"messages by contract ({rows.height} in all)", fontsize=7)
+    return made
+
+
+def option_mbo(subject: Subject) -> Figure:
+    """Messages over time by action, and how few options most of them are about."""
+    tens = _tens(subject, "instrument_id")
+    made, axes = figure(subject.title(f"{tens['len'].sum():,} messages of options"), 1, 2, width_ratios=(2.6, 1))
+    time, busiest = axes[0]
+    _messages_over_time(time, tens)
+    counts = np.sort(tens.group_by("instrument_id").agg(pl.col("len").sum())["len"].to_numpy())[::-1]
+    busiest.step(
+        np.arange(len(counts) + 1), np.r_[0, counts.cumsum()] / counts.sum(), where="post", color=TOTAL, linewidth=0.9
+    )
+    busiest.set_xscale("symlog", linthresh=10)
+    busiest.set_xlim(0, max(len(counts), 10))
+    busiest.set_ylim(0, 1.02)
+    busiest.set_xlabel(f"busiest instruments ({len(counts):,} in all)", fontsize=7)
+    busiest.set_ylabel("share of messages", fontsize=7)
+    return made
+
+
+def _tens(subject: Subject, by: str) -> pl.DataFrame:
+    """Messages per 10 seconds (`bin`), action and instrument."""
     counts = [
-        batch.group_by("contract", "action", ((pl.col("ts_recv").to_physical() - 1) // width).alias("bin")).len()
-        for batch in subject.read(["contract", "action", "ts_recv"])
+        batch.group_by(by, "action", ((pl.col("ts_recv").to_physical() - 1) // TEN_NS).alias("bin")).len()
+        for batch in subject.read([by, "action", "ts_recv"])
     ]
-    tens = pl.concat(counts).group_by("contract", "action", "bin").agg(pl.col("len").sum())
-    first, last = (int(tens["bin"].to_numpy().min()) * width, int(tens["bin"].to_numpy().max() + 1) * width)
+    return pl.concat(counts).group_by(by, "action", "bin").agg(pl.col("len").sum())
+
+
+def _messages_over_time(time: Axes, tens: pl.DataFrame) -> None:
+    """Stack the messages per second by action."""
+    first, last = int(tens["bin"].to_numpy().min()) * TEN_NS, int(tens["bin"].to_numpy().max() + 1) * TEN_NS
     seconds = max(bin_seconds(first, last, most=240), 10)
     by_time = (
         tens.with_columns(bin=pl.col("bin") // (seconds // 10))
@@ -60,8 +101,6 @@ def future_mbo(subject: Subject) -> Figure:
     )
     total = int(tens["len"].sum())
     by_action = dict(tens.group_by("action").agg(pl.col("len").sum()).cast({"action": pl.String}).iter_rows())
-    made, axes = figure(subject.title(f"{total:,} messages"), 1, 2, width_ratios=(2.6, 1))
-    time, contracts = axes[0]
     shown = [action for action in ACTIONS if action in by_time.columns]
     every = pl.DataFrame({"bin": np.arange(by_time["bin"][0], by_time["bin"][-1] + 1)})
     filled = every.join(by_time, on="bin", how="left").fill_null(0)
@@ -77,15 +116,6 @@ def future_mbo(subject: Subject) -> Figure:
     time.set_ylabel(f"messages per second, mean of {said(seconds)}", fontsize=7)
     legend(time, loc="upper left", ncols=2)
     new_york(time, first, last)
-    rows = tens.group_by("contract").agg(pl.col("len").sum()).sort("len", "contract", descending=[True, False])
-    names = rows["contract"].head(MOST_CONTRACTS).to_list()
-    contracts.barh(range(len(names)), rows["len"].head(MOST_CONTRACTS).to_numpy(), color=NEUTRAL)
-    contracts.set_yticks(range(len(names)), names)
-    contracts.set_ylim(max(len(names), 4) - 0.5, -0.5)
-    contracts.set_xscale("symlog", linthresh=100)
-    contracts.set_xlim(0, 2 * int(rows["len"][0]))
-    contracts.set_xlabel(f"messages by contract ({rows.height} in all)", fontsize=7)
-    return made
 
 
 def trade(subject: Subject) -> Figure:
