@@ -71,8 +71,8 @@ def spot_of_snapshot(session: Session) -> Finding:
         {"spot_ref_price_int": "snapshot_spot", "window_valid": "snapshot_valid"}
     )
     rows = scan(session, GEX, [*_KEY, "spot_ref_price_int", "window_valid"]).join(snapshot, on="window_end", how="left")
-    agrees = pl.col("spot_ref_price_int").eq_missing("snapshot_spot") & pl.col("window_valid").eq_missing(
-        "snapshot_valid"
+    agrees = pl.col("spot_ref_price_int").eq_missing(pl.col("snapshot_spot")) & pl.col("window_valid").eq_missing(
+        pl.col("snapshot_valid")
     )
     bad = collect(rows.filter(~agrees)).sort(_KEY)
     return finding(bad.height, bad, "spot and validity are those of the snapshot")
@@ -212,7 +212,7 @@ def levels_of_surface(session: Session) -> Finding:
         wall_agrees("call_wall_price_int", "call_strike", "largest_call")
         & wall_agrees("put_wall_price_int", "put_strike", "largest_put")
         & ((pl.col("total") - total).abs() <= 1e-4 * total).fill_null(True)
-        & pl.col("spot").eq_missing("spot_ref_price_int")
+        & pl.col("spot").eq_missing(pl.col("spot_ref_price_int"))
         & near
     )
     shown = ["window_end", "call_wall_price_int", "call_strike", "put_wall_price_int", "put_strike", "gex_abs_total",
