@@ -49,22 +49,60 @@ class GexSurface1s(TableModel):
     strike_points = Column(pl.Float64, "strike", unit="price")
     rel_ticks = Column(pl.Int32, "strike minus spot", unit="ticks")
     gamma_call = Column(
-        pl.Float32, "gamma of the nearest expiry's call by the smoothed smile", unit="1/price", nullable=True, ge=0
+        pl.Float32,
+        "gamma of the nearest expiry's call by the smoothed smile; null if that lists none here, or has no smile",
+        unit="1/price",
+        nullable=True,
+        ge=0,
     )
-    gamma_put = Column(pl.Float32, "the same of its put", unit="1/price", nullable=True, ge=0)
-    iv = Column(pl.Float32, "smoothed volatility of the nearest expiry at this strike", nullable=True, gt=0)
-    oi_call = Column(pl.Int64, "open interest of calls over the universe", unit="lots", nullable=True, ge=0)
-    oi_put = Column(pl.Int64, "open interest of puts over the universe", unit="lots", nullable=True, ge=0)
-    gex_call = Column(pl.Float64, "exposure of calls", unit=GEX_UNIT, nullable=True, ge=0)
-    gex_put = Column(pl.Float64, "exposure of puts", unit=GEX_UNIT, nullable=True, le=0)
-    gex_abs = Column(pl.Float64, "|gex_call| + |gex_put|", unit=GEX_UNIT, nullable=True, ge=0)
-    gex = Column(pl.Float64, "gex_call + gex_put", unit=GEX_UNIT, nullable=True)
-    gex_imbalance_ratio = Column(pl.Float32, "gex/gex_abs", nullable=True, ge=-1, le=1)
-    gex_share = Column(pl.Float32, "gex_abs over its sum over all strikes of this second", nullable=True, ge=0, le=1)
+    gamma_put = Column(
+        pl.Float32, "the same of its put; null if that lists none here, or has no smile", unit="1/price", nullable=True,
+        ge=0,
+    )  # fmt: skip
+    iv = Column(
+        pl.Float32,
+        "smoothed volatility of the nearest expiry at this strike; null if that lists none here, or has no smile",
+        nullable=True,
+        gt=0,
+    )
+    oi_call = Column(
+        pl.Int64, "open interest of calls over the universe; null if none is known", unit="lots", nullable=True, ge=0
+    )
+    oi_put = Column(
+        pl.Int64, "open interest of puts over the universe; null if none is known", unit="lots", nullable=True, ge=0
+    )
+    gex_call = Column(
+        pl.Float64,
+        "exposure of calls; null if no expiry has both a gamma here and a known open interest",
+        unit=GEX_UNIT,
+        nullable=True,
+        ge=0,
+    )
+    gex_put = Column(pl.Float64, "exposure of puts, likewise null", unit=GEX_UNIT, nullable=True, le=0)
+    gex_abs = Column(
+        pl.Float64, "|gex_call| + |gex_put|, of the side that is known; null if neither is", unit=GEX_UNIT,
+        nullable=True, ge=0,
+    )  # fmt: skip
+    gex = Column(
+        pl.Float64, "gex_call + gex_put, of the side that is known; null if neither is", unit=GEX_UNIT, nullable=True
+    )
+    gex_imbalance_ratio = Column(pl.Float32, "gex/gex_abs; null if gex_abs is null or 0", nullable=True, ge=-1, le=1)
+    gex_share = Column(
+        pl.Float32,
+        "gex_abs over its sum over all strikes of this second, not only the grid's; null if gex_abs is or the sum is 0",
+        nullable=True,
+        ge=0,
+        le=1,
+    )
     flow_gex = Column(
-        pl.Float64, "exposure of what dealers took on in this session's signed trades", unit=GEX_UNIT, nullable=True
+        pl.Float64,
+        "exposure of what dealers took on in this session's signed trades, 0 before the first; null without a gamma",
+        unit=GEX_UNIT,
+        nullable=True,
     )
-    moneyness = Column(pl.Float32, "(strike - F)/(F s sqrt(T)) of the nearest expiry", nullable=True)
+    moneyness = Column(
+        pl.Float32, "(strike - F)/(F s sqrt(T)) of the nearest expiry, s its iv; null where iv is", nullable=True
+    )
     differences = Columns(_differences())
 
     invariants = (
@@ -72,5 +110,13 @@ class GexSurface1s(TableModel):
             "net_within_gross",
             "|gex| <= gex_abs",
             lambda pl: pl.col("gex").abs() <= pl.col("gex_abs") * (1 + 1e-9),
+        ),
+        Invariant(
+            "known_by_a_side",
+            "gex and gex_abs are null exactly where gex_call and gex_put are",
+            lambda pl: (
+                (pl.col("gex").is_null() == (pl.col("gex_call").is_null() & pl.col("gex_put").is_null()))
+                & (pl.col("gex").is_null() == pl.col("gex_abs").is_null())
+            ),
         ),
     )

@@ -257,6 +257,50 @@ def _physics_norm_calibration(index: int) -> Row:
     }
 
 
+def _gex_surface(index: int) -> Row:
+    """Two strikes in each of two seconds; the last is one of which nothing is known."""
+    from spymaster.tables.gex_surface_1s import GexSurface1s
+
+    second, strike = divmod(index, 2)
+    at = SPOT + 20 * strike * TICK
+    row: Row = dict.fromkeys(GexSurface1s.columns)
+    row |= {
+        "window_end": START + (second + 1) * SECOND,
+        "underlying": "ESH4",
+        "spot_ref_price_int": SPOT,
+        "window_valid": True,
+        "strike_price_int": at,
+        "strike_points": at / 1e9,
+        "rel_ticks": 20 * strike,
+    }
+    if index == ROWS - 1:
+        return row
+    row |= {name: 0.01 for name in GexSurface1s.columns if row[name] is None}
+    return row | {
+        "oi_call": 300, "oi_put": 100, "gex_call": 30.0, "gex_put": -10.0, "gex_abs": 40.0, "gex": 20.0,
+        "gex_imbalance_ratio": 0.5,
+    }  # fmt: skip
+
+
+def _gex_level(index: int) -> Row:
+    known = index > 0
+    return {
+        "window_end": START + (index + 1) * 60 * SECOND,
+        "underlying": "ESH4",
+        "spot_ref_price_int": SPOT if known else None,
+        "call_wall_price_int": SPOT + 20 * TICK if known else None,
+        "put_wall_price_int": SPOT - 20 * TICK if known else None,
+        "zero_gamma_price_int": ([SPOT - TICK, SPOT + TICK], [SPOT], [])[index - 1] if known else None,
+        "gex_total": 1e6 if known else None,
+        "gex_abs_total": 3e6 if known else None,
+        "flow_gex_total": -2e5 if known else None,
+        "vanna_exposure": 4e5 if known else None,
+        "charm_exposure": -6e6 if known else None,
+        "priced_series": 120 if known else 0,
+        "oi_share": 0.95 if known else None,
+    }
+
+
 _BUILDERS: dict[str, Callable[[int], Row]] = {
     "bronze.future_definition": _future_definition,
     "bronze.future_mbo": _future_mbo,
@@ -269,4 +313,6 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.trade": _trade,
     "silver.bbo_change": _bbo_change,
     "gold.physics_norm_calibration": _physics_norm_calibration,
+    "silver.gex_surface_1s": _gex_surface,
+    "silver.gex_level_1m": _gex_level,
 }
