@@ -3,8 +3,9 @@
 python -m benchmarks.gex [--messages N] [--repeats N] [--json]
 
 `--messages` is the number of quote rows; the default is a full day of 86,400 seconds, fewer rows make a shorter day.
-The chain has five expiries of 300 strikes, calls and puts; quotes follow a smile that is known, with noise, and as many
-options requote in a second as in regular hours near the money do. What the generator costs is taken out.
+The chain has five expiries of 300 strikes, calls and puts; quotes follow a smile that is known, with noise. Every
+expiry has new quotes in every second, and they are too wide to become stale, so that each smile is drawn each second
+through nearly all of its strikes: more than a real day asks for. What the generator costs is taken out.
 """
 
 from __future__ import annotations
@@ -32,8 +33,12 @@ YEAR = 365 * 86_400
 STRIKES, EXPIRIES = 300, 5
 SPOT = 6_800.0
 TICK = 250_000_000
+PUBLISHED_NS = 3 * 3_600 * SECOND
+"""Time of the date at which open interest becomes known."""
 PER_SECOND = 120
 """Rows of quotes per second: 10 million a day."""
+WIDTH = 200
+"""Least ticks between bid and ask."""
 
 
 def chain() -> Chain:
@@ -64,6 +69,14 @@ def chain() -> Chain:
     return Chain.universe(frame.cast({name: schema[name] for name in frame.columns}), DT, "ESH6", OptionSettings())
 
 
+def open_interest(chain: Chain, rng: np.random.Generator) -> np.ndarray:
+    """Lots of every option: calls above, puts below the money, most at round strikes."""
+    strike = chain.strike_price_int / 1e9
+    away = strike / SPOT - 1 - np.where(chain.is_call, 0.012, -0.015)
+    round_ = np.where(strike % 100 == 0, 5, np.where(strike % 50 == 0, 3, np.where(strike % 25 == 0, 2, 1)))
+    return (3_000 * np.exp(-0.5 * (away / 0.012) ** 2 + 0.5 * rng.standard_normal(len(strike))) * round_).astype(int)
+
+
 class Day:
     """A generated day: forwards and snapshot in memory, quotes in batches; `spent` is what making them cost."""
 
@@ -91,9 +104,8 @@ class Day:
                 "window_valid": [True] * seconds,
             }
         )
-        lots = rng.integers(0, 5_000, len(self.chain))
-        known = np.full(len(self.chain), MIDNIGHT + SECOND)
-        self.interest = InterestSteps(known, self.chain.instrument_id.copy(), lots)
+        known = np.full(len(self.chain), MIDNIGHT + PUBLISHED_NS)
+        self.interest = InterestSteps(known, self.chain.instrument_id.copy(), open_interest(self.chain, rng))
 
     def quotes(self, seconds: int = 900) -> Iterator[pl.DataFrame]:
         """Rows of random options, nearer to the money more often."""
@@ -112,14 +124,14 @@ class Day:
             strike = strikes[series]
             x = np.log(strike / forward) / (0.14 * np.sqrt(years))
             iv = np.clip(0.14 - 0.01 * x + 0.003 * x * x, 0.05, 1.0) * (1 + 0.002 * rng.standard_normal(len(x)))
-            mid = np.rint(rng.integers(3, 400, len(x)))
+            mid = rng.integers(3, 400, len(x))
             bought = rng.integers(0, 3, len(x)).astype(np.int32)
             frame = pl.DataFrame(
                 {
                     "window_end": pl.Series(self.ns[second]).cast(TIMESTAMP),
                     "instrument_id": chain.instrument_id[series].astype(np.uint32),
                     "bid_price_int": (mid * 50_000_000).astype(np.int64),
-                    "ask_price_int": ((mid + 3) * 50_000_000).astype(np.int64),
+                    "ask_price_int": ((mid + WIDTH) * 50_000_000).astype(np.int64),
                     "buy_volume": bought,
                     "sell_volume": rng.integers(0, 3, len(x)).astype(np.int32),
                     "iv": iv.astype(np.float32),
@@ -130,12 +142,16 @@ class Day:
             self.spent += time.process_time() - began
             yield frame
 
-    def run(self) -> dict[str, int]:
-        """The whole pass; counts of rows."""
-        gex = GexPass(
+    def gex(self) -> GexPass:
+        """The pass over the day."""
+        return GexPass(
             self.quotes(), self.forwards, self.snapshot,
             chain=self.chain, interest=self.interest, underlying="ESH6", tick_size_int=TICK,
         )  # fmt: skip
+
+    def run(self) -> dict[str, int]:
+        """The whole pass; counts of rows."""
+        gex = self.gex()
         rows: dict[str, int] = {}
         for frames in gex:
             for name, frame in frames.items():

@@ -55,10 +55,10 @@ def apply_versions(state, versions, now):
         if before >= 0:
             contribute(state, m, -1)
             if before != s or state.right[m] != right:
+                # withdrawn, or another option under the same number: nothing said of it holds of what may follow
                 forget_quotes(state, m)
-                if s >= 0:  # another option under the same number
-                    state.interest[m] = -1
-                    state.held[m] = 0
+                state.interest[m] = NONE
+                state.held[m] = 0
         state.slot[m] = s
         if s >= 0:
             state.right[m] = right

@@ -44,7 +44,7 @@ class Levels(NamedTuple):
     """Strike, 1e-9."""
     put_wall: int | None
     roots: np.ndarray | None
-    """float64, prices of zero gamma in points, ascending; None where nothing is priced or spot is unknown."""
+    """float64, prices of zero gamma in points, ascending; None where the total or spot is unknown."""
     totals: np.ndarray
     """float64[5] in the order of `TOTALS`, NaN where unknown."""
     priced: int
@@ -61,7 +61,7 @@ def levels_of(
     strikes = state.strike_int
     walls = [_wall(strikes, state.sums[:, 0]), _wall(strikes, -state.sums[:, 1])]
     roots = None
-    if n and spot > 0:
+    if not np.isnan(totals[0]) and spot > 0:
         found = np.empty(MOST_ROOTS)
         roots = found[: zero_gammas(options[:, :n].copy(), spot, found)]
     return Levels(walls[0], walls[1], roots, totals, priced, interest_known)

@@ -35,7 +35,7 @@ class GexLevel1m(TableModel):
     )
     zero_gamma_price_int = Column(
         pl.List(pl.Int64),
-        "prices within 5 % of spot where the total changes sign, ascending; null if nothing is priced",
+        "prices within 5 % of spot where the total changes sign, ascending; null without gex_total or spot",
         unit="1e-9 price",
         nullable=True,
     )

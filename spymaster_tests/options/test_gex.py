@@ -297,9 +297,12 @@ def test_definitions_that_change_within_the_session() -> None:
         20_000, ts_recv=MIDNIGHT + timedelta(hours=15, seconds=10), strike_price_int=6_807_500_000_000
     )
     withdrawn = rows[44] | {"ts_recv": MIDNIGHT + timedelta(hours=15, seconds=7), "is_deleted": True}
+    reused = rows[36] | {
+        "ts_recv": MIDNIGHT + timedelta(hours=15, seconds=12), "strike_price_int": rows[50]["strike_price_int"]
+    }  # fmt: skip
     session = Session(rows, walk(20), all_interest(rows))
     base, _ = session.run()
-    session.rows = [*rows, new_tick, listed_late, withdrawn]
+    session.rows = [*rows, new_tick, listed_late, withdrawn, reused]
     frame, _ = session.run()
     assert frame.filter(pl.col("strike_points") == 6_807.5).height == 0, "no strike of the grid"
     strike = rows[44]["strike_price_int"]
@@ -308,6 +311,11 @@ def test_definitions_that_change_within_the_session() -> None:
     assert ours["gex_call"].to_list()[:7] == theirs["gex_call"].to_list()[:7]
     assert ours["gex_call"].to_list()[7:] == [None] * 13
     np.testing.assert_allclose(ours["gex_put"].to_numpy(), theirs["gex_put"].to_numpy(), rtol=2e-4)
+    old, new = (frame.filter(pl.col("strike_price_int") == rows[i]["strike_price_int"]) for i in (36, 50))
+    assert [value is None for value in old["oi_call"]] == [False] * 12 + [True] * 8
+    assert [value is None for value in old["gex_call"]] == [False] * 12 + [True] * 8
+    same = base.filter(pl.col("strike_price_int") == rows[50]["strike_price_int"])
+    assert new["oi_call"].to_list() == same["oi_call"].to_list()
     kept = frame.filter(pl.col("strike_price_int") == rows[40]["strike_price_int"])
     before = base.filter(pl.col("strike_price_int") == rows[40]["strike_price_int"])
     np.testing.assert_allclose(kept["flow_gex"].to_numpy(), before["flow_gex"].to_numpy(), rtol=2e-4)
