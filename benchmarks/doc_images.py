@@ -39,7 +39,10 @@ def main() -> None:
             store(table, picture(lake.partition(table, "ES", DAY)))
     frames = list(gex.Day(86_400, gex.PER_SECOND // 6, 3).gex())
     for name in ("gex_surface_1s", "gex_level_1m"):
-        store(f"silver.{name}", draw(f"silver.{name}", [one[name] for one in frames], symbol="ES", dt=gex.DT))
+        store(
+            f"silver.{name}",
+            draw(f"silver.{name}", [one[name] for one in frames], symbol="ES", dt=gex.DT, simulated=True),
+        )
 
 
 def store(table: str, image: bytes | None) -> None:
