@@ -21,7 +21,9 @@ MBO = "bronze.future_mbo"
 DEFINITION = "bronze.future_definition"
 FUTURE_STATISTICS = "bronze.future_statistics"
 OPTION_DEFINITION = "bronze.option_definition"
+OPTION_FORWARD = "silver.option_forward_1s"
 OPTION_MBO = "bronze.option_mbo"
+OPTION_QUOTE = "silver.option_quote_1s"
 OPTION_STATISTICS = "bronze.option_statistics"
 
 SECOND_NS = 1_000_000_000

@@ -109,6 +109,24 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "is_deleted": [False] * len(listed),
         }
     )
+    quoted = pl.DataFrame(
+        {
+            "window_end": start_of(DT) + np.repeat(np.arange(1, seconds + 1), 3) * 10**9,
+            "instrument_id": np.tile([1, 2, 3], seconds),
+            "iv": np.tile([0.3, 0.2, 0.25], seconds),
+            "delta": np.tile([-0.2, 0.4, -0.6], seconds),
+        }
+    ).with_columns(pl.col("window_end").cast(pl.Datetime("ns", "UTC")))
+    forwards = pl.DataFrame(
+        {
+            "window_end": start_of(DT) + np.arange(1, seconds + 1) * 10**9,
+            "expiration": [start_of(DT) + 20 * HOUR_NS] * seconds,
+            "underlying": ["ESH4"] * seconds,
+            "forward_source": ["parity" if k % 7 == 0 else "future" for k in range(seconds)],
+            "parity_gap_ticks": rng.normal(0, 1, seconds),
+            "atm_iv": np.linspace(0.1, 0.2, seconds),
+        }
+    ).with_columns(pl.col("window_end", "expiration").cast(pl.Datetime("ns", "UTC")))
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -121,6 +139,8 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "silver.book_snapshot_1s": snapshot,
         "silver.gex_level_1m": exposure_levels(shots),
         "silver.gex_surface_1s": exposures(shots),
+        "silver.option_forward_1s": forwards,
+        "silver.option_quote_1s": quoted,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
         "silver.trade": events,
@@ -164,6 +184,20 @@ def test_a_table_becomes_a_small_png(long: dict[str, pl.DataFrame], name: str):
 @pytest.mark.parametrize("name", sorted(DRAWINGS))
 def test_the_shortest_session_draws_too(short: dict[str, pl.DataFrame], name: str):
     assert (draw(name, short[name], symbol="ES", dt=DT) or b"").startswith(b"\x89PNG")
+
+
+def test_a_smile_is_drawn_against_strikes_where_definitions_are_at_hand(long: dict[str, pl.DataFrame]):
+    name = "silver.option_quote_1s"
+    known = pl.DataFrame(
+        {
+            "instrument_id": [1, 2, 3],
+            "strike_price_int": [4_700 * 10**9, 4_800 * 10**9, 4_750 * 10**9],
+            "expiration": pl.Series([start_of(DT) + 20 * HOUR_NS] * 3).cast(pl.Datetime("ns", "UTC")),
+        }
+    )
+    png = draw(name, long[name], symbol="ES", dt=DT, beside={"bronze.option_definition": known})
+    assert (png or b"").startswith(b"\x89PNG")
+    assert png != draw(name, long[name], symbol="ES", dt=DT)
 
 
 def test_the_same_rows_are_the_same_bytes_and_simulated_ones_say_so(long: dict[str, pl.DataFrame]):

@@ -11,7 +11,7 @@ that are not valid hatched, simulated data named as such, some 800 x 400 pixels 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib import import_module
@@ -34,6 +34,8 @@ DRAWINGS: Final = {
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",
     "silver.gex_level_1m": "gex:gex_level_1m",
     "silver.gex_surface_1s": "gex:gex_surface_1s",
+    "silver.option_forward_1s": "smiles:option_forward_1s",
+    "silver.option_quote_1s": "smiles:option_quote_1s",
     "silver.physics_bands_1s": "lines:physics_bands_1s",
     "silver.radar_vacuum_1s": "lines:radar_vacuum_1s",
     "silver.trade": "events:trade",
@@ -45,13 +47,18 @@ DRAWINGS: Final = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What is drawn. `read(columns)` yields the rows in order, in bounded batches, and may be called more than once."""
+    """What is drawn. `read(columns)` yields the rows in order, in bounded batches, and may be called more than once.
+
+    `beside(table, columns)` gives all rows of another table of the same session, None where it is not at hand: a
+    picture may need it for names, and has to do without.
+    """
 
     table: str
     symbol: str
     dt: date
     read: Callable[[Sequence[str]], Iterator[pl.DataFrame]]
     simulated: bool = False
+    beside: Callable[[str, Sequence[str]], pl.DataFrame | None] = lambda table, columns: None
 
     def frame(self, columns: Sequence[str]) -> pl.DataFrame:
         """All rows at once: for tables with a row per second or fewer."""
@@ -68,13 +75,27 @@ def picture(partition: Partition) -> bytes | None:
     if partition.table not in DRAWINGS or not partition.rows:
         return None
     simulated = partition.manifest.provenance == "simulated"
-    return _png(Subject(partition.table, partition.symbol, partition.dt, partition.batches, simulated))
+
+    def beside(table: str, columns: Sequence[str]) -> pl.DataFrame | None:
+        other = partition.sibling(table)
+        return other.read(columns) if other.path.is_file() else None
+
+    return _png(Subject(partition.table, partition.symbol, partition.dt, partition.batches, simulated, beside))
 
 
 def draw(
-    table: str, frames: pl.DataFrame | Iterable[pl.DataFrame], *, symbol: str, dt: date, simulated: bool = False
+    table: str,
+    frames: pl.DataFrame | Iterable[pl.DataFrame],
+    *,
+    symbol: str,
+    dt: date,
+    simulated: bool = False,
+    beside: Mapping[str, pl.DataFrame] | None = None,
 ) -> bytes | None:
-    """Frames of a table (`layer.name`) as PNG bytes; None where it has no drawing or there are no rows."""
+    """Frames of a table (`layer.name`) as PNG bytes; None where it has no drawing or there are no rows.
+
+    `beside` are the tables of the same session that the picture may look into.
+    """
     held = [frames] if isinstance(frames, pl.DataFrame) else list(frames)
     if table not in DRAWINGS or not sum(frame.height for frame in held):
         return None
@@ -82,7 +103,10 @@ def draw(
     def read(columns: Sequence[str]) -> Iterator[pl.DataFrame]:
         return (frame.select(columns) for frame in held if frame.height)
 
-    return _png(Subject(table, symbol, dt, read, simulated))
+    def other(name: str, columns: Sequence[str]) -> pl.DataFrame | None:
+        return beside[name].select(columns) if beside and name in beside else None
+
+    return _png(Subject(table, symbol, dt, read, simulated, other))
 
 
 def _png(subject: Subject) -> bytes:
