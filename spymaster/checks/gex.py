@@ -13,13 +13,21 @@ import numpy as np
 import polars as pl
 
 from spymaster.checks.base import MAX_EXAMPLES, Check, Finding, Session, Severity, Suite, check
-from spymaster.checks.frames import OPTION_DEFINITION, OPTION_STATISTICS, SELECTION, SNAPSHOT, collect, finding, scan
+from spymaster.checks.frames import (
+    OPTION_DEFINITION,
+    OPTION_FORWARD,
+    OPTION_QUOTE,
+    OPTION_STATISTICS,
+    SELECTION,
+    SNAPSHOT,
+    collect,
+    finding,
+    scan,
+)
 from spymaster.options.chain import DEFINITION_COLUMNS, Chain
 
 GEX = "silver.gex_surface_1s"
 LEVEL = "silver.gex_level_1m"
-QUOTE = "silver.option_quote_1s"
-FORWARD = "silver.option_forward_1s"
 
 JOINED_SHARE = 0.90
 OPEN_INTEREST = 9
@@ -92,12 +100,12 @@ def _underlying_check(table: str) -> Check:
 UNDERLYING_CHECKS = [_underlying_check(table) for table in (GEX, LEVEL)]
 
 
-@check(GEX, QUOTE, OPTION_DEFINITION, OPTION_STATISTICS, SELECTION, suite=Suite.DATA, severity=Severity.WARN)
+@check(GEX, OPTION_QUOTE, OPTION_DEFINITION, OPTION_STATISTICS, SELECTION, suite=Suite.DATA, severity=Severity.WARN)
 def interest_joined(session: Session) -> Finding:
     """Open interest is known, by the end of the session, of at least 90 % of the options that had a volatility."""
     chain = _chain(session)
     names = collect(scan(session, OPTION_DEFINITION, ["instrument_id", "contract"]).unique("instrument_id"))
-    priced = collect(scan(session, QUOTE, ["instrument_id", "iv"]).filter(pl.col("iv").is_not_null())).unique(
+    priced = collect(scan(session, OPTION_QUOTE, ["instrument_id", "iv"]).filter(pl.col("iv").is_not_null())).unique(
         "instrument_id"
     )
     priced = priced.filter(pl.col("instrument_id").is_in(chain.instrument_id.tolist()))
@@ -137,7 +145,7 @@ def sums_of_sides(session: Session) -> Finding:
     return finding(bad.height, bad, "gex = gex_call + gex_put, gex_abs = gex_call - gex_put, ratio = gex/gex_abs")
 
 
-@check(GEX, QUOTE, FORWARD, OPTION_DEFINITION, OPTION_STATISTICS, SELECTION, suite=Suite.PHYSICS)
+@check(GEX, OPTION_QUOTE, OPTION_FORWARD, OPTION_DEFINITION, OPTION_STATISTICS, SELECTION, suite=Suite.PHYSICS)
 def equal_recomputation(session: Session) -> Finding:
     """Exposures of some seconds, recomputed from quotes and open interest without smoothing, are about the stored ones.
 
@@ -265,11 +273,11 @@ def _recomputed(session: Session, chain: Chain, second: int) -> pl.DataFrame:
     )
     at = pl.col("window_end").to_physical()
     forwards = collect(
-        scan(session, FORWARD, ["window_end", "expiration", "underlying", "years", "forward"])
+        scan(session, OPTION_FORWARD, ["window_end", "expiration", "underlying", "years", "forward"])
         .filter(at == second)
         .select(pl.col("expiration").to_physical(), "underlying", "years", "forward")
     )
-    quotes = collect(scan(session, QUOTE, ["window_end", "instrument_id", "iv"]).filter(at <= second))
+    quotes = collect(scan(session, OPTION_QUOTE, ["window_end", "instrument_id", "iv"]).filter(at <= second))
     last = quotes.group_by("instrument_id", maintain_order=True).last().select("instrument_id", "iv")
     options = (
         series.join(forwards, on=["expiration", "underlying"], how="left")

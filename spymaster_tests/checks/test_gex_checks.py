@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from spymaster.checks import all_checks
-from spymaster.checks.frames import OPTION_STATISTICS
-from spymaster.checks.gex import FORWARD, GEX, LEVEL, QUOTE
+from spymaster.checks.frames import OPTION_DEFINITION, OPTION_FORWARD, OPTION_QUOTE, OPTION_STATISTICS
+from spymaster.checks.gex import GEX, LEVEL
 from spymaster.lake import Lake
 from spymaster_tests.checks.gex_lake import add_options, make_exposures
 from spymaster_tests.checks.sessions import DT, SYMBOL, copy_lake, spoil
@@ -137,7 +137,7 @@ def test_sessions_without_options_or_without_open_interest_pass(lake: Lake) -> N
     make_exposures(lake)
     verdicts = {key: CHECKS[key].run(lake, SYMBOL, DT) for key in OURS}
     assert [key for key, verdict in verdicts.items() if not verdict.passed] == [f"{GEX}:interest_joined"]
-    for table in (QUOTE, FORWARD, "bronze.option_definition"):
+    for table in (OPTION_QUOTE, OPTION_FORWARD, OPTION_DEFINITION):
         spoil(lake, table, lambda frame: frame.head(0))
     make_exposures(lake)
     assert lake.partition(GEX, SYMBOL, DT).rows == 0
