@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import polars as pl
 
-from spymaster.tables.model import Column, Columns, Invariant, TableModel
+from spymaster.tables.model import Column, Columns, Invariant, ParquetLayout, TableModel
 from spymaster.tables.types import TIMESTAMP
 
 GEX_UNIT = "dollars per 1 % move"
 DIFFERENCED = ("gex_abs", "gex", "gex_imbalance_ratio")
 """Columns with first to third differences between consecutive seconds."""
+
+
+_NUMBERS = (
+    "gamma_call", "gamma_put", "iv", "gex_call", "gex_put", "gex_abs", "gex", "gex_imbalance_ratio", "gex_share",
+    "flow_gex", "moneyness",
+)  # fmt: skip
 
 
 def _differences() -> dict[str, Column]:
@@ -40,6 +46,7 @@ class GexSurface1s(TableModel):
     constant = ("underlying",)
     time_column = "window_end"
     parameters = ("options", "instrument")
+    parquet = ParquetLayout(split=(*_NUMBERS, *_differences()))
 
     window_end = Column(TIMESTAMP, "end of the window, exclusive", unit="ns")
     underlying = Column(pl.String, "the selected contract of the date")
