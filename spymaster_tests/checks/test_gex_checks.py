@@ -128,7 +128,7 @@ def test_options_without_open_interest_are_named_and_only_warned_of(lake: Lake) 
     few_interests(lake)
     result = CHECKS[f"{GEX}:interest_joined"].run(lake, SYMBOL, DT)
     assert result.severity == "warn"
-    assert result.metadata["without_open_interest"] == result.metadata["violations"] > 20
+    assert result.metadata["without_open_interest"] == result.metadata["violations"] == 33
     assert "E1B" in str(result.metadata["examples"])
 
 

@@ -252,6 +252,32 @@ def test_a_stale_quote_leaves_the_smile_and_is_counted() -> None:
     assert gex.counters["stale_quote_seconds"] == 33 - 6
 
 
+def test_a_wide_quote_that_is_wrong_makes_no_spike() -> None:
+    """Its volatility is off by a quarter; at its width that says little, and its neighbours are precise."""
+    rows = pairs(range(6_700, 6_901, 5))
+    session = Session(rows, walk(20), all_interest(rows))
+    bad = pl.col("instrument_id").is_in([rows[50]["instrument_id"], rows[51]["instrument_id"]])
+    session.quotes = session.quotes.with_columns(
+        iv=pl.when(bad).then(pl.col("iv") * 1.25).otherwise("iv"),
+        ask_price_int=pl.when(bad).then(pl.col("ask_price_int") + 20 * 10**9).otherwise("ask_price_int"),
+    )
+    frame, _ = session.run()
+    strike = rows[50]["strike_price_int"] / 1e9
+    found = frame.filter(pl.col("strike_points") == strike)["iv"].to_numpy()
+    np.testing.assert_allclose(found, smooth_surface(strike, 6 / (365 * 24)), rtol=1e-3)
+
+
+def test_two_options_of_one_strike_and_right_both_count() -> None:
+    """Of product roots that share an expiration: interest and flow add up, the smile reads the first."""
+    rows = pairs(range(6_700, 6_901, 5))
+    twin = pairs(range(6_700, 6_901, 5), first_id=8_000)
+    session = Session([*rows, *twin], walk(20), [*all_interest(rows), *all_interest(twin, seed=11)])
+    second = pl.col("instrument_id") >= 8_000
+    session.quotes = session.quotes.with_columns(iv=pl.when(second).then(pl.col("iv") * 2).otherwise("iv"))
+    frame, _ = session.run()
+    assert compare(session, frame, LEVELS, GAMMA_TOLERANCE) == len(LEVELS) * 20 * 25
+
+
 def test_a_rejected_quote_leaves_the_smile_at_once() -> None:
     rows = pairs(range(6_700, 6_901, 5))
     session = Session(rows, walk(30), all_interest(rows))
