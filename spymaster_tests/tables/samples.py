@@ -239,6 +239,44 @@ def _bbo_change(index: int) -> Row:
     }
 
 
+def _option_quote(index: int) -> Row:
+    rejected = index == 2
+    return {
+        "window_end": START + (1 + index) * 1_000_000_000,
+        "instrument_id": 900_001,
+        "bid_price_int": 3_150_000_000,
+        "bid_qty": 20,
+        "ask_price_int": None if rejected else 3_200_000_000,
+        "ask_qty": None if rejected else 15,
+        "mid": None if rejected else 3.175,
+        "buy_volume": 0,
+        "sell_volume": 2,
+        "add_qty": 40,
+        "pull_qty": 12,
+        "valid": True,
+        "iv": None if rejected else 0.14,
+        "delta": None if rejected else 0.21,
+        "gamma": None if rejected else 0.004,
+        "reject_reason": "one_sided" if rejected else None,
+    }
+
+
+def _option_forward(index: int) -> Row:
+    return {
+        "window_end": START + (1 + index) * 1_000_000_000,
+        "expiration": START + 7_200_000_000_000,
+        "underlying": "ESH4",
+        "years": 2.28e-4,
+        "forward": None if index == 3 else SPOT * 1e-9,
+        "forward_source": ("future", "future", "parity", "none")[index],
+        "parity_forward": None if index == 3 else SPOT * 1e-9,
+        "parity_width_ticks": None if index == 3 else 0.4,
+        "parity_strikes": 0 if index == 3 else 8,
+        "parity_gap_ticks": None if index > 1 else -0.2,
+        "atm_iv": None if index == 3 else 0.14,
+    }
+
+
 def _physics_norm_calibration(index: int) -> Row:
     return {
         "metric_name": "net_withdrawal",
@@ -266,6 +304,8 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.vacuum_surface_1s": _vacuum_surface,
     "silver.radar_vacuum_1s": _radar_vacuum,
     "silver.physics_bands_1s": _physics_bands,
+    "silver.option_quote_1s": _option_quote,
+    "silver.option_forward_1s": _option_forward,
     "silver.trade": _trade,
     "silver.bbo_change": _bbo_change,
     "gold.physics_norm_calibration": _physics_norm_calibration,
