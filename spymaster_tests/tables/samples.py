@@ -75,6 +75,51 @@ def _future_mbo(index: int) -> Row:
     }
 
 
+def _option_mbo(index: int) -> Row:
+    row = _future_mbo(index) | {"instrument_id": 700 - index % 2}
+    del row["contract"]
+    return row
+
+
+def _option_definition(index: int) -> Row:
+    spread = index == 3
+    return {
+        "instrument_id": 700 + index // 2,
+        "ts_recv": START + index,
+        "contract": "UD:1V: VT 1" if spread else "E2AF4 C4800",
+        "asset": "E2A",
+        "instrument_class": "T" if spread else "CP"[index // 2],
+        "right": None if spread else "CP"[index // 2],
+        "strike_price_int": None if spread else SPOT,
+        "expiration": None if spread else START + 3_600 * SECOND,
+        "underlying": None if spread else "ESH4",
+        "underlying_id": None if spread else 17077,
+        "tick_size_int": None if spread else TICK // 5,
+        "multiplier": 50.0,
+        "currency": "USD",
+        "exchange": "XCME",
+        "is_user_defined": spread,
+        "is_deleted": index == 1,
+    }
+
+
+def _statistics(index: int) -> Row:
+    return {
+        "instrument_id": 700 + index,
+        "publisher_id": 1,
+        "stat_type": 9 if index % 2 else 3,
+        "price_int": None if index % 2 else 25 * TICK,
+        "quantity": 1_234 if index % 2 else None,
+        "ts_ref": None if index == 2 else START - 86_400 * SECOND,
+        "ts_event": START + index,
+        "ts_recv": START + index + 90_000,
+        "update": "delete" if index == 3 else "new",
+        "stat_flags": 1,
+        "channel_id": 3,
+        "sequence": 1000 + index,
+    }
+
+
 def _contract_day_selection(index: int) -> Row:
     return {
         "contract": f"ES{'HMUZ'[index]}4",
@@ -298,6 +343,10 @@ def _physics_norm_calibration(index: int) -> Row:
 _BUILDERS: dict[str, Callable[[int], Row]] = {
     "bronze.future_definition": _future_definition,
     "bronze.future_mbo": _future_mbo,
+    "bronze.future_statistics": _statistics,
+    "bronze.option_mbo": _option_mbo,
+    "bronze.option_definition": _option_definition,
+    "bronze.option_statistics": _statistics,
     "bronze.contract_day_selection": _contract_day_selection,
     "silver.book_snapshot_1s": _book_snapshot,
     "silver.wall_surface_1s": _wall_surface,
