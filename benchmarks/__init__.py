@@ -8,6 +8,7 @@ BENCHMARKS = {
     "bronze": "writing bronze.future_mbo: bytes per row, rows per second",
     "pipeline": "file to surfaces and to all Silver tables, two processes over one, peak memory",
     "chain": "the books of an option chain: quotes and flow of thousands of instruments, in memory and from a file",
+    "option_quotes": "option quotes of a day, Bronze to frames and to disk: messages and rows per second, peak memory",
     "gex": "gamma exposure of a chain of 3,000 options: processor seconds and memory of a day",
     "volatility": "Black-76 volatilities and gammas per second, and their error against forty digits",
     "sim": "the simulator's targets over several seeds, its speed, and whether `walk` mode can be foretold",

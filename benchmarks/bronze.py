@@ -20,6 +20,7 @@ from spymaster.feed.reader import MboFile
 from spymaster.feed.records import option_records, records
 from spymaster.lake import Lake, Partition
 from spymaster.tables.future_mbo import FutureMbo
+from spymaster.tables.model import TableModel
 from spymaster.tables.option_mbo import OptionMbo
 
 DAY = dt.date(2026, 1, 6)
@@ -36,10 +37,10 @@ def write_partition(path: Path, root: Path) -> None:
         writer.commit(dataset=file.metadata.dataset)
 
 
-def write_frames(frames: list[pl.DataFrame], root: Path, dataset: str) -> None:
+def write_frames(model: type[TableModel], frames: list[pl.DataFrame], root: Path, dataset: str) -> None:
     """Frames in memory to durable Bronze partition: validation, encoding, disk."""
     lake = Lake.open(root, create=True)
-    with lake.writer(FutureMbo, "ES", DAY) as writer:
+    with lake.writer(model, "ES", DAY) as writer:
         for frame in frames:
             writer.write(frame)
         writer.commit(dataset=dataset)
@@ -67,18 +68,21 @@ def main() -> None:
         partition = lake.partition(FutureMbo, "ES", DAY)
         file = MboFile.open(path)
         (contract,) = file.metadata.symbols.values()
-        frames = list(future_mbo_frames(file))
+        frames, dataset = list(future_mbo_frames(file)), file.metadata.dataset
         rows = partition.rows
         chain = chain_file(Path(scratch), max(arguments.messages // 5, LEAST_OPTION_MESSAGES), arguments.seed)
         options = write_options(chain, root)
+        option_frames = list(option_mbo_frames(MboFile.open(chain)))
         timings = measure(
             [
                 Case("file -> Bronze", rows, lambda: write_partition(path, root), "decode, validate, encode, fsync"),
-                Case("frames -> Bronze", rows, lambda: write_frames(frames, root, file.metadata.dataset),
+                Case("frames -> Bronze", rows, lambda: write_frames(FutureMbo, frames, root, dataset),
                      "validate, encode, fsync"),
                 Case("Bronze -> records", rows, lambda: sum(len(part) for part in records(partition, contract)),
                      "a contract-day as MBO records"),
                 Case("options -> Bronze", options.rows, lambda: write_options(chain, root), "from the file, as it is"),
+                Case("option frames -> Bronze", options.rows,
+                     lambda: write_frames(OptionMbo, option_frames, root, dataset), "validate, encode, fsync"),
                 Case("Bronze -> options", options.rows, lambda: sum(map(len, option_records(options))),
                      "all instruments in file order"),
             ],

@@ -176,12 +176,11 @@ def main() -> None:
             "rows of quotes": f"{facts['option_quote_1s']:,}",
             "rows of forwards": f"{facts['option_forward_1s']:,}",
             "priced": f"{facts['priced']:,}",
-            "M messages per second of processor": round(total / min(timings[0].cpu_seconds) / 1e6, 2),
             "M rows per second of processor": round(facts["option_quote_1s"] / min(timings[0].cpu_seconds) / 1e6, 2),
         },
     )
-    report.add_target("whole pass, M messages/s", timings[0].best_rate / 1e6, 3)
-    report.add_target("books alone, M messages/s", timings[2].best_rate / 1e6, 10)
+    report.add_target("whole pass, M messages per second of processor", total / min(timings[0].cpu_seconds) / 1e6, 3)
+    report.add_target("books alone, M messages per second of processor", few / min(timings[2].cpu_seconds) / 1e6, 10)
     report.add_target("peak memory beyond imports, GB", beyond, 1.0, at_least=False)
     publish(report, as_json=arguments.json)
 

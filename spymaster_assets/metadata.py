@@ -80,7 +80,7 @@ def partition_metadata(made: Made) -> dict[str, Any]:
         "reused": made.reused,
         "content_hash": manifest.content_hash,
         "provenance": manifest.provenance,
-        "inputs": len(manifest.inputs),
+        "inputs": manifest.inputs_read,
     }
     if manifest.dataset:
         metadata["dataset"] = manifest.dataset

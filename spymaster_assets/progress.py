@@ -26,6 +26,9 @@ from spymaster_assets.partitions import SessionKey
 
 Line = dict[str, Any]
 
+ORDER_TABLES = ("bronze.future_mbo", "bronze.option_mbo")
+"""The tables whose records are the messages of a run: every other one counts them again."""
+
 
 def lines(event: DagsterEvent) -> Iterator[Line]:
     """What one event of a run says about partitions, checks and failures."""
@@ -117,7 +120,7 @@ class Summary:
             self.counts[line["status"]] += 1
             if line["status"] == "failed":
                 self.failures.append({name: line[name] for name in ("symbol", "date", "table", "error")})
-            if line["status"] == "made" and line["table"] == "bronze.future_mbo":
+            if line["status"] == "made" and line["table"] in ORDER_TABLES:
                 self.records += line.get("records", 0)
             return line | {"done": sum(self.counts[name] for name in _STATES), "total": self.total}
         if line["event"] == "check" and line["severity"] == "error":

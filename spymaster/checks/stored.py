@@ -90,10 +90,10 @@ def _provenance_check(model: type[TableModel]) -> Check:
             len(faults),
             "; ".join(faults[:3])
             if faults
-            else f"{manifest.rows:,} rows from {len(manifest.inputs)} inputs, as recorded",
+            else f"{manifest.rows:,} rows from {manifest.inputs_read} inputs, as recorded",
             {
                 "rows": manifest.rows,
-                "inputs": len(manifest.inputs),
+                "inputs": manifest.inputs_read,
                 "provenance": manifest.provenance,
                 "dataset": manifest.dataset,
                 "empty_reason": manifest.empty_reason,

@@ -77,6 +77,11 @@ class Manifest:
     notes: dict[str, Any] = field(default_factory=dict)
     software: str = ""
 
+    @property
+    def inputs_read(self) -> int:
+        """Number of inputs that were there."""
+        return sum(record.kind != "absent" for record in self.inputs)
+
     def as_dict(self) -> dict[str, Any]:
         """JSON data, in a fixed order."""
         record = {"format": FORMAT, **vars(self)}

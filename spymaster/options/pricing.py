@@ -66,8 +66,8 @@ PAIRS = 3 * STRIKES
 """Strikes with both quotes that parity chooses from, the nearest to the forward."""
 SMILE_SIDE = 8
 """Strikes on either side of the forward that the volatility at the money is read off."""
-SMILE_BEND = 0.05
-"""Curvature that a smile is expected to have: share of its level per squared deviation."""
+SMILE_BEND = 1.0
+"""How dear curvature is, with volatility relative to that at the money and moneyness in deviations."""
 LEAST_ERROR = 1e-4
 """Error that a volatility has at least, relative."""
 _HAIR = 1e-9
@@ -141,7 +141,7 @@ def judged(bid, ask, tick, forward, strike, is_call, root, discount, guess):
 
 
 @hot_kernel()
-def out_of_the_money(k, out, end, forward, root, discount, guess, strikes, quotes, memo):
+def out_of_the_money(k, out, end, forward, root, discount, guess, tick, strike, quotes, memo):
     """Reason against the quote in force of a strike's out-of-the-money option, its volatility, half its width.
 
     Within a window it is the same for the call's row and the put's, and worked out once.
@@ -149,80 +149,89 @@ def out_of_the_money(k, out, end, forward, root, discount, guess, strikes, quote
     if memo[k, M_END] != end:
         memo[k, M_END] = end
         memo[k, M_REASON], memo[k, M_IV], memo[k, M_HALF] = judged(
-            quotes[out, Q_BID], quotes[out, Q_ASK], strikes.tick[out], forward, strikes.strike[k],
-            strikes.strike[k] >= forward, root, discount, guess,
+            quotes[out, Q_BID], quotes[out, Q_ASK], tick[out], forward, strike[k], strike[k] >= forward, root, discount,
+            guess,
         )  # fmt: skip
     return np.int64(memo[k, M_REASON]), memo[k, M_IV], memo[k, M_HALF]
 
 
 @hot_kernel()
-def volatility_of(number, k, end, forward, root, discount, strikes, quotes, memo):
+def volatility_of(number, k, is_call, sibling, end, forward, root, discount, tick, strike, quotes, memo):
     """Reason and volatility of an option's row, and half the width of the quote that it is from.
 
     From the option's own quote where it is out of the money. Where it is in the money: from its sibling's if that is
     accepted, else from its own less what put-call parity says the sibling is worth less.
     """
-    strike = strikes.strike[k]
-    is_call = strikes.is_call[number]
-    out_is_call = strike >= forward
+    out_is_call = strike[k] >= forward
     guess = quotes[number, Q_IV]
-    bid, ask, tick = quotes[number, Q_BID], quotes[number, Q_ASK], strikes.tick[number]
+    bid, ask = quotes[number, Q_BID], quotes[number, Q_ASK]
     if math.isnan(forward):
-        return judged(bid, ask, tick, forward, strike, is_call, root, discount, guess)
+        return judged(bid, ask, tick[number], forward, strike[k], is_call, root, discount, guess)
     if is_call == out_is_call:
-        return out_of_the_money(k, number, end, forward, root, discount, guess, strikes, quotes, memo)
-    sibling = strikes.put[k] if is_call else strikes.call[k]
+        return out_of_the_money(k, number, end, forward, root, discount, guess, tick, strike, quotes, memo)
     if sibling >= 0 and quotes[sibling, Q_KNOWN] == 1.0:
-        reason, iv, half = out_of_the_money(k, sibling, end, forward, root, discount, guess, strikes, quotes, memo)
+        reason, iv, half = out_of_the_money(k, sibling, end, forward, root, discount, guess, tick, strike, quotes, memo)
         if reason == PRICED:
             return reason, iv, half
-    carry = discount * abs(forward - strike)
-    return judged(bid - carry, ask - carry, tick, forward, strike, out_is_call, root, discount, guess)
+    carry = discount * abs(forward - strike[k])
+    return judged(bid - carry, ask - carry, tick[number], forward, strike[k], out_is_call, root, discount, guess)
 
 
-@hot_kernel()
-def price_row(i, rows, strikes, quotes, expiries, memo, priced):
-    """Volatility and greeks of one row, or the reason against them."""
-    number = rows.number[i]
-    k = strikes.place[number]
-    priced.iv[i] = priced.delta[i] = priced.gamma[i] = math.nan
-    if k < 0:
-        priced.reason[i] = UNKNOWN
-        return
-    e = strikes.expiry[k]
-    reason, iv = np.int64(PRICED), math.nan
-    if not rows.valid[i]:
-        reason = np.int64(INVALID_BOOK)
-    elif expiries[e, E_PHASE] != PRICING:
-        reason = np.int64(MUTED)
-    else:
-        forward, discount, years = expiries[e, E_FORWARD], expiries[e, E_DISCOUNT], expiries[e, E_YEARS]
-        end, root = float(rows.end[i]), math.sqrt(years)
-        reason, iv, half = volatility_of(number, k, end, forward, root, discount, strikes, quotes, memo)
-        if reason == PRICED:
-            delta, gamma, vega, _, _ = greeks_of(
-                forward, strikes.strike[k], strikes.is_call[number], years, discount, iv
-            )
-            priced.iv[i], priced.delta[i], priced.gamma[i] = iv, delta, gamma
-            quotes[number, Q_ERROR] = max(half / vega, LEAST_ERROR * iv)
-    before = quotes[number, Q_IV]
-    if before != iv and not (math.isnan(before) and math.isnan(iv)):
-        expiries[e, E_SMILE_NEW] = 1.0
-    quotes[number, Q_IV] = iv
-    priced.reason[i] = reason
+@kernel()
+def price_rows(first, last, rows, strikes, quotes, expiries, memo, priced):
+    """Volatility and greeks of the rows `first` to `last` of one window, or the reasons against them."""
+    # an array that is taken out of a tuple in the loop is counted each time, which costs more than the work
+    end_of, number_of, valid = rows.end, rows.number, rows.valid
+    place, is_call, tick, strike = strikes.place, strikes.is_call, strikes.tick, strikes.strike
+    expiry_of, call, put = strikes.expiry, strikes.call, strikes.put
+    iv_out, delta_out, gamma_out, reason_out = priced.iv, priced.delta, priced.gamma, priced.reason
+    for i in range(first, last):
+        number = number_of[i]
+        k = place[number]
+        iv_out[i] = delta_out[i] = gamma_out[i] = math.nan
+        if k < 0:
+            reason_out[i] = UNKNOWN
+            continue
+        e = expiry_of[k]
+        reason, iv = np.int64(PRICED), math.nan
+        if not valid[i]:
+            reason = np.int64(INVALID_BOOK)
+        elif expiries[e, E_PHASE] != PRICING:
+            reason = np.int64(MUTED)
+        else:
+            forward, discount, years = expiries[e, E_FORWARD], expiries[e, E_DISCOUNT], expiries[e, E_YEARS]
+            sibling = put[k] if is_call[number] else call[k]
+            reason, iv, half = volatility_of(
+                number, k, is_call[number], sibling, float(end_of[i]), forward, math.sqrt(years), discount, tick,
+                strike, quotes, memo,
+            )  # fmt: skip
+            if reason == PRICED:
+                delta, gamma, vega, _, _ = greeks_of(forward, strike[k], is_call[number], years, discount, iv)
+                iv_out[i], delta_out[i], gamma_out[i] = iv, delta, gamma
+                quotes[number, Q_ERROR] = max(half / vega, LEAST_ERROR * iv)
+        before = quotes[number, Q_IV]
+        if before != iv and not (math.isnan(before) and math.isnan(iv)):
+            expiries[e, E_SMILE_NEW] = 1.0
+        quotes[number, Q_IV] = iv
+        reason_out[i] = reason
 
 
-@hot_kernel()
-def take_quote(i, rows, strikes, quotes, expiries):
-    """A row's quote comes into force."""
-    number = rows.number[i]
-    k = strikes.place[number]
-    if k < 0:
-        return
-    quotes[number, Q_BID] = math.nan if rows.bid[i] == NO_PRICE else rows.bid[i] * POINT
-    quotes[number, Q_ASK] = math.nan if rows.ask[i] == NO_PRICE else rows.ask[i] * POINT
-    quotes[number, Q_KNOWN] = 1.0 if rows.valid[i] else 0.0
-    expiries[strikes.expiry[k], E_QUOTES_NEW] = 1.0
+@kernel()
+def take_quotes(first, end, rows, strikes, quotes, expiries):
+    """The quotes of the window that ends at `end` come into force; returns the first row after it."""
+    end_of, number_of, bids, asks, valid = rows.end, rows.number, rows.bid, rows.ask, rows.valid
+    place, expiry_of = strikes.place, strikes.expiry
+    i, n = first, len(end_of)
+    while i < n and end_of[i] <= end:
+        number = number_of[i]
+        k = place[number]
+        if k >= 0:
+            quotes[number, Q_BID] = math.nan if bids[i] == NO_PRICE else bids[i] * POINT
+            quotes[number, Q_ASK] = math.nan if asks[i] == NO_PRICE else asks[i] * POINT
+            quotes[number, Q_KNOWN] = 1.0 if valid[i] else 0.0
+            expiries[expiry_of[k], E_QUOTES_NEW] = 1.0
+        i += 1
+    return i
 
 
 @hot_kernel()
@@ -234,11 +243,11 @@ def quote_of(number, quotes):
 
 
 @hot_kernel()
-def pair_into(work, j, k, strikes, quotes):
+def pair_into(work, j, strike, call, put, quotes):
     """A strike and the four quotes in force at it become column `j` and the next is free, if all four are there."""
-    call_bid, call_ask = quote_of(strikes.call[k], quotes)
-    put_bid, put_ask = quote_of(strikes.put[k], quotes)
-    work[0, j], work[1, j], work[2, j], work[3, j], work[4, j] = strikes.strike[k], call_bid, call_ask, put_bid, put_ask
+    call_bid, call_ask = quote_of(call, quotes)
+    put_bid, put_ask = quote_of(put, quotes)
+    work[0, j], work[1, j], work[2, j], work[3, j], work[4, j] = strike, call_bid, call_ask, put_bid, put_ask
     return j + (call_bid <= call_ask and put_bid <= put_ask)
 
 
@@ -248,23 +257,24 @@ def update_parity(e, about, discount, strikes, quotes, expiries, work):
 
     Where those have none, all strikes have a say. `work` is float64 [5, strikes of an expiry and more].
     """
+    strike, call, put = strikes.strike, strikes.call, strikes.put
     first, last = strikes.first[e], strikes.first[e + 1]
     n = 0
     if not math.isnan(about):
-        upper = first + np.searchsorted(strikes.strike[first:last], about)
+        upper = first + np.searchsorted(strike[first:last], about)
         lower = upper - 1
         for _ in range(REACH):  # from the middle outwards: the nearest come first
             if n >= PAIRS:
                 break
             if upper < last:
-                n = pair_into(work, n, upper, strikes, quotes)
+                n = pair_into(work, n, strike[upper], call[upper], put[upper], quotes)
                 upper += 1
             if lower >= first:
-                n = pair_into(work, n, lower, strikes, quotes)
+                n = pair_into(work, n, strike[lower], call[lower], put[lower], quotes)
                 lower -= 1
     if n == 0:
         for k in range(first, last):
-            n = pair_into(work, n, k, strikes, quotes)
+            n = pair_into(work, n, strike[k], call[k], put[k], quotes)
     best = np.empty((5, STRIKES))
     forward, width, count = parity(work[0], work[1], work[2], work[3], work[4], n, discount, best)
     expiries[e, E_PARITY], expiries[e, E_WIDTH], expiries[e, E_STRIKES] = forward, width, count
@@ -272,10 +282,9 @@ def update_parity(e, about, discount, strikes, quotes, expiries, work):
 
 
 @hot_kernel()
-def smile_point(k, forward, strikes, quotes):
+def smile_point(strike, call, put, forward, quotes):
     """Volatility of a strike and its error, from the out-of-the-money option if that has one; NaN for none."""
-    call, put = strikes.call[k], strikes.put[k]
-    out, other = (call, put) if strikes.strike[k] >= forward else (put, call)
+    out, other = (call, put) if strike >= forward else (put, call)
     if out >= 0 and not math.isnan(quotes[out, Q_IV]):
         return quotes[out, Q_IV], quotes[out, Q_ERROR]
     if other >= 0:
@@ -286,21 +295,22 @@ def smile_point(k, forward, strikes, quotes):
 @kernel()
 def at_the_money(e, forward, root, strikes, quotes):
     """Smoothed volatility of an expiry at its forward; NaN without strikes with one on both sides of it."""
+    strike, call, put = strikes.strike, strikes.call, strikes.put
     first, last = strikes.first[e], strikes.first[e + 1]
-    middle = first + np.searchsorted(strikes.strike[first:last], forward)  # from here on strikes are at or above
+    middle = first + np.searchsorted(strike[first:last], forward)  # from here on strikes are at or above
     points = np.empty((3, 2 * SMILE_SIDE))
     lower, k = SMILE_SIDE, middle - 1
     while k >= max(first, middle - REACH) and lower > 0:
-        iv, error = smile_point(k, forward, strikes, quotes)
-        if not math.isnan(iv) and (lower == SMILE_SIDE or strikes.strike[k] < points[0, lower]):
+        iv, error = smile_point(strike[k], call[k], put[k], forward, quotes)
+        if not math.isnan(iv) and (lower == SMILE_SIDE or strike[k] < points[0, lower]):
             lower -= 1
-            points[0, lower], points[1, lower], points[2, lower] = strikes.strike[k], iv, error
+            points[0, lower], points[1, lower], points[2, lower] = strike[k], iv, error
         k -= 1
     upper, k = SMILE_SIDE, middle
     while k < min(last, middle + REACH) and upper < 2 * SMILE_SIDE:
-        iv, error = smile_point(k, forward, strikes, quotes)
-        if not math.isnan(iv) and (upper == SMILE_SIDE or strikes.strike[k] > points[0, upper - 1]):
-            points[0, upper], points[1, upper], points[2, upper] = strikes.strike[k], iv, error
+        iv, error = smile_point(strike[k], call[k], put[k], forward, quotes)
+        if not math.isnan(iv) and (upper == SMILE_SIDE or strike[k] > points[0, upper - 1]):
+            points[0, upper], points[1, upper], points[2, upper] = strike[k], iv, error
             upper += 1
         k += 1
     n = upper - lower
@@ -313,7 +323,7 @@ def at_the_money(e, forward, root, strikes, quotes):
         y[j] = points[1, lower + j] / level
         w[j] = (level / points[2, lower + j]) ** 2
     value, second = np.empty(n), np.empty(n)
-    smooth(x, y, w, 1.0 / SMILE_BEND**2, n, value, second, np.empty((7, n)))
+    smooth(x, y, w, SMILE_BEND, n, value, second, np.empty((7, n)))
     found = level * value_at(x, value, second, n, 0.0)
     return found if 0.0 < found < math.inf else math.nan
 
@@ -375,14 +385,12 @@ def price_windows(first_end, last_end, market, rows, strikes, quotes, expiries, 
 
     `rows` are those of these windows, all of them.
     """
-    row, count, n = 0, 0, len(rows.end)
+    row, count = 0, 0
     for end in range(first_end, last_end + 1, market.step):
         begin = row
-        while row < n and rows.end[row] <= end:
-            take_quote(row, rows, strikes, quotes, expiries)
-            row += 1
+        row = take_quotes(begin, end, rows, strikes, quotes, expiries)
         future = set_forwards(end, market, strikes, quotes, expiries, work)
-        for i in range(begin, row):
-            price_row(i, rows, strikes, quotes, expiries, memo, priced)
+        if row > begin:
+            price_rows(begin, row, rows, strikes, quotes, expiries, memo, priced)
         count = write_forwards(end, future, count, market, strikes, quotes, expiries, forwards)
     return count

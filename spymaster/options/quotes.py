@@ -125,7 +125,7 @@ class OptionPass:
             yield from self._block(block)
         if self._snapshot_last:
             yield from self._until(self._snapshot_last, _no_rows())
-        if not self._reasons.keys() - {pr.UNKNOWN}:
+        if not sum(count for code, count in self._reasons.items() if code != pr.UNKNOWN):
             self.empty_reason = f"no quote of the {len(self._ids)} options of the universe changed"
 
     def _block(self, block: dict[str, np.ndarray]) -> Iterator[dict[str, pl.DataFrame]]:
@@ -166,8 +166,7 @@ class OptionPass:
     def _price(self, piece: dict[str, np.ndarray], last: int) -> dict[str, pl.DataFrame]:
         assert self._strikes is not None
         ends = piece["window_end"]
-        number = np.searchsorted(self._ids, piece["instrument_id"])
-        rows = pr.Rows(ends, number, piece["bid_price_int"], piece["ask_price_int"], piece["valid"])
+        rows = pr.Rows(ends, piece["number"], piece["bid_price_int"], piece["ask_price_int"], piece["valid"])
         n = len(ends)
         priced = pr.Priced(np.empty(n), np.empty(n), np.empty(n), np.empty(n, np.int8))
         windows = (last - self._next) // self._market.step + 1
@@ -176,8 +175,8 @@ class OptionPass:
             self._next, last, self._market, rows, self._strikes, self._quotes, self._expiries, self._memo,
             self._work, priced, forwards,
         )  # fmt: skip
-        codes, counts = np.unique(priced.reason, return_counts=True)
-        self._reasons.update(dict(zip(codes.tolist(), counts.tolist(), strict=True)))
+        for code, times in enumerate(np.bincount(priced.reason - pr.UNKNOWN).tolist(), start=pr.UNKNOWN):
+            self._reasons[code] += times
         frames: dict[str, pl.DataFrame] = {}
         if QUOTE in self._tables:
             frames[QUOTE] = quote_frame(piece, priced)
@@ -213,8 +212,8 @@ def _is_another(chain: Chain, before: np.ndarray, after: np.ndarray) -> np.ndarr
 
 
 def _no_rows() -> dict[str, np.ndarray]:
-    names = ("window_end", "instrument_id", "bid_price_int", "bid_qty", "ask_price_int", "ask_qty", "buy_volume",
-             "sell_volume", "add_qty", "pull_qty")  # fmt: skip
+    names = ("window_end", "instrument_id", "number", "bid_price_int", "bid_qty", "ask_price_int", "ask_qty",
+             "buy_volume", "sell_volume", "add_qty", "pull_qty")  # fmt: skip
     return {name: np.zeros(0, np.int64) for name in names} | {"valid": np.zeros(0, bool)}
 
 

@@ -13,7 +13,8 @@ class OptionDefinition(TableModel):
 
     Weekly options have roots of their own, so what is an option on the root's futures is told by the underlying, never
     by the symbol. Spreads and instruments defined by users are kept and told apart by their class; they have no right.
-    A definition holds from its `ts_recv` until the instrument's next one.
+    A definition holds from its `ts_recv` until the instrument's next one; those replaced before the date began are left
+    out.
     """
 
     layer = "bronze"
@@ -27,7 +28,7 @@ class OptionDefinition(TableModel):
     contract = Column(pl.String, "raw symbol of the instrument, e.g. E2AF6 C6800")
     asset = Column(pl.String, "product root of the instrument, e.g. E2A; not the root of its future")
     instrument_class = Column(pl.String, "class letter of DBN: C call, P put, T spread of options ...")
-    right = Column(RIGHT, "C call, P put; null for everything that is neither", nullable=True)
+    right = Column(RIGHT, "C call, P put; null for everything that is neither, or has no strike", nullable=True)
     strike_price_int = Column(pl.Int64, "strike; null without one", unit="1e-9 price", nullable=True)
     expiration = Column(TIMESTAMP, "last time it trades; null where the record says none", unit="ns", nullable=True)
     underlying = Column(pl.String, "raw symbol of the future that it delivers; null where none is named", nullable=True)

@@ -74,7 +74,7 @@ def test_raw_files_are_external_and_described():
             assert node.is_external
             assert (node.group_name, node.owners) == ("raw", ["team:spymaster"])
         assert of_futures.description != of_options.description
-        assert "product_type=future_option/" in of_options.metadata["path"].value
+        assert "product_type=future_option/" in str(of_options.metadata["path"])
 
 
 def test_tables_of_options_come_of_files_of_options():

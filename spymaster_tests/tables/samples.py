@@ -75,6 +75,51 @@ def _future_mbo(index: int) -> Row:
     }
 
 
+def _option_mbo(index: int) -> Row:
+    row = _future_mbo(index) | {"instrument_id": 700 - index % 2}
+    del row["contract"]
+    return row
+
+
+def _option_definition(index: int) -> Row:
+    spread = index == 3
+    return {
+        "instrument_id": 700 + index // 2,
+        "ts_recv": START + index,
+        "contract": "UD:1V: VT 1" if spread else "E2AF4 C4800",
+        "asset": "E2A",
+        "instrument_class": "T" if spread else "CP"[index // 2],
+        "right": None if spread else "CP"[index // 2],
+        "strike_price_int": None if spread else SPOT,
+        "expiration": None if spread else START + 3_600 * SECOND,
+        "underlying": None if spread else "ESH4",
+        "underlying_id": None if spread else 17077,
+        "tick_size_int": None if spread else TICK // 5,
+        "multiplier": 50.0,
+        "currency": "USD",
+        "exchange": "XCME",
+        "is_user_defined": spread,
+        "is_deleted": index == 1,
+    }
+
+
+def _statistics(index: int) -> Row:
+    return {
+        "instrument_id": 700 + index,
+        "publisher_id": 1,
+        "stat_type": 9 if index % 2 else 3,
+        "price_int": None if index % 2 else 25 * TICK,
+        "quantity": 1_234 if index % 2 else None,
+        "ts_ref": None if index == 2 else START - 86_400 * SECOND,
+        "ts_event": START + index,
+        "ts_recv": START + index + 90_000,
+        "update": "delete" if index == 3 else "new",
+        "stat_flags": 1,
+        "channel_id": 3,
+        "sequence": 1000 + index,
+    }
+
+
 def _contract_day_selection(index: int) -> Row:
     return {
         "contract": f"ES{'HMUZ'[index]}4",
@@ -239,6 +284,44 @@ def _bbo_change(index: int) -> Row:
     }
 
 
+def _option_quote(index: int) -> Row:
+    rejected = index == 2
+    return {
+        "window_end": START + (1 + index) * 1_000_000_000,
+        "instrument_id": 900_001,
+        "bid_price_int": 3_150_000_000,
+        "bid_qty": 20,
+        "ask_price_int": None if rejected else 3_200_000_000,
+        "ask_qty": None if rejected else 15,
+        "mid": None if rejected else 3.175,
+        "buy_volume": 0,
+        "sell_volume": 2,
+        "add_qty": 40,
+        "pull_qty": 12,
+        "valid": True,
+        "iv": None if rejected else 0.14,
+        "delta": None if rejected else 0.21,
+        "gamma": None if rejected else 0.004,
+        "reject_reason": "one_sided" if rejected else None,
+    }
+
+
+def _option_forward(index: int) -> Row:
+    return {
+        "window_end": START + (1 + index) * 1_000_000_000,
+        "expiration": START + 7_200_000_000_000,
+        "underlying": "ESH4",
+        "years": 2.28e-4,
+        "forward": None if index == 3 else SPOT * 1e-9,
+        "forward_source": ("future", "future", "parity", "none")[index],
+        "parity_forward": None if index == 3 else SPOT * 1e-9,
+        "parity_width_ticks": None if index == 3 else 0.4,
+        "parity_strikes": 0 if index == 3 else 8,
+        "parity_gap_ticks": None if index > 1 else -0.2,
+        "atm_iv": None if index == 3 else 0.14,
+    }
+
+
 def _physics_norm_calibration(index: int) -> Row:
     return {
         "metric_name": "net_withdrawal",
@@ -304,12 +387,18 @@ def _gex_level(index: int) -> Row:
 _BUILDERS: dict[str, Callable[[int], Row]] = {
     "bronze.future_definition": _future_definition,
     "bronze.future_mbo": _future_mbo,
+    "bronze.future_statistics": _statistics,
+    "bronze.option_mbo": _option_mbo,
+    "bronze.option_definition": _option_definition,
+    "bronze.option_statistics": _statistics,
     "bronze.contract_day_selection": _contract_day_selection,
     "silver.book_snapshot_1s": _book_snapshot,
     "silver.wall_surface_1s": _wall_surface,
     "silver.vacuum_surface_1s": _vacuum_surface,
     "silver.radar_vacuum_1s": _radar_vacuum,
     "silver.physics_bands_1s": _physics_bands,
+    "silver.option_quote_1s": _option_quote,
+    "silver.option_forward_1s": _option_forward,
     "silver.trade": _trade,
     "silver.bbo_change": _bbo_change,
     "gold.physics_norm_calibration": _physics_norm_calibration,

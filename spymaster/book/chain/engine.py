@@ -18,12 +18,12 @@ class ChainEngine:
     """Best quotes and flow of many instruments, one row per window and instrument where something has changed.
 
     Feed it record arrays (`market.dbn.MBO_DTYPE`, file order, cut anywhere; instruments that are not of the chain are
-    counted and skipped), then call `finish`. Rows come as columns by name: `window_end` in ns, `instrument_id`,
-    `bid_price_int` and `ask_price_int` in 1e-9 (`layout.NO_PRICE` where nothing rests), `bid_qty`, `ask_qty`,
-    `buy_volume` and `sell_volume` by aggressor, `add_qty` and `pull_qty` since the instrument's last row (what a
-    snapshot brings or removes counts as neither), `valid`: the book was LIVE at the end of the window, reached through
-    a complete snapshot or a clear, and not in doubt. Crossed quotes are reported as they are. A block holds whole
-    windows; within a window rows come by instrument id.
+    counted and skipped), then call `finish`. Rows come as columns by name: `window_end` in ns, `instrument_id` and its
+    `number` in the ascending order of the ids, `bid_price_int` and `ask_price_int` in 1e-9 (`layout.NO_PRICE` where
+    nothing rests), `bid_qty`, `ask_qty`, `buy_volume` and `sell_volume` by aggressor, `add_qty` and `pull_qty` since
+    the instrument's last row (what a snapshot brings or removes counts as neither), `valid`: the book was LIVE at the
+    end of the window, reached through a complete snapshot or a clear, and not in doubt. Crossed quotes are reported as
+    they are. A block holds whole windows; within a window rows come by instrument id.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class ChainEngine:
         return {
             "window_end": end,
             "instrument_id": self._ids[number],
+            "number": number,
             "bid_price_int": np.where(bid == la.NO_KEY, la.NO_PRICE, -bid),
             "bid_qty": bid_qty,
             "ask_price_int": np.where(ask == la.NO_KEY, la.NO_PRICE, ask),
