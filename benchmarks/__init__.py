@@ -10,6 +10,7 @@ BENCHMARKS = {
     "pressure": "the pressure surface of a session, its usual values and its option flow: processor seconds",
     "chain": "the books of an option chain: quotes and flow of thousands of instruments, in memory and from a file",
     "option_quotes": "option quotes of a day, Bronze to frames and to disk: messages and rows per second, peak memory",
+    "gex": "gamma exposure of a chain of 3,000 options: processor seconds and memory of a day",
     "volatility": "Black-76 volatilities and gammas per second, and their error against forty digits",
     "sim": "the simulator's targets over several seeds, its speed, and whether `walk` mode can be foretold",
     "dagster_overhead": "wall time of a Dagster run beyond the work it does",

@@ -1,6 +1,7 @@
 """The pictures of the documentation, from a generated stream: `uv run python -m benchmarks.doc_images`.
 
-They show what the pictures of a real session look like; no market data is in them.
+They show what the pictures of a real session look like; no market data is in them. Those of gamma exposure are of the
+generated chain of `benchmarks.gex`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from benchmarks import gex
 from benchmarks.pipeline import DAY, durable
 from benchmarks.stream import StreamConfig, write_stream
 from spymaster.lake import Lake
 from spymaster.market.instruments import instrument
-from spymaster.surfaces.pictures import picture
+from spymaster.surfaces.pictures import draw, picture
 from spymaster.surfaces.pressure import SNAPSHOT_COLUMNS, WALL_COLUMNS, PressurePass, session_buckets
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "images"
@@ -38,11 +40,21 @@ def main() -> None:
         lake = Lake.open(Path(scratch) / "lake")
         _add_pressure(lake)
         for table in TABLES:
-            image = picture(lake.partition(table, "ES", DAY))
-            if image is None or len(image) > LARGEST:
-                raise SystemExit(f"{table}: {'no picture' if image is None else f'{len(image):,} bytes'}")
-            (FOLDER / f"{table.split('.')[1]}.png").write_bytes(image)
-            print(f"{table}: {len(image):,} bytes")
+            store(table, picture(lake.partition(table, "ES", DAY)))
+    frames = list(gex.Day(86_400, gex.PER_SECOND // 6, 3).gex())
+    for name in ("gex_surface_1s", "gex_level_1m"):
+        store(
+            f"silver.{name}",
+            draw(f"silver.{name}", [one[name] for one in frames], symbol="ES", dt=gex.DT, simulated=True),
+        )
+
+
+def store(table: str, image: bytes | None) -> None:
+    """Write a picture; raises SystemExit where there is none or it is too large."""
+    if image is None or len(image) > LARGEST:
+        raise SystemExit(f"{table}: {'no picture' if image is None else f'{len(image):,} bytes'}")
+    (FOLDER / f"{table.split('.')[1]}.png").write_bytes(image)
+    print(f"{table}: {len(image):,} bytes")
 
 
 def _add_pressure(lake: Lake) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from spymaster.tables.gex_surface_1s import GEX_UNIT
-from spymaster.tables.model import Column, TableModel
+from spymaster.tables.model import Column, Invariant, TableModel
 from spymaster.tables.types import TIMESTAMP
 
 
@@ -35,13 +35,13 @@ class GexLevel1m(TableModel):
     )
     zero_gamma_price_int = Column(
         pl.List(pl.Int64),
-        "prices within 5 % of spot where the total changes sign, ascending; null if nothing is priced",
+        "prices within 5 % of spot where the total changes sign, ascending; null without gex_total or spot",
         unit="1e-9 price",
         nullable=True,
     )
-    gex_total = Column(pl.Float64, "exposure over all strikes; null if nothing is priced", unit=GEX_UNIT, nullable=True)
+    gex_total = Column(pl.Float64, "exposure over all strikes; null if of none is known", unit=GEX_UNIT, nullable=True)
     gex_abs_total = Column(
-        pl.Float64, "gross exposure over all strikes; null if nothing is priced", unit=GEX_UNIT, nullable=True, ge=0
+        pl.Float64, "gross exposure over all strikes, likewise null", unit=GEX_UNIT, nullable=True, ge=0
     )
     flow_gex_total = Column(
         pl.Float64,
@@ -51,17 +51,31 @@ class GexLevel1m(TableModel):
     )
     vanna_exposure = Column(
         pl.Float64,
-        "change of dealers' delta, in money, per point of volatility; null if nothing is priced",
+        "change of dealers' delta, in money, if all volatilities rise by 0.01; null as gex_total",
         unit="dollars per vol point",
         nullable=True,
     )
     charm_exposure = Column(
         pl.Float64,
-        "change of dealers' delta, in money, per day that passes; null if nothing is priced",
+        "change of dealers' delta, in money, in one day of 365 a year, all else held; null as gex_total",
         unit="dollars per day",
         nullable=True,
     )
     priced_series = Column(pl.Int32, "options with a gamma", unit="options", ge=0)
     oi_share = Column(
         pl.Float32, "share of them whose open interest is known; null if none is priced", nullable=True, ge=0, le=1
+    )
+
+    invariants = (
+        Invariant(
+            "roots_ascend",
+            "prices of zero_gamma_price_int ascend, each once, none null",
+            lambda pl: (
+                (pl.col("zero_gamma_price_int").list.diff().list.min() > 0).fill_null(True)
+                & (
+                    pl.col("zero_gamma_price_int").list.len()
+                    == pl.col("zero_gamma_price_int").list.drop_nulls().list.len()
+                )
+            ),
+        ),
     )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from spymaster.lake import Partition
 from spymaster.tables.book_snapshot_1s import BookSnapshot1s
 from spymaster.tables.contract_day_selection import ContractDaySelection
+from spymaster.tables.gex_level_1m import GexLevel1m
+from spymaster.tables.gex_surface_1s import GexSurface1s
 from spymaster.tables.option_definition import OptionDefinition
 from spymaster.tables.option_forward_1s import OptionForward1s
 from spymaster.tables.option_mbo import OptionMbo
 from spymaster.tables.option_quote_1s import OptionQuote1s
+from spymaster.tables.option_statistics import OptionStatistics
 from spymaster_assets.factory import lake_assets
 from spymaster_assets.inputs import Same
 from spymaster_assets.recipe import Session
@@ -40,3 +43,45 @@ def option_quotes(session: Session, mbo: Partition, definitions: Partition, snap
     yield from made
     session.counters |= made.counters
     session.empty_reason = made.empty_reason
+
+
+_OF_GAMMA = ("iv", "gamma", "forward", "years", "strike_price_int", "right", "expiration", "multiplier")
+_OF_INTEREST = (*_OF_GAMMA, "quantity", "stat_type", "ts_recv", "ts_ref", "update")
+_OF_FLOW = (*_OF_GAMMA, "buy_volume", "sell_volume")
+
+
+@lake_assets(
+    GexSurface1s,
+    GexLevel1m,
+    quotes=Same(OptionQuote1s),
+    forwards=Same(OptionForward1s),
+    definitions=Same(OptionDefinition),
+    statistics=Same(OptionStatistics),
+    snapshot=Same(BookSnapshot1s),
+    selection=Same(ContractDaySelection),
+    lineage={
+        "*": _OF_INTEREST,
+        "underlying": ("contract",),
+        **dict.fromkeys(("gamma_call", "gamma_put", "iv", "moneyness"), _OF_GAMMA),
+        **dict.fromkeys(("oi_call", "oi_put"), ("quantity", "stat_type", "ts_recv", "ts_ref", "update")),
+        **dict.fromkeys(("flow_gex", "flow_gex_total"), _OF_FLOW),
+        **dict.fromkeys(("strike_price_int", "strike_points"), ("strike_price_int", "spot_ref_price_int")),
+        "rel_ticks": ("strike_price_int", "spot_ref_price_int"),
+    },
+    kinds=("numba",),
+)
+def gamma_exposure(
+    session: Session,
+    quotes: Partition,
+    forwards: Partition,
+    definitions: Partition,
+    statistics: Partition,
+    snapshot: Partition,
+    selection: Partition,
+):
+    from spymaster.options.gex_session import gex_pass
+
+    made = gex_pass(quotes, forwards, definitions, statistics, snapshot, selection, settings=session.settings)
+    session.empty_reason = made.empty_reason
+    yield from made
+    session.counters |= made.counters

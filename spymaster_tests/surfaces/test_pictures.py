@@ -29,6 +29,31 @@ MOST_BYTES = 120_000
 HOUR_NS = 3_600 * 10**9
 
 
+def exposures(shots: pl.DataFrame) -> pl.DataFrame:
+    """Five strikes around 4800 in every second; of the lowest nothing is known."""
+    strikes = pl.DataFrame({"strike_price_int": [(4_790 + 5 * i) * 10**9 for i in range(5)]})
+    call, put = pl.col("strike_price_int") / 1e6, -(pl.col("strike_price_int") - 4_785 * 10**9) / 10.0
+    known = pl.col("strike_price_int") > 4_790 * 10**9
+    rows = shots.select("window_end", "spot_ref_price_int", "window_valid", underlying="contract")
+    return rows.join(strikes, how="cross").with_columns(
+        gex_call=pl.when(known).then(call), gex_put=pl.when(known).then(put),
+        gex=pl.when(known).then(call + put), gex_abs=pl.when(known).then(call - put),
+    )  # fmt: skip
+
+
+def exposure_levels(shots: pl.DataFrame) -> pl.DataFrame:
+    """Walls and totals; nothing in the first row, several zero gammas in the others."""
+    n = shots.height
+    return shots.select(
+        "window_end", "spot_ref_price_int", underlying="contract",
+        call_wall_price_int=pl.Series([None, *[4_800 * 10**9] * (n - 1)], dtype=pl.Int64),
+        put_wall_price_int=pl.Series([None, *[4_780 * 10**9] * (n - 1)], dtype=pl.Int64),
+        zero_gamma_price_int=pl.Series([None, *[[4_790 * 10**9, 4_795 * 10**9]] * (n - 1)], dtype=pl.List(pl.Int64)),
+        gex_total=pl.Series([None, *[float(i - 50) for i in range(1, n)]], dtype=pl.Float64),
+        flow_gex_total=pl.Series([None, *[1e3 * i for i in range(1, n)]], dtype=pl.Float64),
+    )  # fmt: skip
+
+
 def tables(seconds: int) -> dict[str, pl.DataFrame]:
     """A frame of every table that has a drawing, `seconds` long, in the table's own types."""
     rng = np.random.default_rng(3)
@@ -116,6 +141,8 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "gold.physics_norm_calibration": calibration,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
+        "silver.gex_level_1m": exposure_levels(shots),
+        "silver.gex_surface_1s": exposures(shots),
         "silver.option_forward_1s": forwards,
         "silver.option_quote_1s": quoted,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),

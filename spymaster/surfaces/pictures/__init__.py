@@ -32,6 +32,8 @@ DRAWINGS: Final = {
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",
     "silver.bbo_change": "events:bbo_change",
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",
+    "silver.gex_level_1m": "gex:gex_level_1m",
+    "silver.gex_surface_1s": "gex:gex_surface_1s",
     "silver.option_forward_1s": "smiles:option_forward_1s",
     "silver.option_quote_1s": "smiles:option_quote_1s",
     "silver.physics_bands_1s": "lines:physics_bands_1s",
