@@ -96,7 +96,8 @@ def test_one_table_alone_is_the_same(session, wanted: str):
                    contract=CONTRACT, future_tick=0.25, settings=settings, tables=[wanted])
     )  # fmt: skip
     assert {name for frames in made for name in frames} == {wanted}
-    both = dict(zip(("option_quote_1s", "option_forward_1s"), run(records, known, snapshot)[:2], strict=True))
+    quotes, forwards, _ = run(records, known, snapshot)
+    both = {"option_quote_1s": quotes, "option_forward_1s": forwards}
     assert pl.concat([frames[wanted] for frames in made]).equals(both[wanted])
 
 
@@ -190,7 +191,7 @@ def verdict(row: dict, siblings: list[dict], option: dict, forward: float | None
                 reason, iv = judged(sibling, 0.0)
         if reason is not None:
             reason, iv = judged(row, discount * abs(forward - strike))
-    if iv is None:
+    if iv is None or forward is None:
         return reason, None, None, None
     all_of_them = greeks(forward, strike, is_call, years, iv, discount)
     return None, iv, float(all_of_them.delta), float(all_of_them.gamma)
