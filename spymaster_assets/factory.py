@@ -82,7 +82,7 @@ def lake_assets(
 def build_assets(recipe: Recipe, kinds: tuple[str, ...] = ()) -> dg.AssetsDefinition:
     """The assets of a recipe; `recipe_of` finds the recipe back."""
     upstream = {name: item for name, item in recipe.inputs.items() if not isinstance(item, Raw)}
-    raw = [raw_key(item.table) for item in recipe.inputs.values() if isinstance(item, Raw)]
+    raw = [raw_key(item.table, item.product_type) for item in recipe.inputs.values() if isinstance(item, Raw)]
 
     @dg.multi_asset(
         name=recipe.name,

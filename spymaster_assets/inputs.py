@@ -19,8 +19,9 @@ import dagster as dg
 
 from spymaster.errors import SpymasterError
 from spymaster.lake.lake import Lake
+from spymaster.lake.manifest import Provenance
 from spymaster.lake.partition import Partition
-from spymaster.lake.raw import RawFile, raw_files
+from spymaster.lake.raw import AbsentRaw, RawFile, raw_files
 from spymaster.settings import Settings
 from spymaster.tables.model import TableModel
 from spymaster_assets.partitions import SessionKey, history_dates, history_mapping
@@ -61,8 +62,22 @@ class Resolved:
     """What one session reads: `values` by parameter name, the same as manifest `inputs`, and `notes` on gaps."""
 
     values: dict[str, Any] = field(default_factory=dict)
-    inputs: list[Partition | RawFile] = field(default_factory=list)
+    inputs: list[Partition | RawFile | AbsentRaw] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
+    provenance: Provenance | None = None
+    """Set where no input says whether the data are real or simulated."""
+
+    def require_session(self, lake: Lake, session: SessionKey) -> None:
+        """Where nothing of what is read is there, the date has to have the future's order file, or `SkipSession`.
+
+        Every table then exists for the same dates: without its own files, empty.
+        """
+        if any(not isinstance(item, AbsentRaw) for item in self.inputs):
+            return
+        orders = raw_files(lake, session.symbol, "market_by_order_dbn", session.dt)
+        if not orders:
+            raise SkipSession(f"no raw file of market_by_order_dbn for {session} in {lake.root / 'raw'}")
+        self.provenance = orders[0].provenance
 
 
 @dataclass(frozen=True)
@@ -133,26 +148,45 @@ def _history_note(
 
 
 Find = Callable[[Lake, str, date], RawFile | None]
-"""Which raw file serves a symbol and date, where it is not simply the one of that date."""
+"""Which raw file serves a symbol and date, by a rule of its own."""
 
 
 @dataclass(frozen=True)
 class Raw:
-    """The raw file of one kind for the same date and symbol. Without it the session is skipped, unless `optional`."""
+    """The raw file of one kind for the same date and symbol.
+
+    Without it the session is skipped, unless `optional`: then its absence is recorded, so that the partition is stale
+    when it comes, and the table is made without it (with no rows, where there is nothing else). With `covering`, a file
+    of several dates that includes this one serves too. `find` is for any other rule; what it would have taken for its
+    file is not known to be absent.
+    """
 
     table: str
     optional: bool = False
     product_type: str = "future"
+    covering: bool = False
     find: Find | None = None
 
     def resolve(self, name: str, lake: Lake, session: SessionKey, into: Resolved) -> None:
         """Add the file (None where an optional one is absent), or raise `SkipSession`."""
-        file = self._of_date(lake, session) if self.find is None else self.find(lake, session.symbol, session.dt)
+        file = self._file(lake, session)
         if file is None and not self.optional:
             raise SkipSession(f"no raw file of {self.table} for {session} in {lake.root / 'raw'}")
         into.values[name] = file
         if file is not None:
             into.inputs.append(file)
+        elif self.find is None:
+            into.inputs.append(AbsentRaw(self.product_type, session.symbol, self.table, session.dt))
+
+    def _file(self, lake: Lake, session: SessionKey) -> RawFile | None:
+        if self.find is not None:
+            return self.find(lake, session.symbol, session.dt)
+        return self._of_date(lake, session) or (self._covering(lake, session) if self.covering else None)
+
+    def _covering(self, lake: Lake, session: SessionKey) -> RawFile | None:
+        from spymaster.feed.sources import covering_file
+
+        return covering_file(lake, session.symbol, self.table, session.dt, self.product_type)
 
     def _of_date(self, lake: Lake, session: SessionKey) -> RawFile | None:
         files = raw_files(lake, session.symbol, self.table, session.dt, self.product_type)

@@ -28,9 +28,9 @@ def asset_key(model: type[TableModel]) -> dg.AssetKey:
     return dg.AssetKey([model.layer, model.name])
 
 
-def raw_key(table: str) -> dg.AssetKey:
-    """`[raw, table]`: the external asset of a kind of raw file."""
-    return dg.AssetKey(["raw", table])
+def raw_key(table: str, product_type: str = "future") -> dg.AssetKey:
+    """`[raw, table]`, of options `[raw, option_table]`: the external asset of a kind of raw file."""
+    return dg.AssetKey(["raw", f"option_{table}" if product_type == "future_option" else table])
 
 
 def column_schema(model: type[TableModel]) -> dg.TableSchema:

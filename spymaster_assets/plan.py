@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from spymaster.lake.lake import Lake
+from spymaster.lake.layout import PRODUCT_TYPES
 from spymaster.lake.raw import raw_files
 from spymaster_assets.factory import recipe_of
 from spymaster_assets.inputs import History, Raw, TableInput
@@ -140,7 +141,11 @@ def has_raw(lake: Lake, session: SessionKey) -> bool:
 
 
 def _raw_bytes(lake: Lake, session: SessionKey) -> int:
-    return sum(file.path.stat().st_size for file in raw_files(lake, session.symbol, "market_by_order_dbn", session.dt))
+    return sum(
+        file.path.stat().st_size
+        for product_type in PRODUCT_TYPES
+        for file in raw_files(lake, session.symbol, "market_by_order_dbn", session.dt, product_type)
+    )
 
 
 def _reads_itself(recipe: Recipe) -> bool:

@@ -21,7 +21,7 @@ from dagster._core.definitions.data_version import (
     get_input_event_pointer_tag,
 )
 
-from spymaster.lake.raw import RawFile
+from spymaster.lake.raw import AbsentRaw, RawFile
 from spymaster_assets.metadata import asset_key, partition_metadata, raw_key
 from spymaster_assets.partitions import SessionKey
 from spymaster_assets.recipe import Made
@@ -56,10 +56,11 @@ def raw_files_seen(
     """
     files = {item.name: item for one in made for item in one.inputs if isinstance(item, RawFile)}
     for file in files.values():
-        known = _latest(instance, raw_key(file.table), session)
+        key = raw_key(file.table, file.product_type)
+        known = _latest(instance, key, session)
         if known is not None and (known.tags or {}).get(DATA_VERSION_TAG) == file.sha256:
             continue
-        key, partition = raw_key(file.table), SessionKey(file.dt, file.symbol).partition_key
+        partition = SessionKey(file.dt, file.symbol).partition_key
         tags = {DATA_VERSION_TAG: file.sha256, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
         metadata = {
             "path": dg.MetadataValue.path(str(file.path)),
@@ -82,7 +83,10 @@ def _input_versions(made: Made) -> dict[dg.AssetKey, str]:
     """One version per upstream asset: the hash of a single input, or of the hashes of a history in date order."""
     hashes: dict[dg.AssetKey, list[str]] = defaultdict(list)
     for item in made.inputs:
-        parent = raw_key(item.table) if isinstance(item, RawFile) else dg.AssetKey(item.table.split("."))
+        if isinstance(item, AbsentRaw):
+            continue
+        of_raw = isinstance(item, RawFile)
+        parent = raw_key(item.table, item.product_type) if of_raw else dg.AssetKey(item.table.split("."))
         hashes[parent].append(item.as_input().content_hash)
     return {
         parent: values[0] if len(values) == 1 else hashlib.sha256("".join(values).encode()).hexdigest()

@@ -146,6 +146,7 @@ class Recipe:
                 declared.resolve(name, lake, session, resolved)
             else:
                 declared.resolve(name, sources[name], session, resolved)
+        resolved.require_session(lake, session)
         return resolved
 
     def _write(self, lake: Lake, key: SessionKey, models: list[type[TableModel]], resolved: Resolved) -> float:
@@ -165,6 +166,7 @@ class Recipe:
                     notes=session.notes,
                     empty_reason=session.empty_reason,
                     dataset=session.dataset,
+                    provenance=resolved.provenance,
                 )
         return time.perf_counter() - started
 

@@ -18,6 +18,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PART
 
 from spymaster.lake.errors import LakeNotFoundError
 from spymaster.lake.lake import Lake
+from spymaster.lake.partition import Partition
 from spymaster.lake.raw import RawFile, raw_files
 from spymaster.settings import Settings
 from spymaster_assets.jobs import ALL_TABLES
@@ -28,8 +29,15 @@ from spymaster_assets.resources import SYMBOL_TAG, load_settings
 QUIET_SECONDS = 30
 """A file that changed more recently than this may still be being copied."""
 
-CONSUMERS = {"market_by_order_dbn": "bronze.future_mbo", "definition": "bronze.future_definition"}
-"""The table that is made from each kind of raw file."""
+CONSUMERS = {
+    ("future", "market_by_order_dbn"): "bronze.future_mbo",
+    ("future", "definition"): "bronze.future_definition",
+    ("future", "statistics"): "bronze.future_statistics",
+    ("future_option", "market_by_order_dbn"): "bronze.option_mbo",
+    ("future_option", "definition"): "bronze.option_definition",
+    ("future_option", "statistics"): "bronze.option_statistics",
+}
+"""The table that is made from each kind of raw file, by product type and kind."""
 
 MAX_GAP = 5
 """Dates without news between two new files that still make one run."""
@@ -50,17 +58,26 @@ class Arrival:
 
 
 def arrivals(lake: Lake, settings: Settings, now: float) -> Iterator[Arrival]:
-    """Raw files whose table has no partition, or one older than the file; weekend files have no partition at all."""
+    """Raw files whose table has no partition, or one older than the file; weekend files have no partition at all.
+
+    A file is as old as its arrival: one that was copied with the times of its original is newer than a table that was
+    made without it.
+    """
     for symbol in settings.symbols:
-        for table, consumer in CONSUMERS.items():
-            for file in raw_files(lake, symbol, table):
+        for (product_type, table), consumer in CONSUMERS.items():
+            for file in raw_files(lake, symbol, table, product_type=product_type):
                 if file.dt.weekday() >= 5 or file.dt < settings.start_date:
                     continue
                 state = file.path.stat()
                 changed = max(state.st_mtime, state.st_ctime)
                 made = lake.has(consumer, symbol, file.dt) and lake.partition(consumer, symbol, file.dt)
-                if not made or made.path.stat().st_mtime < state.st_mtime:
+                if not made or (made.path.stat().st_mtime < changed and not _made_from(made, file, state.st_mtime)):
                     yield Arrival(file, f"{state.st_size}-{state.st_mtime_ns}", now - changed >= QUIET_SECONDS)
+
+
+def _made_from(made: Partition, file: RawFile, mtime: float) -> bool:
+    """Whether a table was made from a file as it is: its content was not written since, only its directory entry."""
+    return made.path.stat().st_mtime >= mtime and any(record.name == file.name for record in made.manifest.inputs)
 
 
 def stretches(sessions: Iterable[SessionKey]) -> Iterator[list[SessionKey]]:

@@ -171,6 +171,7 @@ def write_raw_day(
     version: int = 3,
     compression: Literal["zstd"] | None = "zstd",
     dataset: str = SIM_DATASET,
+    product_type: str = "future",
 ) -> Path:
     """Write a day's MBO file into the raw layout of a lake, as the simulator would, and return its path.
 
@@ -181,7 +182,7 @@ def write_raw_day(
         assert len(ids) <= 1, "several instruments: name them with `contracts`"
         contracts = {contract or f"{symbol}H4": int(ids[0]) if len(ids) else 17077}
     suffix = ".dbn.zst" if compression == "zstd" else ".dbn"
-    folder = f"raw/source=simulated/product_type=future/symbol={symbol}/table=market_by_order_dbn"
+    folder = f"raw/source=simulated/product_type={product_type}/symbol={symbol}/table=market_by_order_dbn"
     return write_dbn(
         Path(lake_root) / folder / f"sim-{dt:%Y%m%d}.mbo{suffix}",
         records,

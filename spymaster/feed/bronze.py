@@ -1,11 +1,11 @@
-"""`bronze.future_mbo`: the records of an MBO file as frames, grouped by contract, in bounded memory.
+"""`bronze.future_mbo` and `bronze.option_mbo`: the records of an MBO file as frames, in bounded memory.
 
-A file interleaves its instruments in time; the table groups them, because one contract-day is what all else reads. The
-file is decoded once. The contract that comes first by name (often the front month, hence most of the file)
-goes straight through; the others wait in an anonymous temporary file, which vanishes with the process, and are read
-back contract by contract. One decode pass per contract would need no disk, but a root has 5 to 40 instruments with its
-spreads and decoding is the expensive part: a day that decodes in seconds would take minutes. A file of one instrument,
-the usual case, never touches the disk.
+Options keep the order of the file, so their records go straight through. Futures are grouped by contract: a file
+interleaves its instruments in time, and one contract-day is what all else reads. The file is decoded once. The contract
+that comes first by name (often the front month, hence most of the file) goes straight through; the others wait in an
+anonymous temporary file, which vanishes with the process, and are read back contract by contract. One decode pass per
+contract would need no disk, but a root has 5 to 40 instruments with its spreads and decoding is the expensive part: a
+day that decodes in seconds would take minutes. A file of one instrument, the usual case, never touches the disk.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from spymaster.feed.columns import Columns
 from spymaster.feed.errors import WrongTimeSpanError
-from spymaster.feed.metadata import REAL_DATASET
 from spymaster.feed.prefetch import prefetch
 from spymaster.feed.reader import CHUNK_RECORDS, MboFile, RecordCheck
+from spymaster.feed.sources import dataset_of
 from spymaster.lake import RawFile
 from spymaster.lake.errors import full_disk_named
-from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, SIM_DATASET, UNDEF_PRICE, Records
+from spymaster.market.dbn import MBO_DTYPE, RECORD_BYTES, Records
 from spymaster.tables.future_mbo import FutureMbo
-from spymaster.tables.types import ACTION, RECORD_SIDE, TIMESTAMP
+from spymaster.tables.option_mbo import OptionMbo
 
 FRAME_ROWS = 262_144
 _SPOOL_BUFFER_RECORDS = 500_000
@@ -40,9 +41,8 @@ def open_raw(raw: RawFile) -> MboFile:
     Raises WrongDatasetError (real data among simulated or the reverse), WrongTimeSpanError (another date than its name
     tells), and what `MboFile.open` raises.
     """
-    dataset = SIM_DATASET if raw.provenance == "simulated" else REAL_DATASET
     label = f"{raw.symbol} {raw.dt}"
-    file = MboFile.open(raw.path, datasets={dataset}, partition=label)
+    file = MboFile.open(raw.path, datasets={dataset_of(raw)}, partition=label)
     if file.metadata.dates != (raw.dt, raw.dt):
         raise WrongTimeSpanError(
             raw.path,
@@ -71,7 +71,7 @@ def _frames(
     check = RecordCheck(file)
     names = [file.metadata.symbols.get(int(number), "") for number in check.ids]
     first, *others = sorted(range(len(names)), key=lambda position: names[position])
-    columns = _Columns(rows)
+    columns = Columns(rows, FutureMbo)
     grouped = np.empty(CHUNK_RECORDS if others else 0, MBO_DTYPE)
     with _Spool(spool_dir, len(names)) as spool:
         for chunk, which in file.checked_chunks(check, CHUNK_RECORDS):
@@ -91,6 +91,28 @@ def _frames(
         counters["records_by_contract"] = {name: count for name, count in by_contract.items() if count}
 
 
+def option_mbo_frames(
+    file: MboFile, *, rows: int = FRAME_ROWS, counters: dict[str, Any] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Yield the file's records as frames of `bronze.option_mbo`, at most `rows` each, in the order of the file.
+
+    Decoding works ahead in a thread. `counters` receives `records` and `instruments` (those that have records). Raises
+    what `MboFile.chunks` raises.
+    """
+    return prefetch(_option_frames(file, rows, counters), depth=1)
+
+
+def _option_frames(file: MboFile, rows: int, counters: dict[str, Any] | None) -> Generator[pl.DataFrame, None, None]:
+    check = RecordCheck(file)
+    columns = Columns(rows, OptionMbo)
+    for chunk, _ in file.checked_chunks(check, CHUNK_RECORDS):
+        yield from columns.add(chunk)
+    yield from columns.rest()
+    if counters is not None:
+        counters["records"] = check.total
+        counters["instruments"] = int(np.count_nonzero(check.counts))
+
+
 def _split(chunk: Records, which: np.ndarray, instruments: int, grouped: Records) -> Iterator[tuple[int, Records]]:
     """The chunk's records per instrument, in order; views of `chunk` or of the buffer `grouped`."""
     if instruments == 1:
@@ -103,73 +125,6 @@ def _split(chunk: Records, which: np.ndarray, instruments: int, grouped: Records
     kernels.split(chunk, which, ends - counts, grouped)
     for position in np.flatnonzero(counts):
         yield int(position), grouped[ends[position] - counts[position] : ends[position]]
-
-
-_STORAGE: dict[str, Any] = {
-    "instrument_id": np.uint32,
-    "publisher_id": np.uint16,
-    "ts_event": np.int64,
-    "ts_recv": np.int64,
-    "order_id": np.uint64,
-    "price_int": np.int64,
-    "size": np.uint32,
-    "flags": np.uint8,
-    "channel_id": np.uint8,
-    "action": np.uint8,
-    "side": np.uint8,
-    "ts_in_delta": np.int32,
-    "sequence": np.uint32,
-}
-"""Column arrays of a frame under construction, in the order of the kernels' arguments."""
-
-
-class _Columns:
-    """Column arrays that fill up record by record and become a frame when full."""
-
-    def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self._filled = 0
-        self._arrays = self._allocate()
-
-    def _allocate(self) -> dict[str, np.ndarray]:
-        return {name: np.empty(self._rows, dtype) for name, dtype in _STORAGE.items()}
-
-    def add(self, records: Records, contract: str) -> Iterator[pl.DataFrame]:
-        """Append records of one contract, yielding each frame that gets full."""
-        from spymaster.feed import kernels
-
-        while len(records):
-            taken = records[: self._rows - self._filled]
-            span = slice(self._filled, self._filled + len(taken))
-            kernels.unpack(
-                taken, *(array[span] for array in self._arrays.values()), kernels.ACTION_CODES, kernels.SIDE_CODES
-            )
-            self._filled += len(taken)
-            records = records[len(taken) :]
-            if self._filled == self._rows:
-                yield from self.rest(contract)
-
-    def rest(self, contract: str) -> Iterator[pl.DataFrame]:
-        """Yield what is left of the contract as a frame, if anything is."""
-        if self._filled:
-            yield _frame({name: array[: self._filled] for name, array in self._arrays.items()}, contract)
-            self._filled = 0
-            self._arrays = self._allocate()
-
-
-def _frame(arrays: dict[str, np.ndarray], contract: str) -> pl.DataFrame:
-    price = pl.col("price_int")
-    return pl.DataFrame(arrays).select(
-        pl.lit(contract).alias("contract"),
-        pl.col("instrument_id", "publisher_id"),
-        pl.col("ts_event", "ts_recv").cast(TIMESTAMP),
-        pl.col("order_id"),
-        pl.when(price != UNDEF_PRICE).then(price).alias("price_int"),
-        pl.col("size", "flags", "channel_id"),
-        pl.col("action").cat.to(ACTION),
-        pl.col("side").cat.to(RECORD_SIDE),
-        pl.col("ts_in_delta", "sequence"),
-    )[FutureMbo.schema().names()]
 
 
 class _Spool:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from spymaster.feed.compression import open_stream, require_whole
-from spymaster.feed.errors import CorruptFileError, TruncatedFileError, WrongRecordTypeError
-from spymaster.feed.metadata import KNOWN_DATASETS, FileMetadata, read_metadata, require
+from spymaster.feed.messages import read_definitions, timestamp
+from spymaster.feed.metadata import KNOWN_DATASETS, FileMetadata
 from spymaster.feed.symbols import is_outright_symbol
-from spymaster.lake import Lake, RawFile, raw_files
 from spymaster.market.calendar import wall_time_ns
-from spymaster.market.dbn import UNDEF_PRICE, UNDEF_TIMESTAMP
+from spymaster.market.dbn import UNDEF_PRICE
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 from spymaster.tables.future_definition import FutureDefinition
@@ -25,65 +22,10 @@ if TYPE_CHECKING:
     from databento_dbn import InstrumentDefMsg
 
 FUTURE, FUTURE_SPREAD = "F", "S"
-OPTION_CLASSES = frozenset("CPT")
-"""DBN instrument classes of options: call, put, spread of options."""
+OPTION_CLASSES = frozenset("CPTM")
+"""DBN instrument classes of options: call, put, spread of options, spread of options with futures."""
 
 _UNDEF_I32 = 2**31 - 1
-_CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True)
-class DefinitionSource:
-    """The definition file that covers a date."""
-
-    raw: RawFile
-    metadata: FileMetadata
-
-
-def definition_source(lake: Lake, root: str, dt: date) -> DefinitionSource | None:
-    """The raw definition file that covers `dt`: the one of that date, else the latest whose time span includes it."""
-    for raw in reversed(raw_files(lake, root, "definition")):
-        if raw.dt <= dt:
-            metadata = read_metadata(raw.path)
-            if raw.dt == dt or metadata.dates[1] >= dt:
-                return DefinitionSource(raw, metadata)
-    return None
-
-
-def read_definitions(
-    path: Path, *, datasets: Collection[str] = KNOWN_DATASETS, partition: str | None = None
-) -> Iterator[InstrumentDefMsg]:
-    """The records of a definition file of any DBN version, as version 3 records, in file order.
-
-    Raises the errors of `MboFile.open` and `MboFile.chunks` that apply to it.
-    """
-    import databento_dbn as dbn
-    import zstandard
-
-    metadata = read_metadata(path)
-    require(path, metadata, schema="definition", datasets=datasets, partition=partition)
-    require_whole(path)
-    decoder = dbn.DBNDecoder()
-    count = 0
-    stream = open_stream(path)
-    try:
-        while content := stream.read(_CHUNK_BYTES):
-            decoder.write(content)
-            for record in decoder.decode():
-                if isinstance(record, dbn.Metadata):
-                    continue
-                if not isinstance(record, dbn.InstrumentDefMsg):
-                    message = f"a {type(record).__name__} in a file of schema definition"
-                    raise WrongRecordTypeError(path, message, partition=partition, record=count)
-                yield record
-                count += 1
-    except (zstandard.ZstdError, dbn.DBNError) as error:
-        message = f"damaged definition records: {error}"
-        raise CorruptFileError(path, message, partition=partition, record=count) from error
-    finally:
-        stream.close()
-    if decoder.buffer():
-        raise TruncatedFileError(path, "truncated inside a definition record", partition=partition, record=count)
 
 
 def future_definitions(
@@ -92,6 +34,7 @@ def future_definitions(
     *,
     mbo: Collection[FileMetadata] = (),
     definitions: Path | None = None,
+    datasets: Collection[str] = KNOWN_DATASETS,
     settings: Settings | None = None,
 ) -> pl.DataFrame:
     """Rows of `bronze.future_definition` of a root on a date, sorted by contract.
@@ -103,10 +46,12 @@ def future_definitions(
         names it), and their instrument ids are the ones of this session.
     definitions
         Definition file; of each contract of the root (spreads included) the latest record up to the end of `dt` counts.
-        A file may span several dates.
+        A file may span several dates, and hold options too.
+    datasets
+        Those that the definition file may be of, else WrongDatasetError.
     """
     known = instrument(root, settings)
-    latest = _latest(definitions, root, dt) if definitions is not None else {}
+    latest = _latest(definitions, root, dt, datasets) if definitions is not None else {}
     rows = {symbol: _defined(record, known) for symbol, record in latest.items()}
     for metadata in mbo:
         for number, symbol in metadata.symbols.items():
@@ -117,11 +62,11 @@ def future_definitions(
     return pl.DataFrame([rows[symbol] for symbol in sorted(rows)], schema=FutureDefinition.schema(), orient="row")
 
 
-def _latest(path: Path, root: str, dt: date) -> dict[str, InstrumentDefMsg]:
+def _latest(path: Path, root: str, dt: date, datasets: Collection[str]) -> dict[str, InstrumentDefMsg]:
     """By raw symbol, the last record of each future of the root by the end of `dt`; a deletion does not undo it."""
     end = wall_time_ns(dt + timedelta(days=1), time(0), "UTC")
     latest: dict[str, InstrumentDefMsg] = {}
-    for record in read_definitions(path):
+    for record in read_definitions(path, datasets=datasets, partition=f"{root} {dt}"):
         mine = record.asset == root and str(record.instrument_class) not in OPTION_CLASSES
         if mine and record.ts_recv < end:
             held = latest.get(record.raw_symbol)
@@ -136,18 +81,18 @@ def _defined(record: InstrumentDefMsg, known: Instrument) -> dict[str, Any]:
     return {
         "contract": record.raw_symbol,
         "instrument_id": record.instrument_id,
-        "expiration": _timestamp(record.expiration),
+        "expiration": timestamp(record.expiration),
         "tick_size_int": tick if 0 < tick < UNDEF_PRICE else known.tick_size_int,
-        "multiplier": _multiplier(record, known),
+        "multiplier": multiplier(record, known),
         "currency": record.currency or known.currency,
         "exchange": record.exchange or known.exchange,
         "instrument_class": str(record.instrument_class),
-        "ts_recv": _timestamp(record.ts_recv),
+        "ts_recv": timestamp(record.ts_recv),
         "origin": "definition",
     }
 
 
-def _multiplier(record: InstrumentDefMsg, known: Instrument) -> float:
+def multiplier(record: InstrumentDefMsg, known: Instrument) -> float:
     """Money per point. CME leaves `contract_multiplier` undefined and states the quantity of the underlying."""
     explicit = record.contract_multiplier
     if explicit is not None and 0 < explicit < _UNDEF_I32:
@@ -169,7 +114,3 @@ def _fallback(symbol: str, number: int, known: Instrument) -> dict[str, Any]:
         "ts_recv": None,
         "origin": "fallback",
     }
-
-
-def _timestamp(ns: int) -> int | None:
-    return None if ns >= UNDEF_TIMESTAMP else ns

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from spymaster.feed.compression import require_whole
-from spymaster.feed.definitions import OPTION_CLASSES, read_definitions
+from spymaster.feed.definitions import OPTION_CLASSES
 from spymaster.feed.errors import (
     DuplicateDateError,
     EmptyFileError,
@@ -18,12 +18,14 @@ from spymaster.feed.errors import (
     WrongSchemaError,
     WrongTimeSpanError,
 )
+from spymaster.feed.messages import read_definitions
 from spymaster.feed.metadata import KNOWN_DATASETS, FileMetadata, read_metadata, require
 from spymaster.feed.reader import MboFile
 from spymaster.feed.symbols import is_option_symbol, root_of
 from spymaster.lake import Lake, RawFile, raw_files, store_raw
 from spymaster.lake.raw import raw_name
 from spymaster.market.instruments import instrument
+from spymaster.tables.types import RIGHTS
 
 RAW_TABLE_OF_SCHEMA = {
     "mbo": "market_by_order_dbn",
@@ -108,7 +110,8 @@ def _table(path: Path, metadata: FileMetadata) -> str:
 def _product_type(path: Path, metadata: FileMetadata, symbol: str) -> str:
     """`future` or `future_option`, after refusing a file of another root.
 
-    By the parent symbols of the request (`ES.FUT`, `ES.OPT`), else by the definition records, else by the symbols.
+    By the parent symbols of the request (`ES.FUT`, `ES.OPT`), else by the definition records, else by the symbols. Only
+    definitions may come of both together; they count as those of futures, and serve both.
     """
     parents = [name.rpartition(".") for name in metadata.requested if metadata.stype_in == "parent"]
     products = {_PRODUCT_OF_PARENT.get(kind) for _, _, kind in parents}
@@ -118,15 +121,18 @@ def _product_type(path: Path, metadata: FileMetadata, symbol: str) -> str:
     if products == {"future_option"}:  # weekly options have parents of their own (EW, E1A ...)
         return "future_option"
     if metadata.schema == "definition":
-        records = [(record.asset, str(record.instrument_class)) for record in read_definitions(path)]
-        if not records:
-            raise EmptyFileError(path, "the file has metadata but no records")
-        _require_root(path, {asset for asset, _ in records}, symbol)
-        return "future_option" if all(letter in OPTION_CLASSES for _, letter in records) else "future"
+        return _product_of_definitions(path, symbol)
     names = list(metadata.symbols.values()) or list(metadata.requested)
-    if names and all(is_option_symbol(name) or name.startswith("UD:") for name in names):
-        return "future_option"
+    options = [name for name in names if is_option_symbol(name)]
     roots = {root_of(name) for name in names} - {None}
+    if options and roots:
+        raise UnknownProductError(
+            path,
+            f"holds futures and options together ({', '.join(names[:3])} ...)",
+            hint=f"Download them apart: {symbol}.FUT, and {symbol}.OPT with the parents of its weekly options.",
+        )
+    if options and all(is_option_symbol(name) or name.startswith("UD:") for name in names):
+        return "future_option"
     if roots:
         _require_root(path, roots, symbol)
         return "future"
@@ -135,6 +141,24 @@ def _product_type(path: Path, metadata: FileMetadata, symbol: str) -> str:
         f"cannot tell futures from options by its symbols ({', '.join(names[:3]) or 'none'})",
         hint=f"Download by parent symbol, {symbol}.FUT or {symbol}.OPT.",
     )
+
+
+def _product_of_definitions(path: Path, symbol: str) -> str:
+    """The product of a definition file, by its records. An option is of the root of the future that it delivers."""
+    roots: set[str | None] = set()
+    letters: set[str] = set()
+    for record in read_definitions(path):
+        letters.add(str(record.instrument_class))
+        if str(record.instrument_class) not in OPTION_CLASSES:
+            roots.add(record.asset)
+        elif record.underlying:
+            roots.add(root_of(record.underlying) or record.asset)
+        elif str(record.instrument_class) in RIGHTS:
+            roots.add(record.asset)
+    if not letters:
+        raise EmptyFileError(path, "the file has metadata but no records")
+    _require_root(path, roots, symbol)
+    return "future_option" if letters <= OPTION_CLASSES else "future"
 
 
 def _require_root(path: Path, roots: Iterable[str | None], symbol: str) -> None:

@@ -1,4 +1,4 @@
-"""From `bronze.future_mbo` back to records, byte for byte as they were in the file."""
+"""From `bronze.future_mbo` and `bronze.option_mbo` back to records, byte for byte as they were in the file."""
 
 from __future__ import annotations
 
@@ -41,8 +41,18 @@ def records(partition: Partition, contract: str, chunk: int = CHUNK_RECORDS) -> 
     )
 
 
+def option_records(mbo: Partition, chunk: int = CHUNK_RECORDS) -> Iterator[Records]:
+    """Yield the records of a `bronze.option_mbo` partition, in file order, at most `chunk` at a time.
+
+    They are read ahead of the consumer in a thread. Each array is new and writable.
+    """
+    return prefetch(
+        pack(frame[start : start + chunk]) for frame in mbo.batches(_COLUMNS) for start in range(0, frame.height, chunk)
+    )
+
+
 def pack(frame: pl.DataFrame) -> Records:
-    """Rows of `bronze.future_mbo` (any columns beside the needed ones are ignored) as an array of records."""
+    """Rows of either table (any columns beside the needed ones are ignored) as an array of records."""
     from spymaster.feed import kernels
 
     result = np.empty(frame.height, MBO_DTYPE)

@@ -19,12 +19,13 @@ from spymaster.lake.errors import (
 from spymaster.lake.lake import Lake
 from spymaster.lake.manifest import SIMULATED_DATASET, InputRecord, Manifest, Provenance, provenance_of
 from spymaster.lake.partition import Partition
-from spymaster.lake.raw import RawFile, StoredRaw, raw_files, store_raw
+from spymaster.lake.raw import AbsentRaw, RawFile, StoredRaw, raw_files, store_raw
 from spymaster.lake.status import PartitionStatus, lake_status, partition_status
 from spymaster.lake.writer import PartitionWriter
 
 __all__ = [
     "SIMULATED_DATASET",
+    "AbsentRaw",
     "CorruptPartitionError",
     "InputRecord",
     "Lake",

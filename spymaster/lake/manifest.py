@@ -45,9 +45,12 @@ def one_provenance(label: str, claims: Mapping[str, Provenance | None]) -> Prove
 
 @dataclass(frozen=True)
 class InputRecord:
-    """One input of a partition: `name` is a partition label or the path of a raw file under the root."""
+    """One input of a partition: `name` is a partition label or the path of a raw file under the root.
 
-    kind: Literal["partition", "raw"]
+    Of an optional raw file that was absent, `name` tells product type, symbol, table and date, and there is no hash.
+    """
+
+    kind: Literal["partition", "raw", "absent"]
     name: str
     content_hash: str
 

@@ -59,6 +59,25 @@ class RawFile:
 
 
 @dataclass(frozen=True)
+class AbsentRaw:
+    """A raw file that a partition could have been made from, had it been there. Once it is, the partition is stale."""
+
+    product_type: str
+    symbol: str
+    table: str
+    dt: date
+
+    @property
+    def name(self) -> str:
+        """`future_option/ES/statistics/2026-01-06`."""
+        return f"{self.product_type}/{self.symbol}/{self.table}/{self.dt}"
+
+    def as_input(self) -> InputRecord:
+        """Its absence as an input of a partition, for its manifest."""
+        return InputRecord("absent", self.name, "")
+
+
+@dataclass(frozen=True)
 class StoredRaw:
     """Outcome of `store_raw`: the file in the lake, and whether the same bytes were already there."""
 
@@ -80,6 +99,13 @@ def raw_files(
         if dt is None or file.dt == dt
     ]
     return sorted(found, key=lambda file: (file.dt, file.path.name))
+
+
+def arrived(lake: Lake, name: str) -> RawFile | None:
+    """The raw file whose absence was recorded under `name` (`AbsentRaw.name`), if it is there by now."""
+    product_type, symbol, table, dt = name.split("/")
+    files = raw_files(lake, symbol, table, date.fromisoformat(dt), product_type)
+    return files[0] if files else None
 
 
 def all_raw_files(lake: Lake) -> list[RawFile]:

@@ -15,7 +15,7 @@ from spymaster.lake.errors import CorruptPartitionError
 from spymaster.lake.lake import Lake, TableName
 from spymaster.lake.manifest import InputRecord, Manifest
 from spymaster.lake.partition import Partition
-from spymaster.lake.raw import cached_sha256
+from spymaster.lake.raw import arrived, cached_sha256
 from spymaster.lake.writer import Input
 from spymaster.tables import TableModel, all_tables
 from spymaster.tables import table as table_model
@@ -92,6 +92,10 @@ def _setting_reasons(manifest: Manifest, lake: Lake, model: type[TableModel]) ->
 def _input_reasons(manifest: Manifest, lake: Lake) -> list[str]:
     reasons = []
     for record in manifest.inputs:
+        if record.kind == "absent":
+            file = arrived(lake, record.name)
+            reasons += [f"input {file.name} has come since"] if file is not None else []
+            continue
         found = current_hash(lake, record)
         if found is None:
             reasons.append(f"input {record.name} is gone")
@@ -102,8 +106,12 @@ def _input_reasons(manifest: Manifest, lake: Lake) -> list[str]:
 
 def _new_inputs(manifest: Manifest, expected: Sequence[Input] | None) -> list[str]:
     known = {record.name for record in manifest.inputs}
-    names = [item.as_input().name for item in expected or ()]
-    return [f"input {name} has come since" for name in names if name not in known]
+    records = [item.as_input() for item in expected or ()]
+    return [
+        f"input {record.name} has come since"
+        for record in records
+        if record.kind != "absent" and record.name not in known
+    ]
 
 
 def current_hash(lake: Lake, record: InputRecord) -> str | None:

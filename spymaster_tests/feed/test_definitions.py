@@ -11,9 +11,11 @@ import polars as pl
 import pytest
 
 from spymaster.feed import errors
-from spymaster.feed.definitions import definition_source, future_definitions, read_definitions
+from spymaster.feed.definitions import future_definitions
 from spymaster.feed.ingest import add_raw
+from spymaster.feed.messages import read_definitions
 from spymaster.feed.metadata import read_metadata
+from spymaster.feed.sources import covering_file
 from spymaster.lake import Lake
 from spymaster.market.dbn import SIM_DATASET, UNDEF_PRICE, DbnWriter
 from spymaster.market.definition_records import encode_definition
@@ -146,11 +148,12 @@ def test_the_file_of_a_date_is_its_own_or_the_latest_that_covers_it(tmp_path: Pa
     lake = Lake.open(tmp_path / "lake", create=True)
     month = definition_file(tmp_path / "month.dbn.zst", [FRONT], days=20)
     add_raw(lake, month, "ES")
-    source = definition_source(lake, "ES", date(2024, 3, 11))
-    assert source is not None
-    assert source.raw.path.name == "20240306.month.dbn.zst"
-    assert definition_source(lake, "ES", date(2024, 3, 5)) is None
-    assert definition_source(lake, "ES", date(2024, 3, 26)) is None
+    raw = covering_file(lake, "ES", "definition", date(2024, 3, 11))
+    assert raw is not None
+    assert raw.path.name == "20240306.month.dbn.zst"
+    assert covering_file(lake, "ES", "definition", date(2024, 3, 5)) is None
+    assert covering_file(lake, "ES", "definition", date(2024, 3, 26)) is None
+    assert covering_file(lake, "ES", "definition", date(2024, 3, 11), "future_option") is None
 
 
 def test_bad_definition_files(tmp_path: Path) -> None:
