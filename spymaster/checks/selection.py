@@ -8,6 +8,7 @@ from spymaster.checks.base import Check, Finding, Session, Suite, check
 from spymaster.checks.frames import (
     BANDS,
     BBO,
+    CANDLE,
     DEFINITION,
     MBO,
     RADAR,
@@ -92,4 +93,4 @@ def _contract_check(table: str) -> Check:
     return check(table, SELECTION, suite=Suite.DATA, blocking=True)(contract_of_selection)
 
 
-CONTRACT_CHECKS = [_contract_check(table) for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS)]
+CONTRACT_CHECKS = [_contract_check(table) for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE)]

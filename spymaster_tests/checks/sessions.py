@@ -50,6 +50,7 @@ def build_lake(root: Path, *, records: int = 1500) -> Lake:
         _bronze(lake, dt)
         _engine(lake, dt)
         _physics(lake, dt)
+        _setups(lake, dt)
     return lake
 
 
@@ -188,6 +189,20 @@ def _physics(lake: Lake, dt: datetime.date) -> None:
     _write(lake, "silver.vacuum_surface_1s", dt, vacuum, [wall, calibration])
     bands = physics_bands(wall.batches(), snapshot.read(), frame, eps_qty=eps, weights=lake.settings.bands)
     _write(lake, "silver.physics_bands_1s", dt, bands, [wall, snapshot, calibration])
+
+
+def _setups(lake: Lake, dt: datetime.date) -> None:
+    from spymaster.setups.averages import session_candles
+
+    def read(table: str) -> list[Any]:
+        return lake.partitions(table, SYMBOL, end=dt)
+
+    inputs = [read(f"silver.{name}") for name in ("trade", "bbo_change", "book_snapshot_1s")] + [
+        read("bronze.future_mbo")
+    ]
+    definitions = lake.partition("bronze.future_definition", SYMBOL, dt)
+    candles = session_candles(*inputs, definitions, settings=lake.settings)
+    _write(lake, "silver.candle_2m", dt, [candles], [*(one for part in inputs for one in part), definitions])
 
 
 def _write(

@@ -30,6 +30,7 @@ RADAR = "silver.radar_vacuum_1s"
 TRADE = "silver.trade"
 BBO = "silver.bbo_change"
 CALIBRATION = "gold.physics_norm_calibration"
+CANDLE = "silver.candle_2m"
 MBO = "bronze.future_mbo"
 SELECTION = "bronze.contract_day_selection"
 DEFINITION = "bronze.future_definition"
@@ -114,6 +115,9 @@ SPOILERS: dict[str, Spoiler] = {
     f"{VACUUM}:share_clipped": put(VACUUM, IDLE.not_(), pull_add_log=50.0),
     f"{BANDS}:scores_in_unit_interval": put(BANDS, FIRST_VALID, above_score=1.2),
     f"{BANDS}:equal_recomputation": put(BANDS, FIRST_VALID, below_mid_ease=pl.col("below_mid_ease") * 0.99),
+    f"{CANDLE}:trades_counted_once": put(CANDLE, MIDDLE_ROW, n_trades=pl.col("n_trades") + 1),
+    f"{CANDLE}:candles_of_trading_hours": drop(CANDLE, MIDDLE_ROW),
+    f"{CANDLE}:averages_recomputed": put(CANDLE, MIDDLE_ROW, sma200=4800.0),
     f"{CALIBRATION}:metrics_complete": drop(CALIBRATION, MIDDLE_ROW),
     f"{CALIBRATION}:causal": put(CALIBRATION, MIDDLE_ROW, asof_dt=DT),
     f"{CALIBRATION}:not_degenerate": put(CALIBRATION, MIDDLE_ROW, q05=1.0, q50=1.0, q95=1.0, scale=0.001),
@@ -133,7 +137,7 @@ SPOILERS |= {
 SPOILERS |= {f"{table}:windows_of_snapshot": drop(table, MIDDLE_ROW) for table in (RADAR, BANDS)}
 SPOILERS |= {
     f"{table}:contract_of_selection": put(table, MIDDLE_ROW, contract="ESM4")
-    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS)
+    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE)
 }
 SPOILERS |= {
     f"{table}:finite": put(table, ROW == 0, **{first_float(table): float("inf")})

@@ -68,6 +68,23 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "basis": ["prior_session"] * 3,
         }
     )
+    candles = pl.DataFrame(
+        {
+            "bar_start": start_of(DT) + np.arange(seconds) * 120 * 10**9,
+            "contract": ["ESH4"] * seconds,
+            "open_price_int": spot,
+            "high_price_int": spot + 3 * TICK,
+            "low_price_int": spot - 2 * TICK,
+            "close_price_int": spot + rng.integers(-2, 3, seconds) * TICK,
+            "buy_volume": rng.integers(0, 90, seconds),
+            "sell_volume": rng.integers(0, 90, seconds),
+            "sma200": spot / 1e9,
+            "sma400": [None] * seconds,
+            "is_halt": np.arange(seconds) % 50 == 3,
+            "is_carry": np.arange(seconds) % 11 == 5,
+            "n_off_market": [0] * seconds,
+        }
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -76,6 +93,7 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "gold.physics_norm_calibration": calibration,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
+        "silver.candle_2m": candles,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
         "silver.trade": events,

@@ -13,6 +13,7 @@ import polars as pl
 
 from spymaster.tables import TableModel
 from spymaster_tests.tables import option_samples as of_options
+from spymaster_tests.tables import setup_samples as of_setups
 
 SECOND = 1_000_000_000
 START = 1_704_207_600 * SECOND
@@ -278,5 +279,6 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.gex_surface_1s": of_options.gex_surface,
     "silver.gex_level_1m": of_options.gex_level,
     "silver.pressure_surface_1s": of_options.pressure_surface,
+    "silver.candle_2m": of_setups.candle,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }

@@ -30,6 +30,7 @@ DRAWINGS: Final = {
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",
     "silver.bbo_change": "events:bbo_change",
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",
+    "silver.candle_2m": "candles:candle_2m",
     "silver.physics_bands_1s": "lines:physics_bands_1s",
     "silver.radar_vacuum_1s": "lines:radar_vacuum_1s",
     "silver.trade": "events:trade",
