@@ -118,7 +118,8 @@ class SetupSettings(_Section):
         default="04:00", description="start of the pre-market, New York time; 18:00 is the open of the session"
     )
     round_points: dict[str, float] = Field(
-        default={}, description="smallest step of round prices by root, price units; without one, 100 ticks"
+        default={"ES": 25.0, "NQ": 100.0, "CL": 0.5},
+        description="smallest step of round prices by root, price units; without one, 100 ticks",
     )
     round_reach_ticks: int = Field(default=600, ge=0, description="round prices this far from the last close, ticks")
     merge_ticks: int = Field(default=2, ge=0, description="levels this close are one group, ticks")

@@ -10,6 +10,7 @@ from spymaster.checks.frames import (
     BBO,
     CANDLE,
     DEFINITION,
+    LEVEL,
     MBO,
     RADAR,
     SELECTION,
@@ -93,4 +94,6 @@ def _contract_check(table: str) -> Check:
     return check(table, SELECTION, suite=Suite.DATA, blocking=True)(contract_of_selection)
 
 
-CONTRACT_CHECKS = [_contract_check(table) for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE)]
+CONTRACT_CHECKS = [
+    _contract_check(table) for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE, LEVEL)
+]

@@ -193,6 +193,7 @@ def _physics(lake: Lake, dt: datetime.date) -> None:
 
 def _setups(lake: Lake, dt: datetime.date) -> None:
     from spymaster.setups.averages import session_candles
+    from spymaster.setups.session_levels import session_levels
 
     def read(table: str) -> list[Any]:
         return lake.partitions(table, SYMBOL, end=dt)
@@ -203,6 +204,9 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
     definitions = lake.partition("bronze.future_definition", SYMBOL, dt)
     candles = session_candles(*inputs, definitions, settings=lake.settings)
     _write(lake, "silver.candle_2m", dt, [candles], [*(one for part in inputs for one in part), definitions])
+    made_from = [read("silver.candle_2m"), *inputs[:2], [], read("bronze.future_definition")]
+    levels = session_levels(*made_from, settings=lake.settings)
+    _write(lake, "silver.session_level", dt, [levels], [one for part in made_from for one in part])
 
 
 def _write(

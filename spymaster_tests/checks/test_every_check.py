@@ -31,6 +31,7 @@ TRADE = "silver.trade"
 BBO = "silver.bbo_change"
 CALIBRATION = "gold.physics_norm_calibration"
 CANDLE = "silver.candle_2m"
+LEVEL = "silver.session_level"
 MBO = "bronze.future_mbo"
 SELECTION = "bronze.contract_day_selection"
 DEFINITION = "bronze.future_definition"
@@ -118,6 +119,17 @@ SPOILERS: dict[str, Spoiler] = {
     f"{CANDLE}:trades_counted_once": put(CANDLE, MIDDLE_ROW, n_trades=pl.col("n_trades") + 1),
     f"{CANDLE}:candles_of_trading_hours": drop(CANDLE, MIDDLE_ROW),
     f"{CANDLE}:averages_recomputed": put(CANDLE, MIDDLE_ROW, sma200=4800.0),
+    f"{LEVEL}:pre_market_of_candles": put(
+        LEVEL, (pl.col("level_type") == "PMH") & ~pl.col("is_placebo"), price_int=pl.col("price_int") + ONE_TICK
+    ),
+    f"{LEVEL}:one_price_at_a_time": put(
+        LEVEL, pl.col("level_type") == "VWAP", valid_to=pl.col("valid_to").dt.offset_by("1h")
+    ),
+    f"{LEVEL}:placebos_keep_clear": put(
+        LEVEL,
+        pl.col("is_placebo"),
+        price_int=pl.col("price_int") - pl.col("placebo_shift_ticks").cast(pl.Int64) * ONE_TICK,
+    ),
     f"{CALIBRATION}:metrics_complete": drop(CALIBRATION, MIDDLE_ROW),
     f"{CALIBRATION}:causal": put(CALIBRATION, MIDDLE_ROW, asof_dt=DT),
     f"{CALIBRATION}:not_degenerate": put(CALIBRATION, MIDDLE_ROW, q05=1.0, q50=1.0, q95=1.0, scale=0.001),
@@ -137,7 +149,7 @@ SPOILERS |= {
 SPOILERS |= {f"{table}:windows_of_snapshot": drop(table, MIDDLE_ROW) for table in (RADAR, BANDS)}
 SPOILERS |= {
     f"{table}:contract_of_selection": put(table, MIDDLE_ROW, contract="ESM4")
-    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE)
+    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE, LEVEL)
 }
 SPOILERS |= {
     f"{table}:finite": put(table, ROW == 0, **{first_float(table): float("inf")})

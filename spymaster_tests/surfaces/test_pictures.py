@@ -85,6 +85,17 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "n_off_market": [0] * seconds,
         }
     )
+    begin = start_of(DT) + np.arange(seconds) * 10**9
+    levels = pl.DataFrame(
+        {
+            "contract": ["ESH4"] * seconds,
+            "level_type": rng.choice(["PMH", "VWAP", "SWL", "HVN", "ROUND25"], seconds).tolist(),
+            "price_int": spot,
+            "valid_from": begin,
+            "valid_to": begin + 60 * 10**9,
+            "is_placebo": np.arange(seconds) % 3 == 2,
+        }
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -96,6 +107,7 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "silver.candle_2m": candles,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
+        "silver.session_level": levels,
         "silver.trade": events,
         "silver.vacuum_surface_1s": pl.concat(vacuum_frames([wall], calibration, eps_qty=1.0)),
         "silver.wall_surface_1s": wall,

@@ -280,5 +280,6 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.gex_level_1m": of_options.gex_level,
     "silver.pressure_surface_1s": of_options.pressure_surface,
     "silver.candle_2m": of_setups.candle,
+    "silver.session_level": of_setups.level,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }

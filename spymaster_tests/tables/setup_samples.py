@@ -46,3 +46,30 @@ def candle(index: int) -> Row:
         "is_halt": index == 0,
         "is_carry": not traded,
     }
+
+
+def level(index: int) -> Row:
+    """A high, two stretches of an average, and a placebo of the high."""
+    name = ("ONH", "SMA200", "SMA200", "ONH")[index]
+    placebo = index == 3
+    begin = START + index * BAR
+    identity = f"ES:2024-01-02:{name}:0"
+    return {
+        "contract": "ESH4",
+        "session_date": date(2024, 1, 2),
+        "level_id": ("A", "B", "B", "C")[index] + identity,
+        "level_type": name,
+        "price_int": SPOT + index * TICK,
+        "valid_from": begin,
+        "valid_to": begin + BAR,
+        "ts_source_first": START - 10 * BAR,
+        "ts_source_last": begin,
+        "is_moving": name == "SMA200",
+        "is_partial_source": False,
+        "group_id": identity,
+        "tags": [name],
+        "is_placebo": placebo,
+        "placebo_of": identity if placebo else None,
+        "placebo_shift_ticks": 17 if placebo else None,
+        "placebo_seed": 42 if placebo else None,
+    }

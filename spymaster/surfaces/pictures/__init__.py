@@ -33,6 +33,7 @@ DRAWINGS: Final = {
     "silver.candle_2m": "candles:candle_2m",
     "silver.physics_bands_1s": "lines:physics_bands_1s",
     "silver.radar_vacuum_1s": "lines:radar_vacuum_1s",
+    "silver.session_level": "candles:session_level",
     "silver.trade": "events:trade",
     "silver.vacuum_surface_1s": "heat:vacuum_surface_1s",
     "silver.wall_surface_1s": "heat:wall_surface_1s",

@@ -85,3 +85,48 @@ def draw_candles(ax: Axes, frame: pl.DataFrame) -> None:
     ax.plot([], [], color=ASK, linewidth=3, label="closed down")
     ax.set_ylabel("price", fontsize=7, color=TOTAL)
     ax.ticklabel_format(axis="y", useOffset=False)
+
+
+FAMILIES = (
+    ("pre-market, overnight", ("PM", "ON"), "#b2182b", 1.4),
+    ("prior day, settlement", ("PD", "SETTLE"), "#35978f", 1.2),
+    ("opening range", ("OR",), "#e08214", 1.2),
+    ("VWAP from the open", ("VWAP",), "#8c6bb1", 0.8),
+    ("VWAP from 09:30", ("RVWAP",), "#c994c7", 0.8),
+    ("averages of candles", ("SMA",), "#1b7837", 1.2),
+    ("gamma", ("GEX", "ZG"), "#d6a400", 1.2),
+    ("round prices", ("ROUND",), "0.65", 0.7),
+    ("swings", ("SW",), "#2166ac", 0.6),
+    ("volume nodes", ("HVN",), "#bf812d", 0.6),
+)
+"""Label, first letters of the level types, colour and width of lines."""
+LEVEL_COLUMNS = ("contract", "level_type", "price_int", "valid_from", "valid_to", "is_placebo")
+
+
+def session_level(subject: Subject) -> Figure:
+    """Every level over the time in which it holds; placebos are counted only."""
+    frame = subject.frame(LEVEL_COLUMNS)
+    real = frame.filter(~pl.col("is_placebo"))
+    begin, end = (real[name].to_physical().to_numpy() for name in ("valid_from", "valid_to"))
+    title = subject.title(
+        f"{real.height:,} rows of levels, {frame.height - real.height:,} of placebos", frame["contract"][0]
+    )
+    made, axes = figure(title)
+    ax = axes[0, 0]
+    draw_levels(ax, real)
+    legend(ax, loc="upper left", ncols=2)
+    ax.set_ylabel("price", fontsize=7)
+    ax.ticklabel_format(axis="y", useOffset=False)
+    new_york(ax, int(begin.min(initial=end[0] if len(end) else 0)), int(end.max(initial=1)))
+    return made
+
+
+def draw_levels(ax: Axes, real: pl.DataFrame) -> None:
+    """Levels (rows with `LEVEL_COLUMNS`) as horizontal lines, by family."""
+    for label, starts, color, width in FAMILIES:
+        named = pl.any_horizontal(pl.col("level_type").cast(pl.String).str.starts_with(one) for one in starts)
+        rows = real.filter(named)
+        if rows.is_empty():
+            continue
+        begin, end = (rows[name].to_physical().to_numpy() / NS_PER_DAY for name in ("valid_from", "valid_to"))
+        ax.hlines(rows["price_int"].to_numpy() / 1e9, begin, end, color=color, linewidth=width, label=label)
