@@ -9,9 +9,11 @@ from spymaster.checks.frames import (
     BANDS,
     BBO,
     CANDLE,
+    CONDITIONS,
     DEFINITION,
     LEVEL,
     MBO,
+    MEASURE,
     RADAR,
     SELECTION,
     SNAPSHOT,
@@ -95,5 +97,6 @@ def _contract_check(table: str) -> Check:
 
 
 CONTRACT_CHECKS = [
-    _contract_check(table) for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE, LEVEL)
+    _contract_check(table)
+    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE, LEVEL, MEASURE, CONDITIONS)
 ]

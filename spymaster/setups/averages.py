@@ -21,7 +21,7 @@ from spymaster.market.calendar import rth_window
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 from spymaster.setups.candles import BBO_COLUMNS, SNAPSHOT_COLUMNS, TRADE_COLUMNS, day_bars
-from spymaster.setups.errors import SetupInputError
+from spymaster.setups.contracts import contract_of, tick_size
 from spymaster.setups.roll import roll_adjustment
 from spymaster.tables.candle_2m import BAR_NS, Candle2m
 
@@ -134,7 +134,7 @@ class _Days:
         self._mbo = {partition.dt: partition for partition in mbo}
         self._item: Instrument = instrument(definitions.symbol, settings)
         self._settings = settings
-        self._tick = _tick_size(self._of[2][max(self._of[2])], definitions)
+        self._tick = tick_size(self._of[2][max(self._of[2])], definitions)
         self.dates = set(self._of[0]) & set(self._of[1]) & set(self._of[2])
 
     def bars(self, dt: date) -> pl.DataFrame:
@@ -160,17 +160,3 @@ class _Days:
         if old is None or new is None or old == new:
             return 0
         return roll_adjustment(self._mbo[dt], old, new) if dt in self._mbo else None
-
-
-def contract_of(partition: Partition) -> str | None:
-    """The contract of a futures surface; None of one without rows."""
-    return next(iter(partition.scan(["contract"]).head(1).collect()["contract"]), None)
-
-
-def _tick_size(snapshot: Partition, definitions: Partition) -> int:
-    contract = contract_of(snapshot)
-    known = definitions.read(["contract", "tick_size_int"])
-    ticks = known["tick_size_int"] if contract is None else known.filter(contract=contract)["tick_size_int"]
-    if ticks.is_empty():
-        raise SetupInputError(f"{definitions.label} has no row for the selected contract {contract}")
-    return int(ticks[0])

@@ -72,5 +72,4 @@ class SessionLevel(TableModel):
                 ]
             ),
         ),
-        Invariant("tagged", "tags are never empty", lambda pl: pl.col("tags").list.len() > 0),
     )

@@ -193,6 +193,9 @@ def _physics(lake: Lake, dt: datetime.date) -> None:
 
 def _setups(lake: Lake, dt: datetime.date) -> None:
     from spymaster.setups.averages import session_candles
+    from spymaster.setups.condition_scale import session_scale
+    from spymaster.setups.conditions import move_conditions
+    from spymaster.setups.measures import session_measures
     from spymaster.setups.session_levels import session_levels
 
     def read(table: str) -> list[Any]:
@@ -207,6 +210,19 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
     made_from = [read("silver.candle_2m"), *inputs[:2], [], read("bronze.future_definition")]
     levels = session_levels(*made_from, settings=lake.settings)
     _write(lake, "silver.session_level", dt, [levels], [one for part in made_from for one in part])
+    wall, snapshot = (lake.partition(f"silver.{name}", SYMBOL, dt) for name in ("wall_surface_1s", "book_snapshot_1s"))
+    root = instrument(SYMBOL, lake.settings)
+    measures = session_measures(wall, snapshot, definitions, instrument=root)
+    _write(lake, "silver.move_measure_1s", dt, measures, [wall, snapshot, definitions])
+    before = lake.partitions("silver.move_measure_1s", SYMBOL, end=dt - datetime.timedelta(days=1))
+    _write(lake, "gold.move_condition_scale", dt, [session_scale(before, dt)], before)
+    own, scale = (
+        lake.partition("silver.move_measure_1s", SYMBOL, dt),
+        lake.partition("gold.move_condition_scale", SYMBOL, dt),
+    )
+    one_session = lake.settings.setups.model_copy(update={"scale_min_sessions_demo": 1})
+    conditions = move_conditions(own.read(), scale.read(), eps_qty=root.eps_qty, settings=one_session, profile="demo")
+    _write(lake, "silver.move_conditions_1s", dt, [conditions], [own, scale])
 
 
 def _write(

@@ -96,15 +96,34 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "is_placebo": np.arange(seconds) % 3 == 2,
         }
     )
+    conditions = pl.DataFrame(
+        {
+            "window_end": begin + 10**9,
+            "contract": ["ESH4"] * seconds,
+            "valid": np.arange(seconds) % 40 != 7,
+            "scale_provisional": [True] * seconds,
+            "soft_and_w5": rng.normal(size=seconds),
+            "drive_dn_w5": rng.normal(size=seconds),
+            "state_name_w5": rng.choice(
+                ["both_vacuum", "ask_vacuum", "bid_vacuum", "build", "mixed"], seconds
+            ).tolist(),
+        }
+    )
+    halves = [(half, f"{letter}_{side}") for half in range(48) for letter in "rnf" for side in ("ask", "bid")]
+    scales = pl.DataFrame(halves, schema=["tod_bucket", "measure"], orient="row").with_columns(
+        horizon_s=5, n_sessions=3, median=pl.int_range(pl.len()) / 100, mad=pl.lit(0.2)
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
             contract=pl.when(pl.int_range(pl.len()) % 9 == 0).then(pl.lit("ESM4")).otherwise("contract")
         ),
+        "gold.move_condition_scale": scales,
         "gold.physics_norm_calibration": calibration,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
         "silver.candle_2m": candles,
+        "silver.move_conditions_1s": conditions,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
         "silver.session_level": levels,

@@ -281,5 +281,8 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.pressure_surface_1s": of_options.pressure_surface,
     "silver.candle_2m": of_setups.candle,
     "silver.session_level": of_setups.level,
+    "silver.move_measure_1s": of_setups.move_measure,
+    "silver.move_conditions_1s": of_setups.move_conditions,
+    "gold.move_condition_scale": of_setups.move_scale,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }

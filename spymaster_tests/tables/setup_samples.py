@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+from spymaster.tables.move_conditions_1s import MoveConditions1s
+from spymaster.tables.move_measure_1s import MoveMeasure1s
+
 Row = dict[str, Any]
 
 SECOND = 1_000_000_000
@@ -73,3 +76,62 @@ def level(index: int) -> Row:
         "placebo_shift_ticks": 17 if placebo else None,
         "placebo_seed": 42 if placebo else None,
     }
+
+
+def _second(index: int) -> Row:
+    return {
+        "contract": "ESH4",
+        "session_date": date(2024, 1, 2),
+        "window_end": START + (index + 1) * SECOND,
+        "spot_ref_price_int": SPOT,
+        "valid": index > 0,
+    }
+
+
+def move_measure(index: int) -> Row:
+    """The first second is not valid."""
+    sums = {"q0": 100, "q1": 90, "add": 40, "pull": 30, "fill": 20, "away": 5, "toward": 3, "c0": 8.5, "c1": 8.75}
+    row = _second(index) | {
+        "msgs": 40,
+        "absorb": 2.5,
+        "queue_imb": 0.25,
+        "spread_ticks": 1,
+        "mid2_int": 2 * SPOT - TICK,
+    }
+    for name in MoveMeasure1s.columns:
+        if name not in row:
+            row[name] = sums.get(name.split("_")[0], 2)
+    if not row["valid"]:
+        kept = {*_second(index), "msgs"}
+        row = {name: value if name in kept else None for name, value in row.items()}
+    return row
+
+
+def move_scale(index: int) -> Row:
+    """Half hours from 09:00, of the last of which nothing is known."""
+    known = index < 3
+    return {
+        "tod_bucket": 18 + index,
+        "measure": "n_ask",
+        "horizon_s": 5,
+        "median": -0.2 if known else None,
+        "mad": 0.3 if known else None,
+        "n_sessions": 20 if known else 0,
+        "n_rows": 30_000 if known else 0,
+        "last_dt_used": date(2023, 12, 29) if known else None,
+    }
+
+
+def move_conditions(index: int) -> Row:
+    """The first second is not valid."""
+    row = _second(index) | {"scale_provisional": False}
+    for name, column in MoveConditions1s.columns.items():
+        if name in row:
+            continue
+        words = {"state_name": "ask_vacuum", "thesis_from": "break", "state_dn": 12, "state_up": 3}
+        value: Any = next((word for start, word in words.items() if name.startswith(start)), 0.25)
+        if name.startswith("drive_up"):
+            value = -0.25
+        row[name] = value if row["valid"] else None
+        assert column.nullable
+    return row

@@ -27,10 +27,12 @@ if TYPE_CHECKING:
 DRAWINGS: Final = {
     "bronze.contract_day_selection": "events:contract_day_selection",
     "bronze.future_mbo": "events:future_mbo",
+    "gold.move_condition_scale": "moves:move_condition_scale",
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",
     "silver.bbo_change": "events:bbo_change",
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",
     "silver.candle_2m": "candles:candle_2m",
+    "silver.move_conditions_1s": "moves:move_conditions_1s",
     "silver.physics_bands_1s": "lines:physics_bands_1s",
     "silver.radar_vacuum_1s": "lines:radar_vacuum_1s",
     "silver.session_level": "candles:session_level",
