@@ -109,7 +109,8 @@ Select = Callable[[Sequence[Partition], date, Settings], Sequence[Partition]]
 class History:
     """Complete partitions of `model` from `start` to `end` dates away (0 is the date itself), in date order.
 
-    With `end` 0 the date itself has to be there; otherwise a session without data would get a row of its own making.
+    With `end` 0 the date itself has to be there, and with an earlier one the date's order file, which is not recorded:
+    otherwise a session without data would get rows of its own making.
     `select`, a library function, may narrow the partitions; only what it returns is read and recorded.
     """
 
@@ -126,6 +127,8 @@ class History:
         """Add the list of partitions, and a note on its gaps; dates before the first partition are gaps too."""
         if self.end == 0:
             Same(self.model).resolve(name, source, session, Resolved())
+        elif not raw_files(source.lake, session.symbol, "market_by_order_dbn", session.dt):
+            raise SkipSession(f"no raw file of market_by_order_dbn for {session} in {source.lake.root / 'raw'}")
         wanted = [SessionKey(dt, session.symbol) for dt in history_dates(session.dt, self.start, self.end)]
         found = [partition for key in wanted if (partition := source.get(key)) is not None]
         chosen = found if self.select is None else list(self.select(found, session.dt, source.lake.settings))

@@ -201,15 +201,14 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
     def read(table: str) -> list[Any]:
         return lake.partitions(table, SYMBOL, end=dt)
 
-    inputs = [read(f"silver.{name}") for name in ("trade", "bbo_change", "book_snapshot_1s")] + [
-        read("bronze.future_mbo")
-    ]
-    definitions = lake.partition("bronze.future_definition", SYMBOL, dt)
-    candles = session_candles(*inputs, definitions, settings=lake.settings)
-    _write(lake, "silver.candle_2m", dt, [candles], [*(one for part in inputs for one in part), definitions])
-    made_from = [read("silver.candle_2m"), *inputs[:2], [], read("bronze.future_definition")]
-    levels = session_levels(*made_from, settings=lake.settings)
-    _write(lake, "silver.session_level", dt, [levels], [one for part in made_from for one in part])
+    trades, quotes, snapshots = (read(f"silver.{name}") for name in ("trade", "bbo_change", "book_snapshot_1s"))
+    mbo, defined = read("bronze.future_mbo"), read("bronze.future_definition")
+    definitions = defined[-1]
+    candles = session_candles(trades, quotes, snapshots, mbo, definitions, settings=lake.settings)
+    _write(lake, "silver.candle_2m", dt, [candles], [*trades, *quotes, *snapshots, *mbo, definitions])
+    bars = read("silver.candle_2m")
+    levels = session_levels(bars, trades, quotes, [], defined, settings=lake.settings)
+    _write(lake, "silver.session_level", dt, [levels], [*bars, *trades, *quotes, *defined])
     wall, snapshot = (lake.partition(f"silver.{name}", SYMBOL, dt) for name in ("wall_surface_1s", "book_snapshot_1s"))
     root = instrument(SYMBOL, lake.settings)
     measures = session_measures(wall, snapshot, definitions, instrument=root)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -68,7 +69,7 @@ def measures(wall: pl.DataFrame, snapshot: pl.DataFrame, rows: int = 700) -> pl.
     return MoveMeasure1s.validate(unchecked(wall, snapshot, rows))
 
 
-def oracle(wall: pl.DataFrame, snapshot: pl.DataFrame, second: int, w: int, side: str) -> dict[str, float | None]:
+def oracle(wall: pl.DataFrame, snapshot: pl.DataFrame, second: int, w: int, side: str) -> dict[str, Any]:
     """One second, one look-back, one side, by the words of the definition."""
     ends = snapshot["window_end"].to_list()
     spot = snapshot["spot_ref_price_int"][second]
@@ -84,7 +85,7 @@ def oracle(wall: pl.DataFrame, snapshot: pl.DataFrame, second: int, w: int, side
         now = inside.filter(pl.col("price_int") == price)
         q1[price] = of["depth_qty_end"][-1] if of.height else 0
         q0[price] = now["depth_qty_start"][0] if now.height else q1[price]
-    result: dict[str, float | None] = {
+    result: dict[str, Any] = {
         "q0": sum(q0.values()),
         "q1": sum(q1.values()),
         "add": inside["add_qty"].sum(),
