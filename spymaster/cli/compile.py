@@ -28,7 +28,7 @@ SECOND_NS = 1_000_000_000
 TICK = 250_000_000
 SPOT = 6_800 * SECOND_NS
 SECONDS, LEVELS = 90, 12
-PACKAGES = ("book", "feed", "surfaces", "checks/kernels")
+PACKAGES = ("book", "feed", "surfaces", "checks/kernels", "setups")
 """Packages whose kernels a run compiles."""
 
 STOP_SECONDS = 10
