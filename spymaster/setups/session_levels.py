@@ -169,7 +169,8 @@ def level_frame(sources: Sources, contract: str, tick: int, item: Instrument, se
 def find_levels(sources: Sources, tick: int, item: Instrument, settings: Settings) -> Iterator[Level]:
     """Levels of every session that the date has candles of; some are not known before the date is over."""
     start = _first_ns(sources.dt)
-    span = (start, start + DAY_NS)
+    # a moving level is known as long as there are candles
+    span = (start, min(start + DAY_NS, int(sources.candles.end[-1])))
     chosen = settings.setups
     step = round(chosen.round_points.get(item.root, ROUND_STEP_TICKS * tick / 1e9) * 1e9)
     for label in sources.frame["session_date"].unique().sort():

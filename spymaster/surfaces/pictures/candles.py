@@ -107,17 +107,27 @@ def session_level(subject: Subject) -> Figure:
     """Every level over the time in which it holds; placebos are counted only."""
     frame = subject.frame(LEVEL_COLUMNS)
     real = frame.filter(~pl.col("is_placebo"))
-    begin, end = (real[name].to_physical().to_numpy() for name in ("valid_from", "valid_to"))
+    kind = pl.col("level_type").cast(pl.String)
     title = subject.title(
         f"{real.height:,} rows of levels, {frame.height - real.height:,} of placebos", frame["contract"][0]
     )
     made, axes = figure(title)
     ax = axes[0, 0]
     draw_levels(ax, real)
+    # round prices reach far beyond the market, and fixed levels to the end of the session
+    lively = real.filter(kind.str.starts_with("VWAP"))
+    timed = real if lively.is_empty() else lively
+    begin, end = (timed[name].to_physical().to_numpy() for name in ("valid_from", "valid_to"))
+    near = real.filter(~kind.str.starts_with("ROUND"))
+    prices = (real if near.is_empty() else near)["price_int"].to_numpy() / 1e9
+    if len(prices):
+        low, high = float(prices.min()), float(prices.max())
+        room = 0.08 * (high - low) or 1e-3 * high
+        ax.set_ylim(low - room, high + room)
+        new_york(ax, int(begin.min()), int(end.max()))
     legend(ax, loc="upper left", ncols=2)
     ax.set_ylabel("price", fontsize=7)
     ax.ticklabel_format(axis="y", useOffset=False)
-    new_york(ax, int(begin.min(initial=end[0] if len(end) else 0)), int(end.max(initial=1)))
     return made
 
 
