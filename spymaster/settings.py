@@ -105,6 +105,45 @@ class PressureSettings(_Section):
         return self
 
 
+class SetupSettings(_Section):
+    """Candles, levels and the conditions of a move (`spymaster.setups`)."""
+
+    off_market_ticks: int = Field(
+        default=4, ge=0, description="a print further from the quotes enters no candle, ticks"
+    )
+    sma_calendar: Literal["globex", "rth"] = Field(
+        default="globex", description="candles that the averages are made of"
+    )
+    pre_market_start: Literal["04:00", "05:00", "18:00"] = Field(
+        default="04:00", description="start of the pre-market, New York time; 18:00 is the open of the session"
+    )
+    round_points: dict[str, float] = Field(
+        default={"ES": 25.0, "NQ": 100.0, "CL": 0.5},
+        description="smallest step of round prices by root, price units; without one, 100 ticks",
+    )
+    round_reach_ticks: int = Field(default=600, ge=0, description="round prices this far from the last close, ticks")
+    merge_ticks: int = Field(default=2, ge=0, description="levels this close are one group, ticks")
+    placebos_per_level: int = Field(
+        default=200, ge=0, description="shifted copies of each level, as far as there is room"
+    )
+    placebo_min_ticks: int = Field(default=10, ge=1, description="smallest shift of a placebo, ticks")
+    placebo_max_ticks: int = Field(default=60, ge=1, description="largest shift of a placebo, ticks")
+    placebo_clear_ticks: int = Field(default=4, ge=0, description="a placebo this close to a level is dropped, ticks")
+    kappa: float = Field(default=3.0, gt=0, description="sharpness of the soft AND over the four conditions")
+    theta: float = Field(default=0.5, description="a condition holds from this z on")
+    scale_min_sessions: int = Field(default=20, ge=1, description="earlier sessions that a scale needs")
+    scale_min_sessions_demo: int = Field(default=2, ge=1, description="the same in the demo profile")
+    scale_max_sessions: int = Field(default=30, ge=1, description="earlier sessions that a scale takes")
+
+    @model_validator(mode="after")
+    def _shifts_in_order(self) -> SetupSettings:
+        if self.placebo_max_ticks < self.placebo_min_ticks:
+            raise ValueError("placebo_max_ticks is below placebo_min_ticks")
+        if any(step <= 0 for step in self.round_points.values()):
+            raise ValueError(f"round_points must be above 0: {self.round_points}")
+        return self
+
+
 class Settings(BaseSettings):
     """Everything a user may choose. `get_settings()` builds it and turns bad values into `InvalidSettingsError`."""
 
@@ -124,6 +163,7 @@ class Settings(BaseSettings):
     bands: BandSettings = BandSettings()
     options: OptionSettings = OptionSettings()
     pressure: PressureSettings = PressureSettings()
+    setups: SetupSettings = SetupSettings()
 
     @field_validator("symbols", mode="before")
     @classmethod

@@ -109,10 +109,10 @@ Select = Callable[[Sequence[Partition], date, Settings], Sequence[Partition]]
 class History:
     """Complete partitions of `model` from `start` to `end` dates away (0 is the date itself), in date order.
 
-    With `end` 0 the date itself has to be there; otherwise a session without data would get a row of its own making.
-    `select`, a library function, may narrow the partitions; only what it returns is read and recorded. `dates_of` names
-    a history declared before this one: of its dates are then the partitions read here, as far as they are complete, and
-    the date itself need not be among them.
+    With `end` 0 the date itself has to be there, and with an earlier one the date's order file, which is not recorded:
+    otherwise a session without data would get rows of its own making. `select`, a library function, may narrow the
+    partitions; only what it returns is read and recorded. `dates_of` names a history declared before this one: of its
+    dates are then the partitions read here, as far as they are complete, and the date itself need not be among them.
     """
 
     model: type[TableModel]
@@ -129,6 +129,8 @@ class History:
         """Add the list of partitions, and a note on its gaps; dates before the first partition are gaps too."""
         if self.end == 0 and self.dates_of is None:
             Same(self.model).resolve(name, source, session, Resolved())
+        elif self.dates_of is None and not raw_files(source.lake, session.symbol, "market_by_order_dbn", session.dt):
+            raise SkipSession(f"no raw file of market_by_order_dbn for {session} in {source.lake.root / 'raw'}")
         dates = history_dates(session.dt, self.start, self.end)
         if self.dates_of is not None:
             read = {partition.dt for partition in into.values[self.dates_of]}

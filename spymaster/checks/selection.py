@@ -8,8 +8,12 @@ from spymaster.checks.base import Check, Finding, Session, Suite, check
 from spymaster.checks.frames import (
     BANDS,
     BBO,
+    CANDLE,
+    CONDITIONS,
     DEFINITION,
+    LEVEL,
     MBO,
+    MEASURE,
     PRESSURE,
     RADAR,
     SELECTION,
@@ -93,4 +97,7 @@ def _contract_check(table: str) -> Check:
     return check(table, SELECTION, suite=Suite.DATA, blocking=True)(contract_of_selection)
 
 
-CONTRACT_CHECKS = [_contract_check(table) for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, PRESSURE)]
+CONTRACT_CHECKS = [
+    _contract_check(table)
+    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, PRESSURE, CANDLE, LEVEL, MEASURE, CONDITIONS)
+]

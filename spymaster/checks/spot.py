@@ -5,9 +5,21 @@ from __future__ import annotations
 import polars as pl
 
 from spymaster.checks.base import Check, Finding, Session, Suite, check
-from spymaster.checks.frames import BANDS, PRESSURE, RADAR, SNAPSHOT, VACUUM, WALL, collect, finding, scan
+from spymaster.checks.frames import (
+    BANDS,
+    CONDITIONS,
+    MEASURE,
+    PRESSURE,
+    RADAR,
+    SNAPSHOT,
+    VACUUM,
+    WALL,
+    collect,
+    finding,
+    scan,
+)
 
-ONE_ROW_PER_WINDOW = (RADAR, BANDS)
+ONE_ROW_PER_WINDOW = (RADAR, BANDS, MEASURE, CONDITIONS)
 _SHOWN = ("window_end", "spot_min", "spot_max", "snapshot_spot", "valid_min", "valid_max", "snapshot_valid")
 
 

@@ -92,6 +92,30 @@ def phase_at(ns: int, root: str, settings: Settings | None = None) -> int:
     return int(phases(np.array([ns], np.int64), root, window_ns=0, settings=settings)[0])
 
 
+def session_dates(times_ns: NDArray[np.int64], item: Instrument) -> NDArray[np.datetime64]:
+    """Trade date of each instant (ns UTC): the session that it lies in, or between two sessions the next one.
+
+    datetime64[D] of the shape of `times_ns`.
+    """
+    times = np.asarray(times_ns, np.int64)
+    if not len(times):
+        return np.empty(0, "datetime64[D]")
+    first, last = (_utc_date(int(bound)).year for bound in (times.min(), times.max()))
+    parts = [_sessions(item.calendar, item.session_close, year) for year in range(first, last + 1)]
+    closes, index = np.unique(np.concatenate([part.closes for part in parts]), return_index=True)
+    labels = np.concatenate([np.array(part.labels, "datetime64[D]") for part in parts])[index]
+    return labels[np.searchsorted(closes, times, side="right")]
+
+
+def session_bounds(label: date, item: Instrument) -> tuple[int, int] | None:
+    """Open and close (ns UTC) of the session of a trade date; None where the exchange has none."""
+    sessions = _sessions(item.calendar, item.session_close, label.year)
+    if label not in sessions.labels:
+        return None
+    index = sessions.labels.index(label)
+    return int(sessions.opens[index]), int(sessions.closes[index])
+
+
 def is_session_date(dt: date, root: str, settings: Settings | None = None) -> bool:
     """Whether the exchange has a trading session labelled `dt`."""
     item = instrument(root, settings)

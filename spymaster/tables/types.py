@@ -35,6 +35,15 @@ REJECT_REASONS = (
 """Why a quote has no volatility: the first of these that holds. See `spymaster.options.quotes`."""
 FORWARD_SOURCES = ("future", "parity", "none")
 
+LEVEL_TYPES = (
+    "PMH", "PML", "ONH", "ONL", "PDH", "PDL", "PDC", "SETTLE",
+    "ORH5", "ORL5", "ORH15", "ORL15", "ORH30", "ORL30",
+    "VWAP", "VWAP_P1", "VWAP_M1", "VWAP_P2", "VWAP_M2",
+    "RVWAP", "RVWAP_P1", "RVWAP_M1", "RVWAP_P2", "RVWAP_M2",
+    "SMA200", "SMA400", "ROUND25", "ROUND50", "ROUND100", "GEXCW", "GEXPW", "ZG", "SWH", "SWL", "HVN",
+)  # fmt: skip
+"""Prices known in advance: see `spymaster.tables.session_level`."""
+
 SIDE = pl.Enum(SIDES)
 AGGRESSOR = pl.Enum(AGGRESSORS)
 ACTION = pl.Enum(ACTIONS)
@@ -48,6 +57,7 @@ RIGHT = pl.Enum(RIGHTS)
 STATISTIC_UPDATE = pl.Enum(STATISTIC_UPDATES)
 REJECT_REASON = pl.Enum(REJECT_REASONS)
 FORWARD_SOURCE = pl.Enum(FORWARD_SOURCES)
+LEVEL_TYPE = pl.Enum(LEVEL_TYPES)
 
 MAX_GRID_TICKS = 600
 """Widest distance from spot that the surfaces store."""

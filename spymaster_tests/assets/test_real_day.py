@@ -131,3 +131,19 @@ def test_every_check_passes(lake: Lake) -> None:
         if not check.missing(lake, "ES", CHRISTMAS) and not (result := check.run(lake, "ES", CHRISTMAS)).passed
     ]
     assert verdicts == []
+
+
+def test_candles_hold_everything_that_traded(lake: Lake) -> None:
+    bars = table(lake, "silver.candle_2m")
+    assert (bars.height, bars["volume"].sum(), bars["n_off_market"].sum()) == (30, 9_892, 0)
+    assert bars["bar_start"][0] == OPEN
+    assert (bars["candle_id"][0], bars["session_date"][0]) == (-465, date(2023, 12, 26))
+
+
+def test_the_zone_around_spot_is_conserved_to_the_lot(lake: Lake) -> None:
+    measures = table(lake, "silver.move_measure_1s").filter("valid")
+    assert measures.height == 3_585  # the hour without the 15 seconds in which looks back would reach before it
+    for side in ("ask", "bid"):
+        for w in (1, 5, 15):
+            q0, q1, add, pull, fill = (measures[f"{name}_{side}_w{w}"] for name in ("q0", "q1", "add", "pull", "fill"))
+            assert (q1 - q0 - add + pull + fill).unique().to_list() == [0]

@@ -50,6 +50,7 @@ def build_lake(root: Path, *, records: int = 1500) -> Lake:
         _bronze(lake, dt)
         _engine(lake, dt)
         _physics(lake, dt)
+        _setups(lake, dt)
     return lake
 
 
@@ -189,6 +190,39 @@ def _physics(lake: Lake, dt: datetime.date) -> None:
     _write(lake, "silver.vacuum_surface_1s", dt, vacuum, [wall, calibration])
     bands = physics_bands(wall.batches(), snapshot.read(), frame, eps_qty=eps, weights=lake.settings.bands)
     _write(lake, "silver.physics_bands_1s", dt, bands, [wall, snapshot, calibration])
+
+
+def _setups(lake: Lake, dt: datetime.date) -> None:
+    from spymaster.setups.averages import session_candles
+    from spymaster.setups.condition_scale import session_scale
+    from spymaster.setups.conditions import move_conditions
+    from spymaster.setups.measures import session_measures
+    from spymaster.setups.session_levels import session_levels
+
+    def read(table: str) -> list[Any]:
+        return lake.partitions(table, SYMBOL, end=dt)
+
+    trades, quotes, snapshots = (read(f"silver.{name}") for name in ("trade", "bbo_change", "book_snapshot_1s"))
+    mbo, defined = read("bronze.future_mbo"), read("bronze.future_definition")
+    definitions = defined[-1]
+    candles = session_candles(trades, quotes, snapshots, mbo, definitions, settings=lake.settings)
+    _write(lake, "silver.candle_2m", dt, [candles], [*trades, *quotes, *snapshots, *mbo, definitions])
+    bars = read("silver.candle_2m")
+    levels = session_levels(bars, trades, quotes, [], defined, settings=lake.settings)
+    _write(lake, "silver.session_level", dt, [levels], [*bars, *trades, *quotes, *defined])
+    wall, snapshot = (lake.partition(f"silver.{name}", SYMBOL, dt) for name in ("wall_surface_1s", "book_snapshot_1s"))
+    root = instrument(SYMBOL, lake.settings)
+    measures = session_measures(wall, snapshot, definitions, instrument=root)
+    _write(lake, "silver.move_measure_1s", dt, measures, [wall, snapshot, definitions])
+    before = lake.partitions("silver.move_measure_1s", SYMBOL, end=dt - datetime.timedelta(days=1))
+    _write(lake, "gold.move_condition_scale", dt, [session_scale(before, dt)], before)
+    own, scale = (
+        lake.partition("silver.move_measure_1s", SYMBOL, dt),
+        lake.partition("gold.move_condition_scale", SYMBOL, dt),
+    )
+    one_session = lake.settings.setups.model_copy(update={"scale_min_sessions_demo": 1})
+    conditions = move_conditions(own.read(), scale.read(), eps_qty=root.eps_qty, settings=one_session, profile="demo")
+    _write(lake, "silver.move_conditions_1s", dt, [conditions], [own, scale])
 
 
 def _write(

@@ -30,6 +30,11 @@ RADAR = "silver.radar_vacuum_1s"
 TRADE = "silver.trade"
 BBO = "silver.bbo_change"
 CALIBRATION = "gold.physics_norm_calibration"
+CANDLE = "silver.candle_2m"
+LEVEL = "silver.session_level"
+MEASURE = "silver.move_measure_1s"
+CONDITIONS = "silver.move_conditions_1s"
+MOVE_SCALE = "gold.move_condition_scale"
 MBO = "bronze.future_mbo"
 SELECTION = "bronze.contract_day_selection"
 DEFINITION = "bronze.future_definition"
@@ -114,6 +119,28 @@ SPOILERS: dict[str, Spoiler] = {
     f"{VACUUM}:share_clipped": put(VACUUM, IDLE.not_(), pull_add_log=50.0),
     f"{BANDS}:scores_in_unit_interval": put(BANDS, FIRST_VALID, above_score=1.2),
     f"{BANDS}:equal_recomputation": put(BANDS, FIRST_VALID, below_mid_ease=pl.col("below_mid_ease") * 0.99),
+    f"{CANDLE}:trades_counted_once": put(CANDLE, MIDDLE_ROW, n_trades=pl.col("n_trades") + 1),
+    f"{CANDLE}:candles_of_trading_hours": drop(CANDLE, MIDDLE_ROW),
+    f"{CANDLE}:averages_recomputed": put(CANDLE, MIDDLE_ROW, sma200=4800.0),
+    f"{LEVEL}:pre_market_of_candles": put(
+        LEVEL, (pl.col("level_type") == "PMH") & ~pl.col("is_placebo"), price_int=pl.col("price_int") + ONE_TICK
+    ),
+    f"{LEVEL}:one_price_at_a_time": put(
+        LEVEL, pl.col("level_type") == "VWAP", valid_to=pl.col("valid_to").dt.offset_by("1h")
+    ),
+    f"{LEVEL}:placebos_keep_clear": put(
+        LEVEL,
+        pl.col("is_placebo"),
+        price_int=pl.col("price_int") - pl.col("placebo_shift_ticks").cast(pl.Int64) * ONE_TICK,
+    ),
+    f"{MEASURE}:spot_and_mid_of_snapshot": put(
+        MEASURE, MIDDLE_ROW, spot_ref_price_int=pl.col("spot_ref_price_int") + ONE_TICK
+    ),
+    f"{MEASURE}:flows_of_wall": put(MEASURE, pl.col("valid"), add_ask_w15=pl.col("add_ask_w15") + 1),
+    f"{MOVE_SCALE}:causal": put(MOVE_SCALE, MIDDLE_ROW, last_dt_used=DT),
+    f"{CONDITIONS}:conditions_of_measures": put(
+        CONDITIONS, pl.col("z_n_bid_w5").is_not_null(), z_n_bid_w5=pl.col("z_n_bid_w5") * 0.99 + 0.01
+    ),
     f"{CALIBRATION}:metrics_complete": drop(CALIBRATION, MIDDLE_ROW),
     f"{CALIBRATION}:causal": put(CALIBRATION, MIDDLE_ROW, asof_dt=DT),
     f"{CALIBRATION}:not_degenerate": put(CALIBRATION, MIDDLE_ROW, q05=1.0, q50=1.0, q95=1.0, scale=0.001),
@@ -130,10 +157,10 @@ SPOILERS |= {
     f"{table}:spot_of_snapshot": put(table, MIDDLE_ROW, spot_ref_price_int=pl.col("spot_ref_price_int") + ONE_TICK)
     for table in (WALL, RADAR, VACUUM, BANDS)
 }
-SPOILERS |= {f"{table}:windows_of_snapshot": drop(table, MIDDLE_ROW) for table in (RADAR, BANDS)}
+SPOILERS |= {f"{table}:windows_of_snapshot": drop(table, MIDDLE_ROW) for table in (RADAR, BANDS, MEASURE, CONDITIONS)}
 SPOILERS |= {
     f"{table}:contract_of_selection": put(table, MIDDLE_ROW, contract="ESM4")
-    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS)
+    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE, LEVEL, MEASURE, CONDITIONS)
 }
 SPOILERS |= {
     f"{table}:finite": put(table, ROW == 0, **{first_float(table): float("inf")})

@@ -131,6 +131,51 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "atm_iv": np.linspace(0.1, 0.2, seconds),
         }
     ).with_columns(pl.col("window_end", "expiration").cast(pl.Datetime("ns", "UTC")))
+    candles = pl.DataFrame(
+        {
+            "bar_start": start_of(DT) + np.arange(seconds) * 120 * 10**9,
+            "contract": ["ESH4"] * seconds,
+            "open_price_int": spot,
+            "high_price_int": spot + 3 * TICK,
+            "low_price_int": spot - 2 * TICK,
+            "close_price_int": spot + rng.integers(-2, 3, seconds) * TICK,
+            "buy_volume": rng.integers(0, 90, seconds),
+            "sell_volume": rng.integers(0, 90, seconds),
+            "sma200": spot / 1e9,
+            "sma400": [None] * seconds,
+            "is_halt": np.arange(seconds) % 50 == 3,
+            "is_carry": np.arange(seconds) % 11 == 5,
+            "n_off_market": [0] * seconds,
+        }
+    )
+    begin = start_of(DT) + np.arange(seconds) * 10**9
+    levels = pl.DataFrame(
+        {
+            "contract": ["ESH4"] * seconds,
+            "level_type": rng.choice(["PMH", "VWAP", "SWL", "HVN", "ROUND25"], seconds).tolist(),
+            "price_int": spot,
+            "valid_from": begin,
+            "valid_to": begin + 60 * 10**9,
+            "is_placebo": np.arange(seconds) % 3 == 2,
+        }
+    )
+    conditions = pl.DataFrame(
+        {
+            "window_end": begin + 10**9,
+            "contract": ["ESH4"] * seconds,
+            "valid": np.arange(seconds) % 40 != 7,
+            "scale_provisional": [True] * seconds,
+            "soft_and_w5": rng.normal(size=seconds),
+            "drive_dn_w5": rng.normal(size=seconds),
+            "state_name_w5": rng.choice(
+                ["both_vacuum", "ask_vacuum", "bid_vacuum", "build", "mixed"], seconds
+            ).tolist(),
+        }
+    )
+    halves = [(half, f"{letter}_{side}") for half in range(48) for letter in "rnf" for side in ("ask", "bid")]
+    scales = pl.DataFrame(halves, schema=["tod_bucket", "measure"], orient="row").with_columns(
+        horizon_s=5, n_sessions=3, median=pl.int_range(pl.len()) / 100, mad=pl.lit(0.2)
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -138,16 +183,20 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         ),
         "bronze.option_definition": options,
         "bronze.option_mbo": events.with_columns(instrument_id=pl.int_range(pl.len()) % min(n, 50)),
+        "gold.move_condition_scale": scales,
         "gold.physics_norm_calibration": calibration,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
+        "silver.candle_2m": candles,
         "silver.gex_level_1m": exposure_levels(shots),
         "silver.gex_surface_1s": exposures(shots),
+        "silver.move_conditions_1s": conditions,
         "silver.option_forward_1s": forwards,
         "silver.option_quote_1s": quoted,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
         "silver.pressure_surface_1s": pl.concat(PressurePass([wall], shots, calibration, buckets=buckets)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),
+        "silver.session_level": levels,
         "silver.trade": events,
         "silver.vacuum_surface_1s": pl.concat(vacuum_frames([wall], calibration, eps_qty=1.0)),
         "silver.wall_surface_1s": wall,

@@ -13,6 +13,7 @@ import polars as pl
 
 from spymaster.tables import TableModel
 from spymaster_tests.tables import option_samples as of_options
+from spymaster_tests.tables import setup_samples as of_setups
 
 SECOND = 1_000_000_000
 START = 1_704_207_600 * SECOND
@@ -306,5 +307,10 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.option_forward_1s": of_options.option_forward,
     "silver.gex_surface_1s": of_options.gex_surface,
     "silver.gex_level_1m": of_options.gex_level,
+    "silver.candle_2m": of_setups.candle,
+    "silver.session_level": of_setups.level,
+    "silver.move_measure_1s": of_setups.move_measure,
+    "silver.move_conditions_1s": of_setups.move_conditions,
+    "gold.move_condition_scale": of_setups.move_scale,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }

@@ -1,0 +1,139 @@
+"""Data integrity of `candle_2m`: everything that traded is in a candle, and the averages are those of the closes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+from spymaster.checks.base import Finding, Session, Suite, check
+from spymaster.checks.frames import CANDLE, SNAPSHOT, TRADE, collect, finding, scan
+
+EARLIER_DATES = 5
+TOLERANCE = 1e-9
+"""Relative difference of an average from its recomputation."""
+
+
+def _bar(name: str) -> pl.Expr:
+    return pl.col(name).dt.truncate("2m").alias("bar_start")
+
+
+@check(CANDLE, TRADE, suite=Suite.DATA, blocking=True)
+def trades_counted_once(session: Session) -> Finding:
+    """Trade events of a candle's two minutes are in it: at the market or as off the market, and no others."""
+    trades = (
+        scan(session, TRADE, ["ts_event", "qty", "price_int"])
+        .group_by(_bar("ts_event"))
+        .agg(
+            events=pl.len(),
+            traded=pl.col("qty").sum(),
+            lowest=pl.col("price_int").min(),
+            highest=pl.col("price_int").max(),
+        )
+    )
+    bars = (
+        scan(session, CANDLE)
+        .join(trades, on="bar_start", how="left")
+        .with_columns(pl.col("events", "traded").fill_null(0))
+    )
+    counted = pl.col("n_trades") + pl.col("n_off_market")
+    whole = pl.col("n_off_market") == 0
+    bad = bars.filter(
+        (counted != pl.col("events"))
+        | (pl.col("volume") > pl.col("traded"))
+        | (whole & (pl.col("volume") != pl.col("traded")))
+        | (~pl.col("is_carry") & (pl.col("high_price_int") > pl.col("highest")))
+        | (~pl.col("is_carry") & (pl.col("low_price_int") < pl.col("lowest")))
+        | (~pl.col("is_carry") & whole & (pl.col("high_price_int") != pl.col("highest")))
+        | (~pl.col("is_carry") & whole & (pl.col("low_price_int") != pl.col("lowest")))
+    ).select("bar_start", "n_trades", "n_off_market", "events", "volume", "traded", "high_price_int", "highest")
+    found = collect(bad.sort("bar_start"))
+    off = int(collect(scan(session, CANDLE, ["n_off_market"]).select(pl.col("n_off_market").sum())).item() or 0)
+    return finding(found.height, found, "every trade event in its candle", off_market=off)
+
+
+@check(CANDLE, SNAPSHOT, suite=Suite.DATA, blocking=True)
+def candles_of_trading_hours(session: Session) -> Finding:
+    """A candle for every two minutes with a second of trading hours, with its messages and its flags; no others."""
+    trading = pl.col("phase").cast(pl.String) == "continuous"
+    expected = (
+        scan(session, SNAPSHOT, ["window_start", "message_count", "phase", "book_valid", "is_partial"])
+        .group_by(_bar("window_start"))
+        .agg(
+            messages=pl.col("message_count").cast(pl.Int64).sum(),
+            trades_at_all=trading.any(),
+            halted=(~(trading & pl.col("book_valid"))).any(),
+            whole=(pl.len() == 120) & ~pl.col("is_partial").any(),
+        )
+        .filter("trades_at_all")
+    )
+    stored = scan(session, CANDLE, ["bar_start", "n_msgs", "is_halt", "is_complete"])
+    both = collect(stored.join(expected, on="bar_start", how="full", coalesce=True))
+    same = (
+        pl.col("n_msgs").eq_missing(pl.col("messages"))
+        & pl.col("is_halt").eq_missing(pl.col("halted"))
+        & pl.col("is_complete").eq_missing(pl.col("whole"))
+    )
+    bad = both.filter(~same).sort("bar_start")
+    return finding(
+        bad.height, bad, "one candle per two minutes of trading hours, as the seconds say", candles=both.height
+    )
+
+
+@check(CANDLE, suite=Suite.DATA, blocking=True)
+def averages_recomputed(session: Session) -> Finding:
+    """Averages are the means of the last 200 and 400 closes of this date and up to five earlier ones.
+
+    Not judged where averages are of regular hours only, or an earlier date has no candles although its trades are read.
+    """
+    if session.lake.settings.setups.sma_calendar != "globex":
+        return Finding(0, "averages of regular hours only: not recomputed", {"candles": 0})
+    own = collect(scan(session, CANDLE))
+    if own.is_empty():
+        return Finding(0, "no candle", {"candles": 0})
+    closes, complete = _closes(session, own)
+    enters = ~own["is_halt"] & own["close_price_int"].is_not_null()
+    position = (enters.cast(pl.Int64).cum_sum() + (len(closes) - int(enters.sum()))).to_list()
+    wrong = own.select("bar_start", "sma200", "sma400").with_columns(
+        _mean(closes, position, length).alias(f"expected{length}") for length in (200, 400)
+    )
+    differs = pl.lit(False)
+    for length in (200, 400):
+        stored, expected = pl.col(f"sma{length}"), pl.col(f"expected{length}")
+        if not complete:  # closes of a date that was not made again are missing here
+            stored = pl.when(expected.is_null()).then(None).otherwise(stored)
+        off = ((stored - expected).abs() > TOLERANCE * expected.abs()).fill_null(False)
+        differs = differs | off | (stored.is_null() != expected.is_null())
+    bad = wrong.filter(differs)
+    return finding(bad.height, bad, "averages are means of the closes", candles=own.height, earlier=len(closes))
+
+
+def _closes(session: Session, own: pl.DataFrame) -> tuple[list[int], bool]:
+    """Closes that enter averages, of earlier dates first, at the prices of this date's contract."""
+    start = session.dt - timedelta(days=7)
+    earlier = [
+        partition
+        for partition in session.lake.partitions(CANDLE, session.symbol, start, session.dt - timedelta(days=1))
+        if partition.dt.weekday() < 5
+    ][-EARLIER_DATES:]
+    read = {one.name.rsplit(" ", 1)[1] for one in session.partition(CANDLE).manifest.inputs if TRADE in one.name}
+    complete = read <= {str(partition.dt) for partition in earlier} | {str(session.dt)}
+    shift = own["roll_adj_int"][0]
+    closes = _entering(own)
+    for partition in reversed(earlier):
+        if shift is None:
+            break
+        day = partition.read(["close_price_int", "is_halt", "roll_adj_int"])
+        closes = [close + shift for close in _entering(day)] + closes
+        roll = day["roll_adj_int"][0] if day.height else 0
+        shift = None if roll is None else shift + roll
+    return closes, complete
+
+
+def _entering(bars: pl.DataFrame) -> list[int]:
+    return bars.filter(~pl.col("is_halt"))["close_price_int"].drop_nulls().to_list()
+
+
+def _mean(closes: list[int], position: list[int], length: int) -> pl.Series:
+    means = [sum(closes[upto - length : upto]) / length / 1e9 if upto >= length else None for upto in position]
+    return pl.Series(means, dtype=pl.Float64)

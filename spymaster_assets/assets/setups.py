@@ -1,0 +1,144 @@
+"""Silver and Gold: candles, levels and the conditions of a move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from spymaster.lake import Partition
+from spymaster.settings import Settings
+from spymaster.tables.bbo_change import BboChange
+from spymaster.tables.book_snapshot_1s import BookSnapshot1s
+from spymaster.tables.candle_2m import Candle2m
+from spymaster.tables.future_definition import FutureDefinition
+from spymaster.tables.future_mbo import FutureMbo
+from spymaster.tables.future_statistics import FutureStatistics
+from spymaster.tables.move_condition_scale import MoveConditionScale
+from spymaster.tables.move_conditions_1s import MoveConditions1s
+from spymaster.tables.move_measure_1s import MoveMeasure1s
+from spymaster.tables.session_level import SessionLevel
+from spymaster.tables.trade import Trade
+from spymaster.tables.wall_surface_1s import WallSurface1s
+from spymaster_assets.factory import lake_assets
+from spymaster_assets.inputs import History, Same
+from spymaster_assets.recipe import Session
+
+
+@lake_assets(
+    Candle2m,
+    trades=History(Trade, -5, 0),
+    quotes=History(BboChange, -5, 0),
+    snapshots=History(BookSnapshot1s, -5, 0),
+    mbo=History(FutureMbo, -5, 0),
+    definitions=Same(FutureDefinition),
+    lineage={
+        "*": ("ts_event", "price_int", "qty", "aggressor", "levels_consumed"),
+        "n_msgs": ("message_count",),
+        "sigma_bar_ticks": ("mid_price_int",),
+        "roll_adj_int": ("price_int", "flags"),
+        "is_halt": ("phase", "book_valid"),
+        "is_complete": ("window_end", "is_partial"),
+    },
+)
+def candle_2m(
+    session: Session,
+    trades: Sequence[Partition],
+    quotes: Sequence[Partition],
+    snapshots: Sequence[Partition],
+    mbo: Sequence[Partition],
+    definitions: Partition,
+):
+    from spymaster.setups.averages import session_candles
+
+    return session_candles(trades, quotes, snapshots, mbo, definitions, settings=session.settings)
+
+
+@lake_assets(
+    SessionLevel,
+    candles=History(Candle2m, -5, 0),
+    trades=History(Trade, -5, 0),
+    quotes=History(BboChange, -1, 0),
+    statistics=History(FutureStatistics, -5, 0),
+    definitions=History(FutureDefinition, -5, 0),
+    lineage={
+        "*": ("high_price_int", "low_price_int", "close_price_int", "vwap_price_int", "qty", "price_int"),
+        "session_date": ("session_date",),
+    },
+)
+def session_level(
+    session: Session,
+    candles: Sequence[Partition],
+    trades: Sequence[Partition],
+    quotes: Sequence[Partition],
+    statistics: Sequence[Partition],
+    definitions: Sequence[Partition],
+):
+    from spymaster.setups.session_levels import session_levels
+
+    return session_levels(candles, trades, quotes, statistics, definitions, settings=session.settings)
+
+
+@lake_assets(
+    MoveMeasure1s,
+    wall=Same(WallSurface1s),
+    snapshot=Same(BookSnapshot1s),
+    definitions=Same(FutureDefinition),
+    lineage={
+        "*": (
+            "depth_qty_start",
+            "depth_qty_end",
+            "add_qty",
+            "pull_qty_total",
+            "fill_qty",
+            "reprice_away_qty",
+            "reprice_toward_qty",
+            "best_bid_price_int",
+            "best_ask_price_int",
+        ),
+        "msgs": ("message_count",),
+        "valid": ("window_valid", "crossed", "phase"),
+    },
+    kinds=("numba",),
+)
+def move_measure_1s(session: Session, wall: Partition, snapshot: Partition, definitions: Partition):
+    from spymaster.setups.measures import session_measures
+
+    return session_measures(wall, snapshot, definitions, instrument=session.instrument)
+
+
+def _scale_sessions(measures: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
+    from spymaster.setups.condition_scale import select_sessions
+
+    return select_sessions(measures, dt, settings)
+
+
+@lake_assets(
+    MoveConditionScale,
+    sessions=History(MoveMeasure1s, -30, -1, select=_scale_sessions),
+    lineage={
+        "*": ("q0_ask_w5", "add_ask_w5", "pull_ask_w5", "fill_ask_w5", "c0_ask_w5", "c1_ask_w5", "msgs", "absorb")
+    },
+)
+def move_condition_scale(session: Session, sessions: Sequence[Partition]):
+    from spymaster.setups.condition_scale import session_scale
+
+    return session_scale(sessions, session.dt)
+
+
+@lake_assets(
+    MoveConditions1s,
+    measures=Same(MoveMeasure1s),
+    scale=Same(MoveConditionScale),
+    lineage={"*": ("q0_ask_w5", "add_ask_w5", "pull_ask_w5", "fill_ask_w5", "c0_ask_w5", "c1_ask_w5", "median", "mad")},
+    kinds=("numba",),
+)
+def move_conditions_1s(session: Session, measures: Partition, scale: Partition):
+    from spymaster.setups.conditions import move_conditions
+
+    return move_conditions(
+        measures.read(),
+        scale.read(),
+        eps_qty=session.instrument.eps_qty,
+        settings=session.settings.setups,
+        profile=session.lake.profile,
+    )

@@ -1,0 +1,308 @@
+"""Levels: found by hand, usable from when they are known, and blind to the future."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from spymaster.market.instruments import instrument
+from spymaster.settings import Settings, SetupSettings
+from spymaster.setups import moving_levels, static_levels
+from spymaster.setups.averages import eligible, with_averages
+from spymaster.setups.candles import at_market, day_bars
+from spymaster.setups.level_groups import groups, in_order
+from spymaster.setups.level_sources import Candles, Hours, Level, Prints
+from spymaster.setups.moving_levels import staircase
+from spymaster.setups.placebos import placebos, shifts
+from spymaster.setups.session_levels import Sources, level_frame
+from spymaster.tables.candle_2m import Candle2m
+from spymaster.tables.session_level import SessionLevel
+from spymaster.tables.types import TIMESTAMP
+from spymaster_tests.setups.markets import BAR, DT, SECOND, SPOT, TICK, ns, random_market, stored, trades
+
+ES = instrument("ES")
+SETTINGS = Settings()
+NEXT = date(2024, 3, 7)
+BEFORE = date(2024, 3, 5)
+
+
+def hours_of(label: date) -> Hours:
+    hours = Hours.of(label, ES, SETTINGS)
+    assert hours is not None
+    return hours
+
+
+HOURS = hours_of(DT)
+PRIOR = hours_of(BEFORE)
+NO_STATISTICS = pl.DataFrame(
+    schema={
+        "stat_type": pl.UInt16,
+        "ts_recv": TIMESTAMP,
+        "price_int": pl.Int64,
+        "ts_ref": TIMESTAMP,
+        "update": pl.String,
+    }
+)
+
+
+def bars(
+    start: int, highs: list[int], lows: list[int] | None = None, *, label: date = DT, roll: int = 0
+) -> pl.DataFrame:
+    """Candles in a row, each closing at its low; highs and lows in ticks from SPOT."""
+    lows = lows if lows is not None else [high - 4 for high in highs]
+    n = len(highs)
+    return pl.DataFrame(
+        {
+            "contract": ["ESH4"] * n,
+            "session_date": [label] * n,
+            "bar_start": pl.Series([start + k * BAR for k in range(n)]).cast(TIMESTAMP),
+            "open_price_int": [SPOT + high * TICK for high in highs],
+            "high_price_int": [SPOT + high * TICK for high in highs],
+            "low_price_int": [SPOT + low * TICK for low in lows],
+            "close_price_int": [SPOT + low * TICK for low in lows],
+            "sma200": pl.Series([None] * n, dtype=pl.Float64),
+            "sma400": pl.Series([None] * n, dtype=pl.Float64),
+            "roll_adj_int": [roll] * n,
+            "is_complete": [True] * n,
+            "is_halt": [False] * n,
+            "is_carry": [False] * n,
+        }
+    )
+
+
+def ticks(levels: list[Level]) -> dict[str, float]:
+    return {one.level_type: (one.price - SPOT) / TICK for one in levels}
+
+
+class TestFixed:
+    def test_the_pre_market_is_of_candles_from_four_until_the_open(self):
+        before, inside, after = ns("03:56"), ns("04:00"), ns("09:30")
+        frame = pl.concat([bars(before, [50, 50]), bars(inside, [3, 9] + [2] * 163), bars(after, [70])])
+        found = list(static_levels.ranges(Candles.of([frame]), HOURS, "04:00"))
+        assert ticks(found) == {"PMH": 9, "PML": -2, "ONH": 50, "ONL": -2}
+        by_name = {one.level_type: one for one in found}
+        assert by_name["PMH"].valid_from == after
+        assert by_name["PMH"].source_last == after
+        assert by_name["PMH"].valid_to == ns("17:00")
+        assert (by_name["PMH"].is_partial, by_name["ONH"].is_partial) == (False, True)
+
+    def test_what_trades_after_the_open_is_no_part_of_the_overnight_range(self):
+        quiet = bars(ns("09:00"), [5] * 15)
+        other = pl.concat([quiet, bars(ns("09:30"), [500])])
+        same = [list(static_levels.ranges(Candles.of([frame]), HOURS, "04:00")) for frame in (quiet, other)]
+        assert same[0] == same[1]
+
+    def test_the_prior_day_is_its_regular_hours_at_the_prices_of_todays_contract(self):
+        day = pl.concat([
+            bars(ns("09:28", BEFORE), [90], label=BEFORE),
+            bars(ns("09:30", BEFORE), [7, 12, 8], label=BEFORE),
+            bars(ns("16:00", BEFORE), [95], label=BEFORE),
+        ])  # fmt: skip
+        today = bars(ns("00:00"), [200], roll=40 * TICK)
+        found = list(static_levels.prior_day(Candles.of([day, today]), HOURS, PRIOR, is_last=True))
+        assert ticks(found) == {"PDH": 52, "PDL": 43, "PDC": 44}
+        assert {one.valid_from for one in found} == {ns("18:00", BEFORE)}
+        assert all(one.is_partial for one in found)  # three candles are not a day
+
+    def test_an_unknown_roll_leaves_nothing_older(self):
+        day, today = (
+            bars(ns("09:30", BEFORE), [7], label=BEFORE),
+            bars(ns("00:00"), [0]).with_columns(roll_adj_int=pl.lit(None, pl.Int64)),
+        )
+        assert not list(static_levels.prior_day(Candles.of([day, today]), HOURS, PRIOR, is_last=True))
+
+    def test_an_opening_range_ends_inside_a_candle(self):
+        prints = Prints.of(trades(ns("09:30"), [(-1, 99, 1), (0, 2, 1), (299.9, -3, 1), (300, 50, 1), (899, 60, 1)]))
+        found = list(static_levels.opening_range(prints, Candles.of([bars(ns("09:30"), [0] * 15)]), HOURS))
+        assert ticks(found) == {"ORH5": 2, "ORL5": -3, "ORH15": 60, "ORL15": -3, "ORH30": 60, "ORL30": -3}
+        known = {one.level_type: one.valid_from for one in found}
+        assert (known["ORH5"], known["ORH15"], known["ORH30"]) == (ns("09:35"), ns("09:45"), ns("10:00"))
+        assert not any(one.is_partial for one in found)
+
+    def test_round_prices_go_by_their_roundest_name(self):
+        frame = bars(ns("17:58", BEFORE), [4], label=BEFORE)
+        found = list(static_levels.round_prices(Candles.of([frame]), HOURS, 25_000_000_000, 60 * 10**9))
+        assert {one.price // 10**9: one.level_type for one in found} == {
+            4750: "ROUND50", 4775: "ROUND25", 4800: "ROUND100", 4825: "ROUND25", 4850: "ROUND50",
+        }  # fmt: skip
+        assert {one.valid_from for one in found} == {HOURS.open}
+
+    def test_a_swing_is_known_when_the_third_candle_after_it_ends(self):
+        highs = [1, 2, 3, 9, 3, 2, 1, 5, 5, 1, 1, 1]
+        frame = bars(ns("10:00"), highs, [-high for high in highs])
+        found = list(static_levels.swings(Candles.of([frame]), HOURS))
+        assert [(one.level_type, (one.price - SPOT) // TICK) for one in found] == [("SWH", 9), ("SWL", -9)]
+        assert {one.valid_from for one in found} == {ns("10:14")}
+        halted = frame.with_columns(is_halt=pl.int_range(pl.len()) == 5)
+        assert not list(static_levels.swings(Candles.of([halted]), HOURS))
+
+    def test_nodes_are_maxima_of_the_smoothed_volume(self):
+        prints = Prints.of(trades(ns("10:00", BEFORE), [(0, 0, 10), (1, 1, 10), (2, 30, 50), (3, 31, 1), (4, 60, 3)]))
+        found = list(static_levels.volume_nodes(prints, HOURS, TICK, is_partial=False))
+        # of a flat top the lowest price, no lower than the lowest trade
+        assert [(one.price - SPOT) // TICK for one in found] == [0, 27, 56]
+        assert all(one.source_last < one.valid_from == HOURS.open for one in found)
+
+    def test_a_settlement_holds_from_its_receipt_until_it_changes(self):
+        def row(wall: int, price: int, about: date | None, update: str = "new") -> dict:
+            ref = None if about is None else int(np.datetime64(about, "ns").astype(np.int64))
+            return {"stat_type": 3, "ts_recv": wall, "price_int": SPOT + price * TICK, "ts_ref": ref, "update": update}
+
+        rows = [
+            row(ns("16:30", BEFORE), 1, BEFORE), row(ns("20:00", BEFORE), 2, BEFORE), row(ns("21:00", BEFORE), 2, None),
+            row(ns("01:00"), 2, BEFORE), row(ns("16:30"), 5, DT),
+        ]  # fmt: skip
+        frame = pl.DataFrame(rows).cast({"ts_recv": TIMESTAMP, "ts_ref": TIMESTAMP, "stat_type": pl.UInt16})
+        found = list(static_levels.settlement(frame, HOURS))
+        assert [((one.price - SPOT) // TICK, one.valid_from, one.valid_to) for one in found] == [
+            (1, HOURS.open, ns("20:00", BEFORE)),
+            (2, ns("20:00", BEFORE), HOURS.close),
+        ]
+        gone = pl.concat([frame, pl.DataFrame([row(ns("03:00"), 2, BEFORE, "delete")]).cast(frame.schema)])
+        last = list(static_levels.settlement(gone.sort("ts_recv"), HOURS))[-1]
+        assert last.valid_to == ns("03:00")
+
+
+class TestMoving:
+    def test_a_staircase_moves_by_ticks_and_ends_at_gaps(self):
+        values = np.array([np.nan, 1.0, 1.9, 2.0, 2.5, np.nan, np.nan, 2.5, 1.4])
+        assert staircase(values, 1.0).tolist() == [0, 1, 3, 5, 7, 8]
+
+    @pytest.mark.parametrize("seed", [1, 2])
+    def test_a_staircase_is_never_a_tick_away(self, seed: int):
+        values = np.cumsum(np.random.default_rng(seed).normal(0, 0.3, 2000))
+        starts = staircase(values, 1.0)
+        held = values[starts][np.searchsorted(starts, np.arange(2000), side="right") - 1]
+        assert np.abs(held - values).max() < 1.0
+        assert (np.abs(np.diff(values[starts])) >= 1.0).all()
+
+    def test_a_volume_weighted_mean_is_used_a_second_after_its_trades(self):
+        prints = Prints.of(trades(ns("09:30"), [(0.5, 0, 1), (1.2, 8, 3), (2.0, 100, 1)]))
+        span = (ns("09:30"), ns("09:30") + 5 * SECOND)
+        found = list(moving_levels.vwaps(prints, HOURS, ns("09:30"), "RVWAP", TICK, span=span, partial=False))
+        mean = [one for one in found if one.level_type == "RVWAP"]
+        assert [((one.price - SPOT) / TICK, one.valid_from - ns("09:30")) for one in mean] == [
+            (0, 2 * SECOND), (6, 3 * SECOND), (pytest.approx(124 / 5), 4 * SECOND),
+        ]  # fmt: skip
+        above = [one for one in found if one.level_type == "RVWAP_P2"]
+        sigma = np.sqrt((1 * 36 + 3 * 4) / 4)
+        assert (above[1].price - SPOT) / TICK == pytest.approx(6 + 2 * sigma)
+        assert all(one.source_last < one.valid_from - SECOND for one in found)
+
+    def test_gamma_levels_are_those_of_each_minute(self):
+        ends = [ns("10:00") + k * 60 * SECOND for k in range(4)]
+        frame = pl.DataFrame(
+            {
+                "window_end": pl.Series(ends).cast(TIMESTAMP),
+                "call_wall_price_int": [SPOT + 40 * TICK, SPOT + 40 * TICK, None, SPOT],
+                "put_wall_price_int": pl.Series([None] * 4, dtype=pl.Int64),
+                "zero_gamma_price_int": pl.Series([[SPOT], [SPOT, SPOT + 9 * TICK], [], None], dtype=pl.List(pl.Int64)),
+            }
+        )
+        found = list(moving_levels.gamma_levels(frame, HOURS, TICK, span=(ns("00:00"), ns("19:00"))))
+        assert [
+            (one.level_type, one.number, (one.price - SPOT) // TICK, one.valid_from, one.valid_to) for one in found
+        ] == [
+            ("GEXCW", 0, 40, ends[0], ends[2]),
+            ("GEXCW", 0, 0, ends[3], HOURS.close),
+            ("ZG", 0, 0, ends[0], ends[2]),
+            ("ZG", 1, 9, ends[1], ends[2]),
+        ]
+
+
+def a_level(name: str, price: float, begin: int, end: int, number: int = 0) -> Level:
+    return Level(DT, name, number, SPOT + round(price * TICK), begin, end, 0, begin, False, False)
+
+
+class TestGroups:
+    def test_levels_two_ticks_apart_are_one_by_the_name_of_the_first(self):
+        levels = in_order([a_level("PMH", 0, 0, 90), a_level("ORH5", 2, 10, 90), a_level("PDH", 3, 20, 90)])
+        group, tags = groups(levels, ["a", "b", "c"], 2 * TICK)
+        assert group == ["a", "a", "a"]  # the third is near the second
+        assert tags == [["PMH"], ["PMH", "ORH5"], ["PMH", "PDH", "ORH5"]]
+
+    def test_levels_that_do_not_hold_at_once_are_not(self):
+        levels = [a_level("PMH", 0, 0, 10), a_level("ORH5", 0, 10, 20), a_level("PDH", 2.5, 12, 20)]
+        assert groups(levels, ["a", "b", "c"], 2 * TICK)[0] == ["a", "b", "c"]
+
+
+class TestPlacebos:
+    def test_shifts_are_every_one_once_and_depend_on_the_level_alone(self):
+        one, two = (shifts(name, SetupSettings()) for name in ("ES:2024-03-06:PMH:0", "ES:2024-03-06:PML:0"))
+        assert sorted(one) == [*range(-60, -9), *range(10, 61)]
+        assert sorted(two) == sorted(one)
+        assert one.tolist() != two.tolist()
+        assert shifts("ES:2024-03-06:PMH:0", SetupSettings(placebos_per_level=7)).tolist() == one[:7].tolist()
+
+    def test_one_near_a_level_does_not_begin_and_one_that_a_level_comes_near_to_ends(self):
+        levels = [a_level("PMH", 0, 0, 100), a_level("PDH", 30.5, 0, 50), a_level("SWH", -20, 40, 100)]
+        made = placebos(levels, ["a", "b", "c"], TICK, SetupSettings())
+        of_first = {int(s): int(t) for r, s, t in zip(made.row, made.shift, made.valid_to, strict=True) if r == 0}
+        assert not {27, 30, 34} & of_first.keys()
+        assert {26, 35} <= of_first.keys()
+        assert {of_first[s] for s in (-16, -20, -24)} == {40}
+        assert {of_first[s] for s in (-15, -25, 10)} == {100}
+
+
+@pytest.fixture(scope="module")
+def market() -> list[pl.DataFrame]:
+    return list(random_market(5, ns("08:45"), 5400))
+
+
+def table(trade: pl.DataFrame, quote: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
+    bars = day_bars(trade, quote, second, instrument=ES, tick_size_int=TICK, off_market_ticks=4)
+    frame = Candle2m.validate(with_averages(bars, eligible(bars, calendar="globex", rth=None), 0, []))
+    kept = trade.filter(at_market(trade, quote, tick_size_int=TICK, reach_ticks=4))
+    sources = Sources(DT, {DT: frame}, {DT: kept}, NO_STATISTICS, None)
+    return SessionLevel.validate(level_frame(sources, "ESH4", TICK, ES, SETTINGS))
+
+
+def known_at(frame: pl.DataFrame, cut: int) -> pl.DataFrame:
+    """What can be known of the table at a time: rows that have begun, with the ends that have come."""
+    at = pl.lit(cut).cast(TIMESTAMP)
+    return frame.filter(pl.col("valid_from") <= at).with_columns(valid_to=pl.min_horizontal("valid_to", at))
+
+
+def test_every_kind_of_level_is_found(market: list[pl.DataFrame]):
+    kinds = set(table(*market)["level_type"].cast(pl.String).unique())
+    assert kinds >= {"PMH", "ONL", "ORH5", "ORL30", "VWAP", "RVWAP_M2", "ROUND100", "SWH", "SWL"}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_level_knows_nothing_of_what_comes_after_it(market: list[pl.DataFrame], seed: int):
+    cut = ns("08:45") + int(np.random.default_rng(seed).integers(1200, 5000)) * SECOND + 1
+    trade, quote, second = market
+    other = random_market(seed + 50, ns("08:45"), 5400)
+    early = pl.col("ts_event").to_physical() < cut
+    last = int(trade.filter(early)["event_id"][-1])
+    late_event = pl.col("event_id") > last
+    late_second = pl.col("window_end").to_physical() > cut
+    mixed = (
+        pl.concat([trade.filter(early), other[0].filter(~early & late_event)]),
+        pl.concat([quote.filter(~late_event), other[1].filter(late_event)]),
+        pl.concat([second.filter(~late_second), other[2].filter(late_second)]),
+    )
+    one, two = table(trade, quote, second), table(*mixed)
+    assert stored(known_at(one, cut)) == stored(known_at(two, cut))
+    assert known_at(one, cut).height > 500
+    assert not one.equals(two)
+
+
+def test_evening_levels_are_of_the_next_session_and_of_the_day_that_has_closed():
+    parts = [random_market(6, ns("15:30"), 1800), random_market(7, ns("18:00"), 1800)]
+    shift = parts[0][0]["event_id"][-1] + 10
+    trade = pl.concat([parts[0][0], parts[1][0].with_columns(pl.col("event_id") + shift)])
+    quote = pl.concat([parts[0][1], parts[1][1].with_columns(pl.col("event_id") + shift)])
+    frame = table(trade, quote, pl.concat([parts[0][2], parts[1][2]])).filter(~pl.col("is_placebo"))
+    evening = frame.filter(pl.col("session_date") == NEXT)
+    kinds = set(evening["level_type"].cast(pl.String))
+    assert {"PDH", "PDL", "PDC", "VWAP", "HVN"} <= kinds
+    assert not {"PMH", "ONH", "RVWAP", "ORH5"} & kinds
+    assert evening["valid_from"].to_physical().min() == ns("18:00")
+    high = evening.filter(pl.col("level_type") == "PDH")["price_int"][0]
+    kept = parts[0][0].filter(at_market(parts[0][0], parts[0][1], tick_size_int=TICK, reach_ticks=4))
+    assert high == kept["price_int"].max()
+    assert frame.filter(pl.col("session_date") == DT).height > 0
