@@ -82,23 +82,29 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Same:
-    """The partition of `model` for the same date and symbol."""
+    """The partition of `model` for the same date and symbol.
+
+    Without it the session is skipped, unless `optional`: then the table is made without it (the value is None), and is
+    stale when it comes.
+    """
 
     model: type[TableModel]
+    optional: bool = False
 
     def partition_mapping(self) -> dg.PartitionMapping:
         """The same key upstream and downstream."""
         return dg.IdentityPartitionMapping()
 
     def resolve(self, name: str, source: TableInput, session: SessionKey, into: Resolved) -> None:
-        """Add the partition, or raise `SkipSession`."""
-        if session in source.withheld:
-            raise SkipSession(f"{self.model.full_name} of {session} is held back: {source.withheld[session]}")
+        """Add the partition (None where an optional one is absent or held back), or raise `SkipSession`."""
         partition = source.get(session)
-        if partition is None:
-            raise SkipSession(f"no partition of {self.model.full_name} for {session}")
         into.values[name] = partition
-        into.inputs.append(partition)
+        if partition is not None:
+            into.inputs.append(partition)
+        elif session in source.withheld and not self.optional:
+            raise SkipSession(f"{self.model.full_name} of {session} is held back: {source.withheld[session]}")
+        elif not self.optional:
+            raise SkipSession(f"no partition of {self.model.full_name} for {session}")
 
 
 Select = Callable[[Sequence[Partition], date, Settings], Sequence[Partition]]

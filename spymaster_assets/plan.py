@@ -17,7 +17,7 @@ from spymaster.lake.lake import Lake
 from spymaster.lake.layout import PRODUCT_TYPES
 from spymaster.lake.raw import raw_files
 from spymaster_assets.factory import recipe_of
-from spymaster_assets.inputs import Declared, History, Raw, TableInput
+from spymaster_assets.inputs import Declared, History, Raw, Same, TableInput
 from spymaster_assets.partitions import SessionKey
 from spymaster_assets.recipe import Recipe
 
@@ -52,7 +52,7 @@ class Catalogue:
     def product_type(self, recipe: Recipe) -> str:
         """`future_option` for what needs raw files of options, at whatever distance, else `future`.
 
-        Histories that are taken along where they are there (`dates_of`) are not needed.
+        What is taken along where it is there (a history with `dates_of`, an optional partition) is not needed.
         """
         inputs = [item for item in recipe.inputs.values() if not _taken_along(item)]
         upstream = {self._maker[item.model.full_name].name for item in inputs if not isinstance(item, Raw)}
@@ -157,7 +157,7 @@ def _raw_bytes(lake: Lake, session: SessionKey) -> int:
 
 def _taken_along(item: Declared) -> bool:
     """Whether an input is read as far as it is there, and its absence is no reason to wait."""
-    return isinstance(item, History) and item.dates_of is not None
+    return (isinstance(item, History) and item.dates_of is not None) or (isinstance(item, Same) and item.optional)
 
 
 def _reads_itself(recipe: Recipe) -> bool:

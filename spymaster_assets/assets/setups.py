@@ -13,6 +13,7 @@ from spymaster.tables.candle_2m import Candle2m
 from spymaster.tables.future_definition import FutureDefinition
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.future_statistics import FutureStatistics
+from spymaster.tables.gex_level_1m import GexLevel1m
 from spymaster.tables.move_condition_scale import MoveConditionScale
 from spymaster.tables.move_conditions_1s import MoveConditions1s
 from spymaster.tables.move_measure_1s import MoveMeasure1s
@@ -60,6 +61,7 @@ def candle_2m(
     quotes=History(BboChange, -1, 0),
     statistics=History(FutureStatistics, -5, 0),
     definitions=History(FutureDefinition, -5, 0),
+    gex=Same(GexLevel1m, optional=True),
     lineage={
         "*": ("high_price_int", "low_price_int", "close_price_int", "vwap_price_int", "qty", "price_int"),
         "session_date": ("session_date",),
@@ -72,10 +74,11 @@ def session_level(
     quotes: Sequence[Partition],
     statistics: Sequence[Partition],
     definitions: Sequence[Partition],
+    gex: Partition | None,
 ):
     from spymaster.setups.session_levels import session_levels
 
-    return session_levels(candles, trades, quotes, statistics, definitions, settings=session.settings)
+    return session_levels(candles, trades, quotes, statistics, definitions, gex=gex, settings=session.settings)
 
 
 @lake_assets(

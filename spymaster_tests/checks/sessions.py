@@ -1,4 +1,4 @@
-"""A small lake with every futures table of two sessions, made by the real code, and ways to spoil it.
+"""A small lake with the futures tables of two sessions, made by the real code, and ways to spoil it.
 
 The market is a quiet one (`quiet.py`), so that every check passes. `spoil` then puts one
 violation into one table, past the contract that would have refused it: what a bug in the code, or a bit flip, would do.
@@ -30,6 +30,25 @@ from spymaster_tests.streams import day_ns, write_raw_day
 SYMBOL = "ES"
 CONTRACT = "ESH4"
 INSTRUMENT_ID = 17077
+TABLES = (
+    "bronze.future_mbo",
+    "bronze.future_definition",
+    "bronze.contract_day_selection",
+    "silver.book_snapshot_1s",
+    "silver.wall_surface_1s",
+    "silver.radar_vacuum_1s",
+    "silver.trade",
+    "silver.bbo_change",
+    "silver.vacuum_surface_1s",
+    "silver.physics_bands_1s",
+    "silver.candle_2m",
+    "silver.session_level",
+    "silver.move_measure_1s",
+    "silver.move_conditions_1s",
+    "gold.physics_norm_calibration",
+    "gold.move_condition_scale",
+)
+"""Tables of the lake. Those that need options, or what options are made into, have lakes of their own."""
 EARLIER = datetime.date(2024, 3, 5)
 DT = datetime.date(2024, 3, 6)
 
@@ -43,7 +62,7 @@ def write_raw(root: Path, dt: datetime.date, *, seed: int, records: int) -> Path
 
 
 def build_lake(root: Path, *, records: int = 1500) -> Lake:
-    """Two sessions with every table; the second is calibrated on the first."""
+    """Two sessions with every one of `TABLES`; the second is calibrated on the first."""
     lake = Lake.open(root, create=True, kind="simulated")
     for seed, dt in enumerate((EARLIER, DT)):
         write_raw(root, dt, seed=seed, records=records)

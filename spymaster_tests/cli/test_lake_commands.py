@@ -11,7 +11,7 @@ import pytest
 from spymaster.lake import Lake
 from spymaster.lake.files import open_staging
 from spymaster.lake.layout import staging_dir
-from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, spoil
+from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, TABLES, spoil
 from spymaster_tests.cli.conftest import Cli
 
 WALL = "silver.wall_surface_1s"
@@ -22,10 +22,11 @@ def states(cli: Cli, lake: Lake, *arguments: str) -> dict[tuple[str, str], str]:
     return {(one["table"], one["dt"]): one["state"] for one in document["partitions"]}
 
 
-def test_status_of_a_complete_lake(cli: Cli, good_lake: Lake):
+def test_status_of_a_lake_without_options(cli: Cli, good_lake: Lake):
     found = states(cli, good_lake)
-    assert set(found.values()) == {"complete"}
-    assert {dt for _, dt in found} == {str(EARLIER), str(DT)}
+    made = {(table, str(dt)) for table in TABLES for dt in (EARLIER, DT)}
+    assert {one: state for one, state in found.items() if state == "complete"}.keys() == made
+    assert {state for one, state in found.items() if one not in made} == {"missing"}
     shown = cli("status", "--lake", good_lake.root)
     assert shown.code == 0
     assert "simulated lake" in shown.out
