@@ -65,7 +65,8 @@ class Resolved:
     inputs: list[Partition | RawFile | AbsentRaw] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     provenance: Provenance | None = None
-    """Set where no input says whether the data are real or simulated."""
+    dataset: str | None = None
+    """Both are set where no input says whether the data are real or simulated."""
 
     def require_session(self, lake: Lake, session: SessionKey) -> None:
         """Where nothing of what is read is there, the date has to have the future's order file, or `SkipSession`.
@@ -77,7 +78,9 @@ class Resolved:
         orders = raw_files(lake, session.symbol, "market_by_order_dbn", session.dt)
         if not orders:
             raise SkipSession(f"no raw file of market_by_order_dbn for {session} in {lake.root / 'raw'}")
-        self.provenance = orders[0].provenance
+        from spymaster.feed.metadata import read_metadata
+
+        self.provenance, self.dataset = orders[0].provenance, read_metadata(orders[0].path).dataset
 
 
 @dataclass(frozen=True)

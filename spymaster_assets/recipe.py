@@ -151,7 +151,13 @@ class Recipe:
 
     def _write(self, lake: Lake, key: SessionKey, models: list[type[TableModel]], resolved: Resolved) -> float:
         started = time.perf_counter()
-        session = Session(key, lake, frozenset(model.name for model in models), notes=dict(resolved.notes))
+        session = Session(
+            key,
+            lake,
+            frozenset(model.name for model in models),
+            notes=dict(resolved.notes),
+            dataset=resolved.dataset,
+        )
         with ExitStack() as stack:
             writers = {model.name: stack.enter_context(lake.writer(model, key.symbol, key.dt)) for model in models}
             produced = self.function(session, **resolved.values)

@@ -100,7 +100,7 @@ def option_definition(session: Session, definition: RawFile | None, both: RawFil
     )
     session.counters |= made.counters
     session.notes |= made.notes
-    session.dataset, session.empty_reason = made.dataset, made.empty_reason
+    session.dataset, session.empty_reason = made.dataset or session.dataset, made.empty_reason
     return made.frame
 
 

@@ -36,31 +36,31 @@ def test_a_range_is_made_once_and_then_left_alone(tmp_path: Path):
     site = Site(tmp_path / "lake", symbols=("ES",))
     monday, tuesday, wednesday = days(3)
     site.add_raw([monday, wednesday], messages=60)
-    code, events, log = site.run(monday, wednesday, "--layer", "bronze")
+    code, events, log = site.run(monday, wednesday, "--layer", "bronze", "--product-type", "future")
     assert code == 0, log
     assert events[0] | {"first": "", "last": ""} == {
         "event": "plan",
         "sessions": 3,
-        "tables": 3,
-        "partitions": 9,
+        "tables": 4,
+        "partitions": 12,
         "workers": 1,
         "symbols": ["ES"],
         "first": "",
         "last": "",
     }
-    assert counted(events) == {"made": 6, "reused": 0, "skipped": 3, "failed": 0}
+    assert counted(events) == {"made": 8, "reused": 0, "skipped": 4, "failed": 0}
     assert [event["event"] for event in events].count("run") == 2  # one run, started and finished
     skipped = [event for event in events if event.get("status") == "skipped"]
     assert {event["date"] for event in skipped} == {tuesday.isoformat()}
     assert "no raw file of market_by_order_dbn for 2024-03-05|ES" in skipped[0]["reason"]
-    assert [event["done"] for event in events if event["event"] == "partition"] == list(range(1, 10))
+    assert [event["done"] for event in events if event["event"] == "partition"] == list(range(1, 13))
     before = site.files()
 
     raw = next((site.root / "raw").rglob("*20240306*"))
     raw.write_bytes(raw.read_bytes()[:-7])
-    code, events, log = site.run(monday, wednesday, "--layer", "bronze")
+    code, events, log = site.run(monday, wednesday, "--layer", "bronze", "--product-type", "future")
     assert code == 1, log
-    assert counted(events) == {"made": 1, "reused": 3, "skipped": 4, "failed": 1}  # the header could still be read
+    assert counted(events) == {"made": 1, "reused": 5, "skipped": 5, "failed": 1}  # the header could still be read
     (failure,) = events[-1]["failures"]
     assert (failure["table"], failure["symbol"], failure["date"]) == ("bronze.future_mbo", "ES", "2024-03-06")
     assert raw.name in failure["error"]
