@@ -39,7 +39,7 @@ class Subscribe(_Request):
     symbol: str = Field(max_length=12)
     dt: str = Field(max_length=10)
     surfaces: list[str] = Field(min_length=1, max_length=32)
-    from_: int | Literal["start", "live"] = Field(alias="from")
+    from_: int | Literal["start", "live"] = Field(validation_alias="from", serialization_alias="from")
     bootstrap: int = Field(default=0, ge=0, le=MAX_BOOTSTRAP, description="seconds of history before `from`")
     speed: float | Literal["max"] = 1.0
     play: bool = True
@@ -176,7 +176,7 @@ class Gap(_Message):
 
     type: Literal["gap"] = "gap"
     epoch: int
-    from_: int = Field(alias="from")
+    from_: int = Field(validation_alias="from", serialization_alias="from")
     to: int
     reason: Literal["slow_reader", "source"]
 

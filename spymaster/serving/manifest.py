@@ -85,7 +85,7 @@ class Segment(_Part):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     name: str
-    from_: int = Field(alias="from")
+    from_: int = Field(validation_alias="from", serialization_alias="from")
     to: int
 
 
