@@ -42,6 +42,7 @@ PART_S = 600
 _LOOKBACK_S = 61
 """Outside regular hours the wall stores every price once a minute: this far back each has its last row."""
 _BASELINE_S = 1860
+_DENSE_COLUMNS = ("window_end", "spot_ref_price_int", "window_valid", "contract")
 _ONE_PER_SECOND: dict[str, tuple[str, dict[str, Any]]] = {
     "bands": (BANDS, {"cells": surfaces.BAND_CELLS, "scores": surfaces.SCORES, "scores_d1": surfaces.SCORES_D1}),
     "radar": (RADAR, {"features": surfaces.RADAR_FEATURES}),
@@ -168,8 +169,7 @@ class _Load:
         begin, end = timeline.end_ns(part.first), timeline.end_ns(part.first + part.rows - 1)
         since = begin - _LOOKBACK_S * SECOND_NS
         wall = _between(session, WALL, since, end)
-        windows = _between(session, SNAPSHOT, since, end, ("window_end", "spot_ref_price_int", "window_valid",
-                                                          "contract"))  # fmt: skip
+        windows = _between(session, SNAPSHOT, since, end, _DENSE_COLUMNS)
         known = wall.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
         self._orphan("wall", wall.height - known.height)
         self._require_on_tick(WALL, known["price_int"])
@@ -333,6 +333,20 @@ class _Load:
 
     def _own(self, arrays: Arrays) -> Arrays:
         return {name: values[self._lead :] for name, values in arrays.items()}
+
+
+def dense_second(session: Session, table: str, sec: int) -> pl.DataFrame:
+    """Rows of a one-second table at one second; those of the wall in their dense form."""
+    end = session.timeline.end_ns(sec)
+    if table != WALL:
+        return _between(session, table, end, end)
+    since = end - _LOOKBACK_S * SECOND_NS
+    wall = _between(session, WALL, since, end)
+    windows = _between(session, SNAPSHOT, since, end, _DENSE_COLUMNS)
+    known = wall.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
+    if not windows.height:
+        return known.clear()
+    return dense_frame(known, windows, tick_size_int=session.tick, grid_ticks=session.grid_ticks, start=end, end=end)
 
 
 def price_decimals(tick: int) -> int:
