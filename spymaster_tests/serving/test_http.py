@@ -103,7 +103,10 @@ def test_pooled_tiles_are_whole_groups_in_the_price_frame(client: TestClient, ma
     snap = columns_of(BY_NAME["snap"], windows[0].batches["snap"])
     wall = columns_of(BY_NAME["wall"], windows[0].batches["wall"])
     groups = group(np.arange(begin, end, dtype=np.int32), snap["spot_tick"], snap["state"], level)
-    for name, pool, scale in (("depth", "max", "depth"), ("net_flow", "mean", "flow"), ("rest_share", "last", "unit")):
+    for column in BY_NAME["wall"].columns:
+        name, pool, scale = column.name, column.pool, column.transfer
+        assert pool is not None
+        assert scale is not None
         expected = pool_cells(wall[name], snap["spot_tick"], groups, pool, market.transfers.of(scale))
         drawn = np.array(table[name].combine_chunks().flatten()).reshape(expected.shape)
         assert (drawn == expected).all()
@@ -141,7 +144,7 @@ def test_downloads_equal_the_rows_of_the_lake(client: TestClient, served: Lake, 
     assert answer.headers["content-disposition"].startswith(f'attachment; filename="{name.split(".")[1]}-ES-{DT}.')
     assert answer.headers["x-provenance"] == "simulated"
     stored = served.partition(name, SYMBOL, DT).read()
-    column = all_tables()[name].time_column
+    column = all_tables()[name].time_column or ""
     begin, end = market.timeline.end_ns(first), market.timeline.end_ns(stop)
     if column != "window_end":
         begin, end = begin - 10**9, end - 10**9

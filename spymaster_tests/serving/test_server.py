@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import polars as pl
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -24,6 +26,8 @@ from spymaster.serving import codec
 from spymaster.serving.app import create_app
 from spymaster.serving.codec import PROTOCOL
 from spymaster.serving.server import _Server, config
+from spymaster.serving.session import Session
+from spymaster_tests.conftest import REPOSITORY
 from spymaster_tests.serving.conftest import HEADERS, TOKEN, settings_for
 from spymaster_tests.serving.lakes import DT, SYMBOL
 
@@ -212,6 +216,22 @@ def test_changed_data_is_announced(own_lake: Lake) -> None:
         answers = (json.loads(m) for m in iter(lambda: socket.recv(timeout=20), None) if isinstance(m, str))
         again = next(one for one in answers if one["type"] == "subscribed")
         assert again["data_version"] == json.loads(message)["data_version"]
+
+
+def test_the_documented_client_gets_every_second(
+    port: int, market: Session, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = (REPOSITORY / "docs" / "tasks" / "serve.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    monkeypatch.setenv("SPYMASTER_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("SPYMASTER_TOKEN", TOKEN)
+    monkeypatch.setenv("SPYMASTER_DT", str(DT))
+    names: dict[str, object] = {}
+    exec(block, names)
+    snap = names["snap"]
+    assert isinstance(snap, pl.DataFrame)
+    assert snap["sec"].to_list() == list(range(market.seconds))
+    assert "spot_tick" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
