@@ -1,4 +1,4 @@
-"""Opens market sessions and loads their chunks: rows of Parquet, pruned by time, into dense record batches.
+"""Loads chunks of market sessions: rows of Parquet, pruned by time, into dense record batches.
 
 The wall and what is derived from it go in parts of ten minutes, so that the long form of an hour is never in memory.
 Blocks on disk: called from worker threads only.
@@ -14,19 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.lake.dense import dense_frame
-from spymaster.market.instruments import Instrument, instrument
+from spymaster.market.instruments import instrument
 from spymaster.serving import fill, gate, reading, surfaces
 from spymaster.serving.batches import Arrays, missing_columns, record_batch
-from spymaster.serving.catalog import SessionInfo
-from spymaster.serving.describe import OK, Status
-from spymaster.serving.errors import BrokenSessionError
-from spymaster.serving.fill import SECOND_NS, Span, Timeline, WallArrays
-from spymaster.serving.manifest import Calibration
-from spymaster.serving.session import CHUNK_S, Chunk, ChunkSource, Session
-from spymaster.serving.surfaces import BY_NAME, FLAGS, SNAPSHOT, SURFACES, Geometry, Transfers
-from spymaster.serving.transfer import SignedLog
-from spymaster.settings import Settings
-from spymaster.tables.types import MAX_GRID_TICKS
+from spymaster.serving.fill import SECOND_NS, Span, WallArrays
+from spymaster.serving.opening import price_decimals
+from spymaster.serving.session import CHUNK_S, Chunk, Session
+from spymaster.serving.surfaces import BY_NAME, FLAGS, SNAPSHOT, SURFACES
 
 WALL = "silver.wall_surface_1s"
 VACUUM = "silver.vacuum_surface_1s"
@@ -36,8 +30,6 @@ MOVES = "silver.move_conditions_1s"
 GEX = "silver.gex_surface_1s"
 RADAR = "silver.radar_vacuum_1s"
 LEVELS = "silver.session_level"
-CALIBRATION = "gold.physics_norm_calibration"
-DEFINITIONS = "bronze.future_definition"
 
 PART_S = 600
 _LOOKBACK_S = 61
@@ -55,48 +47,6 @@ Progress = Callable[[int], None]
 
 class _RejectedError(Exception):
     """Rows that must not be drawn; the text says why."""
-
-
-def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> Session:
-    """Read what a session is before any of its seconds is loaded. Raises `BrokenSessionError`."""
-    status = info.surface_status(BY_NAME["snap"])
-    if not status.ok:
-        raise BrokenSessionError(f"this market session has no usable snapshot: {status.reason}")
-    item = instrument(info.key.symbol, settings)
-    light = info.partitions[SNAPSHOT].read(["window_end", "contract", "spot_ref_price_int", "window_valid"])
-    ends = light["window_end"].to_physical()
-    timeline = Timeline(int(ends[0]) - SECOND_NS, (int(ends[-1]) - int(ends[0])) // SECOND_NS + 1)
-    contract = str(light["contract"][0])
-    tick = _tick_size(info, contract, item)
-    spot = light["spot_ref_price_int"].drop_nulls()
-    odd = spot.filter(spot % tick != 0)
-    if len(odd):
-        raise BrokenSessionError(f"book_snapshot_1s has a spot of {odd[0]} (1e-9), off the tick of {tick}")
-    valid_spot = light.filter(pl.col("window_valid"))["spot_ref_price_int"].drop_nulls()
-    base = valid_spot if len(valid_spot) else spot
-    secs = (ends.to_numpy() - timeline.t0_ns) // SECOND_NS - 1
-    last_valid = np.full(timeline.seconds, -1, np.int64)
-    last_valid[secs] = np.where(light["window_valid"].to_numpy(), secs, -1)
-    transfers, calibration = _scales(info)
-    return Session(
-        info=info,
-        timeline=timeline,
-        contract=contract,
-        tick=tick,
-        bucket_ticks=item.bucket_ticks,
-        grid_ticks=_parameter(info, WALL, "engine", "grid_ticks", MAX_GRID_TICKS),
-        base_tick=int(base[0]) // tick if len(base) else 0,
-        geometry=Geometry(
-            settings.serving.half_ticks,
-            settings.serving.ladder_ticks,
-            2 * _parameter(info, GEX, "options", "grid_strikes", settings.options.grid_strikes) + 1,
-        ),
-        transfers=transfers,
-        calibration=calibration,
-        statuses={surface.name: info.surface_status(surface) for surface in SURFACES},
-        last_valid=np.maximum.accumulate(last_valid),
-        source=source,
-    )
 
 
 def load_chunk(session: Session, number: int, progress: Progress = lambda _: None) -> Chunk:
@@ -362,12 +312,6 @@ def dense_second(session: Session, table: str, sec: int) -> pl.DataFrame:
     return dense_frame(known, windows, tick_size_int=session.tick, grid_ticks=session.grid_ticks, start=end, end=end)
 
 
-def price_decimals(tick: int) -> int:
-    """Digits after the point that a price of this step needs; `tick` in 1e-9."""
-    text = f"{tick % 1_000_000_000:09d}".rstrip("0")
-    return len(text)
-
-
 def _between(
     session: Session, table: str, begin: int, end: int, columns: tuple[str, ...] | None = None
 ) -> pl.DataFrame:
@@ -378,44 +322,3 @@ def _between(
         frame = frame.select([name for name in columns if name in known])
     first, last = (pl.lit(bound).cast(pl.Datetime("ns", "UTC")) for bound in (begin, end))
     return frame.filter(pl.col("window_end").is_between(first, last)).collect()
-
-
-def _tick_size(info: SessionInfo, contract: str, item: Instrument) -> int:
-    if info.table_status(DEFINITIONS, ("contract", "tick_size_int")).ok:
-        rows = info.partitions[DEFINITIONS].read(["contract", "tick_size_int"]).filter(pl.col("contract") == contract)
-        if rows.height:
-            return int(rows.item(0, "tick_size_int"))
-    return item.tick_size_int
-
-
-def _parameter(info: SessionInfo, table: str, section: str, name: str, default: int) -> int:
-    manifest = info.manifests.get(table)
-    return int(manifest.parameters.get(section, {}).get(name, default)) if manifest else default
-
-
-def _scales(info: SessionInfo) -> tuple[Transfers, Calibration]:
-    """Scales of depth and flow from the calibration, if it may be used."""
-
-    def defaults(reason: str | None) -> tuple[Transfers, Calibration]:
-        return Transfers(), Calibration(
-            status="defaults", basis=None, asof_dt=None, n_sessions=None, reason=reason or "no calibration"
-        )
-
-    status: Status = info.table_status(CALIBRATION, ("metric_name", "band", "q50", "q95", "basis", "asof_dt"))
-    if not status.ok:
-        return defaults(status.reason)
-    rows = info.partitions[CALIBRATION].read().filter(pl.col("band").is_null())
-    found = {row["metric_name"]: row for row in rows.iter_rows(named=True)}
-    if not {"depth_qty_end", "net_flow_qty"} <= set(found):
-        return defaults("the calibration has no scale of depth and flow")
-    depth, flow = found["depth_qty_end"], found["net_flow_qty"]
-    if depth["basis"] == "prior_sessions" and depth["asof_dt"] >= info.key.dt:
-        return defaults("the calibration knows the session it scales: refused")
-    scales = [SignedLog(max(1.0, abs(row["q50"])), max(50 * abs(row["q95"]), 50.0)) for row in (depth, flow)]
-    return Transfers(*scales), Calibration(
-        status="ok" if depth["basis"] == "prior_sessions" else "same_session",
-        basis=depth["basis"],
-        asof_dt=depth["asof_dt"].isoformat(),
-        n_sessions=depth.get("n_sessions"),
-        reason=OK.reason,
-    )

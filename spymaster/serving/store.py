@@ -13,7 +13,8 @@ from threading import BoundedSemaphore, Lock
 
 from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError
-from spymaster.serving.loader import load_chunk, open_session
+from spymaster.serving.loader import load_chunk
+from spymaster.serving.opening import open_session
 from spymaster.serving.session import Chunk, Session
 from spymaster.settings import Settings
 

@@ -16,7 +16,6 @@ from spymaster.serving.describe import Status, surface_spec, table_spec
 from spymaster.serving.errors import BadRequestError
 from spymaster.serving.fill import SECOND_NS
 from spymaster.serving.http import cache_headers, not_modified
-from spymaster.serving.loader import price_decimals
 from spymaster.serving.lod import LEVELS
 from spymaster.serving.manifest import (
     Band,
@@ -27,6 +26,7 @@ from spymaster.serving.manifest import (
     SessionList,
     SessionManifest,
 )
+from spymaster.serving.opening import price_decimals
 from spymaster.serving.services import Services
 from spymaster.serving.session import Session
 from spymaster.serving.surfaces import FLAGS, LATER_TABLES, SNAPSHOT, STATES, SURFACES
