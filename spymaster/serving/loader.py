@@ -18,6 +18,7 @@ from spymaster.market.instruments import instrument
 from spymaster.serving import fill, gate, reading, surfaces
 from spymaster.serving.batches import Arrays, missing_columns, record_batch
 from spymaster.serving.fill import SECOND_NS, Span, WallArrays
+from spymaster.serving.lod import NO_TICK
 from spymaster.serving.opening import price_decimals
 from spymaster.serving.session import CHUNK_S, Chunk, Session
 from spymaster.serving.surfaces import BY_NAME, FLAGS, SNAPSHOT, SURFACES
@@ -110,9 +111,12 @@ class _Load:
                 return None, np.zeros(self._rows, np.bool_), None
             self._progress(int(55 * (first - self._span.first + part.rows) / self._span.rows))
         exact = WallArrays(*(np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])))
-        own = WallArrays(*(getattr(exact, name)[self._lead :] for name in vars(exact)))
-        codes, clipped = fill.fill_wall(own, session.transfers)
-        return codes, clipped, exact
+        encoded = [
+            fill.fill_wall(_rows(exact, at, min(at + PART_S, self._span.rows)), session.transfers)
+            for at in range(self._lead, self._span.rows, PART_S)
+        ]
+        codes = {name: np.concatenate([arrays[name] for arrays, _ in encoded]) for name in encoded[0][0]}
+        return codes, np.concatenate([clipped for _, clipped in encoded]), exact
 
     def _wall_part(self, part: Span) -> WallArrays:
         """Exact quantities of a part, from the dense form of its rows."""
@@ -125,12 +129,18 @@ class _Load:
         if known.height < wall.height:
             part.locate(wall, "wall")
         self._require_on_tick(WALL, known["price_int"])
-        if not windows.height:
-            return fill.wall_arrays(part, known.clear(), session.geometry.half_ticks, session.grid_ticks)
+        # What is drawn lies within reach of some spot of the part: the rest need not be filled in.
+        half = session.geometry.half_ticks
+        spots = part.spot[part.spot != NO_TICK].astype(np.int64)
+        if len(spots):
+            low, high = (int(spots.min()) - half) * session.tick, (int(spots.max()) + half) * session.tick
+            known = known.filter(pl.col("price_int").is_between(low, high))
+        if not windows.height or not len(spots):
+            return fill.wall_arrays(part, known.clear(), half, session.grid_ticks)
         frame = dense_frame(
             known, windows, tick_size_int=session.tick, grid_ticks=session.grid_ticks, start=begin, end=end
         )
-        return fill.wall_arrays(part, frame, session.geometry.half_ticks, session.grid_ticks)
+        return fill.wall_arrays(part, frame, half, session.grid_ticks)
 
     def _vacuum(self) -> NDArray[np.float64]:
         session, parts = self._session, []
@@ -174,7 +184,7 @@ class _Load:
         if exact is None:
             return self._missing("ladder")
         geometry = self._session.geometry
-        own = WallArrays(*(getattr(exact, name)[self._lead :] for name in vars(exact)))
+        own = _rows(exact, self._lead, self._span.rows)
         if geometry.ladder_ticks > geometry.half_ticks:
             return self._missing("ladder")
         return fill.fill_ladder(own, geometry.rungs)
@@ -296,6 +306,10 @@ class _Load:
 
     def _own(self, arrays: Arrays) -> Arrays:
         return {name: values[self._lead :] for name, values in arrays.items()}
+
+
+def _rows(exact: WallArrays, first: int, stop: int) -> WallArrays:
+    return WallArrays(*(getattr(exact, name)[first:stop] for name in vars(exact)))
 
 
 def dense_second(session: Session, table: str, sec: int) -> pl.DataFrame:
