@@ -1,0 +1,97 @@
+/** The lists beside the stream: levels, candles, episodes, evidence, overview. Asked for as of the gate. */
+import { asOf, type Gate } from '../core/timegate.ts';
+import { parseAnalogues } from '../model/analogues.ts';
+import { parseCandles } from '../model/candles.ts';
+import { parseEpisodes } from '../model/episodes.ts';
+import { parseEvidence } from '../model/evidence.ts';
+import { parseLevels } from '../model/levels.ts';
+import type { Lists } from '../panels/model.ts';
+import { parseOverview } from '../render/scrubber.ts';
+import { address, getJson, HttpError } from './http.ts';
+import { type Manifest, unavailable } from './manifest.ts';
+
+export class Context {
+  private running = false;
+  constructor(
+    private readonly base: string,
+    private readonly manifest: Manifest,
+    private readonly lists: Lists,
+    private readonly changed: () => void,
+  ) {}
+
+  private path(rest: string): string {
+    return `/v1/sessions/${this.manifest.symbol}/${this.manifest.dt}/${rest}`;
+  }
+
+  /** Fetches every list that exists. One round at a time; a list that fails keeps what it had. */
+  async refresh(gate: Gate): Promise<void> {
+    if (this.running) return;
+    this.running = true;
+    const query = { as_of: asOf(gate), v: this.manifest.dataVersion };
+    const get = async (name: string, panel: string | null, take: (json: unknown) => void): Promise<void> => {
+      if (panel && unavailable(this.manifest, panel)) return;
+      try {
+        take(await getJson(address(this.base, this.path(name), query)));
+      } catch (error) {
+        if (!(error instanceof HttpError)) throw error;
+      }
+    };
+    try {
+      await Promise.all([
+        get('overview', null, (json) => {
+          this.lists.minutes = parseOverview(json);
+        }),
+        get('levels', 'levels', (json) => {
+          this.lists.levels = parseLevels(json);
+        }),
+        get('candles', 'candles', (json) => {
+          this.lists.candles = parseCandles(json);
+        }),
+        get('episodes', 'episodes', (json) => {
+          this.lists.episodes = parseEpisodes(json);
+        }),
+        get('evidence', 'evidence', (json) => {
+          this.lists.evidence = parseEvidence(json);
+        }),
+      ]);
+    } catch {
+      // No network for a moment: the socket says so on screen, the next round tries again.
+    } finally {
+      this.running = false;
+    }
+    this.changed();
+  }
+
+  async analogues(episode: string, gate: Gate, reveal: boolean): Promise<void> {
+    const url = address(this.base, this.path(`episodes/${encodeURIComponent(episode)}/analogues`), {
+      as_of: asOf(gate),
+      k: 50,
+      reveal,
+    });
+    try {
+      this.lists.analogues = parseAnalogues(await getJson(url), reveal);
+      this.lists.analoguesProblem = null;
+    } catch (error) {
+      this.lists.analogues = null;
+      this.lists.analoguesProblem = error instanceof Error ? error.message : 'failed';
+    }
+    this.changed();
+  }
+
+  /** Exact values at one cell, as name and text. */
+  async inspect(sec: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
+    return inspectLines(await getJson(address(this.base, this.path('inspect'), { sec, tick }), signal));
+  }
+}
+
+/** Lines of an `inspect` answer: `values` is a list of {name, value, unit}. */
+export function inspectLines(json: unknown): [string, string][] {
+  const values = (json as { values?: unknown } | null)?.values;
+  if (!Array.isArray(values)) return [];
+  return (values as { name?: unknown; value?: unknown; unit?: unknown }[]).map((row) => [
+    String(row.name ?? ''),
+    row.value === null || row.value === undefined
+      ? 'no data'
+      : `${String(row.value)}${row.unit ? ` ${String(row.unit)}` : ''}`,
+  ]);
+}
