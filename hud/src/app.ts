@@ -82,7 +82,7 @@ export class App {
     Object.assign(
       state,
       {
-        now: Math.min(last, open + 14 * 60),
+        now: Math.min(last, open + 14 * 60 - 1),
         theme: matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark',
       },
       options.change,
@@ -157,7 +157,7 @@ export class App {
     this.plotHost.tabIndex = 0;
     root.replaceChildren(
       this.header.root,
-      el('main', { class: 'middle' }, rail.root, this.plotHost, strip, tabs.root),
+      el('main', { class: 'workspace' }, rail.root, this.plotHost, strip, tabs.root),
       legend.root,
       this.transport.root,
       this.help.root,
@@ -187,6 +187,7 @@ export class App {
       now: (second) => this.arrived(second),
       link: (linkState) => this.store.set({ link: linkState }, DIRTY.PANELS | DIRTY.DATA),
       control: (message) => this.onControl(message),
+      retry: () => this.store.touch(DIRTY.PANELS),
       took: (ms) => {
         this.appendMs.push(ms);
         if (this.appendMs.length > 2000) this.appendMs.shift();

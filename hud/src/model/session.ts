@@ -33,7 +33,13 @@ export interface LodRows {
 
 export class CellTiles {
   private readonly tiles = new Map<string, Uint8Array>();
+  private readonly arrived = new Map<string, Uint8Array>();
   constructor(readonly width: number) {}
+
+  /** Whether the row of a group has arrived: code 0 in a row that has not is no statement about the book. */
+  loaded(lod: Lod, group: number): boolean {
+    return this.arrived.get(`${lod}|${Math.floor(group / TILE_ROWS)}`)?.[group % TILE_ROWS] === 1;
+  }
 
   get(lod: Lod, tile: number): Uint8Array | undefined {
     return this.tiles.get(`${lod}|${tile}`);
@@ -49,6 +55,8 @@ export class CellTiles {
       this.tiles.delete(key);
       this.tiles.set(key, target);
       target.set(codes.subarray(done * this.width, (done + take) * this.width), row * this.width);
+      const arrived = this.arrived.get(key) ?? new Uint8Array(TILE_ROWS);
+      this.arrived.set(key, arrived.fill(1, row, row + take));
       done += take;
     }
   }
@@ -59,7 +67,10 @@ export class CellTiles {
       if (this.tiles.size - dropped.length <= MAX_TILES) break;
       dropped.push(key);
     }
-    for (const key of dropped) this.tiles.delete(key);
+    for (const key of dropped) {
+      this.tiles.delete(key);
+      this.arrived.delete(key);
+    }
     return dropped;
   }
   code(lod: Lod, group: number, index: number): number {
@@ -154,6 +165,17 @@ export class SessionData {
       if (kept.size <= KEPT_SECONDS) break;
       kept.delete(second);
     }
+  }
+
+  /** Whether every group of `[from, to]` has arrived at a level, for `columns` and for the rows themselves. */
+  complete(lod: Lod, from: number, to: number, columns: readonly string[]): boolean {
+    const last = Math.floor((to + 1) / lod) - 1;
+    const state = this.rows.get(lod)!.state;
+    const held = columns.flatMap((name) => this.cells.get(name) ?? []);
+    for (let group = Math.max(0, Math.floor(from / lod)); group <= last; group++) {
+      if (state[group] === NOT_LOADED || held.some((cells) => !cells.loaded(lod, group))) return false;
+    }
+    return true;
   }
 
   second(surface: string, sec: number): SecondRow | null {

@@ -69,8 +69,8 @@ export class Mechanics implements Panel {
         list,
       );
     });
-    for (const name of ['drive', 'soft and', 'fills ask · bid', 'state', 'hypothesis']) {
-      const value = el('dd');
+    for (const name of ['soft and', 'state', 'fills', 'drive', 'hypothesis']) {
+      const value = el('dd', { class: name !== 'soft and' && name !== 'state' ? 'full' : '' });
       this.facts[name] = value;
       this.foot.append(el('dt', {}, name), value);
     }
@@ -113,7 +113,7 @@ export class Mechanics implements Panel {
         : `${formatScore(drive, 1, true)} ${drive > 0 ? 'bids retreat more' : 'asks retreat more'}`,
     );
     setText(this.facts['soft and']!, formatScore(row && valid ? Number(row.soft_and) : Number.NaN, 2, true));
-    setText(this.facts['fills ask · bid']!, `${formatScore(z[4]!, 1, true)} · ${formatScore(z[5]!, 1, true)}`);
+    setText(this.facts.fills!, `ask ${formatScore(z[4]!, 1, true)} bid ${formatScore(z[5]!, 1, true)}`);
     setText(this.facts.state!, valid ? stateName(bits.down) : '—');
     setText(
       this.facts.hypothesis!,

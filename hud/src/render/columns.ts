@@ -32,12 +32,12 @@ export function drawStrip(plot: Plot, ctx: CanvasRenderingContext2D, width: numb
   const second = stripSecond(plot);
   const spot = data.spot(second);
   const gex = state.showGex && manifest.surfaces.get('gex')?.status === 'ok';
-  const unit = width / (gex ? 10 : 7);
+  const unit = width / (gex ? 10.5 : 7.5);
   const lanes: Record<string, Lane> = {
     depth: { x: 0, width: unit * 3 },
     flow: { x: unit * 3, width: unit * 3 },
-    vacuum: { x: unit * 6, width: unit },
-    gex: { x: unit * 7, width: unit * 3 },
+    vacuum: { x: unit * 6, width: unit * 1.5 },
+    gex: { x: unit * 7.5, width: unit * 3 },
   };
   if (spot !== NO_TICK && isDrawn(data.state(second), data.flags(second))) {
     drawDepth(plot, ctx, lanes.depth!, second, spot);
@@ -62,9 +62,19 @@ export function drawStrip(plot: Plot, ctx: CanvasRenderingContext2D, width: numb
     ctx.lineTo(width, y);
   }
   ctx.stroke();
+  if (second !== state.now) {
+    ctx.font = FONT;
+    const text = plot.labels.full(second);
+    ctx.fillStyle = css(colours.panel, 0.9);
+    ctx.fillRect(width - 66, 3, 62, 16);
+    ctx.fillStyle = css(colours.focus);
+    ctx.textAlign = 'right';
+    ctx.textBaseline = 'middle';
+    ctx.fillText(text, width - 8, 11);
+  }
   heads(plot, ctx, [
     ['depth', lanes.depth!],
-    ['pull · add', lanes.flow!],
+    ['pull·add', lanes.flow!],
     ['vac', lanes.vacuum!],
     ...(gex ? ([[state.gexFlow ? 'GEX flow' : 'GEX', lanes.gex!]] as [string, Lane][]) : []),
   ]);

@@ -23,6 +23,8 @@ import {
 } from './scene.ts';
 
 const SLOTS = 12;
+/** Bit of the row texture: the wall row has arrived, so that code 0 means missing. */
+const ARRIVED = 1 << 16;
 
 const VERTEX = `#version 300 es
 void main() { gl_Position = vec4(gl_VertexID == 1 ? 3. : -1., gl_VertexID == 2 ? 3. : -1., 0., 1.); }`;
@@ -75,7 +77,7 @@ vec3 shade() {
     vec4 lut = texelFetch(uLuts, ivec2(code, 0), 0);
     float alpha = lut.a * uOpacity.x;
     if (code == 0) {
-      if (uDetail == 1 && wrap(px, 6 * uGrain) < uGrain && wrap(py, 6 * uGrain) < uGrain) rgb = mix(rgb, uHatch, 0.6);
+      if (uDetail == 1 && (known.g & ${ARRIVED}) != 0 && wrap(px, 6 * uGrain) < uGrain && wrap(py, 6 * uGrain) < uGrain) rgb = mix(rgb, uHatch, 0.6);
     } else if (alpha > 0.) {
       int rested = uPooled == 1 ? int(texelFetch(uRest, ivec3(uHalf + rel, row, slot), 0).r) : 0;
       float solid = rested == 0 ? 1. : 0.35 + 0.65 * float(rested - 1) / 254.;
@@ -281,7 +283,10 @@ export class WebglHeatmap implements HeatmapBackend {
     for (let i = 0; i < count; i++) {
       const spot = rows.spot[first + i] ?? NO_TICK;
       this.staging[2 * i] = spot === NO_TICK ? NO_TICK : spot - base;
-      this.staging[2 * i + 1] = (rows.state[first + i] ?? NOT_LOADED) | ((rows.flags[first + i] ?? 0) << 8);
+      this.staging[2 * i + 1] =
+        (rows.state[first + i] ?? NOT_LOADED) |
+        ((rows.flags[first + i] ?? 0) << 8) |
+        (data.cells.get('wall.depth')?.loaded(lod, first + i) ? ARRIVED : 0);
     }
     gl.activeTexture(gl.TEXTURE5);
     gl.texSubImage3D(

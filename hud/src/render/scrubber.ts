@@ -20,7 +20,7 @@ export function parseOverview(json: unknown): Minute[] {
   const rows = (json as { minutes?: unknown } | null)?.minutes;
   if (!Array.isArray(rows)) return [];
   return (rows as Record<string, unknown>[]).flatMap((row) => {
-    const [sec, low, high, close] = ['sec', 'min_tick', 'max_tick', 'close_tick'].map((field) => num(row[field]));
+    const [sec, low, high, close] = ['from', 'spot_min', 'spot_max', 'spot_close'].map((field) => num(row[field]));
     if (sec == null || low == null || high == null || close == null) return [];
     return [{ sec, low, high, close, valid: num(row.valid_share) ?? 1 }];
   });

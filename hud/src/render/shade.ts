@@ -75,7 +75,8 @@ export function shader(scene: Scene, data: SessionData): Shade {
       const code = strongest(depth, group, rel, 128);
       const alpha = (scene.wallLut[code * 4 + 3]! / 255) * scene.wallOpacity;
       if (code === 0) {
-        if (detail && mod(px, 6 * grain) < grain && mod(py, 6 * grain) < grain) blend(...colours.hatch, 0.6);
+        if (detail && depth.loaded(lod, group) && mod(px, 6 * grain) < grain && mod(py, 6 * grain) < grain)
+          blend(...colours.hatch, 0.6);
       } else if (alpha > 0) {
         const rested = pooled === 1 ? (rest?.code(lod, group, half + rel) ?? 0) : 0;
         let solid = rested === 0 ? 1 : 0.35 + (0.65 * (rested - 1)) / 254;

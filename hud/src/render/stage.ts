@@ -18,6 +18,7 @@ import type { HeatmapBackend, Scene } from './scene.ts';
 import { FrameBudget } from './scheduler.ts';
 
 const SETTLE_MS = 160;
+const COARSE: Lod = 16;
 const RESTORE_MS = 2000;
 
 export interface Toggles {
@@ -36,7 +37,6 @@ export class Stage {
   private readonly budget = new FrameBudget();
   private settle: ReturnType<typeof setTimeout> | null = null;
   private interacting = false;
-  private lastFrame = 0;
   private luts: { key: string; wall: Uint8Array; pressure: Uint8Array } | null = null;
 
   constructor(
@@ -157,8 +157,10 @@ export class Stage {
 
   private drawHeat(model: Model, dirty: number, ratio: number): void {
     const begun = performance.now();
-    if (dirty & DIRTY.VIEW) {
-      if (this.interacting) this.budget.add(begun - this.lastFrame);
+    const moving = Boolean(dirty & (DIRTY.VIEW | DIRTY.DATA));
+    if (moving) {
+      // The next frame callback comes when the browser has taken this frame: the distance is what drawing costs.
+      requestAnimationFrame(() => this.budget.add(performance.now() - begun));
       this.interacting = true;
       if (this.settle) clearTimeout(this.settle);
       this.settle = setTimeout(() => {
@@ -166,7 +168,6 @@ export class Stage {
         if (this.budget.slow) this.store.touch(DIRTY.STYLE);
       }, SETTLE_MS);
     }
-    this.lastFrame = begun;
     const scale = this.interacting && this.budget.slow ? ratio / 2 : ratio;
     this.backend.draw(this.scene(model, scale));
   }
@@ -190,7 +191,7 @@ export class Stage {
         pxPerTick: state.view.pxPerTick * scale,
       },
       anchor: state.anchor,
-      lod: lodFor(state.view.pxPerSec),
+      lod: this.level(model),
       limit: gate.limit,
       seconds: manifest.seconds,
       half: manifest.halfTicks,
@@ -206,6 +207,21 @@ export class Stage {
       pressureLut: this.luts.pressure,
       grain: Math.max(1, Math.round(scale)),
     };
+  }
+
+  /** The level for this zoom; while it is still arriving, the coarse one where that is there. */
+  private level(model: Model): Lod {
+    const { state, gate, data } = model;
+    const wanted = lodFor(state.view.pxPerSec);
+    const [from, to] = [
+      Math.max(0, Math.floor(state.view.x0)),
+      Math.min(gate.limit, Math.floor(secAt(state.view, this.width))),
+    ];
+    const drawn = (['wall.depth', 'vacuum.score', 'pressure.net'] as const).filter(
+      (name) => state.layers[name.split('.')[0] as 'wall'],
+    );
+    if (wanted >= COARSE || data.complete(wanted, from, to, drawn)) return wanted;
+    return data.complete(COARSE, from, to, drawn) ? COARSE : wanted;
   }
 
   /** Second and absolute tick under a point of the plot; null outside it. */

@@ -84,14 +84,44 @@ export class Context {
   }
 }
 
-/** Lines of an `inspect` answer: `values` is a list of {name, value, unit}. */
+/** What the readout shows of the exact rows at one price, in this order; everything else is in the downloads. */
+const EXACT = [
+  'depth_qty_end',
+  'depth_qty_rest',
+  'order_count_end',
+  'add_qty',
+  'pull_qty_total',
+  'fill_qty',
+  'vacuum_score',
+  'wall_strength_log',
+  'long_pressure',
+  'short_pressure',
+  'net_pressure',
+  'rest_ratio_ask',
+  'rest_ratio_bid',
+  'gex_call',
+  'gex_put',
+  'gex',
+  'flow_gex',
+];
+
+/** Lines of an `inspect` answer: exact values of the tables that have rows at this price, with units. */
 export function inspectLines(json: unknown): [string, string][] {
-  const values = (json as { values?: unknown } | null)?.values;
-  if (!Array.isArray(values)) return [];
-  return (values as { name?: unknown; value?: unknown; unit?: unknown }[]).map((row) => [
-    String(row.name ?? ''),
-    row.value === null || row.value === undefined
-      ? 'no data'
-      : `${String(row.value)}${row.unit ? ` ${String(row.unit)}` : ''}`,
-  ]);
+  const tables =
+    (json as { tables?: Record<string, { rows?: Record<string, unknown>[]; units?: Record<string, string> }> } | null)
+      ?.tables ?? {};
+  const lines: [number, string, string][] = [];
+  for (const { rows = [], units = {} } of Object.values(tables)) {
+    for (const row of rows) {
+      const side = rows.length > 1 && row.side !== undefined ? ` ${String(row.side)}` : '';
+      for (const [column, value] of Object.entries(row)) {
+        const place = EXACT.indexOf(column);
+        if (place < 0) continue;
+        const text =
+          value === null ? 'no data' : typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value);
+        lines.push([place, `${column}${side}`, value === null || !units[column] ? text : `${text} ${units[column]}`]);
+      }
+    }
+  }
+  return lines.sort((a, b) => a[0] - b[0]).map(([, name, text]) => [name, text]);
 }

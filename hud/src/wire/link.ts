@@ -15,6 +15,7 @@ import {
 
 /** Seconds of history sent ahead of a seek: panels draw two minutes of trail, the strip and the ladder need the present. */
 const BOOTSTRAP = 300;
+const RETRY_MS = 3000;
 const SURFACES = ['snap', 'wall', 'vacuum', 'pressure', 'bands', 'moves', 'gex', 'ladder', 'reading'];
 
 export interface LinkEvents {
@@ -23,6 +24,8 @@ export interface LinkEvents {
   now(second: number): void;
   link(state: LinkState, detail: string | null): void;
   control(message: ServerMessage): void;
+  /** A tile that failed may be asked for again. */
+  retry(): void;
   /** Time in ms that taking the rows of one message cost. */
   took(ms: number): void;
 }
@@ -125,7 +128,10 @@ export class Link {
       const key = keyText(message.key);
       if (message.ok) this.have.add(key);
       // A tile that failed is asked for again a little later, not in a tight loop.
-      else this.failed.set(key, performance.now() + 3000);
+      else {
+        this.failed.set(key, performance.now() + RETRY_MS);
+        setTimeout(() => this.events.retry(), RETRY_MS + 50);
+      }
     } else if (message.type === 'link') this.events.link(message.state, message.detail);
     else {
       if (message.message.type === 'subscribed') this.seeking = false;

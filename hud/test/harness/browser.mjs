@@ -17,7 +17,13 @@ export function findChromium() {
   return null;
 }
 
-const FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+];
 const GRAPHICS = {
   gl: ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
   none: ['--disable-gpu', '--disable-software-rasterizer'],
@@ -27,7 +33,11 @@ const GRAPHICS = {
 export async function openBrowser({ width = 640, height = 360, graphics = 'gl', theme = 'dark' } = {}) {
   const profile = await mkdtemp(join(tmpdir(), 'spymaster-hud-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: findChromium(), headless: true, viewport: { width, height }, deviceScaleFactor: 1, colorScheme: theme,
+    executablePath: findChromium(),
+    headless: true,
+    viewport: { width, height },
+    deviceScaleFactor: 1,
+    colorScheme: theme,
     args: [...FLAGS, ...GRAPHICS[graphics]],
   });
   return {

@@ -33,10 +33,10 @@ export function context(scene, missing) {
       minutes: Array.from({ length: Math.floor((until(query) + 1) / 60) }, (_, m) => {
         const part = spot.slice(m * 60, m * 60 + 60);
         return {
-          sec: m * 60,
-          min_tick: Math.min(...part),
-          max_tick: Math.max(...part),
-          close_tick: part.at(-1),
+          from: m * 60,
+          spot_min: Math.min(...part),
+          spot_max: Math.max(...part),
+          spot_close: part.at(-1),
           valid_share: m === 15 ? 0.5 : 1,
         };
       }),
@@ -139,10 +139,12 @@ export function context(scene, missing) {
     }
     if (path === 'inspect')
       return {
-        values: [
-          { name: 'depth_qty_end', value: 41, unit: 'contracts' },
-          { name: 'add_qty', value: 7, unit: 'contracts' },
-        ],
+        tables: {
+          'silver.wall_surface_1s': {
+            rows: [{ window_end: '1', side: 'A', depth_qty_end: 41, add_qty: 7 }],
+            units: { depth_qty_end: 'lots', add_qty: 'lots' },
+          },
+        },
       };
     return null;
   };
