@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -105,6 +105,32 @@ class PressureSettings(_Section):
         return self
 
 
+class ServingSettings(_Section):
+    """The sidecar (`spymaster.serving`): where it listens, who may ask, and every bound it keeps."""
+
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8787, ge=0, le=65_535, description="port; 0 picks a free one")
+    auth: Literal["token", "none"] = Field(default="token", description="none is honoured on loopback only")
+    token: SecretStr | None = Field(default=None, description="unset: generated, and kept in the user's state folder")
+    allowed_hosts: list[str] = Field(default=[], description="names besides the loopback ones that a request may use")
+    allowed_origins: list[str] = Field(default=[], description="origins besides its own that a stream may come from")
+    half_ticks: int = Field(default=200, ge=20, le=400, description="drawn levels on either side of spot, ticks")
+    ladder_ticks: int = Field(default=40, ge=1, le=200, description="exact levels on either side of spot, ticks")
+    cache_bytes: int = Field(default=2 * 1024**3, ge=1024**2, description="memory of loaded market sessions, bytes")
+    worker_threads: int = Field(default=4, ge=1, le=64, description="threads that read and encode")
+    ring_windows: int = Field(default=1800, ge=1, le=1800, description="windows a stream remembers")
+    outbox_messages: int = Field(default=16, ge=2, le=1024, description="messages that may wait for one client")
+    outbox_bytes: int = Field(default=4 * 1024**2, ge=65_536, description="bytes that may wait for one client")
+    credit_messages: int = Field(default=32, ge=1, le=1024, description="messages a client may leave unacknowledged")
+    credit_bytes: int = Field(default=4 * 1024**2, ge=65_536, description="bytes a client may leave unacknowledged")
+    stall_timeout_s: float = Field(default=30, gt=0, le=3600, description="patience with a client that reads nothing")
+    heartbeat_s: float = Field(default=5, gt=0, le=60, description="silence after which a stream says it lives")
+    max_clients: int = Field(default=256, ge=1, le=4096, description="streams at a time")
+    max_speed: float = Field(default=100, ge=1, le=1000, description="seconds of the market per second of a replay")
+    rescan_s: float = Field(default=5, gt=0, le=3600, description="how often the lake is looked at for changes, s")
+    metrics_public: bool = Field(default=False, description="/metrics without the token")
+
+
 class Settings(BaseSettings):
     """Everything a user may choose. `get_settings()` builds it and turns bad values into `InvalidSettingsError`."""
 
@@ -124,6 +150,7 @@ class Settings(BaseSettings):
     bands: BandSettings = BandSettings()
     options: OptionSettings = OptionSettings()
     pressure: PressureSettings = PressureSettings()
+    serving: ServingSettings = ServingSettings()
 
     @field_validator("symbols", mode="before")
     @classmethod

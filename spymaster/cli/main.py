@@ -11,7 +11,7 @@ import sys
 import typer
 
 from spymaster import __version__
-from spymaster.cli import bench, check, clean, demo, fit, inspect, raw, run, simulate, status, tables, up
+from spymaster.cli import bench, check, clean, demo, fit, inspect, raw, run, serve, simulate, status, tables, up
 from spymaster.errors import SpymasterError
 
 app = typer.Typer(
@@ -47,6 +47,8 @@ app.add_typer(inspect.app, name="inspect")
 app.command("status")(status.status)
 app.command("tables")(tables.tables)
 app.command("up")(up.up)
+app.command("serve")(serve.serve)
+app.command("token")(serve.token)
 app.command("bench")(bench.bench)
 app.command("clean")(clean.clean)
 

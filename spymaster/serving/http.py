@@ -1,0 +1,71 @@
+"""Answers of the HTTP API: problems, entity tags, caching, and streams that wait for their turn."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from spymaster.serving.services import Jobs
+from spymaster.serving.session import Session
+
+PROBLEM = "application/problem+json"
+IMMUTABLE = "private, max-age=31536000, immutable"
+
+
+def problem(status: int, code: str, title: str, hint: str | None = None) -> JSONResponse:
+    """An error as `application/problem+json`; `code` is stable, and nothing tells of paths or stacks."""
+    body: dict[str, Any] = {"type": "about:blank", "status": status, "code": code, "title": title}
+    if hint:
+        body["detail"] = hint
+    headers = {"Retry-After": "1"} if status == 503 else None
+    return JSONResponse(body, status_code=status, media_type=PROBLEM, headers=headers)
+
+
+def cache_headers(request: Request, session: Session) -> dict[str, str]:
+    """Entity tag and caching: for good only if the address carries the data version."""
+    version = session.info.data_version
+    return {
+        "ETag": entity_tag(request, version),
+        "Cache-Control": IMMUTABLE if request.query_params.get("v") == version else "no-cache",
+    }
+
+
+def entity_tag(request: Request, version: str) -> str:
+    """Strong tag of an answer: the data version and everything asked for."""
+    asked = f"{version} {request.url.path} {sorted(request.query_params.multi_items())}"
+    return f'"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"'
+
+
+def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
+    """304 if the client has the answer already."""
+    known = [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]
+    return Response(status_code=304, headers=headers) if headers["ETag"] in known else None
+
+
+class JobResponse(StreamingResponse):
+    """A long answer: made in worker threads, one of a few at a time, and ended when the client goes."""
+
+    def __init__(self, jobs: Jobs, body: Iterator[bytes], **options: Any) -> None:
+        jobs.require_room()
+        super().__init__(_first_piece_now(body), **options)
+        self._jobs = jobs
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._jobs.turn():
+            await super().__call__(scope, receive, send)
+
+
+def _first_piece_now(body: Iterator[bytes]) -> Iterable[bytes]:
+    """The same pieces, the first made at once: what goes wrong there is still an error and not a torn answer."""
+    first = next(body, b"")
+
+    def pieces() -> Iterator[bytes]:
+        yield first
+        yield from body
+
+    return pieces()

@@ -1,0 +1,408 @@
+"""Opens market sessions and loads their chunks: rows of Parquet, pruned by time, into dense record batches.
+
+The wall and what is derived from it go in parts of ten minutes, so that the long form of an hour is never in memory.
+Blocks on disk: called from worker threads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from spymaster.lake.dense import dense_frame
+from spymaster.market.instruments import Instrument, instrument
+from spymaster.serving import fill, reading, surfaces
+from spymaster.serving.batches import Arrays, missing_columns, record_batch
+from spymaster.serving.catalog import SessionInfo
+from spymaster.serving.describe import OK, Status
+from spymaster.serving.errors import BrokenSessionError
+from spymaster.serving.fill import SECOND_NS, Span, Timeline, WallArrays
+from spymaster.serving.manifest import Calibration
+from spymaster.serving.session import CHUNK_S, Chunk, ChunkSource, Session
+from spymaster.serving.surfaces import BY_NAME, FLAGS, SNAPSHOT, SURFACES, Geometry, Transfers
+from spymaster.serving.transfer import SignedLog
+from spymaster.settings import Settings
+from spymaster.tables.types import MAX_GRID_TICKS
+
+WALL = "silver.wall_surface_1s"
+VACUUM = "silver.vacuum_surface_1s"
+PRESSURE = "silver.pressure_surface_1s"
+BANDS = "silver.physics_bands_1s"
+MOVES = "silver.move_conditions_1s"
+GEX = "silver.gex_surface_1s"
+RADAR = "silver.radar_vacuum_1s"
+CALIBRATION = "gold.physics_norm_calibration"
+DEFINITIONS = "bronze.future_definition"
+
+PART_S = 600
+_LOOKBACK_S = 61
+"""Outside regular hours the wall stores every price once a minute: this far back each has its last row."""
+_BASELINE_S = 1860
+_DENSE_COLUMNS = ("window_end", "spot_ref_price_int", "window_valid", "contract")
+_ONE_PER_SECOND: dict[str, tuple[str, dict[str, Any]]] = {
+    "bands": (BANDS, {"cells": surfaces.BAND_CELLS, "scores": surfaces.SCORES, "scores_d1": surfaces.SCORES_D1}),
+    "radar": (RADAR, {"features": surfaces.RADAR_FEATURES}),
+}
+
+Progress = Callable[[int], None]
+"""Told the share of a load that is done, percent."""
+
+
+class _RejectedError(Exception):
+    """Rows that must not be drawn; the text says why."""
+
+
+def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> Session:
+    """Read what a session is before any of its seconds is loaded. Raises `BrokenSessionError`."""
+    status = info.surface_status(BY_NAME["snap"])
+    if not status.ok:
+        raise BrokenSessionError(f"this market session has no usable snapshot: {status.reason}")
+    item = instrument(info.key.symbol, settings)
+    light = info.partitions[SNAPSHOT].read(["window_end", "contract", "spot_ref_price_int", "window_valid"])
+    ends = light["window_end"].to_physical()
+    timeline = Timeline(int(ends[0]) - SECOND_NS, (int(ends[-1]) - int(ends[0])) // SECOND_NS + 1)
+    contract = str(light["contract"][0])
+    tick = _tick_size(info, contract, item)
+    spot = light["spot_ref_price_int"].drop_nulls()
+    odd = spot.filter(spot % tick != 0)
+    if len(odd):
+        raise BrokenSessionError(f"book_snapshot_1s has a spot of {odd[0]} (1e-9), off the tick of {tick}")
+    valid_spot = light.filter(pl.col("window_valid"))["spot_ref_price_int"].drop_nulls()
+    base = valid_spot if len(valid_spot) else spot
+    secs = (ends.to_numpy() - timeline.t0_ns) // SECOND_NS - 1
+    last_valid = np.full(timeline.seconds, -1, np.int64)
+    last_valid[secs] = np.where(light["window_valid"].to_numpy(), secs, -1)
+    transfers, calibration = _scales(info)
+    return Session(
+        info=info,
+        timeline=timeline,
+        contract=contract,
+        tick=tick,
+        bucket_ticks=item.bucket_ticks,
+        grid_ticks=_parameter(info, WALL, "engine", "grid_ticks", MAX_GRID_TICKS),
+        base_tick=int(base[0]) // tick if len(base) else 0,
+        geometry=Geometry(
+            settings.serving.half_ticks,
+            settings.serving.ladder_ticks,
+            2 * _parameter(info, GEX, "options", "grid_strikes", settings.options.grid_strikes) + 1,
+        ),
+        transfers=transfers,
+        calibration=calibration,
+        statuses={surface.name: info.surface_status(surface) for surface in SURFACES},
+        last_valid=np.maximum.accumulate(last_valid),
+        source=source,
+    )
+
+
+def load_chunk(session: Session, number: int, progress: Progress = lambda _: None) -> Chunk:
+    """The dense columns of one chunk. A surface whose rows are refused is missing, and the chunk says why."""
+    first = number * CHUNK_S
+    rows = min(CHUNK_S, session.seconds - first)
+    return _Load(session, first, rows, progress).chunk()
+
+
+class _Load:
+    """One load: the chunk and, for what needs a past, some seconds before it."""
+
+    def __init__(self, session: Session, first: int, rows: int, progress: Progress) -> None:
+        self._session = session
+        self._first, self._rows = first, rows
+        self._progress = progress
+        self._broken: dict[str, str] = {}
+        has_pressure = session.statuses["pressure"].ok
+        lead = min(first, reading.LEAD_S + reading.FLOW_S + (0 if has_pressure else _BASELINE_S))
+        self._span = Span(session.timeline, first - lead, rows + lead, session.tick)
+        self._lead = lead
+
+    def chunk(self) -> Chunk:
+        snap = fill.fill_snap(self._span, self._rows_of(SNAPSHOT, BY_NAME["snap"].needs[SNAPSHOT], optional=True))
+        state = snap["state"]
+        wall_codes, clipped, exact = self._wall()
+        self._progress(60)
+        vacuum = self._guarded("vacuum", self._vacuum)
+        net, pressure = self._pressure(exact)
+        self._progress(75)
+        columns: dict[str, Arrays] = {
+            "snap": self._own(snap),
+            "wall": wall_codes if wall_codes is not None else self._missing("wall"),
+            "vacuum": self._codes("vacuum", "score", vacuum),
+            "pressure": self._codes("pressure", "net", net),
+            "ladder": self._ladder(exact),
+            "gex": self._guarded("gex", self._gex) or self._missing("gex"),
+            "moves": self._guarded("moves", self._moves) or self._missing("moves"),
+        }
+        columns["snap"]["flags"] = columns["snap"]["flags"] | np.where(clipped, FLAGS["CLIPPED"], 0).astype(np.uint8)
+        for name, (table, sources) in _ONE_PER_SECOND.items():
+            columns[name] = self._lists(name, table, sources)
+        columns["reading"] = self._reading(state, exact, vacuum, pressure, columns["moves"])
+        secs = np.arange(self._first, self._first + self._rows, dtype=np.int32)
+        geometry = self._session.geometry
+        batches = {s.name: record_batch(s, geometry, secs, columns[s.name]) for s in SURFACES}
+        self._progress(100)
+        return Chunk(self._first, self._rows, batches, dict(self._span.orphans), self._broken)
+
+    def _wall(self) -> tuple[Arrays | None, NDArray[np.bool_], WallArrays | None]:
+        """Codes of the chunk, its clipped seconds, and exact quantities of the whole span."""
+        if not self._session.statuses["wall"].ok:
+            return None, np.zeros(self._rows, np.bool_), None
+        session, parts = self._session, []
+        for first in range(self._span.first, self._first + self._rows, PART_S):
+            part = self._span.part(first, min(PART_S, self._first + self._rows - first))
+            try:
+                parts.append(self._wall_part(part))
+            except _RejectedError as error:
+                self._reject(("wall", "ladder", "reading"), error)
+                return None, np.zeros(self._rows, np.bool_), None
+            self._progress(int(55 * (first - self._span.first + part.rows) / self._span.rows))
+        exact = WallArrays(*(np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])))
+        own = WallArrays(*(getattr(exact, name)[self._lead :] for name in vars(exact)))
+        codes, clipped = fill.fill_wall(own, session.transfers)
+        return codes, clipped, exact
+
+    def _wall_part(self, part: Span) -> WallArrays:
+        """Exact quantities of a part, from the dense form of its rows."""
+        session, timeline = self._session, self._session.timeline
+        begin, end = timeline.end_ns(part.first), timeline.end_ns(part.first + part.rows - 1)
+        since = begin - _LOOKBACK_S * SECOND_NS
+        wall = _between(session, WALL, since, end)
+        windows = _between(session, SNAPSHOT, since, end, _DENSE_COLUMNS)
+        known = wall.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
+        self._orphan("wall", wall.height - known.height)
+        self._require_on_tick(WALL, known["price_int"])
+        if not windows.height:
+            return fill.wall_arrays(part, known.clear(), session.geometry.half_ticks, session.grid_ticks)
+        frame = dense_frame(
+            known, windows, tick_size_int=session.tick, grid_ticks=session.grid_ticks, start=begin, end=end
+        )
+        return fill.wall_arrays(part, frame, session.geometry.half_ticks, session.grid_ticks)
+
+    def _vacuum(self) -> NDArray[np.float64]:
+        session, parts = self._session, []
+        for first in range(self._span.first, self._first + self._rows, PART_S):
+            part = self._span.part(first, min(PART_S, self._first + self._rows - first))
+            parts.append(fill.vacuum_scores(part, self._rows_of(VACUUM, BY_NAME["vacuum"].needs[VACUUM], part=part),
+                                            session.geometry.half_ticks))  # fmt: skip
+        return np.concatenate(parts)
+
+    def _pressure(
+        self, exact: WallArrays | None
+    ) -> tuple[NDArray[np.float64] | None, tuple[NDArray[np.float64], ...] | None]:
+        """Net pressure by tick, and (net, ratio_bid, ratio_ask) by bucket around spot's own."""
+        session, span = self._session, self._span
+        half, ticks = session.geometry.half_ticks, session.bucket_ticks
+        reach = -(-reading.K // ticks) + 1
+        rows = self._guarded("pressure", self._pressure_rows)
+        if rows is not None:
+            place = rows.bucket_tick // ticks - span.spot[rows.at] // ticks + reach
+            inside = (place >= 0) & (place <= 2 * reach)
+            found = []
+            for values in (rows.net, rows.ratio_bid, rows.ratio_ask):
+                matrix = np.full((span.rows, 2 * reach + 1), np.nan)
+                matrix[rows.at[inside], place[inside]] = values[inside]
+                found.append(matrix)
+            return fill.spread_buckets(span, rows, half, ticks), tuple(found)
+        if exact is None:
+            return None, None
+        ratios = [
+            reading.trailing_ratio(reading.bucket_frame(rest, span.spot, ticks, reach), span.valid)
+            for rest in (exact.rest_bid, exact.rest_ask)
+        ]
+        return None, (np.full_like(ratios[0], np.nan), *ratios)
+
+    def _pressure_rows(self) -> fill.PressureRows:
+        frame = self._rows_of(PRESSURE, BY_NAME["pressure"].needs[PRESSURE])
+        self._require_on_tick(PRESSURE, frame["bucket_price_int"])
+        return fill.pressure_rows(self._span, frame)
+
+    def _ladder(self, exact: WallArrays | None) -> Arrays:
+        if exact is None:
+            return self._missing("ladder")
+        geometry = self._session.geometry
+        own = WallArrays(*(getattr(exact, name)[self._lead :] for name in vars(exact)))
+        if geometry.ladder_ticks > geometry.half_ticks:
+            return self._missing("ladder")
+        return fill.fill_ladder(own, geometry.rungs)
+
+    def _gex(self) -> Arrays:
+        frame = self._rows_of(GEX, BY_NAME["gex"].needs[GEX])
+        self._require_on_tick(GEX, frame["strike_price_int"])
+        return self._own(fill.fill_gex(self._span, frame, self._session.geometry))
+
+    def _moves(self) -> Arrays:
+        return self._own(fill.fill_moves(self._span, self._rows_of(MOVES, BY_NAME["moves"].needs[MOVES])))
+
+    def _lists(self, name: str, table: str, sources: dict[str, Any]) -> Arrays:
+        if not self._session.statuses[name].ok:
+            return self._missing(name)
+        frame = self._rows_of(table, BY_NAME[name].needs[table])
+        return self._own(fill.fill_lists(self._span, frame, name, sources))
+
+    def _reading(
+        self,
+        state: NDArray[np.uint8],
+        exact: WallArrays | None,
+        vacuum: NDArray[np.float64] | None,
+        pressure: tuple[NDArray[np.float64], ...] | None,
+        moves: Arrays,
+    ) -> Arrays:
+        session, span = self._session, self._span
+        if exact is None or pressure is None:
+            return self._missing("reading")
+        # The memory starts a fixed number of seconds before the chunk; the baseline may need more of a past.
+        skip = max(0, self._lead - reading.LEAD_S - reading.FLOW_S)
+        width = exact.add.shape
+        scene = reading.Scene(
+            first=span.first + skip,
+            t0_ns=session.timeline.t0_ns,
+            spot=span.spot[skip:],
+            state=state[skip:],
+            window_valid=span.valid[skip:],
+            last_valid=session.last_valid[span.first + skip : span.first + span.rows],
+            rest_bid=exact.rest_bid[skip:],
+            rest_ask=exact.rest_ask[skip:],
+            add=exact.add[skip:],
+            pull=exact.pull[skip:],
+            vacuum=(vacuum if vacuum is not None else np.full(width, np.nan))[skip:],
+            net=pressure[0][skip:],
+            ratio_bid=pressure[1][skip:],
+            ratio_ask=pressure[2][skip:],
+            moves=self._move_facts(moves, self._lead - skip),
+            eps=instrument(session.key.symbol, session.info.lake.settings).eps_qty,
+        )
+        prices = reading.Prices(session.tick, price_decimals(session.tick), session.bucket_ticks)
+        read = list(reading.read(scene, prices))[self._lead - skip :]
+        return {
+            "above": [one.above for one in read],
+            "below": [one.below for one in read],
+            "moves": [one.moves for one in read],
+            "facts": [one.facts_json for one in read],
+        }
+
+    def _move_facts(self, moves: Arrays, lead: int) -> list[dict[str, Any] | None] | None:
+        if not self._session.statuses["moves"].ok:
+            return None
+        names = BY_NAME["moves"].column("z").members
+        rows = zip(moves["z"], moves["soft_and"], moves["drive_dn"], moves["state_dn"], strict=True)
+        facts = [reading.move_facts(z[:4].tolist(), soft, drive, int(bits), names) for z, soft, drive, bits in rows]
+        return [None] * lead + facts
+
+    def _codes(self, name: str, column: str, values: NDArray[np.float64] | None) -> Arrays:
+        if values is None:
+            return self._missing(name)
+        wire = BY_NAME[name].column(column)
+        assert wire.transfer is not None
+        return {column: self._session.transfers.of(wire.transfer).encode(values[self._lead :])}
+
+    def _guarded(self, name: str, load: Callable[[], Any]) -> Any:
+        """What `load` returns; None where the surface has no data or its rows are refused."""
+        if not self._session.statuses[name].ok:
+            return None
+        try:
+            return load()
+        except _RejectedError as error:
+            self._reject((name,), error)
+            return None
+
+    def _rows_of(
+        self, table: str, columns: tuple[str, ...], *, part: Span | None = None, optional: bool = False
+    ) -> pl.DataFrame:
+        span = part or self._span
+        timeline = self._session.timeline
+        wanted = (*columns, *surfaces.OPTIONAL_SNAPSHOT) if optional else columns
+        begin, end = timeline.end_ns(span.first), timeline.end_ns(span.first + span.rows - 1)
+        return _between(self._session, table, begin, end, wanted)
+
+    def _require_on_tick(self, table: str, prices: pl.Series) -> None:
+        odd = prices.filter(prices % self._session.tick != 0)
+        if len(odd):
+            raise _RejectedError(f"{table} has a price of {odd[0]} (1e-9), off the tick of {self._session.tick}")
+
+    def _reject(self, names: tuple[str, ...], error: Exception) -> None:
+        self._broken |= dict.fromkeys(names, str(error))
+
+    def _orphan(self, surface: str, rows: int) -> None:
+        if rows:
+            self._span.orphans[surface] = self._span.orphans.get(surface, 0) + rows
+
+    def _missing(self, name: str) -> Arrays:
+        return missing_columns(BY_NAME[name], self._session.geometry, self._rows)
+
+    def _own(self, arrays: Arrays) -> Arrays:
+        return {name: values[self._lead :] for name, values in arrays.items()}
+
+
+def dense_second(session: Session, table: str, sec: int) -> pl.DataFrame:
+    """Rows of a one-second table at one second; those of the wall in their dense form."""
+    end = session.timeline.end_ns(sec)
+    if table != WALL:
+        return _between(session, table, end, end)
+    since = end - _LOOKBACK_S * SECOND_NS
+    wall = _between(session, WALL, since, end)
+    windows = _between(session, SNAPSHOT, since, end, _DENSE_COLUMNS)
+    known = wall.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
+    if not windows.height:
+        return known.clear()
+    return dense_frame(known, windows, tick_size_int=session.tick, grid_ticks=session.grid_ticks, start=end, end=end)
+
+
+def price_decimals(tick: int) -> int:
+    """Digits after the point that a price of this step needs; `tick` in 1e-9."""
+    text = f"{tick % 1_000_000_000:09d}".rstrip("0")
+    return len(text)
+
+
+def _between(
+    session: Session, table: str, begin: int, end: int, columns: tuple[str, ...] | None = None
+) -> pl.DataFrame:
+    """Rows of a table whose window ends in [begin, end], ns UTC; row groups outside are not read."""
+    frame = session.info.partitions[table].scan()
+    if columns is not None:
+        known = frame.collect_schema().names()
+        frame = frame.select([name for name in columns if name in known])
+    first, last = (pl.lit(bound).cast(pl.Datetime("ns", "UTC")) for bound in (begin, end))
+    return frame.filter(pl.col("window_end").is_between(first, last)).collect()
+
+
+def _tick_size(info: SessionInfo, contract: str, item: Instrument) -> int:
+    if info.table_status(DEFINITIONS, ("contract", "tick_size_int")).ok:
+        rows = info.partitions[DEFINITIONS].read(["contract", "tick_size_int"]).filter(pl.col("contract") == contract)
+        if rows.height:
+            return int(rows.item(0, "tick_size_int"))
+    return item.tick_size_int
+
+
+def _parameter(info: SessionInfo, table: str, section: str, name: str, default: int) -> int:
+    manifest = info.manifests.get(table)
+    return int(manifest.parameters.get(section, {}).get(name, default)) if manifest else default
+
+
+def _scales(info: SessionInfo) -> tuple[Transfers, Calibration]:
+    """Scales of depth and flow from the calibration, if it may be used."""
+
+    def defaults(reason: str | None) -> tuple[Transfers, Calibration]:
+        return Transfers(), Calibration(
+            status="defaults", basis=None, asof_dt=None, n_sessions=None, reason=reason or "no calibration"
+        )
+
+    status: Status = info.table_status(CALIBRATION, ("metric_name", "band", "q50", "q95", "basis", "asof_dt"))
+    if not status.ok:
+        return defaults(status.reason)
+    rows = info.partitions[CALIBRATION].read().filter(pl.col("band").is_null())
+    found = {row["metric_name"]: row for row in rows.iter_rows(named=True)}
+    if not {"depth_qty_end", "net_flow_qty"} <= set(found):
+        return defaults("the calibration has no scale of depth and flow")
+    depth, flow = found["depth_qty_end"], found["net_flow_qty"]
+    if depth["basis"] == "prior_sessions" and depth["asof_dt"] >= info.key.dt:
+        return defaults("the calibration knows the session it scales: refused")
+    scales = [SignedLog(max(1.0, abs(row["q50"])), max(50 * abs(row["q95"]), 50.0)) for row in (depth, flow)]
+    return Transfers(*scales), Calibration(
+        status="ok" if depth["basis"] == "prior_sessions" else "same_session",
+        basis=depth["basis"],
+        asof_dt=depth["asof_dt"].isoformat(),
+        n_sessions=depth.get("n_sessions"),
+        reason=OK.reason,
+    )

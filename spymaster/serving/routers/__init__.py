@@ -1,0 +1,1 @@
+"""Routes of the sidecar: thin, one module per kind of answer."""

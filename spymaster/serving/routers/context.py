@@ -1,0 +1,221 @@
+"""What surrounds the surfaces at a second: candles, levels, reading, exact values, overview, and what is yet to come.
+
+Every answer that could tell of the future takes `as_of`, and knows nothing after it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import polars as pl
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from spymaster.serving import gate
+from spymaster.serving.batches import columns_of
+from spymaster.serving.deps import AsOf, ServicesDep, SessionDep
+from spymaster.serving.describe import NOT_MATERIALISED
+from spymaster.serving.download import json_value, plain
+from spymaster.serving.errors import BadRequestError, UnavailableError
+from spymaster.serving.fill import SECOND_NS
+from spymaster.serving.http import cache_headers, not_modified
+from spymaster.serving.loader import dense_second
+from spymaster.serving.lod import NO_TICK
+from spymaster.serving.session import CHUNK_S, Session
+from spymaster.serving.surfaces import BY_NAME, LATER_TABLES, SURFACES
+from spymaster.tables import table
+
+WALL = "silver.wall_surface_1s"
+_PRICE_COLUMNS = ("price_int", "bucket_price_int", "strike_price_int")
+
+router = APIRouter(prefix="/v1/sessions/{symbol}/{dt}")
+
+Second = Annotated[int, Query(ge=0, le=86_400)]
+
+
+@router.get("/candles", response_class=JSONResponse)
+def candles(request: Request, session: SessionDep, as_of: AsOf) -> Response:
+    """Two-minute bars that had closed by `as_of`."""
+    return _context(request, session, "candles", as_of, gate.candles)
+
+
+@router.get("/levels", response_class=JSONResponse)
+def levels(request: Request, session: SessionDep, as_of: AsOf) -> Response:
+    """Levels that had become valid by `as_of`."""
+    return _context(request, session, "levels", as_of, gate.levels)
+
+
+@router.get("/episodes", response_class=JSONResponse)
+def episodes(session: SessionDep, as_of: AsOf, kind: Annotated[str | None, Query(max_length=32)] = None) -> Response:
+    """Approach episodes known by `as_of`."""
+    raise _unavailable(session, "episodes")
+
+
+@router.get("/episodes/{episode_id}", response_class=JSONResponse)
+def episode(session: SessionDep, episode_id: str, as_of: AsOf) -> Response:
+    """One episode as it was known by `as_of`."""
+    raise _unavailable(session, "episodes")
+
+
+@router.get("/episodes/{episode_id}/analogues", response_class=JSONResponse)
+def analogues(
+    session: SessionDep,
+    episode_id: str,
+    as_of: AsOf,
+    k: Annotated[int, Query(ge=1, le=200)] = 50,
+    reveal: bool = False,
+) -> Response:
+    """Past episodes like one, from earlier dates only."""
+    raise _unavailable(session, "analogues")
+
+
+@router.get("/evidence", response_class=JSONResponse)
+def evidence(session: SessionDep, as_of: AsOf) -> Response:
+    """Tests of algorithmic behaviour whose results were known by `as_of`."""
+    raise _unavailable(session, "evidence")
+
+
+@router.get("/reading", response_class=JSONResponse)
+def reading(request: Request, session: SessionDep, sec: Second) -> Response:
+    """What the tables say at a second, in words, with the facts behind it."""
+    row = _row(session, sec, "reading")
+    body = {"sec": sec, **{name: row[name] for name in ("above", "below", "moves")}}
+    return _json(request, session, body | {"facts": json.loads(row["facts"] or "null")})
+
+
+@router.get("/inspect", response_class=JSONResponse)
+def inspect(request: Request, session: SessionDep, sec: Second, tick: Annotated[int, Query()]) -> Response:
+    """Exact values of every table at one second and price, with units, and the codes that the pictures show."""
+    if not 0 <= sec < session.seconds:
+        raise BadRequestError(f"second {sec} is not within 0..{session.seconds - 1}")
+    if abs(tick) > 2**31:
+        raise BadRequestError("no such tick")
+    snap = _row(session, sec, "snap")
+    spot = snap["spot_tick"]
+    tables = {}
+    for name in sorted(session.info.partitions):
+        model = table(name)
+        if model.time_column == "window_end" and session.info.table_status(name).ok:
+            rows = _cell_rows(session, name, sec, tick)
+            units = {column: model.columns[column].unit for column in rows.columns if column in model.columns}
+            records = [{k: json_value(v) for k, v in row.items()} for row in plain(rows).iter_rows(named=True)]
+            tables[name] = {"rows": records, "units": units}
+    body = {
+        "sec": sec,
+        "tick": tick,
+        "price": tick * session.tick / 1e9,
+        "rel_tick": tick - spot if spot != NO_TICK else None,
+        "state": snap["state"],
+        "flags": snap["flags"],
+        "codes": _codes(session, sec, tick - spot) if spot != NO_TICK else {},
+        "tables": tables,
+    }
+    return _json(request, session, body)
+
+
+@router.get("/overview", response_class=JSONResponse)
+def overview(request: Request, session: SessionDep, as_of: AsOf) -> Response:
+    """Per minute: lowest, highest and last spot, and the share of valid seconds; nothing after `as_of`."""
+    frame = session.info.partitions["silver.book_snapshot_1s"].read(
+        ["window_end", "spot_ref_price_int", "window_valid"]
+    )
+    start = session.timeline.t0_ns
+    sec = (pl.col("window_end").to_physical() - start) // SECOND_NS - 1
+    minutes = (
+        frame.with_columns(sec=sec, spot=pl.col("spot_ref_price_int") // session.tick)
+        .filter(pl.col("sec") <= as_of)
+        .group_by(minute=pl.col("sec") // 60, maintain_order=True)
+        .agg(
+            spot_min=pl.col("spot").min(),
+            spot_max=pl.col("spot").max(),
+            spot_close=pl.col("spot").drop_nulls().last(),
+            valid_share=pl.col("window_valid").mean().round(4),
+        )
+    )
+    body = {
+        "as_of": as_of,
+        "minutes": [{"from": row.pop("minute") * 60, **row} for row in minutes.iter_rows(named=True)],
+        "episodes": [],
+    }
+    return _json(request, session, body)
+
+
+later = APIRouter(prefix="/v1/analogues")
+
+
+@later.get("", response_class=JSONResponse)
+def analogues_at(services: ServicesDep) -> Response:
+    """Analogues of any second; computed by the research library once its tables are there."""
+    raise UnavailableError(f"analogues: {NOT_MATERIALISED}")
+
+
+@later.get("/paths", response_class=JSONResponse)
+def analogue_paths(services: ServicesDep) -> Response:
+    """Paths of spot before and after the neighbours of a query."""
+    raise UnavailableError(f"analogues: {NOT_MATERIALISED}")
+
+
+def _context(
+    request: Request,
+    session: Session,
+    panel: str,
+    as_of: int,
+    rows: Callable[[pl.DataFrame, Any, int, int], list[dict[str, Any]]],
+) -> Response:
+    name = LATER_TABLES[panel]
+    if not session.info.table_status(name).ok:
+        raise _unavailable(session, panel)
+    found = rows(session.info.partitions[name].read(), session.timeline, session.tick, as_of)
+    return _json(request, session, {"as_of": as_of, panel: found})
+
+
+def _unavailable(session: Session, panel: str) -> UnavailableError:
+    status = session.info.table_status(LATER_TABLES[panel])
+    return UnavailableError(f"{panel}: {status.reason or 'cannot be served yet'}")
+
+
+def _row(session: Session, sec: int, surface: str) -> dict[str, Any]:
+    if not 0 <= sec < session.seconds:
+        raise BadRequestError(f"second {sec} is not within 0..{session.seconds - 1}")
+    chunk = session.chunk(sec // CHUNK_S)
+    return chunk.batches[surface].slice(sec - chunk.first, 1).to_pylist()[0]
+
+
+def _cell_rows(session: Session, name: str, sec: int, tick: int) -> pl.DataFrame:
+    """Rows of a table at a second, those of one price where the table has prices."""
+    price = tick * session.tick
+    frame = dense_second(session, name, sec)
+    for column in _PRICE_COLUMNS:
+        if column in frame.columns:
+            width = session.bucket_ticks * session.tick if column == "bucket_price_int" else session.tick
+            return frame.filter((pl.col(column) <= price) & (price < pl.col(column) + width))
+    return frame
+
+
+def _codes(session: Session, sec: int, rel: int) -> dict[str, Any]:
+    """Code and decoded value of the cell in every drawn column."""
+    geometry = session.geometry
+    if abs(rel) > geometry.half_ticks:
+        return {}
+    chunk = session.chunk(sec // CHUNK_S)
+    codes: dict[str, Any] = {}
+    for surface in SURFACES:
+        for column in surface.columns:
+            if column.transfer is None:
+                continue
+            values = columns_of(BY_NAME[surface.name], chunk.batches[surface.name].slice(sec - chunk.first, 1))
+            code = values[column.name][0, geometry.half_ticks + rel : geometry.half_ticks + rel + 1]
+            decoded = session.transfers.of(column.transfer).decode(code)
+            codes[f"{surface.name}.{column.name}"] = {
+                "code": int(code[0]),
+                "value": json_value(float(decoded[0])),
+                "unit": column.unit,
+            }
+    return codes
+
+
+def _json(request: Request, session: Session, body: dict[str, Any]) -> Response:
+    headers = cache_headers(request, session)
+    return not_modified(request, headers) or JSONResponse(body, headers=headers)

@@ -1,0 +1,107 @@
+"""What one application shares among its requests; made and ended by its lifespan."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from anyio import to_thread
+
+from spymaster.lake import Lake
+from spymaster.serving.catalog import Catalog, SessionKey
+from spymaster.serving.errors import BusyError, UnknownSessionError
+from spymaster.serving.hub import Hub
+from spymaster.serving.metrics import Metrics
+from spymaster.serving.security import Guard
+from spymaster.serving.store import SessionStore
+from spymaster.settings import Settings
+
+HISTORY_JOBS = 4
+HISTORY_QUEUE = 64
+_TICK_S = 0.25
+
+
+class Jobs:
+    """Long answers: a few at a time, a bounded number waiting, the rest refused."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(HISTORY_JOBS)
+        self._present = 0
+
+    def require_room(self) -> None:
+        """Raise `BusyError` if the queue is full."""
+        if self._present >= HISTORY_JOBS + HISTORY_QUEUE:
+            raise BusyError("too many long answers are being made", hint="Try again in a second.")
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait for a turn and hold it."""
+        self._present += 1
+        try:
+            async with self._turns:
+                yield
+        finally:
+            self._present -= 1
+
+
+@dataclass
+class Services:
+    """See the module."""
+
+    settings: Settings
+    lake: Lake
+    catalog: Catalog
+    store: SessionStore
+    guard: Guard
+    hub: Hub
+    metrics: Metrics
+    bundle: Path
+    bundle_version: str | None
+    jobs: Jobs = field(default_factory=Jobs)
+    loop_lag: float = 0.0
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def version_of(self, key: SessionKey) -> str | None:
+        """Data version of a session now; None if it is gone."""
+        try:
+            return self.catalog.get(key).data_version
+        except UnknownSessionError:
+            return None
+
+    def refresh(self) -> set[SessionKey]:
+        """Look at the lake; sessions that changed are forgotten. Blocks on disk."""
+        changed = self.catalog.refresh()
+        for key in changed:
+            self.store.forget(key)
+            self.version_of(key)
+        return changed
+
+    async def watch_lake(self) -> None:
+        """Rescan until cancelled, and tell the clients of what changed."""
+        while True:
+            await asyncio.sleep(self.settings.serving.rescan_s)
+            changed = await to_thread.run_sync(self.refresh)
+            if changed:
+                self.hub.changed(changed, self.version_of)
+
+    async def watch_loop(self) -> None:
+        """Measure how late the event loop wakes, and expel clients that are stuck."""
+        while True:
+            begun = time.monotonic()
+            await asyncio.sleep(_TICK_S)
+            self.loop_lag = max(0.0, time.monotonic() - begun - _TICK_S)
+            self.metrics.loop_lag.set(self.loop_lag)
+            self.hub.expel_stalled()
+
+    async def readable(self) -> bool:
+        """Whether the lake can be listed."""
+        try:
+            await to_thread.run_sync(partial(self.lake.partitions, "silver.book_snapshot_1s"))
+        except Exception:  # whatever it is, the answer is no; the scan that follows says why in the log
+            return False
+        return True
