@@ -446,7 +446,9 @@ export class App {
   }
 
   private onControl(message: ServerMessage): void {
-    if (message.type === 'state') {
+    if (message.type === 'loading') this.store.set({ loading: message.pct ?? 0 }, DIRTY.PANELS);
+    else if (message.type === 'subscribed') this.store.set({ loading: null }, DIRTY.PANELS);
+    else if (message.type === 'state') {
       const playing = message.clock === 'playing' || message.clock === 'throttled';
       this.store.set({ playing, throttled: message.clock === 'throttled' }, DIRTY.PANELS);
     } else if (message.type === 'event') this.refreshLists();

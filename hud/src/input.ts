@@ -107,8 +107,9 @@ export function bindInput(app: App, signal: AbortSignal): void {
     (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (target.closest('input[type=text], dialog[open]') && event.key !== 'Escape') return;
-      const onControl = target.closest('button, select, input');
-      if (onControl && [' ', 'Enter', 'ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'].includes(event.key)) return;
+      // A focused control keeps the keys that work it; all others stay with the HUD.
+      if (target.closest('select, input') && (event.key.length === 1 || event.key.startsWith('Arrow'))) return;
+      if (target.closest('button') && (event.key === ' ' || event.key === 'Enter')) return;
       if (target === plotHost && event.key === 'Enter') {
         dataCursor = true;
         const spot = app.data.lastSpot(store.state.now);

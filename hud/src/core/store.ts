@@ -26,6 +26,8 @@ export interface HudState {
   speed: number;
   link: 'connecting' | 'ready' | 'reconnecting' | 'stale' | 'offline' | 'incompatible' | 'ended';
   throttled: boolean;
+  /** Percent of a cold load of the server, null while nothing is loading. */
+  loading: number | null;
   anchor: Anchor;
   recentre: Follow;
   followNow: boolean;
@@ -59,6 +61,7 @@ export const initialState = (): HudState => ({
   speed: 1,
   link: 'connecting',
   throttled: false,
+  loading: null,
   anchor: 'price',
   recentre: 'deadband',
   followNow: true,

@@ -84,8 +84,8 @@ export class Header implements Panel {
     );
     setClass(this.mode, 'review', state.mode === 'review');
     const links: Record<typeof state.link, string> = {
-      connecting: 'connecting',
-      ready: state.throttled ? 'throttled' : '',
+      connecting: state.loading === null ? 'connecting' : `loading ${state.loading} %`,
+      ready: state.loading !== null ? `loading ${state.loading} %` : state.throttled ? 'throttled' : '',
       reconnecting: 'reconnecting',
       stale: 'no data',
       offline: 'signed out',

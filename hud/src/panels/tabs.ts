@@ -49,7 +49,6 @@ export class Tabs implements Panel {
       const pinned = page.parentElement?.classList.contains('pinned') ?? false;
       const on = name === id;
       tab.setAttribute('aria-selected', String(on));
-      tab.tabIndex = on ? 0 : -1;
       page.hidden = !on && !pinned;
     }
   }

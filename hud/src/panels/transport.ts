@@ -45,7 +45,7 @@ export class Transport implements Panel {
 
   constructor(actions: TransportActions) {
     const button = (text: string, title: string, act: () => void): HTMLButtonElement => {
-      const node = el('button', { type: 'button', title, 'aria-label': title }, text);
+      const node = el('button', { type: 'button', title }, text);
       node.onclick = act;
       return node;
     };
