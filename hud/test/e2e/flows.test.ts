@@ -17,8 +17,10 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
   };
 
   it('paints first with spot, wall and reading', async () => {
-    expect(await hud.page.evaluate(() => performance.getEntriesByName('first-paint').length)).toBe(1);
-    await until(hud.page, (app) => app.data.cells.get('wall.depth')!.loaded(1, 2500));
+    await until(
+      hud.page,
+      (app) => performance.getEntriesByName('spymaster:first-paint').length === 1 && app.store.state.now === 2600,
+    );
     expect(await hud.page.textContent('#reading .above')).toContain('resting sells are 9.3x the median');
     expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('webgl2');
   });
