@@ -13,6 +13,7 @@ import typer
 
 from spymaster.cli.options import JsonOption, lake_root
 from spymaster.cli.simulate import DEFAULT_LAKE
+from spymaster.cli.up import PagePortOption
 
 if TYPE_CHECKING:
     from spymaster.lake import Lake
@@ -29,9 +30,10 @@ def demo(
         str, typer.Option("--lake", metavar="ROOT", help="Root of the lake: a new one, or one of simulated data.")
     ] = str(DEFAULT_LAKE),
     port: Annotated[int, typer.Option(help="Port of the Dagster UI; 0 picks a free one.")] = 3000,
+    page_port: PagePortOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Simulate a few sessions, make every table of them, and start the Dagster UI.
+    """Simulate a few sessions, make every table of them, and start the Dagster UI and the page.
 
     Works offline, and only on simulated data: a lake of real data is refused. What is complete already is reused.
     """
@@ -63,7 +65,7 @@ def demo(
         runner.require_success(outcome, log)
         _require_complete(opened, planned)
         if not headless:
-            serve(opened.root, home, HOST, port, variables, as_json=as_json, document=document)
+            serve(opened.root, home, HOST, port, variables, page_port=page_port, as_json=as_json, document=document)
         elif not as_json:
             where = "" if lake == str(DEFAULT_LAKE) else f" --lake {lake}"
             output.stdout().print(f"every table is complete; look at them: spymaster demo{where}", soft_wrap=True)

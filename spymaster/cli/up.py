@@ -1,4 +1,4 @@
-"""`spymaster up`: Dagster's webserver and daemon under one supervisor, until Ctrl-C."""
+"""`spymaster up`: Dagster's webserver and daemon, and the sidecar, under one supervisor, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ import typer
 
 from spymaster.cli.options import JsonOption, LakeOption, lake_root
 
+PagePortOption = Annotated[
+    int | None, typer.Option(help="Port of the page and the API; 0 picks a free one.", show_default="8787")
+]
 _REPOSITORY_WORKSPACE = Path(__file__).resolve().parents[2] / "workspace.yaml"
 
 
@@ -19,9 +22,10 @@ def up(
     lake: LakeOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port of the Dagster UI; 0 picks a free one.")] = 3000,
+    page_port: PagePortOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start the Dagster UI and daemon for a lake, and stop both together.
+    """Start the Dagster UI and daemon for a lake and the sidecar that serves it, and stop all together.
 
     Prints the address once it answers. Refuses to start twice on one Dagster home. Ctrl-C (or SIGTERM) stops every
     process that was started; a second Ctrl-C does not wait for them.
@@ -34,7 +38,7 @@ def up(
     port = port or free_port(host)
     with hold(home, {"dagster": f"http://{host}:{port}"}):
         require_free_port(host, port, option="--port")
-        serve(root, home, host, port, environment(root, home), as_json=as_json)
+        serve(root, home, host, port, environment(root, home), page_port=page_port, as_json=as_json)
 
 
 def serve(
@@ -44,19 +48,25 @@ def serve(
     port: int,
     environment: dict[str, str],
     *,
+    page_port: int | None,
     as_json: bool,
     document: Mapping[str, Any] | None = None,
 ) -> None:
-    """Run the webserver and the daemon in a home that the caller holds, until a signal to stop.
+    """Run the webserver, the daemon and the sidecar in a home that the caller holds, until a signal to stop.
+
+    A root that is no lake yet has no sidecar: there is nothing to serve.
 
     With `as_json` the one document, printed once they answer, goes on from `document`.
     """
     from spymaster.cli import output
     from spymaster.cli.home import log_folder
     from spymaster.cli.supervisor import Supervisor
+    from spymaster.serving.security import load_token, sign_in_url
+    from spymaster.settings import LAKE_FILE, get_settings
 
     url = f"http://{host}:{port}"
-    services = dagster_services(home, host, port)
+    page = sidecar(root, host, page_port) if (root / LAKE_FILE).is_file() else None
+    services = (*dagster_services(home, host, port), *((page,) if page else ()))
     out, err = output.stdout(), output.stderr()
 
     def ready() -> None:
@@ -72,6 +82,11 @@ def serve(
             )
         else:
             out.print(f"Dagster   [link={url}]{url}[/link]")
+            if page:
+                out.print(f"page      {page.url}")
+                out.print(
+                    f"sign in   {sign_in_url(page.url or '', load_token(get_settings().serving))}", soft_wrap=True
+                )
             out.print(f"lake      {root}", soft_wrap=True)
             out.print(f"logs      {log_folder(home)}", soft_wrap=True)
             out.print("Ctrl-C stops everything.")
@@ -101,6 +116,20 @@ def dagster_services(home: Path, host: str, port: int):
         Service("dagster-webserver", (sys.executable, *webserver), url=url, health=f"{url}/server_info"),
         Service("dagster-daemon", (sys.executable, "-m", "dagster._daemon", "run", "--workspace", workspace)),
     )
+
+
+def sidecar(root: Path, host: str, port: int | None):
+    """The sidecar on a port that is free now: `port`, or that of the settings. Raises `PortInUseError`."""
+    from spymaster.cli.supervisor import Service, require_free_port
+    from spymaster.serving.server import address
+    from spymaster.settings import get_settings
+
+    port = get_settings().serving.port if port is None else port
+    port = port or free_port(host)
+    require_free_port(host, port, option="--page-port")
+    url = address(host, port)
+    options = ("serve", "--lake", str(root), "--host", host, "--port", str(port))
+    return Service("sidecar", (sys.executable, "-m", "spymaster.cli.main", *options), url=url, health=f"{url}/healthz")
 
 
 def free_port(host: str) -> int:

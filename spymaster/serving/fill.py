@@ -21,6 +21,7 @@ from spymaster.serving.surfaces import BY_NAME, FLAGS, Geometry, Transfers
 SECOND_NS = 1_000_000_000
 STALE_SPOT_S = 60.0
 _INT32_MAX = 2**31 - 1
+_FOREVER_NS = 2**62
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Timeline:
 class Span:
     """Seconds first .. first + rows - 1 of a timeline. `orphans` counts rows that lie outside the timeline, by surface.
 
+    counted_from: second from which orphans are counted, so that spans that overlap do not count one twice.
     spot: spot tick of each second or `NO_TICK`; valid: whether its window is valid. Both are set by `fill_snap`.
     """
 
@@ -47,6 +49,7 @@ class Span:
     rows: int
     tick: int
     """Price step, 1e-9."""
+    counted_from: int = 0
     spot: NDArray[np.int32] = field(init=False)
     valid: NDArray[np.bool_] = field(init=False)
     orphans: dict[str, int] = field(default_factory=dict)
@@ -55,9 +58,23 @@ class Span:
         self.spot = np.full(self.rows, NO_TICK, np.int32)
         self.valid = np.zeros(self.rows, np.bool_)
 
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """First and last end of a window to look at, ns UTC: beyond the timeline at its ends, so that orphans show."""
+        begin, end = self.timeline.end_ns(self.first), self.timeline.end_ns(self.first + self.rows - 1)
+        return (
+            begin if self.first else 0,
+            end if self.first + self.rows < self.timeline.seconds else _FOREVER_NS,
+        )
+
+    def count_orphans(self, surface: str, rows: int) -> None:
+        """Add to the orphans of a surface."""
+        if rows:
+            self.orphans[surface] = self.orphans.get(surface, 0) + rows
+
     def part(self, first: int, rows: int) -> Span:
         """A part of this span that shares its spot."""
-        part = Span(self.timeline, first, rows, self.tick, orphans=self.orphans)
+        part = Span(self.timeline, first, rows, self.tick, self.counted_from, self.orphans)
         begin = first - self.first
         part.spot, part.valid = self.spot[begin : begin + rows], self.valid[begin : begin + rows]
         return part
@@ -72,9 +89,10 @@ class Span:
         offset = frame["window_end"].to_physical().to_numpy() - self.timeline.t0_ns
         secs = offset // SECOND_NS - 1
         on_grid = (offset % SECOND_NS == 0) & (secs >= 0) & (secs < self.timeline.seconds)
-        orphans = int(len(on_grid) - on_grid.sum())
-        if orphans and surface is not None:
-            self.orphans[surface] = self.orphans.get(surface, 0) + orphans
+        if surface is not None and not on_grid.all():
+            # An early one belongs to the span that begins the timeline.
+            mine = (secs >= max(self.first, self.counted_from)) | ((secs < 0) & (self.first == 0))
+            self.count_orphans(surface, int((~on_grid & mine).sum()))
         keep = on_grid & (secs >= self.first) & (secs < self.first + self.rows)
         return (frame if keep.all() else frame.filter(pl.Series(keep))), secs[keep] - self.first
 

@@ -115,7 +115,7 @@ class _Load:
         self._broken: dict[str, str] = {}
         has_pressure = session.statuses["pressure"].ok
         lead = min(first, reading.LEAD_S + reading.FLOW_S + (0 if has_pressure else _BASELINE_S))
-        self._span = Span(session.timeline, first - lead, rows + lead, session.tick)
+        self._span = Span(session.timeline, first - lead, rows + lead, session.tick, counted_from=first)
         self._lead = lead
 
     def chunk(self) -> Chunk:
@@ -168,10 +168,11 @@ class _Load:
         session, timeline = self._session, self._session.timeline
         begin, end = timeline.end_ns(part.first), timeline.end_ns(part.first + part.rows - 1)
         since = begin - _LOOKBACK_S * SECOND_NS
-        wall = _between(session, WALL, since, end)
+        wall = _between(session, WALL, since if part.first else 0, part.bounds[1])
         windows = _between(session, SNAPSHOT, since, end, _DENSE_COLUMNS)
         known = wall.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
-        self._orphan("wall", wall.height - known.height)
+        if known.height < wall.height:
+            part.locate(wall, "wall")
         self._require_on_tick(WALL, known["price_int"])
         if not windows.height:
             return fill.wall_arrays(part, known.clear(), session.geometry.half_ticks, session.grid_ticks)
@@ -311,10 +312,8 @@ class _Load:
         self, table: str, columns: tuple[str, ...], *, part: Span | None = None, optional: bool = False
     ) -> pl.DataFrame:
         span = part or self._span
-        timeline = self._session.timeline
         wanted = (*columns, *surfaces.OPTIONAL_SNAPSHOT) if optional else columns
-        begin, end = timeline.end_ns(span.first), timeline.end_ns(span.first + span.rows - 1)
-        return _between(self._session, table, begin, end, wanted)
+        return _between(self._session, table, *span.bounds, wanted)
 
     def _require_on_tick(self, table: str, prices: pl.Series) -> None:
         odd = prices.filter(prices % self._session.tick != 0)
@@ -323,10 +322,6 @@ class _Load:
 
     def _reject(self, names: tuple[str, ...], error: Exception) -> None:
         self._broken |= dict.fromkeys(names, str(error))
-
-    def _orphan(self, surface: str, rows: int) -> None:
-        if rows:
-            self._span.orphans[surface] = self._span.orphans.get(surface, 0) + rows
 
     def _missing(self, name: str) -> Arrays:
         return missing_columns(BY_NAME[name], self._session.geometry, self._rows)

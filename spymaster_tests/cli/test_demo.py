@@ -176,14 +176,21 @@ def test_from_nothing_to_every_table_and_again(tmp_path: Path):
     assert {path: path.stat().st_mtime_ns for path in lake.root.rglob("*.parquet")} == written
 
     process = subprocess.Popen(
-        [*DEMO, "--port", "0", "--json"], stdout=subprocess.PIPE, text=True, env=environment, cwd=tmp_path
+        [*DEMO, "--port", "0", "--page-port", "0", "--json"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        cwd=tmp_path,
     )
     try:
         told = document(process)
         assert told["simulation"]["reused"] is True
-        (url,) = [one["url"] for one in told["services"] if one["url"]]
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/server_info", timeout=10) as it:
+        urls = {one["name"]: one["url"] for one in told["services"]}
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{urls['dagster-webserver']}/server_info", timeout=10) as it:
             assert json.load(it)["dagster_version"]
+        with opener.open(f"{urls['sidecar']}/healthz", timeout=10) as it:
+            assert it.read() == b"ok"
     finally:
         process.send_signal(signal.SIGTERM)
         code = process.wait(timeout=60)

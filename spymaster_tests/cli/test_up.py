@@ -16,7 +16,7 @@ import pytest
 from spymaster.cli.supervisor import hold
 from spymaster_tests.cli.conftest import Cli
 
-UP = [sys.executable, "-m", "spymaster.cli.main", "up", "--port", "0", "--json"]
+UP = [sys.executable, "-m", "spymaster.cli.main", "up", "--port", "0", "--page-port", "0", "--json"]
 
 
 def document(process: subprocess.Popen[str]) -> Any:
