@@ -15,6 +15,7 @@ import { Episodes } from './panels/episode.ts';
 import { EvidencePanel } from './panels/evidence.ts';
 import { Header } from './panels/header.ts';
 import { Help } from './panels/help.ts';
+import { Ladder } from './panels/ladder.ts';
 import { Legend } from './panels/legend.ts';
 import { Mechanics } from './panels/mechanics.ts';
 import { emptyLists, type Model, type Panel } from './panels/model.ts';
@@ -58,6 +59,7 @@ export class App {
   private labels: TimeLabels;
   private readonly header: Header;
   private readonly help = new Help();
+  private readonly ladder = new Ladder();
   private readonly panels: Panel[];
   private readonly scheduler: Scheduler;
   private readonly context: Context;
@@ -109,6 +111,7 @@ export class App {
       palette: (magnitude) => this.store.set({ magnitude }, DIRTY.STYLE | DIRTY.PANELS),
       cuts: (cutLow, cutHigh) => this.store.set({ cutLow, cutHigh }, DIRTY.STYLE | DIRTY.PANELS),
       linear: (linear) => this.store.set({ linear }, DIRTY.STYLE | DIRTY.PANELS),
+      gexFlow: () => this.store.set({ gexFlow: !state.gexFlow }, DIRTY.VIEW | DIRTY.PANELS),
       pool: (pool) => {
         this.store.set({ pool }, DIRTY.VIEW | DIRTY.PANELS);
         this.link.setPool(pool);
@@ -132,6 +135,7 @@ export class App {
         ['episodes', 'Episodes', episodes],
         ['analogues', 'Analogues', analogues],
         ['evidence', 'Evidence', new EvidencePanel()],
+        ['ladder', 'Ladder', this.ladder],
       ],
       [['now', 'Now', el('div', { class: 'stack' }, reading.root, mechanics.root, bands.root)]],
     );
@@ -185,7 +189,7 @@ export class App {
         this.store.touch(DIRTY.DATA | DIRTY.PANELS);
       },
       now: (second) => this.arrived(second),
-      link: (linkState) => this.store.set({ link: linkState }, DIRTY.PANELS | DIRTY.DATA),
+      link: (linkState) => this.linkChanged(linkState),
       control: (message) => this.onControl(message),
       retry: () => this.store.touch(DIRTY.PANELS),
       took: (ms) => {
@@ -210,6 +214,7 @@ export class App {
     this.scheduler.mark(DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
   }
   dispose(): void {
+    if (this.ageTimer) clearInterval(this.ageTimer);
     this.link.close();
   }
 
@@ -436,6 +441,7 @@ export class App {
     return { ...view, x0: now + 1 - (PRESENT_AT * this.stage.width) / view.pxPerSec };
   }
   private arrived(second: number): void {
+    this.header.heard();
     this.store.set({ now: second }, DIRTY.DATA | DIRTY.PANELS);
     // Lists change with the minute; a new one is asked for then, not every second.
     if (Math.floor(second / 60) !== this.asked) this.refreshLists();
@@ -444,6 +450,20 @@ export class App {
     this.asked = Math.floor(this.store.state.now / 60);
     void this.context.refresh(this.gate());
   }
+
+  /** While nothing arrives the age of the last second is counted on screen; the timer runs only then. */
+  private linkChanged(link: HudState['link']): void {
+    this.store.set({ link }, DIRTY.PANELS | DIRTY.DATA);
+    const silent = link === 'stale' || link === 'reconnecting';
+    if (silent) {
+      this.ageTimer ??= setInterval(() => this.store.touch(DIRTY.PANELS), 1000);
+    } else if (this.ageTimer) {
+      clearInterval(this.ageTimer);
+      this.ageTimer = null;
+    }
+    if (!silent) this.header.heard();
+  }
+  private ageTimer: ReturnType<typeof setInterval> | null = null;
 
   private onControl(message: ServerMessage): void {
     if (message.type === 'loading') this.store.set({ loading: message.pct ?? 0 }, DIRTY.PANELS);
@@ -484,6 +504,7 @@ export class App {
     const model = this.model();
     this.stage.draw(model, dirty);
     if (dirty & ~DIRTY.HOVER) for (const panel of this.panels) panel.update(model);
+    else this.ladder.update(model);
     this.closeGaps();
     this.link.want(state, this.stage.width);
     this.shareLater();

@@ -25,6 +25,7 @@ export class Header implements Panel {
   private readonly contract = el('span', { class: 'contract' });
   private shown = '';
   software = false;
+  private heardAt = performance.now();
 
   constructor(actions: HeaderActions) {
     for (const zone of ZONES) this.zone.append(el('option', { 'data-zone': zone }, ZONE_NAMES[zone]));
@@ -58,6 +59,11 @@ export class Header implements Panel {
     );
   }
 
+  /** Something arrived: the age of what is shown counts from here. */
+  heard(): void {
+    this.heardAt = performance.now();
+  }
+
   setSessions(keys: readonly string[], current: string): void {
     this.sessions.replaceChildren(
       ...keys.map((key) => {
@@ -83,11 +89,12 @@ export class Header implements Panel {
         : 'The whole session is shown. M: back to replay.',
     );
     setClass(this.mode, 'review', state.mode === 'review');
+    const age = Math.round((performance.now() - this.heardAt) / 1000);
     const links: Record<typeof state.link, string> = {
       connecting: state.loading === null ? 'connecting' : `loading ${state.loading} %`,
       ready: state.loading !== null ? `loading ${state.loading} %` : state.throttled ? 'throttled' : '',
-      reconnecting: 'reconnecting',
-      stale: 'no data',
+      reconnecting: `reconnecting, ${age} s`,
+      stale: `no data for ${age} s`,
       offline: 'signed out',
       incompatible: 'reload the page',
       ended: 'end of session',

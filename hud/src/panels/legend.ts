@@ -15,6 +15,7 @@ export interface LegendActions {
   cuts(low: number, high: number): void;
   linear(on: boolean): void;
   pool(pool: Pool): void;
+  gexFlow(): void;
 }
 const PALETTES: readonly MagnitudeName[] = ['cividis', 'inferno', 'viridis', 'grey', 'sides'];
 const POOLS: readonly Pool[] = ['max', 'last', 'mean'];
@@ -34,6 +35,7 @@ export class Legend implements Panel {
   });
   private readonly scale = el('button', { type: 'button', title: 'logarithmic or linear' });
   private readonly sliders: { low: HTMLInputElement; high: HTMLInputElement };
+  private readonly gex = el('button', { type: 'button', class: 'layer' });
   private painted = '';
 
   constructor(private readonly actions: LegendActions) {
@@ -61,28 +63,29 @@ export class Legend implements Panel {
       );
     this.sliders.low.oninput = cut;
     this.sliders.high.oninput = cut;
+    const key = (kind: string, word: string): HTMLElement[] => [
+      el('span', { class: `swatch ${kind}` }),
+      el('span', { class: 'dim' }, word),
+    ];
+    const group = (...parts: HTMLElement[]): HTMLElement => el('span', { class: 'group' }, ...parts);
     this.root.append(
-      this.buttons.get('wall')!,
-      this.sliders.low,
-      this.low,
-      this.ramp,
-      this.high,
-      this.sliders.high,
-      this.scale,
-      this.palette,
-      this.poolChoice,
-      this.buttons.get('vacuum')!,
-      el('span', { class: 'swatch hatch' }),
-      el('span', { class: 'dim' }, 'leaving'),
-      el('span', { class: 'swatch dots' }),
-      el('span', { class: 'dim' }, 'building'),
-      this.buttons.get('pressure')!,
-      el('span', { class: 'swatch long' }),
-      el('span', { class: 'dim' }, 'long'),
-      el('span', { class: 'swatch short' }),
-      el('span', { class: 'dim' }, 'short'),
+      group(
+        this.buttons.get('wall')!,
+        this.sliders.low,
+        this.low,
+        this.ramp,
+        this.high,
+        this.sliders.high,
+        this.scale,
+        this.palette,
+        this.poolChoice,
+      ),
+      group(this.buttons.get('vacuum')!, ...key('hatch', 'leaving'), ...key('dots', 'building')),
+      group(this.buttons.get('pressure')!, ...key('long', 'long'), ...key('short', 'short')),
+      group(this.gex, ...key('call', 'call'), ...key('put', 'put')),
       this.note,
     );
+    this.gex.onclick = () => actions.gexFlow();
   }
 
   update({ state, manifest }: Model): void {
@@ -103,6 +106,12 @@ export class Legend implements Panel {
     this.poolChoice.selectedIndex = POOLS.indexOf(state.pool);
     setText(this.scale, state.linear ? 'lin' : 'log');
     this.scale.onclick = () => this.actions.linear(!state.linear);
+    const gexProblem = unavailable(manifest, 'gex');
+    setText(this.gex, state.gexFlow ? 'GEX flow' : 'GEX');
+    this.gex.disabled = gexProblem !== null;
+    this.gex.title =
+      gexProblem ??
+      'Gamma exposure by strike in dollars per 1 % move: calls to the right (+), puts to the left (−), the mark is the net. Open interest of the same day is mostly missing. Click: open interest or flow.';
     const lod = lodFor(state.view.pxPerSec);
     const { calibration } = manifest;
     const basis =
@@ -113,7 +122,7 @@ export class Legend implements Panel {
           : 'scale: defaults of the instrument';
     setText(
       this.note,
-      `${lod === 1 ? 'every second' : `${lod} s per column`} · pale = younger than 500 ms · notched = shrinking · ${basis}`,
+      `${basis} · ${lod === 1 ? 'every second' : `${lod} s per column`} · pale = younger than 500 ms · notched = shrinking · dotted = no data · hatched = no valid book · strip: exact within the ladder, ~ decoded beyond · GEX: $ per 1 % move, calls +, puts −; same-day open interest is mostly missing`,
     );
     this.paint(state.magnitude, state.theme);
   }

@@ -6,6 +6,7 @@ export class Tabs implements Panel {
   readonly root: HTMLElement;
   private readonly pages = new Map<string, { tab: HTMLButtonElement; page: HTMLElement; panel: Panel | null }>();
   private current: string;
+  private model: Model | null = null;
   private narrow = matchMedia('(max-width: 1279px)');
 
   constructor(
@@ -51,8 +52,11 @@ export class Tabs implements Panel {
       tab.setAttribute('aria-selected', String(on));
       page.hidden = !on && !pinned;
     }
+    // A hidden panel may have skipped updates.
+    if (this.model) this.pages.get(id)?.panel?.update(this.model);
   }
   update(model: Model): void {
+    this.model = model;
     for (const { panel } of this.pages.values()) panel?.update(model);
   }
 }
