@@ -32,11 +32,16 @@ export function setTitle(node: HTMLElement, text: string): void {
   if (node.title !== text) node.title = text;
 }
 
-/** A titled panel; `body` is filled by its owner. */
+/** A titled panel that folds; `body` is filled by its owner. */
 export function card(title: string, id: string): { root: HTMLElement; body: HTMLElement; note: HTMLElement } {
   const note = el('span', { class: 'note' });
   const body = el('div', { class: 'body' });
-  const root = el('section', { class: 'card', id, 'aria-label': title }, el('h2', {}, title, note), body);
+  const fold = el('button', { type: 'button', class: 'fold', 'aria-expanded': 'true' }, title);
+  const root = el('section', { class: 'card', id, 'aria-label': title }, el('h2', {}, fold, note), body);
+  fold.onclick = () => {
+    body.hidden = !body.hidden;
+    fold.setAttribute('aria-expanded', String(!body.hidden));
+  };
   return { root, body, note };
 }
 

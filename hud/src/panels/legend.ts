@@ -122,7 +122,7 @@ export class Legend implements Panel {
           : 'scale: defaults of the instrument';
     setText(
       this.note,
-      `${basis} · ${lod === 1 ? 'every second' : `${lod} s per column`} · pale = younger than 500 ms · notched = shrinking · dotted = no data · hatched = no valid book · strip: exact within the ladder, ~ decoded beyond · GEX: $ per 1 % move, calls +, puts −; same-day open interest is mostly missing`,
+      `${basis} · ${lod === 1 ? 'every second' : `${lod} s per column`} · pale = under 500 ms old · notched = shrinking · dotted = no data · hatched = no valid book · ~ = decoded, else exact · GEX: $ per 1 % move, calls +, puts −; same-day open interest mostly missing`,
     );
     this.paint(state.magnitude, state.theme);
   }

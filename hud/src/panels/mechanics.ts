@@ -10,11 +10,11 @@ import type { Model, Panel } from './model.ts';
 const MEASURES = ['ask retreat', 'ask net pull', 'bid retreat', 'bid net pull'] as const;
 /** Bit i of a direction's state is the measure at this place of `z`. */
 export const ORDER = { down: [0, 1, 2, 3], up: [2, 3, 0, 1] } as const;
-const WORDS: Record<(typeof MEASURES)[number], string> = {
-  'ask retreat': 'asks step higher',
-  'ask net pull': 'ask pulls outrun adds',
-  'bid retreat': 'bids step lower',
-  'bid net pull': 'bid pulls outrun adds',
+const WORDS: Record<(typeof MEASURES)[number], readonly [string, string]> = {
+  'ask retreat': ['asks step up', 'asks above step higher'],
+  'ask net pull': ['asks pulled', 'ask pulls outrun ask adds'],
+  'bid retreat': ['bids step down', 'bids below step lower'],
+  'bid net pull': ['bids pulled', 'bid pulls outrun bid adds'],
 };
 const NAMES: Record<number, string> = { 15: 'both vacuum', 3: 'ask vacuum', 12: 'bid vacuum', 0: 'build' };
 
@@ -58,7 +58,7 @@ export class Mechanics implements Panel {
           trend: el('span', { class: 'trend' }),
           root: el('li'),
         };
-        row.root.append(row.lamp, el('span', { class: 'what' }, WORDS[name]), row.value, row.trend);
+        row.root.append(row.lamp, el('span', { class: 'what' }, WORDS[name][0]), row.value, row.trend);
         list.append(row.root);
         this.rows[direction].push(row);
       }
@@ -100,7 +100,7 @@ export class Mechanics implements Panel {
         setText(line.trend, arrow(d1[place]!));
         setTitle(
           line.root,
-          `${MEASURES[place]}: ${on ? 'met' : 'not met'}; ${formatScore(z[place]!, 2, true)} robust standard deviations from the usual of earlier sessions at this time of day, changing ${formatScore(d1[place]!, 3, true)} per second`,
+          `${WORDS[MEASURES[place]!][1]}: ${on ? 'met' : 'not met'}; ${formatScore(z[place]!, 2, true)} robust standard deviations from the usual of earlier sessions at this time of day, changing ${formatScore(d1[place]!, 3, true)} per second`,
         );
       });
       setText(this.counts[direction], valid ? `${met(bits[direction])} of 4 met` : '—');
