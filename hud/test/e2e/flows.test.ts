@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findChromium } from '../harness/browser.mjs';
-import { arrivedAt, type Opened, openHud, state, until } from './page.ts';
+import { arrivedAt, type Opened, openHud, shows, state, until } from './page.ts';
 
 const LEVEL = 27200;
 
@@ -21,27 +21,28 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
       hud.page,
       (app) => performance.getEntriesByName('spymaster:first-paint').length === 1 && app.store.state.now === 2600,
     );
-    expect(await hud.page.textContent('#reading .above')).toContain('resting sells are 9.3x the median');
+    await shows(hud.page, '#reading .above', 'resting sells are 9.3x the median');
     expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('webgl2');
   });
 
   it('marks simulated data and the replay on screen', async () => {
-    expect(await hud.page.textContent('.badges')).toContain('SIMULATED');
-    expect(await hud.page.textContent('.badge.mode')).toBe('REPLAY 1×');
+    await shows(hud.page, '.badges', 'SIMULATED');
+    await shows(hud.page, '.badge.mode', 'REPLAY 1×');
   });
 
   it('Band matrix: an empty band is a value, a missing one a dash', async () => {
-    expect(await hud.page.textContent('.bands tr.below:last-child td.strength')).toBe('empty');
-    expect(await hud.page.textContent('.bands tr.above td.ease')).toMatch(/^\d\.\d\d$/);
+    await shows(hud.page, '.bands tr.below:last-child td.strength', 'empty');
+    await shows(hud.page, '.bands tr.above td.ease', /^\d\.\d\d$/);
   });
 
   it('Mechanics card: both directions hold the same four measurements in swapped roles', async () => {
     const rows = (direction: string): Promise<string[]> =>
       hud.page.$$eval(`.direction.${direction} .num`, (nodes) => nodes.map((node) => node.textContent ?? ''));
+    await shows(hud.page, '.direction.down h3', /[0-4] of 4 met/);
     const [up, down] = [await rows('up'), await rows('down')];
     expect(up).toHaveLength(4);
     expect(down).toEqual([up[2], up[3], up[0], up[1]]);
-    expect(await hud.page.textContent('.direction.down h3')).toMatch(/[0-4] of 4 met/);
+    await shows(hud.page, '.direction.down h3', /[0-4] of 4 met/);
   });
 
   it('Levels rail: only levels already valid, with live signed distances, nearest two marked', async () => {
@@ -151,7 +152,7 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     const box = (await hud.page.locator('.plot').boundingBox())!;
     await hud.page.mouse.move(box.x + 60, box.y + 120);
     await hud.page.waitForSelector('.readout:not([hidden])');
-    expect(await hud.page.textContent('.readout')).toContain('resting');
+    await shows(hud.page, '.readout', 'resting');
     await hud.page.waitForFunction(
       () => document.querySelector('.readout')?.textContent?.includes('41 lots'),
       undefined,
@@ -173,11 +174,11 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
 
   it('Approach episodes: unknown before their decision; the outcome stays open until its time', async () => {
     await hud.page.click('#tab-episodes');
-    expect(await hud.page.textContent('.episodes')).toContain('No episode so far');
+    await shows(hud.page, '.episodes', 'No episode so far');
     await hud.page.evaluate(() => window.spymaster.seek(2900));
     await until(hud.page, (app) => app.lists.episodes.length === 2);
     await hud.page.waitForFunction(() => (document.querySelectorAll('.episodes li').length ?? 0) === 2);
-    expect(await hud.page.textContent('.episodes ol')).toContain('open');
+    await shows(hud.page, '.episodes ol', 'open');
     expect(await hud.page.textContent('.episodes ol')).not.toContain('reject');
     await hud.page.click('.episodes li:last-child button');
     expect(await state(hud.page, (app) => app.store.state.now)).toBe(2660 - 30);
@@ -198,12 +199,13 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     expect(await hud.page.$('.odds')).toBeNull();
     await press('o');
     await hud.page.waitForSelector('.odds');
-    expect(await hud.page.textContent('.odds')).toMatch(/30 % vs 35 %/);
-    expect(await hud.page.textContent('.badges')).toContain('outcomes revealed');
+    await shows(hud.page, '.odds', /30 % vs 35 %/);
+    await shows(hud.page, '.badges', 'outcomes revealed');
   });
 
   it('Evidence panel: effect with interval, q, null and controls; timing only', async () => {
     await hud.page.click('#tab-evidence');
+    await shows(hud.page, '.evidence', 'timing incompatible');
     const text = (await hud.page.textContent('.evidence'))!;
     expect(text).toContain('timing incompatible with uniform phase');
     expect(text).toContain('control: none');
@@ -224,7 +226,7 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
   it('Review asks once and marks the view', async () => {
     hud.page.once('dialog', (dialog) => void dialog.accept());
     await press('m');
-    expect(await hud.page.textContent('.badge.mode')).toBe('REVIEW');
+    await shows(hud.page, '.badge.mode', 'REVIEW');
     await press('m');
     await hud.page.waitForFunction(() => document.querySelector('.badges')?.textContent?.includes('seen in review'));
   });
@@ -300,10 +302,10 @@ describe.skipIf(!findChromium())('honest states', () => {
       query: '?render=2d',
     });
     try {
-      expect(await hud.page.textContent('.badges')).toMatch(/surfaces missing/);
-      expect(await hud.page.textContent('#bands')).toContain('not materialised');
-      expect(await hud.page.textContent('#mechanics')).toContain('not materialised');
-      expect(await hud.page.textContent('.rail')).toContain('not materialised yet');
+      await shows(hud.page, '.badges', /surfaces missing/);
+      await shows(hud.page, '#bands', 'not materialised');
+      await shows(hud.page, '#mechanics', 'not materialised');
+      await shows(hud.page, '.rail', 'not materialised yet');
       expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('canvas2d');
       expect(hud.problems).toEqual([]);
     } finally {
@@ -314,7 +316,7 @@ describe.skipIf(!findChromium())('honest states', () => {
     const hud = await openHud({ graphics: 'none' });
     try {
       expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('canvas2d');
-      expect(await hud.page.textContent('.badges')).toContain('software drawing');
+      await shows(hud.page, '.badges', 'software drawing');
     } finally {
       await hud.close();
     }

@@ -89,3 +89,14 @@ export async function arrivedAt(page: Page, sec: number, timeout = 20_000): Prom
     await page.waitForTimeout(100);
   }
 }
+
+/** Waits until an element reads as `wanted`; a frame that is due may not have been drawn yet. */
+export async function shows(page: Page, selector: string, wanted: RegExp | string, timeout = 20_000): Promise<void> {
+  const end = Date.now() + timeout;
+  for (;;) {
+    const text = await page.$eval(selector, (node) => node.textContent ?? '').catch(() => null);
+    if (text !== null && (typeof wanted === 'string' ? text.includes(wanted) : wanted.test(text))) return;
+    if (Date.now() > end) throw new Error(`${selector} reads ${JSON.stringify(text)}, not ${String(wanted)}`);
+    await page.waitForTimeout(100);
+  }
+}
