@@ -33,11 +33,15 @@ ItemKind = Literal["control", "schema", "history", "window"]
 
 @dataclass
 class _Item:
+    """What waits to be sent: a text, or the body of a frame whose header is made when it leaves."""
+
     kind: ItemKind
-    payload: str | bytes
+    payload: str | Body
+    frame: Kind = Kind.SCHEMA
+    flags: int = 0
+    ts_ns: int = 0
     sec: int = 0
     count: int = 0
-    seq: int = -1
     due: float | None = None
 
     def __len__(self) -> int:
@@ -60,7 +64,6 @@ class ClientPort:
         self._sending_since: float | None = None
         self._last_progress = time.monotonic()
         self._gap: tuple[int, int] | None = None
-        self._after_gap = False
         self.epoch = 0
         self._seq = 0
         self.sec: int | None = None
@@ -83,29 +86,22 @@ class ClientPort:
         self._bytes = sum(len(item) for item in self._outbox)
         self._unacked.clear()
         self._unacked_bytes = 0
-        self._gap, self._after_gap = None, False
+        self._gap = None
         self._progressed()
         return self.epoch
 
     def schema(self, names: Sequence[str], geometry: Geometry) -> None:
         """Queue the SCHEMA frame of the epoch."""
-        data = codec.pack(codec.schema_body(names, geometry), Kind.SCHEMA, epoch=self.epoch, seq=self._next_seq())
-        self._put(_Item("schema", data, seq=self._seq - 1))
+        self._put(_Item("schema", codec.schema_body(names, geometry)))
 
-    def frame(self, body: Body, batch: WindowBatch, *, history: bool = False, last: bool = False,
-              due: float | None = None) -> None:  # fmt: skip
+    def frame(
+        self, body: Body, batch: WindowBatch, *, history: bool = False, last: bool = False, due: float | None = None
+    ) -> None:
         """Queue the frame of a window batch. The caller has waited for `has_room`, or calls `offer` instead."""
         flags = (Flag.HISTORY if history else 0) | (Flag.LAST if last else 0)
-        if self._after_gap and not history:
-            flags |= Flag.AFTER_GAP
-            self._after_gap = False
         kind = Kind.WINDOW if batch.count == 1 and not history else Kind.BUNDLE
-        data = codec.pack(
-            body, kind, epoch=self.epoch, seq=self._next_seq(), ts_ns=batch.ts_ns, sec=batch.sec, count=batch.count,
-            flags=flags,
-        )  # fmt: skip
         name: ItemKind = "history" if history else "window"
-        self._put(_Item(name, data, batch.sec, batch.count, self._seq - 1, due))
+        self._put(_Item(name, body, kind, flags, batch.ts_ns, batch.sec, batch.count, due))
 
     def offer(self, body: Body, batch: WindowBatch, *, last: bool = False) -> None:
         """Queue a window of a stream that does not wait: the oldest windows make room, and a gap is told."""
@@ -117,8 +113,6 @@ class ClientPort:
             self._outbox.remove(oldest)
             self._bytes -= len(oldest)
             self._drop(oldest.sec, oldest.count)
-        if self._gap is not None:
-            self._tell_gap()
         self.frame(body, batch, last=last)
 
     def has_room(self) -> bool:
@@ -152,11 +146,11 @@ class ClientPort:
                 item = self._outbox.popleft()
                 self._bytes -= len(item)
                 self._metrics.outbox_depth.observe(len(self._outbox))
-                if item.seq >= 0:
-                    self._unacked.append((item.seq, len(item)))
-                    self._unacked_bytes += len(item)
                 self._sending_since = time.monotonic()
-                await self._send(item.payload)
+                if item.kind == "window" and self._gap is not None:
+                    await self._send(self._gap_notice())
+                    item.flags |= Flag.AFTER_GAP
+                await self._send(self._packed(item))
                 self._sending_since = None
                 self._sent(item)
             self._filled.clear()
@@ -173,7 +167,7 @@ class ClientPort:
         return not self.has_room() and bool(self._unacked or self._outbox) and now - self._last_progress > patience
 
     def _in_flight(self) -> int:
-        return len(self._unacked) + sum(item.seq >= 0 for item in self._outbox)
+        return len(self._unacked) + sum(item.kind != "control" for item in self._outbox)
 
     def _fits(self, size: int) -> bool:
         limits = self._settings
@@ -197,37 +191,34 @@ class ClientPort:
         if self.has_room():
             self._room.set()
 
-    def _next_seq(self) -> int:
-        self._seq += 1
-        return self._seq - 1
+    def _packed(self, item: _Item) -> str | bytes:
+        """The message as it leaves. Frames are numbered now, so that numbers have no holes whatever was dropped."""
+        if isinstance(item.payload, str):
+            return item.payload
+        seq, self._seq = self._seq, self._seq + 1
+        self._unacked.append((seq, len(item)))
+        self._unacked_bytes += len(item)
+        return codec.pack(
+            item.payload,
+            item.frame,
+            epoch=self.epoch,
+            seq=seq,
+            ts_ns=item.ts_ns,
+            sec=item.sec,
+            count=item.count,
+            flags=item.flags,
+        )
 
     def _drop(self, sec: int, count: int) -> None:
         first, last = self._gap or (sec, sec + count - 1)
         self._gap = min(first, sec), max(last, sec + count - 1)
         self._metrics.windows_dropped.inc(count)
 
-    def _tell_gap(self) -> None:
+    def _gap_notice(self) -> str:
+        """The seconds dropped since the last notice; what is dropped is older than all that waits."""
         assert self._gap is not None
-        first, last = self._gap
-        # Everything still queued is older or control: the notice goes before the oldest window that follows the gap.
-        at = next((n for n, item in enumerate(self._outbox) if item.kind == "window" and item.sec > last), None)
-        notice = _Item("control", Gap(epoch=self.epoch, from_=first, to=last, reason="slow_reader").text())
-        if at is None:
-            self._put(notice)
-            self._after_gap = True
-        else:
-            self._outbox.insert(at, notice)
-            self._bytes += len(notice)
-            self._mark(at + 1)
-        self._gap = None
-
-    def _mark(self, at: int) -> None:
-        """Set AFTER_GAP in a frame that is queued already."""
-        item = self._outbox[at]
-        assert isinstance(item.payload, bytes)
-        data = bytearray(item.payload)
-        data[6] |= Flag.AFTER_GAP
-        item.payload = bytes(data)
+        (first, last), self._gap = self._gap, None
+        return Gap(epoch=self.epoch, from_=first, to=last, reason="slow_reader").text()
 
 
 class EncodedCache:
