@@ -30,9 +30,9 @@ import { axisTick, reanchored, recentred } from './scale/anchor.ts';
 import { lodFor, zoomTime } from './scale/x.ts';
 import { zoomPrice } from './scale/y.ts';
 import { Context } from './wire/context.ts';
+import type { ServerMessage } from './wire/control.gen.ts';
 import { Link } from './wire/link.ts';
 import type { Manifest } from './wire/manifest.ts';
-import type { ServerMessage } from './wire/messages.ts';
 
 /** Share of the plot left of the present; the margin to its right shows the book as a profile. */
 export const PRESENT_AT = 0.86;
@@ -466,13 +466,13 @@ export class App {
   private ageTimer: ReturnType<typeof setInterval> | null = null;
 
   private onControl(message: ServerMessage): void {
-    if (message.type === 'loading') this.store.set({ loading: message.pct ?? 0 }, DIRTY.PANELS);
+    if (message.type === 'loading') this.store.set({ loading: message.pct }, DIRTY.PANELS);
     else if (message.type === 'subscribed') this.store.set({ loading: null }, DIRTY.PANELS);
     else if (message.type === 'state') {
       const playing = message.clock === 'playing' || message.clock === 'throttled';
       this.store.set({ playing, throttled: message.clock === 'throttled' }, DIRTY.PANELS);
     } else if (message.type === 'event') this.refreshLists();
-    else if (message.type === 'gap' && message.from !== undefined && message.to !== undefined) {
+    else if (message.type === 'gap') {
       this.lists.gaps.push([message.from, message.to]);
       this.link.refetch(message.from, message.to);
       this.store.touch(DIRTY.DATA);

@@ -35,6 +35,7 @@ export class Legend implements Panel {
   });
   private readonly scale = el('button', { type: 'button', title: 'logarithmic or linear' });
   private readonly sliders: { low: HTMLInputElement; high: HTMLInputElement };
+  private readonly opacities = new Map<Layer, HTMLInputElement>();
   private readonly gex = el('button', { type: 'button', class: 'layer' });
   private painted = '';
 
@@ -43,19 +44,18 @@ export class Legend implements Panel {
       const button = el('button', { type: 'button', class: `layer ${layer}` }, WORDS[layer]);
       button.onclick = () => actions.layer(layer);
       this.buttons.set(layer, button);
+      const opacity = slider(`opacity of ${WORDS[layer].toLowerCase()}`, 0.1);
+      opacity.oninput = () => actions.opacity(layer, Number(opacity.value));
+      this.opacities.set(layer, opacity);
     }
     for (const name of PALETTES) this.palette.append(el('option', {}, name === 'sides' ? 'bid/ask' : name));
     this.palette.onchange = () => actions.palette(PALETTES[this.palette.selectedIndex]!);
     for (const pool of POOLS) this.poolChoice.append(el('option', {}, pool));
     this.poolChoice.onchange = () => actions.pool(POOLS[this.poolChoice.selectedIndex]!);
-    const slider = (label: string): HTMLInputElement => {
-      const input = el('input', { type: 'range', 'aria-label': label, title: label });
-      input.min = '0';
-      input.max = '1';
-      input.step = '0.01';
-      return input;
+    this.sliders = {
+      low: slider('lower cut-off of the wall scale', 0),
+      high: slider('upper cut-off of the wall scale', 0),
     };
-    this.sliders = { low: slider('lower cut-off of the wall scale'), high: slider('upper cut-off of the wall scale') };
     const cut = (): void =>
       actions.cuts(
         Math.min(Number(this.sliders.low.value), Number(this.sliders.high.value) - 0.02),
@@ -71,6 +71,7 @@ export class Legend implements Panel {
     this.root.append(
       group(
         this.buttons.get('wall')!,
+        this.opacities.get('wall')!,
         this.sliders.low,
         this.low,
         this.ramp,
@@ -80,8 +81,18 @@ export class Legend implements Panel {
         this.palette,
         this.poolChoice,
       ),
-      group(this.buttons.get('vacuum')!, ...key('hatch', 'leaving'), ...key('dots', 'building')),
-      group(this.buttons.get('pressure')!, ...key('long', 'long'), ...key('short', 'short')),
+      group(
+        this.buttons.get('vacuum')!,
+        this.opacities.get('vacuum')!,
+        ...key('hatch', 'leaving'),
+        ...key('dots', 'building'),
+      ),
+      group(
+        this.buttons.get('pressure')!,
+        this.opacities.get('pressure')!,
+        ...key('long', 'long'),
+        ...key('short', 'short'),
+      ),
       group(this.gex, ...key('call', 'call'), ...key('put', 'put')),
       this.note,
     );
@@ -94,6 +105,7 @@ export class Legend implements Panel {
       button.disabled = problem !== null;
       button.title = problem ?? `toggle (${LAYERS.indexOf(layer) + 1})`;
       button.setAttribute('aria-pressed', String(state.layers[layer] && !problem));
+      this.opacities.get(layer)!.value = String(state.opacity[layer]);
     }
     const transfer = column(manifest, 'wall', 'depth')?.transfer;
     const value = (share: number): string =>
@@ -142,4 +154,13 @@ export class Legend implements Panel {
       ctx.fillRect(x, 0, 1, 10);
     }
   }
+}
+
+/** A slider up to 1. */
+function slider(label: string, lowest: number): HTMLInputElement {
+  const input = el('input', { type: 'range', 'aria-label': label, title: label });
+  input.min = String(lowest);
+  input.max = '1';
+  input.step = '0.01';
+  return input;
 }

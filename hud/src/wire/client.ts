@@ -3,8 +3,9 @@
  * back after a loss where it stopped. Knows neither the DOM nor what frames contain.
  */
 
+import type { ClientMessage, ServerMessage } from './control.gen.ts';
 import { FRAME_FLAG, type Frame, FrameError, KIND, parseFrame } from './frame.ts';
-import type { ControlRequest, LinkState, ServerMessage } from './messages.ts';
+import type { ControlRequest, LinkState } from './messages.ts';
 
 export const SUBPROTOCOL = 'spymaster.arrow.v1';
 const STALE_AFTER_MS = 3000;
@@ -102,7 +103,7 @@ export class StreamClient {
     this.resubscribing = true;
   }
 
-  private post(message: object): void {
+  private post(message: ClientMessage): void {
     if (this.socket?.readyState === 1) this.socket.send(JSON.stringify(message));
   }
 

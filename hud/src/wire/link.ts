@@ -3,15 +3,9 @@ import type { HudState } from '../core/store.ts';
 import type { SessionData } from '../model/session.ts';
 import { wantedTiles } from '../model/tiles.ts';
 import type { Lod } from '../scale/x.ts';
+import type { ServerMessage } from './control.gen.ts';
 import { unavailable } from './manifest.ts';
-import {
-  type ControlRequest,
-  type FromWorker,
-  keyText,
-  type LinkState,
-  type ServerMessage,
-  type ToWorker,
-} from './messages.ts';
+import { type ControlRequest, type FromWorker, keyText, type LinkState, type ToWorker } from './messages.ts';
 
 /** Seconds of history sent ahead of a seek: panels draw two minutes of trail, the strip and the ladder need the present. */
 const BOOTSTRAP = 300;

@@ -1,4 +1,5 @@
 /** What the page and its worker say to each other. */
+import type { ServerMessage } from './control.gen.ts';
 import type { Block } from './decode.ts';
 
 export interface TileKey {
@@ -62,25 +63,3 @@ export type FromWorker =
   | { type: 'tile'; key: TileKey; ok: boolean; problem: string | null }
   | { type: 'link'; state: LinkState; detail: string | null }
   | { type: 'control'; message: ServerMessage };
-
-/** Control messages of the server, as far as the page reads them; fields of other types are ignored. */
-export interface ServerMessage {
-  readonly type: string;
-  readonly id?: number | null;
-  readonly epoch?: number;
-  readonly clock?: string;
-  readonly sec?: number;
-  readonly speed?: number | string;
-  readonly pct?: number;
-  readonly code?: string;
-  readonly message?: string;
-  readonly fatal?: boolean;
-  readonly kind?: string;
-  readonly payload?: unknown;
-  readonly from?: number;
-  readonly to?: number;
-  readonly reason?: string;
-  readonly data_version?: string;
-  readonly bundle_version?: string;
-  readonly protocol?: string;
-}

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StreamClient } from '../../src/wire/client.ts';
+import type { ServerMessage } from '../../src/wire/control.gen.ts';
 import type { Frame } from '../../src/wire/frame.ts';
-import type { LinkState, ServerMessage } from '../../src/wire/messages.ts';
+import type { LinkState } from '../../src/wire/messages.ts';
 import { frameBytes } from '../harness/arrow.mjs';
 
 class FakeSocket {
