@@ -1,12 +1,13 @@
 /** One session on screen: owns store, data, link and panels, and turns what the user does into changes. */
 import { Announcer } from './a11y/announce.ts';
+import { PRESENT_AT, perform } from './actions.ts';
 import type { Action } from './core/keymap.ts';
 import { DIRTY, type HudState, LAYERS, type Layer, Store } from './core/store.ts';
 import { TimeLabels } from './core/time.ts';
 import { type Gate, gateFor, maySee } from './core/timegate.ts';
 import { NO_TICK } from './core/units.ts';
 import { toHash } from './core/url.ts';
-import { type Episode, neighbour, SEEK_BEFORE } from './model/episodes.ts';
+import { type Episode, SEEK_BEFORE } from './model/episodes.ts';
 import { SessionData } from './model/session.ts';
 import { Analogues } from './panels/analogues.ts';
 import { Bands } from './panels/bands.ts';
@@ -23,21 +24,17 @@ import { Rail } from './panels/rail.ts';
 import { Reading } from './panels/reading.ts';
 import { Readout, readoutLines } from './panels/readout.ts';
 import { Tabs } from './panels/tabs.ts';
-import { nextSpeed, Transport } from './panels/transport.ts';
+import { Transport } from './panels/transport.ts';
 import { Scheduler } from './render/scheduler.ts';
 import { Stage } from './render/stage.ts';
-import { axisTick, reanchored, recentred } from './scale/anchor.ts';
-import { lodFor, zoomTime } from './scale/x.ts';
-import { zoomPrice } from './scale/y.ts';
+import { axisTick, recentred } from './scale/anchor.ts';
+import { lodFor } from './scale/x.ts';
 import { Context } from './wire/context.ts';
 import type { ServerMessage } from './wire/control.gen.ts';
 import { Link } from './wire/link.ts';
 import type { Manifest } from './wire/manifest.ts';
 
-/** Share of the plot left of the present; the margin to its right shows the book as a profile. */
-export const PRESENT_AT = 0.86;
 const FORWARD_MAX = 600;
-const CANDLE_SECONDS = 120;
 
 export interface AppOptions {
   readonly base: string;
@@ -58,14 +55,14 @@ export class App {
   readonly transport: Transport;
   private labels: TimeLabels;
   private readonly header: Header;
-  private readonly help = new Help();
+  readonly help = new Help();
   private readonly ladder = new Ladder();
   private readonly panels: Panel[];
   private readonly scheduler: Scheduler;
-  private readonly context: Context;
-  private readonly link: Link;
+  readonly context: Context;
+  readonly link: Link;
   private readonly announcer: Announcer;
-  private readonly zooms: HudState['view'][] = [];
+  readonly zooms: HudState['view'][] = [];
   private asked = -1;
   private hashTimer: ReturnType<typeof setTimeout> | null = null;
   /** Longest and recent costs of taking streamed rows, in ms: what the append target is measured by. */
@@ -238,118 +235,7 @@ export class App {
   }
 
   act(action: Action): void {
-    const { state } = this.store;
-    const store = this.store;
-    const centre = { x: this.stage.width * PRESENT_AT, y: this.stage.height / 2 };
-    switch (action) {
-      case 'playPause':
-        this.link.control({ type: state.playing ? 'pause' : 'play' });
-        return store.set({ playing: !state.playing, followNow: state.playing ? state.followNow : true }, DIRTY.PANELS);
-      case 'back1':
-        return this.step(-1);
-      case 'forward1':
-        return this.step(1);
-      case 'back10':
-        return this.step(-10);
-      case 'forward10':
-        return this.step(10);
-      case 'backCandle':
-        return this.step(-CANDLE_SECONDS);
-      case 'forwardCandle':
-        return this.step(CANDLE_SECONDS);
-      case 'slower':
-        return this.setSpeed(nextSpeed(state.speed, -1));
-      case 'faster':
-        return this.setSpeed(nextSpeed(state.speed, 1));
-      case 'start':
-        return this.seek(0);
-      case 'toNow':
-        return store.set({ followNow: true, view: this.followed(state.view) }, DIRTY.VIEW);
-      case 'goto':
-        return this.transport.time.focus();
-      case 'timeIn':
-        return this.setView(zoomTime(state.view, 1.25, centre.x), true);
-      case 'timeOut':
-        return this.setView(zoomTime(state.view, 0.8, centre.x), true);
-      case 'priceIn':
-        return this.setView(zoomPrice(state.view, this.stage.height, 1.25, centre.y), true);
-      case 'priceOut':
-        return this.setView(zoomPrice(state.view, this.stage.height, 0.8, centre.y), true);
-      case 'zoomBack': {
-        const view = this.zooms.pop();
-        return view ? store.set({ view }, DIRTY.VIEW) : undefined;
-      }
-      case 'follow': {
-        const followNow = !state.followNow;
-        return store.set(
-          {
-            followNow,
-            ...(followNow ? { recentre: 'deadband' as const } : {}),
-            view: followNow ? this.followed(state.view) : state.view,
-          },
-          DIRTY.VIEW | DIRTY.PANELS,
-        );
-      }
-      case 'anchor': {
-        const anchor = state.anchor === 'price' ? 'spot' : 'price';
-        return store.set(
-          { anchor, view: reanchored(state.view, anchor, this.data.lastSpot(state.now)) },
-          DIRTY.VIEW | DIRTY.PANELS,
-        );
-      }
-      case 'recentre': {
-        const order = ['deadband', 'always', 'manual'] as const;
-        const recentre = order[(order.indexOf(state.recentre) + 1) % order.length]!;
-        this.say(`recentre ${recentre}`);
-        return store.set({ recentre }, DIRTY.VIEW);
-      }
-      case 'theme': {
-        const theme = state.theme === 'dark' ? 'light' : 'dark';
-        document.documentElement.dataset.theme = theme;
-        return store.set({ theme }, DIRTY.STYLE | DIRTY.PANELS | DIRTY.VIEW);
-      }
-      case 'mode':
-        return this.toggleMode();
-      case 'layer1':
-        return this.toggleLayer('wall');
-      case 'layer2':
-        return this.toggleLayer('vacuum');
-      case 'layer3':
-        return this.toggleLayer('pressure');
-      case 'layer4':
-        this.stage.toggles.spot = !this.stage.toggles.spot;
-        return store.touch(DIRTY.VIEW);
-      case 'layer5':
-        this.stage.toggles.strip = !this.stage.toggles.strip;
-        document.documentElement.classList.toggle('no-strip', !this.stage.toggles.strip);
-        return store.touch(DIRTY.VIEW);
-      case 'layer6':
-        this.stage.toggles.profile = !this.stage.toggles.profile;
-        return store.touch(DIRTY.VIEW);
-      case 'levels':
-        return store.set({ showLevels: !state.showLevels }, DIRTY.VIEW);
-      case 'candles':
-        return store.set({ showCandles: !state.showCandles }, DIRTY.VIEW);
-      case 'bands':
-        return store.set({ showBands: !state.showBands }, DIRTY.VIEW);
-      case 'gex':
-        return store.set({ showGex: !state.showGex }, DIRTY.VIEW);
-      case 'nextEpisode':
-        return this.openEpisode(neighbour(this.lists.episodes, this.gate(), state.now, 1));
-      case 'previousEpisode':
-        return this.openEpisode(neighbour(this.lists.episodes, this.gate(), state.now, -1));
-      case 'reveal':
-        if (!state.episode) return;
-        store.set({ revealed: true }, DIRTY.PANELS);
-        void this.context.analogues(state.episode, this.gate(), true);
-        return;
-      case 'screenshot':
-        return this.screenshot();
-      case 'help':
-        return this.help.toggle();
-      case 'close':
-        return this.release();
-    }
+    perform(this, action);
   }
 
   /** A view chosen by hand; `remember` makes it undoable with Z. */
@@ -399,23 +285,23 @@ export class App {
     void this.context.analogues(episode.id, this.gate(), this.store.state.revealed);
   }
 
-  private step(seconds: number): void {
+  step(seconds: number): void {
     const { state } = this.store;
     if (seconds > 0 && !state.playing && seconds <= FORWARD_MAX) this.link.control({ type: 'step', n: seconds });
     else this.seek(state.now + seconds);
   }
-  private setSpeed(speed: number): void {
+  setSpeed(speed: number): void {
     this.link.control({ type: 'speed', value: speed });
     this.store.set({ speed }, DIRTY.PANELS);
   }
   /** At most two filled layers: switching a third on switches the one that was on longest off. */
-  private toggleLayer(layer: Layer): void {
+  toggleLayer(layer: Layer): void {
     const layers = { ...this.store.state.layers, [layer]: !this.store.state.layers[layer] };
     const on = LAYERS.filter((name) => layers[name]);
     if (on.length > 2) layers[on.find((name) => name !== layer && name !== 'wall') ?? 'wall'] = false;
     this.store.set({ layers }, DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
   }
-  private toggleMode(): void {
+  toggleMode(): void {
     const { state } = this.store;
     if (state.mode === 'replay') {
       if (
@@ -432,12 +318,12 @@ export class App {
     const axis = axisTick(state.anchor, tick, this.data.lastSpot(state.now));
     if (!Number.isNaN(axis)) this.setView({ ...state.view, yMid: axis }, true, true);
   }
-  private release(): void {
+  release(): void {
     this.readout.hide();
     this.store.set({ cursor: null }, DIRTY.HOVER);
   }
 
-  private followed(view: HudState['view'], now = this.store.state.now): HudState['view'] {
+  followed(view: HudState['view'], now = this.store.state.now): HudState['view'] {
     return { ...view, x0: now + 1 - (PRESENT_AT * this.stage.width) / view.pxPerSec };
   }
   private arrived(second: number): void {
@@ -532,20 +418,5 @@ export class App {
       this.hashTimer = null;
       history.replaceState(null, '', toHash(this.options.session, this.store.state));
     }, 600);
-  }
-
-  private screenshot(): void {
-    const model = this.model();
-    const { manifest, labels, second } = model;
-    const origin = manifest.simulated ? 'SIMULATED · ' : '';
-    const footer = `${origin}Spymaster · ${manifest.symbol} ${manifest.contract} · ${manifest.dt} ${labels.full(second)} ${labels.short} · ${this.store.state.mode.toUpperCase()} · depth in contracts, palette ${this.store.state.magnitude} · data ${manifest.dataVersion.slice(0, 8)}`;
-    this.stage.picture(model, footer).toBlob((blob) => {
-      if (!blob) return;
-      const link = el('a');
-      link.href = URL.createObjectURL(blob);
-      link.download = `spymaster-${manifest.symbol}-${manifest.dt}-${labels.full(second).replaceAll(':', '')}${manifest.simulated ? '-simulated' : ''}.png`;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    });
   }
 }
