@@ -55,7 +55,7 @@ async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['
     if (error instanceof HttpError && error.status === 401)
       problem(
         'Not signed in',
-        'Open the sign-in link that "spymaster serve" printed; it works once. "spymaster token" shows the token.',
+        'Open the sign-in link that "spymaster serve" printed; it works once. "spymaster token --link" prints a new one.',
       );
     else problem('The HUD cannot start', error instanceof Error ? error.message : String(error));
   }

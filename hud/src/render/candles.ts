@@ -4,6 +4,9 @@ import { lodFor } from '../scale/x.ts';
 import { css } from './palette.ts';
 import { type Plot, px, py } from './plot.ts';
 
+/** Bodies that bend along spot need room to be read. */
+const BENT_MIN_PX = 24;
+
 export function drawCandles(plot: Plot, candles: readonly Candle[]): void {
   const { ctx, colours, view } = plot;
   for (const bar of candles) {
@@ -14,7 +17,7 @@ export function drawCandles(plot: Plot, candles: readonly Candle[]): void {
       px(plot, bar.from) + inset,
       px(plot, bar.closed ? bar.to : Math.max(end, bar.from + 8)) - inset,
     ];
-    if (right - left < 1) continue;
+    if (right - left < (plot.state.anchor === 'spot' ? BENT_MIN_PX : 1)) continue;
     ctx.strokeStyle = css(colours.text, bar.closed ? 0.62 : 0.85);
     ctx.fillStyle = css(colours.text, 0.16);
     ctx.lineWidth = 1;

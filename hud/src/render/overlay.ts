@@ -57,7 +57,7 @@ function drawBandEdges(plot: Plot): void {
   const now = Math.min(state.now, plot.gate.limit);
   const spot = data.lastSpot(now);
   const left = px(plot, now + 1);
-  if (spot === NO_TICK || left > width - 8) return;
+  if (spot === NO_TICK || left > width - 8 || plot.gate.limit > now) return;
   ctx.strokeStyle = css(colours.dim, 0.55);
   ctx.fillStyle = css(colours.dim);
   ctx.font = FONT;

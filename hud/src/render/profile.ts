@@ -8,6 +8,8 @@ import { type Plot, px } from './plot.ts';
 export function drawProfile(plot: Plot): void {
   const { ctx, view, width, height, state, data, gate, manifest, colours } = plot;
   const now = Math.min(state.now, gate.limit);
+  // Where more than the present is shown, the margin holds data.
+  if (gate.limit > now) return;
   const left = px(plot, now + 1);
   const cells = data.cells.get('wall.depth');
   const transfer = column(manifest, 'wall', 'depth')?.transfer;
