@@ -61,9 +61,25 @@ def columns_of(surface: WireSurface, batch: pa.RecordBatch) -> Arrays:
     return {column.name: _values(column, batch.column(column.name)) for column in surface.columns}
 
 
+def exact(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows over buffers that end where the rows end; no copies but of texts.
+
+    A message pads a buffer to 64 bytes with whatever follows in memory: after a slice, that is later seconds.
+    """
+    return pa.RecordBatch.from_arrays([_exact(column) for column in batch.columns], schema=batch.schema)
+
+
 def empty_batch(surface: WireSurface, geometry: Geometry) -> pa.RecordBatch:
     """A batch without rows and with all columns."""
     return record_batch(surface, geometry, np.empty(0, np.int32), missing_columns(surface, geometry, 0))
+
+
+def _exact(column: pa.Array) -> pa.Array:
+    if pa.types.is_string(column.type):
+        return pa.array(column.to_pylist(), type=column.type)
+    if pa.types.is_fixed_size_list(column.type):
+        return pa.FixedSizeListArray.from_arrays(pa.array(column.flatten().to_numpy()), type=column.type)
+    return pa.array(column.to_numpy(zero_copy_only=False), type=column.type)
 
 
 def _missing_value(column: WireColumn) -> float:

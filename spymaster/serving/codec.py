@@ -15,6 +15,7 @@ from enum import IntEnum, IntFlag
 import pyarrow as pa
 
 from spymaster.errors import SpymasterError
+from spymaster.serving.batches import exact
 from spymaster.serving.surfaces import BY_ID, BY_NAME, Geometry
 
 PROTOCOL = "spymaster.arrow.v1"
@@ -96,7 +97,7 @@ def schema_body(surfaces: Iterable[str], geometry: Geometry) -> Body:
 def batch_body(batches: Mapping[str, pa.RecordBatch]) -> Body:
     """The body of a WINDOW or BUNDLE frame from record batches by surface name, all of the same rows."""
     named = sorted(((BY_NAME[name], batch) for name, batch in batches.items()), key=lambda item: item[0].id)
-    return body(Segment(s.id, s.schema_rev, b.num_rows, b.serialize().to_pybytes()) for s, b in named)
+    return body(Segment(s.id, s.schema_rev, b.num_rows, exact(b).serialize().to_pybytes()) for s, b in named)
 
 
 def body(segments: Iterable[Segment]) -> Body:

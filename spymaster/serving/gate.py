@@ -19,7 +19,7 @@ def parse_second(text: str, timeline: Timeline, *, name: str) -> int:
 
     Raises `BadRequestError`.
     """
-    if text.lstrip("-").isdecimal() and len(text) <= 10:
+    if text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= 10:
         return int(text)
     try:
         moment = datetime.fromisoformat(text)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spymaster.lake.dense import dense_frame
 from spymaster.market.instruments import Instrument, instrument
-from spymaster.serving import fill, reading, surfaces
+from spymaster.serving import fill, gate, reading, surfaces
 from spymaster.serving.batches import Arrays, missing_columns, record_batch
 from spymaster.serving.catalog import SessionInfo
 from spymaster.serving.describe import OK, Status
@@ -35,6 +35,7 @@ BANDS = "silver.physics_bands_1s"
 MOVES = "silver.move_conditions_1s"
 GEX = "silver.gex_surface_1s"
 RADAR = "silver.radar_vacuum_1s"
+LEVELS = "silver.session_level"
 CALIBRATION = "gold.physics_norm_calibration"
 DEFINITIONS = "bronze.future_definition"
 
@@ -272,6 +273,7 @@ class _Load:
             ratio_bid=pressure[1][skip:],
             ratio_ask=pressure[2][skip:],
             moves=self._move_facts(moves, self._lead - skip),
+            levels=self._levels(),
             eps=instrument(session.key.symbol, session.info.lake.settings).eps_qty,
         )
         prices = reading.Prices(session.tick, price_decimals(session.tick), session.bucket_ticks)
@@ -282,6 +284,22 @@ class _Load:
             "moves": [one.moves for one in read],
             "facts": [one.facts_json for one in read],
         }
+
+    def _levels(self) -> list[reading.Level]:
+        """Levels of the session with the seconds in which each is valid; none while nothing makes the table."""
+        session = self._session
+        if not session.info.table_status(LEVELS).ok:
+            return []
+        rows = gate.levels(session.info.partitions[LEVELS].read(), session.timeline, session.tick, session.seconds)
+        return [
+            reading.Level(
+                reading.level_name(row["level_type"]),
+                row["price_tick"],
+                row["valid_from"],
+                session.seconds if row["valid_to"] is None else row["valid_to"] - 1,
+            )
+            for row in rows
+        ]
 
     def _move_facts(self, moves: Arrays, lead: int) -> list[dict[str, Any] | None] | None:
         if not self._session.statuses["moves"].ok:

@@ -35,7 +35,7 @@ class Producer(Protocol):
         """Windows after a second, in order, as they become due."""
         ...
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """Stop, and release what is held."""
         ...
 
@@ -119,8 +119,8 @@ class ReplayProducer:
             yield self.session.window(chunk, sec, count, self._surfaces)
             after_sec += count
 
-    async def aclose(self) -> None:
-        """Unpin everything."""
+    def close(self) -> None:
+        """Unpin everything. Nothing is awaited: this also happens while a task is being cancelled."""
         if self._prefetch is not None:
             self._prefetch.cancel()
         for number in self._pinned:

@@ -45,6 +45,12 @@ LEAVE = 0.8
 DWELL_S = 3
 MAX_CHARS = 160
 
+LEVEL_NAMES: dict[str, str] = {
+    "PMH": "PM High", "PML": "PM Low", "ONH": "Overnight High", "ONL": "Overnight Low", "PDH": "Prior High",
+    "PDL": "Prior Low", "PDC": "Prior Close", "SETTLE": "Settlement", "SMA200": "SMA 200", "SMA400": "SMA 400",
+    "GEXCW": "Call Wall", "GEXPW": "Put Wall", "ZG": "Zero Gamma",
+}  # fmt: skip
+
 _ZONE = ZoneInfo(NEW_YORK)
 _UP, _DOWN = 1, -1
 
@@ -57,6 +63,11 @@ class Level:
     tick: int
     first: int
     last: int
+
+
+def level_name(level_type: str) -> str:
+    """What a level is called in a sentence: `PMH` is the PM High; types without a name of their own keep their code."""
+    return LEVEL_NAMES.get(level_type, level_type)
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,12 @@ class ReplayStream:
             return refusal.close
         return None
 
-    async def aclose(self) -> None:
-        """Stop the replay."""
-        await self._stop()
+    def close(self) -> None:
+        """Stop the replay and release what it holds, without waiting for anything."""
+        if self._task is not None:
+            self._task.cancel()
         if self._producer is not None:
-            await self._producer.aclose()
+            self._producer.close()
             self._producer = None
 
     async def _carry_out(self, message: Any) -> None:
@@ -106,7 +107,8 @@ class ReplayStream:
     async def _subscribe(self, message: control.Subscribe) -> None:
         if message.from_ == "live":
             raise RefusedError("not_seekable", "there is no live data: a replay has a start and seconds")
-        await self.aclose()
+        await self._stop()
+        self.close()
         try:
             surfaces = wire_names(message.surfaces)
             key = SessionKey.parse(message.symbol, message.dt)
@@ -215,8 +217,7 @@ class ReplayStream:
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait((task,))
+            await asyncio.wait((task,))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A task that failed takes its client with it: the socket closes with 1011, and the error is logged."""

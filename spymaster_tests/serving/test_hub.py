@@ -69,8 +69,8 @@ class LiveProducer:
         while (batch := await self.queue.get()) is not None:
             yield batch
 
-    async def aclose(self) -> None:
-        await self.queue.put(None)
+    def close(self) -> None:
+        self.queue.put_nowait(None)
 
 
 def port_of(reader: Reader, **settings: float) -> ClientPort:
@@ -109,7 +109,7 @@ def test_a_client_that_joins_gets_history_and_stream_without_a_seam() -> None:
                 channel.join(port, 10)
         await settle()
         channel.leave(port)
-        await producer.aclose()
+        producer.close()
         await task
         writer.cancel()
         return reader
@@ -136,7 +136,7 @@ def test_a_slow_reader_of_a_live_stream_loses_the_oldest_and_is_told() -> None:
         await settle()
         await producer.queue.put(window(30))
         await settle()
-        await producer.aclose()
+        producer.close()
         await task
         for writer in writers:
             writer.cancel()

@@ -20,6 +20,7 @@ from spymaster.serving.reading import (
     Reading,
     Scene,
     bucket_frame,
+    level_name,
     move_facts,
     read,
     trailing_ratio,
@@ -142,6 +143,10 @@ def test_levels_are_told_only_while_they_are_known() -> None:
     assert last(replace(quiet(), levels=[Level("VWAP", SPOT - 1, 0, 999)])).below.endswith(
         "VWAP 6798.75 is 1 tick down."
     )
+
+
+def test_levels_are_called_by_their_names() -> None:
+    assert [level_name(code) for code in ("PMH", "GEXCW", "ORH5")] == ["PM High", "Call Wall", "ORH5"]
 
 
 def test_moves_are_told_with_strongest_and_weakest() -> None:

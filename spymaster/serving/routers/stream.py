@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 
+from anyio import ClosedResourceError
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -18,6 +20,9 @@ from spymaster.serving.stream import Bucket, ReplayStream
 CONTROL_PER_S, CONTROL_BURST = 20.0, 40.0
 ACK_PER_S, ACK_BURST = 200.0, 400.0
 _DRAIN_S = 1.0
+_GONE = (WebSocketDisconnect, ClosedResourceError, OSError)
+"""What sending to, or reading from, a client that has left raises."""
+_LOG = logging.getLogger(__name__)
 
 router = APIRouter()
 
@@ -65,10 +70,13 @@ async def _converse(socket: WebSocket, services: Services) -> None:
             await _drain(port, tasks["write"])
     finally:
         services.hub.close(port)
+        replay.close()
         for task in tasks.values():
             task.cancel()
         await asyncio.wait(tasks.values())
-        await replay.aclose()
+        for task in tasks.values():
+            if not task.cancelled():
+                task.exception()  # told by the close code; asked for, so that nothing complains of it
     if code is not None and socket.application_state is WebSocketState.CONNECTED:
         with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
             await asyncio.wait_for(socket.close(code), _DRAIN_S)
@@ -102,9 +110,15 @@ async def _drain(port: ClientPort, writer: asyncio.Task[None]) -> None:
 
 def _close_code(tasks: dict[str, asyncio.Task]) -> int | None:
     """Why the conversation ends; None if the client is gone."""
+    for task in (tasks["read"], tasks["write"]):
+        error = task.exception() if task.done() else None
+        if isinstance(error, _GONE):
+            return None
+        if error is not None:
+            _LOG.error("a conversation failed", exc_info=error)
+            return 1011
     if tasks["read"].done():
-        error = tasks["read"].exception()
-        return tasks["read"].result() if error is None else (None if isinstance(error, WebSocketDisconnect) else 1011)
+        return tasks["read"].result()
     if tasks["stalled"].done():
         return STALLED
     if tasks["stopping"].done():

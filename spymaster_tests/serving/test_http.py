@@ -1,0 +1,354 @@
+"""The HTTP API: every endpoint, its formats and pages, caching, and errors that tell nothing they should not."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from starlette.testclient import TestClient
+
+from spymaster.lake import Lake
+from spymaster.serving import download
+from spymaster.serving.batches import columns_of
+from spymaster.serving.lod import group, pool_cells
+from spymaster.serving.manifest import SessionManifest
+from spymaster.serving.session import CHUNK_S, Session
+from spymaster.serving.surfaces import BY_NAME, SURFACES
+from spymaster.tables import all_tables
+from spymaster_tests.serving.conftest import BASE, HEADERS
+from spymaster_tests.serving.lakes import DT, EARLIER, SYMBOL
+
+TABLES = [f"silver.{n}" for n in ("book_snapshot_1s", "wall_surface_1s", "pressure_surface_1s", "trade")]
+
+
+def get(client: TestClient, path: str, **params: Any):
+    return client.get(f"{BASE}{path}", params=params)
+
+
+def as_frame(stream: bytes) -> pl.DataFrame:
+    return cast(pl.DataFrame, pl.from_arrow(pa.ipc.open_stream(stream).read_all()))
+
+
+def tile_table(client: TestClient, surface: str, **params: Any) -> pa.Table:
+    answer = get(client, f"/tiles/{surface}", **params)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/vnd.apache.arrow.stream"
+    return pa.ipc.open_stream(answer.content).read_all()
+
+
+def test_health_version_and_readiness(client: TestClient) -> None:
+    assert client.get("/healthz").text == "ok"
+    assert client.get("/v1/version").json()["protocol"] == "spymaster.arrow.v1"
+    ready = client.get("/readyz")
+    assert ready.status_code in (200, 503)
+    assert set(ready.json()["reasons"]) <= {"bundle_missing", "loop_lag"}
+
+
+def test_sessions_are_listed_in_pages(client: TestClient) -> None:
+    first = client.get("/v1/sessions", params={"limit": 1}).json()
+    assert [one["dt"] for one in first["sessions"]] == [str(EARLIER)]
+    second = client.get("/v1/sessions", params={"limit": 1, "cursor": first["cursor"]}).json()
+    assert [one["dt"] for one in second["sessions"]] == [str(DT)]
+    assert second["cursor"] is None
+    assert second["sessions"][0]["surfaces"]["wall"] == "ok"
+    only = client.get("/v1/sessions", params={"from": str(DT), "symbol": SYMBOL}).json()
+    assert len(only["sessions"]) == 1
+    assert client.get("/v1/sessions", params={"symbol": "NQ"}).json()["sessions"] == []
+    assert client.get("/v1/sessions", params={"cursor": "x"}).status_code == 422
+
+
+def test_the_manifest_says_everything_a_client_needs(client: TestClient, market: Session) -> None:
+    manifest = SessionManifest.model_validate_json(get(client, "").content)
+    assert (manifest.symbol, manifest.dt, manifest.provenance) == (SYMBOL, str(DT), "simulated")
+    assert manifest.dataset == "SIM.SPYMASTER"
+    assert (manifest.t0_ns, manifest.seconds) == (str(market.timeline.t0_ns), market.seconds)
+    assert (manifest.tick_size, manifest.price_decimals, manifest.bucket_ticks) == ("0.25", 2, 4)
+    (rth,) = manifest.segments
+    assert (rth.name, rth.from_, rth.to) == ("RTH", 180, market.seconds)
+    assert [surface.name for surface in manifest.surfaces] == [surface.name for surface in SURFACES]
+    moves = next(one for one in manifest.surfaces if one.name == "moves")
+    assert (moves.status, moves.reason) == ("unavailable", "not materialised")
+    assert {panel.status for panel in manifest.panels} == {"unavailable"}
+    assert {f"{table.layer}.{table.name}" for table in manifest.tables} == set(all_tables())
+    described = next(one for one in manifest.tables if one.name == "wall_surface_1s")
+    assert next(c for c in described.columns if c.name == "add_qty").unit == "lots"
+    assert manifest.calibration.status == "ok"
+    assert '"from":180' in get(client, "").text
+
+
+@pytest.mark.parametrize("surface", [s for s in SURFACES if s.tiles], ids=lambda s: s.name)
+def test_tiles_are_the_windows(client: TestClient, market: Session, surface) -> None:
+    table = tile_table(client, surface.name, **{"from": CHUNK_S - 100, "to": CHUNK_S + 50})
+    assert table.schema == surface.schema(market.geometry)
+    assert table["sec"].to_pylist() == list(range(CHUNK_S - 100, CHUNK_S + 50))
+    windows = [w.batches[surface.name] for w in market.iter_batches(CHUNK_S - 100, CHUNK_S + 50, [surface.name])]
+    expected = pa.Table.from_batches(windows).combine_chunks().to_batches()[0]
+    assert table.combine_chunks().to_batches()[0].serialize() == expected.serialize()
+
+
+@pytest.mark.parametrize("level", [4, 16, 64])
+def test_pooled_tiles_are_whole_groups_in_the_price_frame(client: TestClient, market: Session, level: int) -> None:
+    first, stop = 1000, 2300
+    table = tile_table(client, "wall", **{"from": first, "to": stop, "lod": level})
+    begin, end = first // level * level, -(-stop // level) * level
+    assert table["sec"].to_pylist() == list(range(begin, end, level))
+    windows = list(market.iter_batches(begin, end, ["snap", "wall"], batch=end - begin))
+    snap = columns_of(BY_NAME["snap"], windows[0].batches["snap"])
+    wall = columns_of(BY_NAME["wall"], windows[0].batches["wall"])
+    groups = group(np.arange(begin, end, dtype=np.int32), snap["spot_tick"], snap["state"], level)
+    for column in BY_NAME["wall"].columns:
+        name, pool, scale = column.name, column.pool, column.transfer
+        assert pool is not None
+        assert scale is not None
+        expected = pool_cells(wall[name], snap["spot_tick"], groups, pool, market.transfers.of(scale))
+        drawn = np.array(table[name].combine_chunks().flatten()).reshape(expected.shape)
+        assert (drawn == expected).all()
+    snaps = tile_table(client, "snap", **{"from": first, "to": stop, "lod": level})
+    assert snaps["spot_tick"].to_pylist() == groups.anchor.tolist()
+    volume = sum(snaps["buy_vol"].to_pylist())
+    assert volume == snap["buy_vol"].sum()
+    assert max(snaps["high_tick"].to_pylist()) == snap["high_tick"].max()
+
+
+def test_the_pool_of_depth_can_be_chosen(client: TestClient) -> None:
+    ways = [tile_table(client, "wall", **{"from": 0, "to": 640, "lod": 64, "pool": p}) for p in ("max", "mean", "last")]
+    assert len({str(one["depth"].to_pylist()) for one in ways}) == 3
+    assert len({str(one["net_flow"].to_pylist()) for one in ways}) == 1
+
+
+def test_an_empty_tile_keeps_its_columns(client: TestClient, market: Session) -> None:
+    table = tile_table(client, "wall", **{"from": 50, "to": 50})
+    assert table.num_rows == 0
+    assert table.schema == BY_NAME["wall"].schema(market.geometry)
+
+
+def test_tile_batches_are_short(client: TestClient) -> None:
+    answer = get(client, "/tiles/vacuum", **{"from": 0, "to": 2000})
+    sizes = [batch.num_rows for batch in pa.ipc.open_stream(answer.content)]
+    assert max(sizes) <= 600
+
+
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("form", ["arrow", "parquet", "csv", "json"])
+def test_downloads_equal_the_rows_of_the_lake(client: TestClient, served: Lake, market: Session, name, form) -> None:
+    first, stop = 300, 360
+    answer = get(client, f"/surfaces/{name}", **{"from": first, "to": stop, "format": form})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith(f'attachment; filename="{name.split(".")[1]}-ES-{DT}.')
+    assert answer.headers["x-provenance"] == "simulated"
+    stored = served.partition(name, SYMBOL, DT).read()
+    column = all_tables()[name].time_column or ""
+    begin, end = market.timeline.end_ns(first), market.timeline.end_ns(stop)
+    if column != "window_end":
+        begin, end = begin - 10**9, end - 10**9
+    at = pl.col(column).to_physical()
+    expected = stored.filter((at >= begin) & (at < end))
+    assert expected.height > 0
+    match form:
+        case "arrow":
+            frame = as_frame(answer.content)
+        case "parquet":
+            frame = pl.read_parquet(io.BytesIO(answer.content))
+        case "csv":
+            lines = list(csv.reader(io.StringIO(answer.content.decode(), newline="")))
+            assert lines[0] == expected.columns
+            assert answer.content.endswith(b"\r\n")
+            texts = download.plain(expected)
+            assert len(lines) - 1 == expected.height
+            assert [row[0] for row in lines[1:]] == texts[expected.columns[0]].cast(pl.String).to_list()
+            return
+        case _:
+            rows = answer.json()["rows"]
+            assert rows == download.plain(expected).to_dicts()
+            return
+    typed = frame.cast(expected.schema)  # type: ignore[arg-type]
+    assert typed.equals(expected)
+
+
+@pytest.mark.parametrize("form", ["arrow", "parquet", "csv", "json"])
+@pytest.mark.parametrize("stop", [300, 301], ids=["empty", "one row"])
+def test_small_downloads_keep_every_column(client: TestClient, form: str, stop: int) -> None:
+    answer = get(
+        client, "/surfaces/snap", **{"from": 300, "to": stop, "format": form, "columns": "contract,window_end"}
+    )
+    rows = stop - 300
+    match form:
+        case "arrow":
+            table = pa.ipc.open_stream(answer.content).read_all()
+        case "parquet":
+            table = pq.read_table(io.BytesIO(answer.content))
+        case "csv":
+            assert answer.text.splitlines()[0] == "window_end,contract"
+            assert len(answer.text.splitlines()) == 1 + rows
+            return
+        case _:
+            assert len(answer.json()["rows"]) == rows
+            return
+    assert (table.num_rows, table.column_names) == (rows, ["window_end", "contract"])
+
+
+def test_a_long_range_comes_in_pages(client: TestClient, served: Lake) -> None:
+    answer = get(client, "/surfaces/wall", columns="window_end,price_int,side,add_qty")
+    frames = [as_frame(answer.content)]
+    while "link" in answer.headers:
+        answer = client.get(answer.headers["link"].split(">")[0].removeprefix("<"))
+        frames.append(as_frame(answer.content))
+    assert len(frames) == 2
+    stored = served.partition("silver.wall_surface_1s", SYMBOL, DT).read(["window_end", "price_int", "side", "add_qty"])
+    typed = pl.concat(frames).cast(stored.schema)  # type: ignore[arg-type]
+    assert typed.equals(stored)
+
+
+def test_json_is_paged_by_rows(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    from spymaster.serving.routers import surfaces
+
+    monkeypatch.setattr(surfaces, "JSON_ROWS", 70)
+    answer = get(client, "/surfaces/snap", **{"from": 0, "to": 200, "format": "json"})
+    rows = answer.json()["rows"]
+    while "link" in answer.headers:
+        answer = client.get(answer.headers["link"].split(">")[0].removeprefix("<"))
+        rows += answer.json()["rows"]
+    assert len(rows) == 200
+    assert len({row["window_end"] for row in rows}) == 200
+
+
+def test_a_table_without_time_comes_whole(client: TestClient, served: Lake) -> None:
+    answer = get(client, "/surfaces/physics_norm_calibration", format="json")
+    stored = served.partition("gold.physics_norm_calibration", SYMBOL, DT)
+    assert len(answer.json()["rows"]) == stored.rows
+
+
+@pytest.mark.parametrize(
+    "path", ["/candles", "/levels", "/episodes", "/episodes/x", "/episodes/x/analogues", "/evidence"]
+)
+def test_what_is_not_materialised_says_so(client: TestClient, path: str) -> None:
+    answer = get(client, path, as_of=100)
+    assert (answer.status_code, answer.json()["code"]) == (404, "unavailable")
+    assert "not materialised" in answer.json()["title"]
+
+
+def test_inspect_tells_exact_values_beside_the_codes(client: TestClient, market: Session) -> None:
+    (window,) = market.iter_batches(400, 401)
+    snap = window.batches["snap"].to_pylist()[0]
+    tick = snap["ask_tick"]
+    body = get(client, "/inspect", sec=400, tick=tick).json()
+    assert body["rel_tick"] == tick - snap["spot_tick"]
+    wall = body["tables"]["silver.wall_surface_1s"]
+    ask = next(row for row in wall["rows"] if row["side"] == "A")
+    assert ask["depth_qty_end"] == snap["ask_qty"]
+    assert wall["units"]["depth_qty_end"] == "lots"
+    code = body["codes"]["wall.depth"]
+    scale = market.transfers.depth
+    half_step = (scale.c + snap["ask_qty"]) * np.log1p(scale.max / scale.c) / 127 / 2
+    assert code["value"] == pytest.approx(snap["ask_qty"], abs=1.05 * half_step)
+    assert len(body["tables"]["silver.pressure_surface_1s"]["rows"]) == 1
+    assert body["tables"]["silver.book_snapshot_1s"]["rows"][0]["best_ask_price_int"] == tick * market.tick
+    far = get(client, "/inspect", sec=400, tick=10).json()
+    assert far["codes"] == {}
+
+
+def test_reading_tells_what_the_tables_say(client: TestClient) -> None:
+    body = get(client, "/reading", sec=900).json()
+    assert "resting sells are 9.3x the median" in body["above"]
+    assert body["facts"]["above"]["obstacle"]["ratio"] == 9.3
+    assert body["below"].startswith("Below:")
+
+
+def test_overview_ends_where_it_is_told(client: TestClient, market: Session) -> None:
+    body = get(client, "/overview", as_of=150).json()
+    assert [one["from"] for one in body["minutes"]] == [0, 60, 120]
+    whole = get(client, "/overview").json()
+    assert len(whole["minutes"]) == -(-market.seconds // 60)
+    assert 0 < whole["minutes"][9]["valid_share"] <= 1
+    stamp = "2024-03-06T14:29:29Z"
+    assert get(client, "/overview", as_of=stamp).json()["as_of"] == 149
+
+
+def test_answers_are_tagged_and_kept_for_good_only_with_a_version(client: TestClient, market: Session) -> None:
+    params = {"from": 0, "to": 30}
+    plain = get(client, "/tiles/wall", **params)
+    assert plain.headers["cache-control"] == "no-cache"
+    version = market.info.data_version
+    fixed = get(client, "/tiles/wall", **params, v=version)
+    assert "immutable" in fixed.headers["cache-control"]
+    assert "immutable" not in get(client, "/tiles/wall", **params, v="0" * 16).headers["cache-control"]
+    again = client.get(f"{BASE}/tiles/wall", params=params, headers={"If-None-Match": plain.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert get(client, "/tiles/wall", **{"from": 0, "to": 31}).headers["etag"] != plain.headers["etag"]
+
+
+@pytest.mark.parametrize(
+    ("path", "params", "status", "code"),
+    [
+        ("/tiles/walls", {}, 404, "unknown_surface"),
+        ("/tiles/ladder", {}, 404, "unknown_surface"),
+        ("/tiles/wall", {"from": 9, "to": 5}, 422, "bad_request"),
+        ("/tiles/wall", {"lod": 3}, 422, "bad_request"),
+        ("/tiles/wall", {"pool": "min"}, 422, "bad_request"),
+        ("/tiles/wall", {"from": "noon"}, 422, "bad_request"),
+        ("/tiles/wall", {"from": "2024-03-06T10:00:00"}, 422, "bad_request"),
+        ("/tiles/wall", {"from": 0, "to": 90_000}, 422, "bad_request"),
+        ("/surfaces/nothing", {}, 404, "unknown_surface"),
+        ("/surfaces/moves", {}, 404, "unknown_surface"),
+        ("/surfaces/gex_level_1m", {}, 404, "unavailable"),
+        ("/surfaces/snap", {"columns": "secret"}, 422, "bad_request"),
+        ("/surfaces/snap", {"format": "xls"}, 422, "bad_request"),
+        ("/reading", {"sec": 86_000}, 422, "bad_request"),
+        ("/reading", {}, 422, "bad_request"),
+        ("/inspect", {"sec": 1, "tick": 10**18}, 422, "bad_request"),
+        ("/nothing", {}, 404, "not_found"),
+    ],
+)
+def test_errors_are_problems_with_a_code(client: TestClient, path, params, status: int, code: str) -> None:
+    answer = get(client, path, **params)
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("symbol", ["es", "ES%00", "A" * 40, "%C3%89", "%20", "ES%0a"])
+@pytest.mark.parametrize("dt", [str(DT), "2024-99-01", "1%00", "9" * 300])
+def test_what_is_no_key_is_not_found(client: TestClient, symbol: str, dt: str) -> None:
+    answer = client.get(f"/v1/sessions/{symbol}/{dt}")
+    assert (answer.status_code, answer.json()["code"]) == (404, "unknown_session")
+
+
+def test_an_unforeseen_error_tells_nothing(client: TestClient, app, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("at the place that must not be told")
+
+    monkeypatch.setattr(app.state.services.store, "session", broken)
+    quiet = TestClient(app, base_url="http://127.0.0.1:8787", headers=HEADERS, raise_server_exceptions=False)
+    answer = quiet.get(f"{BASE}/reading", params={"sec": 1})
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "told" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_metrics_count_without_names_of_sessions(client: TestClient) -> None:
+    get(client, "/reading", sec=5)
+    text = client.get("/metrics").text
+    assert 'spymaster_http_requests_total{code="200",route="/v1/sessions/{symbol}/{dt}/reading"}' in text
+    assert "spymaster_session_cache_bytes" in text
+    assert str(DT) not in text
+    assert '"ES"' not in text
+
+
+def test_the_api_describes_itself(client: TestClient) -> None:
+    document = client.get("/v1/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    assert f"{BASE}".replace(SYMBOL, "{symbol}").replace(str(DT), "{dt}") in document["paths"]
+    assert client.get("/docs").status_code in (404, 200)
+    assert "cdn" not in client.get("/docs").text
+    assert json.dumps(document)
+
+
+def test_a_session_list_does_not_open_what_it_lists(client: TestClient) -> None:
+    answer = client.get("/v1/sessions", params={"from": str(EARLIER), "to": str(EARLIER)})
+    assert [one["provenance"] for one in answer.json()["sessions"]] == ["simulated"]
