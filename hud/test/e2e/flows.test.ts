@@ -109,7 +109,7 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
         const app = window.spymaster;
         app.stage.draw(app.model(), 31);
         await new Promise((resolve) => setTimeout(resolve, 50));
-        const text = document.body.innerText;
+        const text = document.body.textContent;
         return [app.stage.picture(app.model(), '').toDataURL(), text] as const;
       });
     const before = await shot();
