@@ -81,7 +81,7 @@ export class CellTiles {
 
 const CELL_SURFACES = ['wall', 'vacuum', 'pressure'] as const;
 /** Per-second blocks that panels read; a bounded number of seconds is kept. */
-const KEPT_SECONDS = 4000;
+const KEPT_SECONDS = 1800;
 export type SecondRow = Record<string, Float32Array | Int32Array | number | string>;
 
 export class SessionData {

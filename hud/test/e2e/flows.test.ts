@@ -321,4 +321,22 @@ describe.skipIf(!findChromium())('honest states', () => {
       await hud.close();
     }
   });
+  it('says when the scales are not from earlier sessions, and when nothing arrives any more', async () => {
+    const calibration = { status: 'same_session', basis: 'same_session', asof_dt: null, n_sessions: 0, reason: null };
+    const hud = await openHud({ manifest: { calibration, provenance: 'real' } });
+    try {
+      await shows(hud.page, '.badges', 'calibrated on itself');
+      await shows(hud.page, '.legend', 'scale: this session');
+      expect(await hud.page.textContent('.badges')).not.toContain('SIMULATED');
+      await hud.page.keyboard.press('Space');
+      await until(hud.page, (app) => app.store.state.playing && app.appendMs.length > 1);
+      hud.sidecar.setSilent(true);
+      await shows(hud.page, '.top', /no data for \d+ s/);
+      expect(await hud.page.$('.plot.stale')).not.toBeNull();
+      hud.sidecar.setSilent(false);
+      await until(hud.page, (app) => app.store.state.link === 'ready');
+    } finally {
+      await hud.close();
+    }
+  });
 });

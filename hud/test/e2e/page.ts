@@ -27,9 +27,10 @@ export async function openHud(
     height?: number;
     graphics?: 'gl' | 'none';
     theme?: 'dark' | 'light';
+    manifest?: object;
   } = {},
 ): Promise<Opened> {
-  const sidecar = await startSidecar({ missing: options.missing ?? [] });
+  const sidecar = await startSidecar({ missing: options.missing ?? [], manifest: options.manifest ?? {} });
   const browser = await openBrowser({
     width: options.width ?? 1024,
     height: options.height ?? 640,

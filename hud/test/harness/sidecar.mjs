@@ -95,13 +95,18 @@ export async function startSidecar(options = {}) {
     }
   });
   const sockets = new WebSocketServer({ server, path: '/v1/stream', handleProtocols: () => 'spymaster.arrow.v1' });
-  sockets.on('connection', (socket) => serve(socket, scene, manifest, missing));
+  const line = { silent: false };
+  sockets.on('connection', (socket) => serve(socket, scene, manifest, missing, line));
   await new Promise((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
   const { port } = server.address();
   return {
     url: `http://127.0.0.1:${port}/`,
     scene,
     requests,
+    /** Connected, but nothing comes any more. */
+    setSilent: (on) => {
+      line.silent = on;
+    },
     dropSockets: () => {
       for (const socket of sockets.clients) socket.terminate();
     },
@@ -138,7 +143,7 @@ function tile(scene, name, from, to, lod) {
   return streamBytes(Int32Array.from(secs), columns);
 }
 
-function serve(socket, scene, manifest, missing) {
+function serve(socket, scene, manifest, missing, line) {
   const state = { epoch: 0, seq: 0, sec: 0, speed: 1, playing: false, surfaces: [], timer: null, last: 0, credit: 0 };
   const say = (message) => socket.send(JSON.stringify(message));
   const tell = (id = null) =>
@@ -198,7 +203,7 @@ function serve(socket, scene, manifest, missing) {
     tell();
   };
   const tick = () => {
-    if (!state.playing || state.sec >= scene.seconds) return;
+    if (line.silent || !state.playing || state.sec >= scene.seconds) return;
     const bundle = Math.max(1, Math.ceil(state.speed / 20));
     const due = Math.floor(((performance.now() - state.last) / 1000) * state.speed);
     if (due < 1) return;
