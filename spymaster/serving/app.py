@@ -63,6 +63,18 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
         bundle=bundle,
         bundle_version=_bundle_version(bundle),
     )
+    app = api()
+    app.state.services = services
+    app.add_api_route("/v1/{rest:path}", _nothing, include_in_schema=False)  # the page never answers for the API
+    _add_page(app, services)
+    _add_error_handlers(app)
+    app.middleware("http")(_count_and_cache)
+    app.add_middleware(SecurityMiddleware, guard=guard)
+    return app
+
+
+def api() -> FastAPI:
+    """The routes of the API without anything behind them: enough to describe it."""
     app = FastAPI(
         title="Spymaster",
         version=__version__,
@@ -72,14 +84,9 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
         redoc_url=None,
         lifespan=_lifespan,
     )
-    app.state.services = services
     for module in (ops, auth, sessions, tiles, surfaces, context, stream):
         app.include_router(module.router)
     app.include_router(context.later)
-    _add_page(app, services)
-    _add_error_handlers(app)
-    app.middleware("http")(_count_and_cache)
-    app.add_middleware(SecurityMiddleware, guard=guard)
     return app
 
 
@@ -95,6 +102,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+
+
+async def _nothing(rest: str) -> Response:
+    raise HTTPException(404)
 
 
 def _add_page(app: FastAPI, services: Services) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,13 +17,16 @@ from starlette.testclient import TestClient
 
 from spymaster.lake import Lake
 from spymaster.serving import download
+from spymaster.serving.app import create_app
 from spymaster.serving.batches import columns_of
 from spymaster.serving.lod import group, pool_cells
 from spymaster.serving.manifest import SessionManifest
+from spymaster.serving.openapi import description
 from spymaster.serving.session import CHUNK_S, Session
 from spymaster.serving.surfaces import BY_NAME, SURFACES
 from spymaster.tables import all_tables
-from spymaster_tests.serving.conftest import BASE, HEADERS
+from spymaster_tests.conftest import REPOSITORY
+from spymaster_tests.serving.conftest import BASE, HEADERS, settings_for
 from spymaster_tests.serving.lakes import DT, EARLIER, SYMBOL
 
 TABLES = [f"silver.{n}" for n in ("book_snapshot_1s", "wall_surface_1s", "pressure_surface_1s", "trade")]
@@ -319,6 +323,32 @@ def test_what_is_no_key_is_not_found(client: TestClient, symbol: str, dt: str) -
     assert (answer.status_code, answer.json()["code"]) == (404, "unknown_session")
 
 
+def test_the_page_is_served_beside_the_api(served: Lake, tmp_path: Path) -> None:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>page</title>")
+    (tmp_path / "assets" / "index-1a2b.js").write_text("1")
+    with TestClient(create_app(settings_for(served), bundle=tmp_path), base_url="http://127.0.0.1:8787") as one:
+        html = {"Accept": "text/html"}
+        page = one.get("/", headers=html)
+        assert (page.status_code, page.headers["cache-control"]) == (200, "no-cache")
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        assert one.get("/assets/index-1a2b.js").headers["cache-control"].endswith("immutable")
+        assert one.get("/some/view", headers=html).text == page.text
+        unknown = one.get("/v1/some/view", headers={**html, **HEADERS})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
+        assert "root:" not in one.get("/..%2f..%2f..%2f..%2fetc/passwd", headers=html).text
+        assert set(one.get("/readyz").json()["reasons"]) <= {"loop_lag"}
+        assert len(one.get("/v1/version", headers=HEADERS).json()["bundle"]) == 16
+
+
+def test_without_a_page_the_root_says_how_to_build_it(served: Lake, tmp_path: Path) -> None:
+    with TestClient(create_app(settings_for(served), bundle=tmp_path), base_url="http://127.0.0.1:8787") as one:
+        answer = one.get("/")
+        assert answer.status_code == 503
+        assert "npm run build" in answer.text
+        assert "bundle_missing" in one.get("/readyz").json()["reasons"]
+
+
 def test_an_unforeseen_error_tells_nothing(client: TestClient, app, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("at the place that must not be told")
@@ -347,6 +377,11 @@ def test_the_api_describes_itself(client: TestClient) -> None:
     assert client.get("/docs").status_code in (404, 200)
     assert "cdn" not in client.get("/docs").text
     assert json.dumps(document)
+
+
+def test_the_committed_description_is_that_of_the_code() -> None:
+    committed = (REPOSITORY / "docs" / "reference" / "openapi.json").read_text(encoding="utf-8")
+    assert committed == description(), "run: python -m spymaster.serving.openapi docs/reference/openapi.json"
 
 
 def test_a_session_list_does_not_open_what_it_lists(client: TestClient) -> None:
