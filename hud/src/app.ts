@@ -1,0 +1,422 @@
+/** One session on screen: owns store, data, link and panels, and turns what the user does into changes. */
+import { Announcer } from './a11y/announce.ts';
+import { PRESENT_AT, perform } from './actions.ts';
+import type { Action } from './core/keymap.ts';
+import { DIRTY, type HudState, LAYERS, type Layer, Store } from './core/store.ts';
+import { TimeLabels } from './core/time.ts';
+import { type Gate, gateFor, maySee } from './core/timegate.ts';
+import { NO_TICK } from './core/units.ts';
+import { toHash } from './core/url.ts';
+import { type Episode, SEEK_BEFORE } from './model/episodes.ts';
+import { SessionData } from './model/session.ts';
+import { Analogues } from './panels/analogues.ts';
+import { Bands } from './panels/bands.ts';
+import { el } from './panels/dom.ts';
+import { Episodes } from './panels/episode.ts';
+import { EvidencePanel } from './panels/evidence.ts';
+import { Header } from './panels/header.ts';
+import { Help } from './panels/help.ts';
+import { Ladder } from './panels/ladder.ts';
+import { Legend } from './panels/legend.ts';
+import { Mechanics } from './panels/mechanics.ts';
+import { emptyLists, type Model, type Panel } from './panels/model.ts';
+import { Rail } from './panels/rail.ts';
+import { Reading } from './panels/reading.ts';
+import { Readout, readoutLines } from './panels/readout.ts';
+import { Tabs } from './panels/tabs.ts';
+import { Transport } from './panels/transport.ts';
+import { Scheduler } from './render/scheduler.ts';
+import { Stage } from './render/stage.ts';
+import { axisTick, recentred } from './scale/anchor.ts';
+import { lodFor } from './scale/x.ts';
+import { Context } from './wire/context.ts';
+import type { ServerMessage } from './wire/control.gen.ts';
+import { Link } from './wire/link.ts';
+import type { Manifest } from './wire/manifest.ts';
+
+const FORWARD_MAX = 600;
+
+export interface AppOptions {
+  readonly base: string;
+  readonly session: string;
+  readonly sessions: readonly string[];
+  readonly change: Partial<HudState>;
+  readonly software: boolean;
+  readonly openSession: (key: string) => void;
+}
+
+export class App {
+  readonly store = new Store();
+  readonly data: SessionData;
+  readonly lists = emptyLists();
+  readonly stage: Stage;
+  readonly readout = new Readout();
+  readonly plotHost: HTMLElement;
+  readonly transport: Transport;
+  private labels: TimeLabels;
+  private readonly header: Header;
+  readonly help = new Help();
+  private readonly ladder = new Ladder();
+  private readonly panels: Panel[];
+  private readonly scheduler: Scheduler;
+  readonly context: Context;
+  readonly link: Link;
+  private readonly announcer: Announcer;
+  readonly zooms: HudState['view'][] = [];
+  private asked = -1;
+  private hashTimer: ReturnType<typeof setTimeout> | null = null;
+  /** Longest and recent costs of taking streamed rows, in ms: what the append target is measured by. */
+  readonly appendMs: number[] = [];
+
+  constructor(
+    root: HTMLElement,
+    private readonly manifest: Manifest,
+    private readonly options: AppOptions,
+  ) {
+    this.data = new SessionData(manifest);
+    const state = this.store.state;
+    const last = manifest.seconds - 1;
+    // The opening range of 15 minutes is about to close: the first moment at which most of the picture exists.
+    const open = manifest.segments.find((segment) => segment.name === 'RTH')?.from ?? 0;
+    Object.assign(
+      state,
+      {
+        now: Math.min(last, open + 14 * 60 - 1),
+        theme: matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark',
+      },
+      options.change,
+    );
+    state.now = Math.min(state.now, last);
+    this.labels = this.makeLabels();
+    document.documentElement.dataset.theme = state.theme;
+
+    this.header = new Header({
+      zone: (zone) => {
+        this.store.set({ zone }, DIRTY.VIEW | DIRTY.PANELS);
+      },
+      session: options.openSession,
+      help: () => this.help.toggle(),
+      theme: () => this.act('theme'),
+      mode: () => this.act('mode'),
+    });
+    this.header.setSessions(options.sessions, options.session);
+    const rail = new Rail();
+    rail.onPick = (tick) => this.centreOn(tick);
+    const legend = new Legend({
+      layer: (layer) => this.toggleLayer(layer),
+      opacity: (layer, value) => this.store.set({ opacity: { ...state.opacity, [layer]: value } }, DIRTY.STYLE),
+      palette: (magnitude) => this.store.set({ magnitude }, DIRTY.STYLE | DIRTY.PANELS),
+      cuts: (cutLow, cutHigh) => this.store.set({ cutLow, cutHigh }, DIRTY.STYLE | DIRTY.PANELS),
+      linear: (linear) => this.store.set({ linear }, DIRTY.STYLE | DIRTY.PANELS),
+      gexFlow: () => this.store.set({ gexFlow: !state.gexFlow }, DIRTY.VIEW | DIRTY.PANELS),
+      pool: (pool) => {
+        this.store.set({ pool }, DIRTY.VIEW | DIRTY.PANELS);
+        this.link.setPool(pool);
+      },
+    });
+    this.transport = new Transport({
+      playPause: () => this.act('playPause'),
+      step: (seconds) => this.step(seconds),
+      speed: (value) => this.setSpeed(value),
+      seek: (second) => this.seek(second),
+      goto: (text) => this.goTo(text),
+      follow: () => this.act('follow'),
+    });
+    const episodes = new Episodes();
+    episodes.onPick = (episode) => this.openEpisode(episode);
+    const analogues = new Analogues();
+    analogues.onReveal = () => this.act('reveal');
+    const [reading, mechanics, bands] = [new Reading(), new Mechanics(), new Bands()];
+    const tabs = new Tabs(
+      [
+        ['episodes', 'Episodes', episodes],
+        ['analogues', 'Analogues', analogues],
+        ['evidence', 'Evidence', new EvidencePanel()],
+        ['ladder', 'Ladder', this.ladder],
+      ],
+      [['now', 'Now', el('div', { class: 'stack' }, reading.root, mechanics.root, bands.root)]],
+    );
+    const live = el('div', { class: 'sr', 'aria-live': 'polite', id: 'announce' });
+    this.announcer = new Announcer(live);
+    const [overlay, cross, strip] = [
+      el('canvas', { class: 'overlay', 'aria-hidden': 'true' }),
+      el('canvas', { class: 'cross', 'aria-hidden': 'true' }),
+      el('canvas', { class: 'strip', role: 'img', 'aria-label': 'depth, flow and vacuum by price at the present' }),
+    ];
+    this.plotHost = el(
+      'div',
+      {
+        class: 'plot',
+        role: 'application',
+        'aria-label': 'surface around spot; Enter starts the data cursor',
+        'data-testid': 'plot',
+      },
+      overlay,
+      cross,
+      this.readout.root,
+    );
+    this.plotHost.tabIndex = 0;
+    root.replaceChildren(
+      this.header.root,
+      el('main', { class: 'workspace' }, rail.root, this.plotHost, strip, tabs.root),
+      legend.root,
+      this.transport.root,
+      this.help.root,
+      live,
+    );
+    this.readout.hide();
+    this.stage = new Stage(
+      this.plotHost,
+      overlay,
+      cross,
+      strip,
+      this.store,
+      this.data,
+      (software) => {
+        this.header.software = software;
+      },
+      options.software,
+    );
+    this.panels = [this.header, rail, reading, mechanics, bands, tabs, legend, this.transport];
+
+    this.context = new Context(options.base, manifest, this.lists, () => this.store.touch(DIRTY.DATA | DIRTY.PANELS));
+    this.link = new Link(options.base, this.data, {
+      rows: (lod, first, count) => {
+        this.stage.changed(lod, first, count);
+        this.store.touch(DIRTY.DATA | DIRTY.PANELS);
+      },
+      now: (second) => this.arrived(second),
+      link: (linkState) => this.linkChanged(linkState),
+      control: (message) => this.onControl(message),
+      retry: () => this.store.touch(DIRTY.PANELS),
+      took: (ms) => {
+        this.appendMs.push(ms);
+        if (this.appendMs.length > 2000) this.appendMs.shift();
+      },
+    });
+    this.scheduler = new Scheduler((dirty) => this.draw(dirty));
+    this.store.subscribe((_, dirty) => this.scheduler.mark(dirty));
+  }
+
+  start(): void {
+    const { state } = this.store;
+    if (!this.options.change.view)
+      this.store.set(
+        { view: this.followed({ ...state.view, yMid: state.anchor === 'spot' ? 0 : this.manifest.baseTick }) },
+        DIRTY.VIEW,
+      );
+    else this.store.set({ followNow: false, recentre: 'manual' }, DIRTY.VIEW);
+    this.link.open(Math.min(state.now + 1, this.manifest.seconds - 1), state.speed, false);
+    this.refreshLists();
+    this.scheduler.mark(DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
+  }
+  dispose(): void {
+    if (this.ageTimer) clearInterval(this.ageTimer);
+    this.link.close();
+  }
+
+  get frames(): number {
+    return this.scheduler.frames;
+  }
+  gate(): Gate {
+    return gateFor(this.store.state.mode, this.store.state.now, this.manifest.seconds - 1);
+  }
+  model(): Model {
+    const { state } = this.store;
+    return {
+      state,
+      manifest: this.manifest,
+      data: this.data,
+      lists: this.lists,
+      gate: this.gate(),
+      labels: this.labels,
+      second: state.now,
+    };
+  }
+
+  act(action: Action): void {
+    perform(this, action);
+  }
+
+  /** A view chosen by hand; `remember` makes it undoable with Z. */
+  setView(view: HudState['view'], remember = false, pan = false): void {
+    if (remember) {
+      this.zooms.push(this.store.state.view);
+      if (this.zooms.length > 50) this.zooms.shift();
+    }
+    const followNow = this.store.state.followNow && !pan;
+    this.store.set({ view, followNow, ...(pan ? { recentre: 'manual' as const } : {}) }, DIRTY.VIEW | DIRTY.PANELS);
+  }
+
+  setCursor(cursor: HudState['cursor']): void {
+    this.store.set({ cursor }, DIRTY.HOVER);
+    if (cursor && document.activeElement === this.plotHost)
+      this.say(
+        readoutLines(this.model())
+          .map(([name, value]) => `${name} ${value}`)
+          .join(', '),
+      );
+  }
+  inspect(sec: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
+    return maySee(this.gate(), sec) ? this.context.inspect(sec, tick, signal) : Promise.resolve([]);
+  }
+  say(text: string): void {
+    this.announcer.say(text);
+  }
+  seek(second: number): void {
+    const target = Math.min(this.manifest.seconds - 1, Math.max(0, Math.round(second)));
+    this.link.seek(target);
+    this.store.set(
+      { now: target, followNow: true, view: this.followed(this.store.state.view, target) },
+      DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA,
+    );
+    this.refreshLists();
+  }
+  goTo(text: string): boolean {
+    const second = this.labels.parse(text);
+    if (second !== null) this.seek(second);
+    return second !== null;
+  }
+  openEpisode(episode: Episode | null): void {
+    if (!episode) return this.say('no further episode');
+    this.lists.analogues = null;
+    this.store.set({ episode: episode.id }, DIRTY.PANELS | DIRTY.VIEW);
+    this.seek(episode.trigger - SEEK_BEFORE);
+    void this.context.analogues(episode.id, this.gate(), this.store.state.revealed);
+  }
+
+  step(seconds: number): void {
+    const { state } = this.store;
+    if (seconds > 0 && !state.playing && seconds <= FORWARD_MAX) this.link.control({ type: 'step', n: seconds });
+    else this.seek(state.now + seconds);
+  }
+  setSpeed(speed: number): void {
+    this.link.control({ type: 'speed', value: speed });
+    this.store.set({ speed }, DIRTY.PANELS);
+  }
+  /** At most two filled layers: switching a third on switches the one that was on longest off. */
+  toggleLayer(layer: Layer): void {
+    const layers = { ...this.store.state.layers, [layer]: !this.store.state.layers[layer] };
+    const on = LAYERS.filter((name) => layers[name]);
+    if (on.length > 2) layers[on.find((name) => name !== layer && name !== 'wall') ?? 'wall'] = false;
+    this.store.set({ layers }, DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
+  }
+  toggleMode(): void {
+    const { state } = this.store;
+    if (state.mode === 'replay') {
+      if (
+        !state.reviewed &&
+        !confirm('Show the whole session, including what comes after this time? The view stays marked as seen.')
+      )
+        return;
+      this.store.set({ mode: 'review', reviewed: true }, DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
+    } else this.store.set({ mode: 'replay' }, DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
+    this.refreshLists();
+  }
+  private centreOn(tick: number): void {
+    const { state } = this.store;
+    const axis = axisTick(state.anchor, tick, this.data.lastSpot(state.now));
+    if (!Number.isNaN(axis)) this.setView({ ...state.view, yMid: axis }, true, true);
+  }
+  release(): void {
+    this.readout.hide();
+    this.store.set({ cursor: null }, DIRTY.HOVER);
+  }
+
+  followed(view: HudState['view'], now = this.store.state.now): HudState['view'] {
+    return { ...view, x0: now + 1 - (PRESENT_AT * this.stage.width) / view.pxPerSec };
+  }
+  private arrived(second: number): void {
+    this.header.heard();
+    this.store.set({ now: second }, DIRTY.DATA | DIRTY.PANELS);
+    // Lists change with the minute; a new one is asked for then, not every second.
+    if (Math.floor(second / 60) !== this.asked) this.refreshLists();
+  }
+  private refreshLists(): void {
+    this.asked = Math.floor(this.store.state.now / 60);
+    void this.context.refresh(this.gate());
+  }
+
+  /** While nothing arrives the age of the last second is counted on screen; the timer runs only then. */
+  private linkChanged(link: HudState['link']): void {
+    this.store.set({ link }, DIRTY.PANELS | DIRTY.DATA);
+    const silent = link === 'stale' || link === 'reconnecting';
+    if (silent) {
+      this.ageTimer ??= setInterval(() => this.store.touch(DIRTY.PANELS), 1000);
+    } else if (this.ageTimer) {
+      clearInterval(this.ageTimer);
+      this.ageTimer = null;
+    }
+    if (!silent) this.header.heard();
+  }
+  private ageTimer: ReturnType<typeof setInterval> | null = null;
+
+  private onControl(message: ServerMessage): void {
+    if (message.type === 'loading') this.store.set({ loading: message.pct }, DIRTY.PANELS);
+    else if (message.type === 'subscribed') this.store.set({ loading: null }, DIRTY.PANELS);
+    else if (message.type === 'state') {
+      const playing = message.clock === 'playing' || message.clock === 'throttled';
+      this.store.set({ playing, throttled: message.clock === 'throttled' }, DIRTY.PANELS);
+    } else if (message.type === 'event') this.refreshLists();
+    else if (message.type === 'gap') {
+      this.lists.gaps.push([message.from, message.to]);
+      this.link.refetch(message.from, message.to);
+      this.store.touch(DIRTY.DATA);
+    } else if (message.type === 'eos') this.store.set({ playing: false, link: 'ended' }, DIRTY.PANELS);
+    else if (message.type === 'session_changed' && message.data_version !== this.manifest.dataVersion)
+      this.options.openSession(this.options.session);
+    else if (message.type === 'error') this.say(`${message.code}: ${message.message}`);
+  }
+
+  private makeLabels(): TimeLabels {
+    const { t0Ns, seconds, exchangeTz } = this.manifest;
+    return new TimeLabels({ firstEndMs: Number(t0Ns / 1_000_000n) + 1000, seconds, exchangeTz }, this.store.state.zone);
+  }
+  private labelsZone: HudState['zone'] | null = null;
+
+  private draw(dirty: number): void {
+    const { state } = this.store;
+    if (this.labelsZone !== state.zone) {
+      this.labels = this.makeLabels();
+      this.labelsZone = state.zone;
+    }
+    let { view } = state;
+    if (state.followNow) view = this.followed(view);
+    const spot = this.data.lastSpot(state.now);
+    if (spot !== NO_TICK && state.recentre !== 'manual')
+      view = recentred(view, this.stage.height, state.anchor === 'spot' ? 0 : spot, state.recentre);
+    state.view = view;
+    this.transport.setPlotWidth(this.stage.width);
+    const model = this.model();
+    this.stage.draw(model, dirty);
+    if (dirty & ~DIRTY.HOVER) for (const panel of this.panels) panel.update(model);
+    else this.ladder.update(model);
+    this.closeGaps();
+    this.link.want(state, this.stage.width);
+    this.shareLater();
+    this.markFirstPaint(spot);
+  }
+  /** The first frame with spot and, where there is a wall, some of it: what the start-up target is measured by. */
+  private markFirstPaint(spot: number): void {
+    if (this.painted || spot === NO_TICK) return;
+    const { now, view } = this.store.state;
+    const wall = this.data.cells.get('wall.depth');
+    const lod = lodFor(view.pxPerSec);
+    if (wall && ![lod, 16 as const].some((level) => wall.loaded(level, Math.floor(now / level) - 1))) return;
+    this.painted = true;
+    performance.mark('spymaster:first-paint');
+  }
+  private painted = false;
+  /** A gap is closed once its seconds have arrived over HTTP. */
+  private closeGaps(): void {
+    const open = this.lists.gaps.filter(([from, to]) => this.data.state(from) === 255 || this.data.state(to) === 255);
+    if (open.length !== this.lists.gaps.length) this.lists.gaps = open;
+  }
+  private shareLater(): void {
+    if (this.hashTimer) return;
+    this.hashTimer = setTimeout(() => {
+      this.hashTimer = null;
+      history.replaceState(null, '', toHash(this.options.session, this.store.state));
+    }, 600);
+  }
+}

@@ -1,0 +1,65 @@
+/** Wiring only: finds the session, opens it, binds input. */
+import './styles/base.css';
+import './styles/panels.css';
+import { App } from './app.ts';
+import { fromHash } from './core/url.ts';
+import { bindInput } from './input.ts';
+import { el } from './panels/dom.ts';
+import { address, getJson, HttpError } from './wire/http.ts';
+import { parseManifest } from './wire/manifest.ts';
+
+const BASE = '';
+const root = document.getElementById('app')!;
+let app: App | null = null;
+let bound: AbortController | null = null;
+
+function problem(title: string, text: string): void {
+  root.replaceChildren(el('div', { class: 'start', role: 'alert' }, el('h1', {}, title), el('p', {}, text)));
+}
+
+async function sessionKeys(): Promise<string[]> {
+  const answer = (await getJson(address(BASE, '/v1/sessions', { limit: 200 }))) as {
+    sessions?: { symbol: string; dt: string }[];
+  };
+  return (answer.sessions ?? []).map(({ symbol, dt }) => `${symbol}/${dt}`);
+}
+
+async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['change']): Promise<void> {
+  app?.dispose();
+  bound?.abort();
+  app = null;
+  try {
+    const sessions = (await sessionKeys()).sort();
+    const session = wanted && sessions.includes(wanted) ? wanted : sessions.at(-1);
+    if (!session)
+      return problem(
+        'No session yet',
+        'The lake has no book snapshots. Make a day with "spymaster run", or see the whole product with "spymaster demo".',
+      );
+    const manifest = parseManifest(await getJson(address(BASE, `/v1/sessions/${session}`)));
+    const software = new URLSearchParams(location.search).get('render') === '2d';
+    const current = new App(root, manifest, {
+      base: BASE,
+      session,
+      sessions,
+      software,
+      change: session === wanted ? shared : {},
+      openSession: (key) => void open(key, key === session && app ? { now: app.store.state.now } : {}),
+    });
+    app = current;
+    Object.assign(window, { spymaster: current });
+    current.start();
+    bound = new AbortController();
+    bindInput(current, bound.signal);
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 401)
+      problem(
+        'Not signed in',
+        'Open the sign-in link that "spymaster serve" printed; it works once. "spymaster token --link" prints a new one.',
+      );
+    else problem('The HUD cannot start', error instanceof Error ? error.message : String(error));
+  }
+}
+
+const { session, change } = fromHash(location.hash);
+void open(session, change);

@@ -1,0 +1,123 @@
+/**
+ * Mechanics: the four conditions of either direction. Both hold the same four measurements in swapped roles; whether one
+ * is met comes from the table's state bits, the page assumes no threshold and no sign.
+ */
+import { formatScore } from '../core/units.ts';
+import { unavailable } from '../wire/manifest.ts';
+import { absent, card, el, setClass, setText, setTitle } from './dom.ts';
+import type { Model, Panel } from './model.ts';
+
+const MEASURES = ['ask retreat', 'ask net pull', 'bid retreat', 'bid net pull'] as const;
+/** Bit i of a direction's state is the measure at this place of `z`. */
+export const ORDER = { down: [0, 1, 2, 3], up: [2, 3, 0, 1] } as const;
+const WORDS: Record<(typeof MEASURES)[number], readonly [string, string]> = {
+  'ask retreat': ['asks step up', 'asks above step higher'],
+  'ask net pull': ['asks pulled', 'ask pulls outrun ask adds'],
+  'bid retreat': ['bids step down', 'bids below step lower'],
+  'bid net pull': ['bids pulled', 'bid pulls outrun bid adds'],
+};
+const NAMES: Record<number, string> = { 15: 'both vacuum', 3: 'ask vacuum', 12: 'bid vacuum', 0: 'build' };
+
+/** Name of a state of the down direction, bit 0 = ask retreat. */
+export const stateName = (down: number): string => NAMES[down] ?? 'mixed';
+export const met = (bits: number): number => [0, 1, 2, 3].reduce((n, i) => n + ((bits >> i) & 1), 0);
+/** What the thesis expects of a state, for a level approached from below (`up`) or above (`down`). */
+export function thesis(down: number, direction: 'up' | 'down'): string {
+  if (down === 15) return 'reject';
+  if (direction === 'up' && down === 3) return 'break';
+  if (direction === 'down' && down === 12) return 'break';
+  return 'chop';
+}
+export const arrow = (d1: number): string => (Number.isNaN(d1) ? '' : d1 > 0.02 ? '▲' : d1 < -0.02 ? '▼' : '▬');
+
+interface Row {
+  lamp: HTMLElement;
+  value: HTMLElement;
+  trend: HTMLElement;
+  root: HTMLElement;
+}
+
+export class Mechanics implements Panel {
+  private readonly parts = card('Mechanics', 'mechanics');
+  readonly root = this.parts.root;
+  private readonly rows: Record<'up' | 'down', Row[]> = { up: [], down: [] };
+  private readonly counts = { up: el('b'), down: el('b') };
+  private readonly foot = el('dl', { class: 'facts' });
+  private readonly facts: Record<string, HTMLElement> = {};
+  private readonly content = el('div');
+  private readonly empty = absent('Move conditions', 'not materialised', 'They come from silver.move_conditions_1s.');
+
+  constructor() {
+    const columns = (['up', 'down'] as const).map((direction) => {
+      const list = el('ul', { class: 'lamps' });
+      for (const place of ORDER[direction]) {
+        const name = MEASURES[place]!;
+        const row: Row = {
+          lamp: el('span', { class: 'lamp', 'aria-hidden': 'true' }),
+          value: el('span', { class: 'num' }),
+          trend: el('span', { class: 'trend' }),
+          root: el('li'),
+        };
+        row.root.append(row.lamp, el('span', { class: 'what' }, WORDS[name][0]), row.value, row.trend);
+        list.append(row.root);
+        this.rows[direction].push(row);
+      }
+      return el(
+        'div',
+        { class: `direction ${direction}` },
+        el('h3', {}, direction === 'up' ? 'Up ' : 'Down ', this.counts[direction]),
+        list,
+      );
+    });
+    for (const name of ['soft and', 'state', 'fills', 'drive', 'hypothesis']) {
+      const value = el('dd', { class: name !== 'soft and' && name !== 'state' ? 'full' : '' });
+      this.facts[name] = value;
+      this.foot.append(el('dt', {}, name), value);
+    }
+    this.content.append(el('div', { class: 'directions' }, ...columns), this.foot);
+    this.parts.body.append(this.content);
+  }
+
+  update({ manifest, data, second }: Model): void {
+    const problem = unavailable(manifest, 'moves');
+    if (problem) {
+      if (!this.empty.isConnected) this.parts.body.replaceChildren(this.empty);
+      return;
+    }
+    const row = data.second('moves', second);
+    const valid = row ? Number(row.valid) : 0;
+    setText(this.parts.note, valid === 2 ? 'provisional scale' : row && !valid ? 'not valid here' : 'z, 5 s');
+    const z = row && valid ? (row.z as Float32Array) : new Float32Array(6).fill(Number.NaN);
+    const d1 = row && valid ? (row.d1 as Float32Array) : new Float32Array(6).fill(Number.NaN);
+    const bits = { up: row ? Number(row.state_up) : 0, down: row ? Number(row.state_dn) : 0 };
+    for (const direction of ['up', 'down'] as const) {
+      this.rows[direction].forEach((line, i) => {
+        const place = ORDER[direction][i]!;
+        const on = valid > 0 && Boolean((bits[direction] >> i) & 1);
+        setClass(line.root, 'on', on);
+        setText(line.lamp, valid ? (on ? '●' : '○') : '—');
+        setText(line.value, formatScore(z[place]!, 1, true));
+        setText(line.trend, arrow(d1[place]!));
+        setTitle(
+          line.root,
+          `${WORDS[MEASURES[place]!][1]}: ${on ? 'met' : 'not met'}; ${formatScore(z[place]!, 2, true)} robust standard deviations from the usual of earlier sessions at this time of day, changing ${formatScore(d1[place]!, 3, true)} per second`,
+        );
+      });
+      setText(this.counts[direction], valid ? `${met(bits[direction])} of 4 met` : '—');
+    }
+    const drive = row && valid ? Number(row.drive_dn) : Number.NaN;
+    setText(
+      this.facts.drive!,
+      Number.isNaN(drive)
+        ? '—'
+        : `${formatScore(drive, 1, true)} ${drive > 0 ? 'bids retreat more' : 'asks retreat more'}`,
+    );
+    setText(this.facts['soft and']!, formatScore(row && valid ? Number(row.soft_and) : Number.NaN, 2, true));
+    setText(this.facts.fills!, `ask ${formatScore(z[4]!, 1, true)} bid ${formatScore(z[5]!, 1, true)}`);
+    setText(this.facts.state!, valid ? stateName(bits.down) : '—');
+    setText(
+      this.facts.hypothesis!,
+      valid ? `from below ${thesis(bits.down, 'up')}, from above ${thesis(bits.down, 'down')}` : '—',
+    );
+  }
+}

@@ -1,0 +1,101 @@
+/** Levels rail: levels around spot with signed distances, and the largest resting sizes of the present. */
+import { formatQty, NO_TICK } from '../core/units.ts';
+import { railRows } from '../model/levels.ts';
+import type { SessionData } from '../model/session.ts';
+import { column, formatPoints, formatPrice, type Manifest, unavailable } from '../wire/manifest.ts';
+import { decode } from '../wire/transfer.ts';
+import { el } from './dom.ts';
+import type { Model, Panel } from './model.ts';
+
+export interface Wall {
+  readonly tick: number;
+  readonly lots: number;
+  readonly side: 'bid' | 'ask';
+}
+/** Reach in ticks, and how many per side. */
+const REACH = 80;
+const PER_SIDE = 3;
+
+/** Largest resting sizes on either side of spot at a second, decoded from cells. */
+export function largestWalls(data: SessionData, manifest: Manifest, second: number): Wall[] {
+  const cells = data.cells.get('wall.depth');
+  const transfer = column(manifest, 'wall', 'depth')?.transfer;
+  const spot = data.spot(second);
+  if (!cells || !transfer || spot === NO_TICK) return [];
+  const reach = Math.min(REACH, manifest.halfTicks);
+  const found: Wall[] = [];
+  for (let rel = -reach; rel <= reach; rel++) {
+    const lots = decode(transfer, cells.code(1, second, manifest.halfTicks + rel));
+    if (lots) found.push({ tick: spot + rel, lots: Math.abs(lots), side: lots < 0 ? 'bid' : 'ask' });
+  }
+  const top = (side: 'bid' | 'ask'): Wall[] =>
+    found
+      .filter((w) => w.side === side)
+      .sort((a, b) => b.lots - a.lots)
+      .slice(0, PER_SIDE);
+  return [...top('ask'), ...top('bid')].sort((a, b) => b.tick - a.tick);
+}
+
+export class Rail implements Panel {
+  readonly root = el('nav', { class: 'rail', 'aria-label': 'levels and large sizes around spot' });
+  private shown = '';
+  onPick: (tick: number) => void = () => {};
+
+  update(model: Model): void {
+    const { manifest, data, lists, gate, second } = model;
+    const spot = data.lastSpot(second);
+    const levels = railRows(lists.levels, gate, second, spot);
+    const walls = largestWalls(data, manifest, second);
+    const problem = unavailable(manifest, 'levels');
+    const key = JSON.stringify([spot, levels, walls.map((w) => [w.tick, Math.round(w.lots)]), problem]);
+    if (key === this.shown) return;
+    this.shown = key;
+    const line = (name: string, tick: number, className: string, extra = ''): HTMLElement => {
+      const ticks = spot === NO_TICK ? null : tick - spot;
+      const button = el(
+        'button',
+        { type: 'button', class: `level ${className}`, title: `${name} at ${formatPrice(manifest, tick)}` },
+        el('span', { class: 'name' }, name),
+        el('span', { class: 'num' }, formatPrice(manifest, tick)),
+        el(
+          'span',
+          { class: 'away' },
+          extra,
+          ticks === null
+            ? '—'
+            : `${ticks > 0 ? '+' : ticks < 0 ? '−' : ''}${Math.abs(ticks)} t  ${formatPoints(manifest, ticks)}`,
+        ),
+      );
+      button.onclick = () => this.onPick(tick);
+      return button;
+    };
+    const spotLine = el(
+      'div',
+      { class: 'level spot' },
+      el('span', { class: 'name' }, 'Spot'),
+      el('span', { class: 'num' }, spot === NO_TICK ? '—' : formatPrice(manifest, spot)),
+    );
+    const place = <T extends { tick: number }>(rows: readonly T[], draw: (row: T) => HTMLElement): HTMLElement[] => {
+      const out: HTMLElement[] = [];
+      const sorted = rows.filter((row) => spot === NO_TICK || row.tick > spot);
+      out.push(
+        ...sorted.map(draw),
+        spotLine.cloneNode(true) as HTMLElement,
+        ...rows.filter((row) => !sorted.includes(row)).map(draw),
+      );
+      return out;
+    };
+    const parts: HTMLElement[] = [el('h2', {}, 'Levels')];
+    if (problem)
+      parts.push(el('p', { class: 'dim' }, problem === 'not materialised' ? 'not materialised yet' : problem));
+    else if (!levels.length) parts.push(el('p', { class: 'dim' }, 'none valid yet'));
+    else parts.push(...place(levels, (row) => line(row.names, row.tick, row.nearest ? 'near' : '')));
+    parts.push(el('h2', { title: `within ${REACH} ticks of spot, decoded from cells` }, 'Largest resting'));
+    parts.push(
+      ...place(walls, (wall) =>
+        line(wall.side === 'ask' ? 'Ask' : 'Bid', wall.tick, wall.side, `~${formatQty(Math.round(wall.lots))} `),
+      ),
+    );
+    this.root.replaceChildren(...parts);
+  }
+}

@@ -1,0 +1,31 @@
+/** A line of values without axes; gaps stay gaps. Colour is the element's text colour. */
+export function sparkline(
+  canvas: HTMLCanvasElement,
+  values: readonly number[],
+  range: readonly [number, number],
+): void {
+  const ratio = devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth || 60, canvas.clientHeight || 16];
+  if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
+  if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
+  const ctx = canvas.getContext('2d');
+  if (!ctx) return;
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.clearRect(0, 0, width, height);
+  ctx.strokeStyle = getComputedStyle(canvas).color;
+  ctx.lineWidth = 1.2;
+  ctx.beginPath();
+  let drawing = false;
+  values.forEach((value, i) => {
+    if (Number.isNaN(value)) {
+      drawing = false;
+      return;
+    }
+    const x = (i / Math.max(1, values.length - 1)) * (width - 2) + 1;
+    const y = height - 1.5 - ((value - range[0]) / (range[1] - range[0] || 1)) * (height - 3);
+    if (drawing) ctx.lineTo(x, y);
+    else ctx.moveTo(x, y);
+    drawing = true;
+  });
+  ctx.stroke();
+}

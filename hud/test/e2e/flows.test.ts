@@ -1,0 +1,342 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findChromium } from '../harness/browser.mjs';
+import { arrivedAt, type Opened, openHud, shows, state, until } from './page.ts';
+
+const LEVEL = 27200;
+
+describe.skipIf(!findChromium())('the HUD on a session', () => {
+  let hud: Opened;
+  beforeAll(async () => {
+    hud = await openHud({ hash: '#s=ES/2026-01-06&t=2600' });
+  });
+  afterAll(() => hud?.close());
+  const press = async (...keys: string[]): Promise<void> => {
+    for (const key of keys) await hud.page.keyboard.press(key);
+  };
+
+  it('paints first with spot, wall and reading', async () => {
+    await until(
+      hud.page,
+      (app) => performance.getEntriesByName('spymaster:first-paint').length === 1 && app.store.state.now === 2600,
+    );
+    await shows(hud.page, '#reading .above', 'resting sells are 9.3x the median');
+    expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('webgl2');
+  });
+
+  it('marks simulated data and the replay on screen', async () => {
+    await shows(hud.page, '.badges', 'SIMULATED');
+    await shows(hud.page, '.badge.mode', 'REPLAY 1×');
+  });
+
+  it('Band matrix: an empty band is a value, a missing one a dash', async () => {
+    await shows(hud.page, '.bands tr.below:last-child td.strength', 'empty');
+    await shows(hud.page, '.bands tr.above td.ease', /^\d\.\d\d$/);
+  });
+
+  it('Mechanics card: both directions hold the same four measurements in swapped roles', async () => {
+    const rows = (direction: string): Promise<string[]> =>
+      hud.page.$$eval(`.direction.${direction} .num`, (nodes) => nodes.map((node) => node.textContent ?? ''));
+    await shows(hud.page, '.direction.down h3', /[0-4] of 4 met/);
+    const [up, down] = [await rows('up'), await rows('down')];
+    expect(up).toHaveLength(4);
+    expect(down).toEqual([up[2], up[3], up[0], up[1]]);
+    await shows(hud.page, '.direction.down h3', /[0-4] of 4 met/);
+  });
+
+  it('Levels rail: only levels already valid, with live signed distances, nearest two marked', async () => {
+    const rail = await hud.page.textContent('.rail');
+    expect(rail).toContain('PM High');
+    expect(await hud.page.$$eval('.rail .near', (nodes) => nodes.length)).toBe(2);
+    const before = await hud.page.textContent('.rail .level.near .away');
+    await press('Shift+ArrowRight', 'Alt+ArrowRight');
+    await arrivedAt(hud.page, 2730);
+    await hud.page.waitForFunction(
+      (text) => document.querySelector('.rail .level.near .away')?.textContent !== text,
+      before,
+      { timeout: 15_000 },
+    );
+  });
+
+  it('Transport: plays at speed without a gap, pauses, steps and goes to a time', async () => {
+    await press(']', ']', ']', ']');
+    expect(await state(hud.page, (app) => app.store.state.speed)).toBe(20);
+    await press('Space');
+    await until(hud.page, (app) => app.store.state.now > 2830);
+    await press('Space');
+    await until(hud.page, (app) => !app.store.state.playing);
+    // What was on its way when the pause was asked for still arrives.
+    await hud.page.waitForTimeout(1000);
+    const now = await state(hud.page, (app) => app.store.state.now);
+    const holes = await hud.page.evaluate(
+      (last) =>
+        Array.from({ length: last - 2730 }, (_, i) => 2731 + i).filter(
+          (s) => window.spymaster.data.second('bands', s) === null,
+        ).length,
+      now,
+    );
+    expect(holes).toBe(0);
+    await press('ArrowRight');
+    await arrivedAt(hud.page, now + 1);
+    await press('ArrowLeft');
+    await arrivedAt(hud.page, now);
+    await press('g');
+    await hud.page.keyboard.type('09:43:20');
+    await press('Enter');
+    await arrivedAt(hud.page, 2599);
+    await hud.page.waitForFunction(() => document.querySelector('.clock')?.textContent?.startsWith('09:43:20'));
+  });
+
+  it('draws no frame while nothing changes', async () => {
+    await hud.page.waitForTimeout(1500);
+    const frames = await state(hud.page, (app) => app.frames);
+    await hud.page.waitForTimeout(2500);
+    expect(await state(hud.page, (app) => app.frames)).toBe(frames);
+  });
+
+  it('Anchor: spot becomes a straight line and comes back to the same view', async () => {
+    const before = await state(hud.page, (app) => app.store.state.view.yMid);
+    await press('a');
+    expect(await state(hud.page, (app) => app.store.state.anchor)).toBe('spot');
+    await press('a');
+    expect(await state(hud.page, (app) => app.store.state.view.yMid)).toBeCloseTo(before);
+  });
+
+  it('Time gate: changing everything after the present changes no pixel, row or tooltip', async () => {
+    const shot = () =>
+      hud.page.evaluate(async () => {
+        const app = window.spymaster;
+        app.stage.draw(app.model(), 31);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        const text = document.body.textContent;
+        return [app.stage.picture(app.model(), '').toDataURL(), text] as const;
+      });
+    const before = await shot();
+    await hud.page.evaluate(() => {
+      const { data, store } = window.spymaster;
+      const first = store.state.now + 1;
+      const rows = data.manifest.seconds - first;
+      const noise = (n: number): Uint8Array => new Uint8Array(n).fill(255);
+      data.ingest(1, first, rows, {
+        snap: {
+          rows,
+          columns: {
+            spot_tick: new Int32Array(rows).fill(27150),
+            state: new Uint8Array(rows).fill(3),
+            flags: new Uint8Array(rows),
+            last_tick: new Int32Array(rows).fill(27150),
+            open_tick: new Int32Array(rows).fill(27150),
+            high_tick: new Int32Array(rows).fill(27150),
+            low_tick: new Int32Array(rows).fill(27150),
+          },
+        },
+        wall: {
+          rows,
+          columns: {
+            depth: noise(rows * data.width),
+            net_flow: noise(rows * data.width),
+            rest_share: noise(rows * data.width),
+          },
+        },
+        vacuum: { rows, columns: { score: noise(rows * data.width) } },
+      });
+      window.spymaster.stage.changed(1, first, rows);
+    });
+    const after = await shot();
+    expect(after[1]).toBe(before[1]);
+    expect(after[0] === before[0]).toBe(true);
+  });
+
+  it('Inspector: approximations at once, exact values after a dwell', async () => {
+    const box = (await hud.page.locator('.plot').boundingBox())!;
+    await hud.page.mouse.move(box.x + 60, box.y + 120);
+    await hud.page.waitForSelector('.readout:not([hidden])');
+    await shows(hud.page, '.readout', 'resting');
+    await hud.page.waitForFunction(
+      () => document.querySelector('.readout')?.textContent?.includes('41 lots'),
+      undefined,
+      { timeout: 10_000 },
+    );
+    await hud.page.mouse.move(2, 2);
+  });
+
+  it('Data cursor: Enter starts it, arrows move it, it never passes the present', async () => {
+    await hud.page.focus('.plot');
+    await press('Enter');
+    const start = await state(hud.page, (app) => app.store.state.cursor!);
+    await press('ArrowUp', 'ArrowLeft', 'ArrowRight', 'ArrowRight');
+    const end = await state(hud.page, (app) => app.store.state.cursor!);
+    expect(end).toEqual({ sec: start.sec, tick: start.tick + 1 });
+    await press('Escape');
+    expect(await state(hud.page, (app) => app.store.state.cursor)).toBeNull();
+  });
+
+  it('Approach episodes: unknown before their decision; the outcome stays open until its time', async () => {
+    await hud.page.click('#tab-episodes');
+    await shows(hud.page, '.episodes', 'No episode so far');
+    await hud.page.evaluate(() => window.spymaster.seek(2900));
+    await until(hud.page, (app) => app.lists.episodes.length === 2);
+    await hud.page.waitForFunction(() => (document.querySelectorAll('.episodes li').length ?? 0) === 2);
+    await shows(hud.page, '.episodes ol', 'open');
+    expect(await hud.page.textContent('.episodes ol')).not.toContain('reject');
+    await hud.page.click('.episodes li:last-child button');
+    expect(await state(hud.page, (app) => app.store.state.now)).toBe(2660 - 30);
+  });
+
+  it('Analogues: outcomes are not even in the payload before O; afterwards p stands beside p0 and the mark stays', async () => {
+    await hud.page.evaluate(() => window.spymaster.seek(2900));
+    await until(hud.page, (app) => app.lists.episodes.length === 2);
+    await hud.page.waitForFunction(() => document.querySelectorAll('.episodes li').length === 2);
+    const [answer] = await Promise.all([
+      hud.page.waitForResponse((r) => r.url().includes('/analogues')),
+      hud.page.click('.episodes li:last-child button'),
+    ]);
+    expect(answer.url()).toContain('reveal=false');
+    expect(await answer.text()).not.toMatch(/outcome|p_break/);
+    await hud.page.click('#tab-analogues');
+    await hud.page.waitForSelector('.tiles figure');
+    expect(await hud.page.$('.odds')).toBeNull();
+    await press('o');
+    await hud.page.waitForSelector('.odds');
+    await shows(hud.page, '.odds', /30 % vs 35 %/);
+    await shows(hud.page, '.badges', 'outcomes revealed');
+  });
+
+  it('Evidence panel: effect with interval, q, null and controls; timing only', async () => {
+    await hud.page.click('#tab-evidence');
+    await shows(hud.page, '.evidence', 'timing incompatible');
+    const text = (await hud.page.textContent('.evidence'))!;
+    expect(text).toContain('timing incompatible with uniform phase');
+    expect(text).toContain('control: none');
+    expect(text).toContain('replicated 17 of 20 days');
+  });
+
+  it('Layer rule: at most two filled layers', async () => {
+    await press('3');
+    expect(await state(hud.page, (app) => app.store.state.layers)).toEqual({
+      wall: true,
+      vacuum: false,
+      pressure: true,
+    });
+    await press('2');
+    expect(Object.values(await state(hud.page, (app) => app.store.state.layers)).filter(Boolean)).toHaveLength(2);
+  });
+
+  it('Review asks once and marks the view', async () => {
+    hud.page.once('dialog', (dialog) => void dialog.accept());
+    await press('m');
+    await shows(hud.page, '.badge.mode', 'REVIEW');
+    await press('m');
+    await hud.page.waitForFunction(() => document.querySelector('.badges')?.textContent?.includes('seen in review'));
+  });
+
+  it('Share: a picture with a file name that says simulated, and the view in the address', async () => {
+    const [download] = await Promise.all([hud.page.waitForEvent('download'), press('S')]);
+    expect(download.suggestedFilename()).toMatch(/^spymaster-ES-2026-01-06-\d{6}-simulated\.png$/);
+    await hud.page.waitForFunction(() => location.hash.includes('s=ES/2026-01-06'));
+  });
+
+  it('comes back where it stopped after the connection is lost', async () => {
+    const now = await state(hud.page, (app) => app.store.state.now);
+    hud.sidecar.dropSockets();
+    await until(hud.page, (app) => app.store.state.link === 'reconnecting');
+    await until(hud.page, (app) => app.store.state.link === 'ready');
+    await press('ArrowRight');
+    await arrivedAt(hud.page, now + 1);
+  });
+
+  it('has no serious accessibility finding', async () => {
+    const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    await hud.page.evaluate(axe);
+    const findings = (await hud.page.evaluate(
+      'axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + n.failureSummary).join(" | ")))',
+    )) as string[];
+    expect(findings).toEqual([]);
+  });
+
+  it('draws in software when WebGL is lost for good', async () => {
+    await hud.page.evaluate(() => {
+      const canvas = document.querySelector<HTMLCanvasElement>('.heat')!;
+      canvas.getContext('webgl2')!.getExtension('WEBGL_lose_context')!.loseContext();
+    });
+    await until(hud.page, (app) => app.stage.backend.kind === 'canvas2d');
+    await hud.page.waitForFunction(
+      () => document.querySelector('.badges')?.textContent?.includes('software drawing'),
+      undefined,
+      { timeout: 10_000 },
+    );
+  });
+
+  it('logged no error and asked no other origin', () => {
+    expect(hud.problems).toEqual([]);
+    expect(
+      hud.requests.filter(
+        (url) => !url.startsWith(hud.sidecar.url) && !url.startsWith('blob:') && !url.startsWith('data:'),
+      ),
+    ).toEqual([]);
+  });
+  it('knows the level it was opened at', async () => {
+    expect(await state(hud.page, (app) => app.lists.levels.find((level) => level.type === 'PMH')?.tick)).toBe(LEVEL);
+  });
+});
+
+describe.skipIf(!findChromium())('honest states', () => {
+  it('runs on the snapshot alone and says what is missing', async () => {
+    const hud = await openHud({
+      missing: [
+        'wall',
+        'vacuum',
+        'pressure',
+        'bands',
+        'moves',
+        'gex',
+        'ladder',
+        'reading',
+        'levels',
+        'candles',
+        'episodes',
+        'analogues',
+        'evidence',
+      ],
+      query: '?render=2d',
+    });
+    try {
+      await shows(hud.page, '.badges', /surfaces missing/);
+      await shows(hud.page, '#bands', 'not materialised');
+      await shows(hud.page, '#mechanics', 'not materialised');
+      await shows(hud.page, '.rail', 'not materialised yet');
+      expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('canvas2d');
+      expect(hud.problems).toEqual([]);
+    } finally {
+      await hud.close();
+    }
+  });
+  it('draws in software where the browser has no WebGL', async () => {
+    const hud = await openHud({ graphics: 'none' });
+    try {
+      expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('canvas2d');
+      await shows(hud.page, '.badges', 'software drawing');
+    } finally {
+      await hud.close();
+    }
+  });
+  it('says when the scales are not from earlier sessions, and when nothing arrives any more', async () => {
+    const calibration = { status: 'same_session', basis: 'same_session', asof_dt: null, n_sessions: 0, reason: null };
+    const hud = await openHud({ manifest: { calibration, provenance: 'real' } });
+    try {
+      await shows(hud.page, '.badges', 'calibrated on itself');
+      await shows(hud.page, '.legend', 'scale: this session');
+      expect(await hud.page.textContent('.badges')).not.toContain('SIMULATED');
+      await hud.page.keyboard.press('Space');
+      await until(hud.page, (app) => app.store.state.playing && app.appendMs.length > 1);
+      hud.sidecar.setSilent(true);
+      await shows(hud.page, '.top', /no data for \d+ s/);
+      expect(await hud.page.$('.plot.stale')).not.toBeNull();
+      hud.sidecar.setSilent(false);
+      await until(hud.page, (app) => app.store.state.link === 'ready');
+    } finally {
+      await hud.close();
+    }
+  });
+});

@@ -1,0 +1,83 @@
+"""Runs the tests of the page (TypeScript) where Node is there, and the page on the real sidecar where a browser is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from spymaster_tests.conftest import REPOSITORY
+from spymaster_tests.serving.lakes import served_lake
+
+HUD = REPOSITORY / "hud"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="module")
+def npx() -> str:
+    """The runner of the page's tools; skips where they are not installed."""
+    found = shutil.which("npx")
+    if found is None:
+        pytest.skip("Node is not installed: the committed page is used as it is")
+    if not (HUD / "node_modules").is_dir():
+        pytest.skip("the page's tools are not installed (npm ci in hud/)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser() -> str:
+    """A Chromium; skips where there is none."""
+    found = os.environ.get("SPYMASTER_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip("no Chromium (set SPYMASTER_CHROMIUM to one)")
+    return found
+
+
+def vitest(npx: str, *arguments: str, **environment: str) -> None:
+    done = subprocess.run(
+        [npx, "vitest", "run", *arguments],
+        cwd=HUD,
+        env={**os.environ, "NO_COLOR": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+
+
+def test_units_and_contract_of_the_page(npx: str) -> None:
+    vitest(npx)
+
+
+@pytest.mark.slow
+def test_flows_of_the_page_on_a_double_of_the_sidecar(npx: str, browser: str) -> None:
+    vitest(npx, "--config", "vitest.e2e.config.ts", "pixels", "flows", SPYMASTER_CHROMIUM=browser)
+
+
+@pytest.mark.slow
+def test_the_page_on_the_real_sidecar(npx: str, browser: str, tmp_path: Path) -> None:
+    lake = served_lake(tmp_path / "lake")
+    command = [sys.executable, "-m", "spymaster.cli.main", "serve", "--lake", str(lake.root), "--port", "0", "--json"]
+    environment = {**os.environ, "SPYMASTER_SERVING__TOKEN": "a-token-for-tests"}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            link = told_link(server)
+            vitest(npx, "--config", "vitest.e2e.config.ts", "real", SPYMASTER_HUD_URL=link, SPYMASTER_CHROMIUM=browser)
+        finally:
+            server.terminate()
+
+
+def told_link(server: subprocess.Popen[str]) -> str:
+    """The sign-in link that the server prints as one JSON document when it listens."""
+    assert server.stdout is not None
+    text = ""
+    for line in server.stdout:
+        text += line
+        if line.startswith("}"):
+            return json.loads(text)["sign_in"]
+    raise AssertionError(f"the sidecar ended before it listened: {text}")
