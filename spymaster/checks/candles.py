@@ -9,7 +9,6 @@ import polars as pl
 from spymaster.checks.base import Finding, Session, Suite, check
 from spymaster.checks.frames import CANDLE, SNAPSHOT, TRADE, collect, finding, scan
 
-EARLIER_DATES = 5
 TOLERANCE = 1e-9
 """Relative difference of an average from its recomputation."""
 
@@ -110,20 +109,19 @@ def averages_recomputed(session: Session) -> Finding:
 
 def _closes(session: Session, own: pl.DataFrame) -> tuple[list[int], bool]:
     """Closes that enter averages, of earlier dates first, at the prices of this date's contract."""
-    start = session.dt - timedelta(days=7)
-    earlier = [
-        partition
-        for partition in session.lake.partitions(CANDLE, session.symbol, start, session.dt - timedelta(days=1))
-        if partition.dt.weekday() < 5
-    ][-EARLIER_DATES:]
     read = {one.name.rsplit(" ", 1)[1] for one in session.partition(CANDLE).manifest.inputs if TRADE in one.name}
-    complete = read <= {str(partition.dt) for partition in earlier} | {str(session.dt)}
+    before = sorted(read - {str(session.dt)}, reverse=True)
+    start, end = session.dt - timedelta(days=7), session.dt - timedelta(days=1)
+    made = {str(partition.dt): partition for partition in session.lake.partitions(CANDLE, session.symbol, start, end)}
     shift = own["roll_adj_int"][0]
-    closes = _entering(own)
-    for partition in reversed(earlier):
+    closes, complete = _entering(own), True
+    for day_read in before:
+        if day_read not in made:  # not made again yet: what lies before it would join on in its place
+            complete = False
+            break
         if shift is None:
             break
-        day = partition.read(["close_price_int", "is_halt", "roll_adj_int"])
+        day = made[day_read].read(["close_price_int", "is_halt", "roll_adj_int"])
         closes = [close + shift for close in _entering(day)] + closes
         roll = day["roll_adj_int"][0] if day.height else 0
         shift = None if roll is None else shift + roll
