@@ -29,6 +29,8 @@ from spymaster.simulator.simulate import Run, code_hash, simulate
 
 SECONDS = {"ci": 2.0, "demo": 20.0, "rth": 25.0, "full_day": 15.0}
 """Budgets of the futures of a preset: files and truth, compiled."""
+CHAINS = ("ci", "demo")
+"""Presets whose options are judged too."""
 MESSAGES_PER_SECOND = 1.5e6
 JUMPS = 100_000
 _WALK_MESSAGES = 600_000
@@ -47,6 +49,8 @@ def main() -> None:
     for preset in options.presets.split(","):
         accept_as = options.accept if not options.messages else None
         _measure_preset(report, preset, seeds, options.messages or None, accept_as)
+        if preset in CHAINS and not options.messages:
+            _measure_chain(report, preset, seeds)
     _measure_generation(report, options.messages or PRESETS["demo"].messages)
     if options.jumps:
         jumps = options.jumps if not options.messages else min(options.jumps, 4_000)
@@ -120,6 +124,32 @@ def _measure_preset(
         report.facts[f"{preset}, KS to the accepted"] = {one.law: one.ks for one in found if one.ks > 0.02}
         drifted = sum(one.drifted for one in found)
         report.add_target(f"{preset}: distributions that drifted", float(drifted), 0.0, at_least=False)
+
+
+def _measure_chain(report: harness.Report, preset: str, seeds: list[int]) -> None:
+    """Row 21, of every date, on a chain that follows the preset's own futures."""
+    found: dict[tuple[str, float, float], list[Target]] = defaultdict(list)
+    for seed in seeds:
+        with tempfile.TemporaryDirectory(prefix="spymaster-bench-") as folder:
+            run = simulate(plan(Request(preset=preset, seed=seed, scenario="background")), folder)
+        for day in run.days:
+            assert day.options is not None
+            for one in day.options.targets:
+                found[one.metric, one.low, one.high].append(one)
+    missed = 0
+    for (metric, low, high), every in found.items():
+        misses = sum(one.verdict == "miss" for one in every)
+        missed += misses
+        values = [one.value for one in every if one.value is not None]
+        report.rows.append(
+            {
+                "preset": f"{preset}, options", "#": 21, "figure": metric,
+                "mean of seeds": float(f"{statistics.fmean(values):.4g}") if values else None,
+                "standard error": None, "from": low, "to": high,
+                "together": "n/a" if not values else "miss" if misses else "pass", "seeds missed": misses,
+            }
+        )  # fmt: skip
+    report.add_target(f"{preset}: targets of options missed by a date", float(missed), 0.0, at_least=False)
 
 
 def _error_of_mean(values: list[float], errors: list[float]) -> float | None:

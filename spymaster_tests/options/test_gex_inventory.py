@@ -74,8 +74,14 @@ def quiet() -> Simulated:
 
 
 @pytest.fixture(scope="module")
+def usual() -> Simulated:
+    """Messages an hour as the preset `ci` has: customers trade with each other too, and makers with some of them."""
+    return tables_of(finished_chain(messages=50_000))
+
+
+@pytest.fixture(scope="module")
 def busy() -> Simulated:
-    """Makers take the orders that customers leave, too."""
+    """Customers leave many orders."""
     return tables_of(finished_chain(messages=80_000))
 
 
@@ -156,7 +162,32 @@ def test_flow_plus_what_was_held_before_is_the_exposure_of_the_true_inventory(qu
     assert moved > 200
 
 
-@pytest.mark.parametrize("name", ["quiet", "busy"])
+MOST_OFF = 0.2
+"""By how much the slope of the exposure by flow over the exact one may be off 1. Customers who take other customers'
+orders make it larger than 1; makers who take them, smaller."""
+
+
+@pytest.mark.parametrize("name", ["usual", "busy"])
+def test_flow_tells_the_exposure_of_what_dealers_took_on(name: str, request: pytest.FixtureRequest) -> None:
+    """Strike by strike on a chain of usual size, where who is the aggressor does not tell everything."""
+    simulated: Simulated = request.getfixturevalue(name)
+    day = simulated.chain.day
+    assert day.series["lifted"].sum() < 0.1 * day.series["volume"].sum()
+    strikes = np.array([option.strike for option in day.chain.options])
+    for m in (len(day.minutes.end) // 2, len(day.minutes.end) - 2, len(day.minutes.end) - 1):
+        rows = simulated.surface.filter(pl.col("window_end").to_physical() == day.minutes.end[m])
+        rows = rows.filter(pl.col("gamma_call").is_not_null())
+        assert rows.height >= 20
+        unit = rows["gamma_call"].to_numpy() * 50 * day.minutes.forward[m] ** 2 * 0.01
+        gained = day.minutes.rows[m]["inventory"] - day.held_before
+        lots = np.array([gained[strikes == strike].sum() for strike in rows["strike_points"]])
+        exact, told = unit * lots, rows["flow_gex"].to_numpy()
+        assert np.corrcoef(exact, told)[0, 1] > 0.93
+        assert np.polyfit(exact, told, 1)[0] == pytest.approx(1.0, abs=MOST_OFF)
+        assert not np.allclose(exact, told)
+
+
+@pytest.mark.parametrize("name", ["quiet", "usual", "busy"])
 def test_flow_is_what_the_tape_says_of_aggressors(name: str, request: pytest.FixtureRequest) -> None:
     simulated: Simulated = request.getfixturevalue(name)
     day = simulated.chain.day
@@ -174,19 +205,26 @@ def test_flow_is_what_the_tape_says_of_aggressors(name: str, request: pytest.Fix
     assert traded > 30
 
 
-def test_open_interest_gets_the_sign_of_most_strikes_right_on_the_simulated_chain(busy: Simulated) -> None:
-    """Dealers there are long calls and short puts, by less than what is open: the convention is about signs."""
-    day = busy.chain.day
-    m = len(day.minutes.end) // 2
-    rows = busy.surface.filter(pl.col("window_end").to_physical() == day.minutes.end[m])
-    strikes = np.array([option.strike for option in day.chain.options])
-    calls = np.array([option.right == "C" for option in day.chain.options])
-    right = [
-        [np.sign(day.minutes.rows[m]["inventory"][(strikes == row["strike_points"]) & (calls == is_call)].sum())
-         == np.sign(row[name]) for is_call, name in ((True, "gex_call"), (False, "gex_put"))]
-        for row in rows.filter(pl.col("gex").is_not_null()).iter_rows(named=True)
-    ]  # fmt: skip
-    assert np.mean(right) > 0.8
+def test_open_interest_gets_the_sign_of_most_strikes_right_on_simulated_chains(quiet: Simulated) -> None:
+    """Dealers begin long calls and short puts, by less than what is open: calls, puts, and both together where one of
+    the two clearly prevails have the sign of what they hold."""
+    clear, of_rights = [], []
+    for simulated in (quiet, *(tables_of(finished_chain(messages=3_000, seed=seed)) for seed in range(1, 6))):
+        day = simulated.chain.day
+        strikes = np.array([option.strike for option in day.chain.options])
+        calls = np.array([option.right == "C" for option in day.chain.options])
+        end = day.minutes.end[len(day.minutes.end) // 2]
+        rows = simulated.surface.filter(pl.col("window_end").to_physical() == end).filter(pl.col("gex").is_not_null())
+        for row in rows.iter_rows(named=True):
+            here = strikes == row["strike_points"]
+            held = [int(day.held_before[here & of_right].sum()) for of_right in (calls, ~calls)]
+            of_rights += [held[0] * row["gex_call"] > 0, held[1] * row["gex_put"] > 0]
+            if abs(row["gex"]) > 0.5 * (row["gex_call"] - row["gex_put"]):
+                clear.append(sum(held) * row["gex"] > 0)
+    assert len(of_rights) > 250
+    assert np.mean(of_rights) >= 0.9
+    assert len(clear) > 25
+    assert np.mean(clear) >= 0.9
 
 
 def test_gammas_of_the_simulated_chain_are_near_the_truth(busy: Simulated) -> None:

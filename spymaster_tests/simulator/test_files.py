@@ -140,7 +140,7 @@ def test_options_leave_the_futures_files_alone(run: Run, tmp_path: Path) -> None
 def test_report_has_the_rows_of_options(run: Run) -> None:
     path, found = write_report(run)
     assert [sum(one.number == 21 for one in targets) for targets in found.values()] == [0, 4]
-    assert "in 62 series" in path.read_text()
+    assert "in 64 series" in path.read_text()
 
 
 def test_a_lake_of_real_data_is_refused(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import pytest
 from spymaster.market.dbn import SIM_PUBLISHER
 from spymaster.simulator.contracts import contracts_on
 from spymaster.simulator.options.chain import CHAIN_SIZES, build_chain
+from spymaster.simulator.options.day import Quotes
 from spymaster.simulator.options.interest import open_interest
 from spymaster.simulator.options.surface import ETA, RHO
 from spymaster.simulator.options.truth import option_targets
-from spymaster_tests.simulator.chains import FinishedChain, finished_chain
+from spymaster.simulator.schedule import segments
+from spymaster_tests.simulator.chains import MORNING, FinishedChain, finished_chain
 from spymaster_tests.simulator.days import TUESDAY
 
 
@@ -174,6 +176,36 @@ def test_dealers_hold_what_customers_sold(finished: FinishedChain) -> None:
     assert (held[~call] < 0).mean() > 0.9
 
 
+@pytest.mark.parametrize("messages", [15_000, 30_000, 50_000, 80_000])
+def test_in_nearly_all_that_is_traded_the_customer_is_the_aggressor(messages: int) -> None:
+    """So signed volume tells the dealers' inventory, but for customers who take from customers."""
+    finished = finished_chain(messages=messages)
+    day, live = finished.day, finished.live
+    assert day.series["lifted"].sum() < 0.1 * day.series["volume"].sum()
+    number = {option.instrument_id: i for i, option in enumerate(day.chain.options)}
+    trades = live[live["action"] == ord("T")]
+    assert trades["size"].sum() == day.series["volume"].sum() > 400
+    taken = np.zeros(len(number))
+    signed = np.where(trades["side"] == ord("B"), -1.0, 1.0) * trades["size"]
+    np.add.at(taken, [number[int(one)] for one in trades["instrument_id"]], signed)
+    gained = day.series["inventory"] - day.held_before
+    assert np.corrcoef(gained, taken)[0, 1] > 0.9
+    assert np.polyfit(gained, taken, 1)[0] == pytest.approx(1.0, abs=0.15)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_burst_of_the_future_leaves_calls_and_puts_in_line(seed: int) -> None:
+    """For ten minutes the future moves some five times as often, which the plan of messages does not foresee."""
+    generator = np.random.default_rng(seed)
+    (part,) = segments(TUESDAY, "ES", MORNING)
+    burst = part.end_ns - 20 * 60 * 10**9
+    usual = generator.integers(part.start_ns, part.end_ns, 2_500)
+    ts = np.sort(np.append(usual, generator.integers(burst, burst + 10 * 60 * 10**9, 1_500)))
+    quotes = Quotes(ts, 6_790.0 + np.cumsum(generator.choice([-0.125, 0.125], len(ts))))
+    targets = option_targets(finished_chain(quotes=quotes).day, 50_000)
+    assert [one.verdict for one in targets] == ["pass"] * 4
+
+
 def test_exposure_of_open_interest_has_the_sign_of_the_dealers_inventory(finished: FinishedChain) -> None:
     """Calls less puts, weighted by gamma: strike by strike, and over the strikes, wherever one of the two prevails."""
     day = finished.day
@@ -183,7 +215,7 @@ def test_exposure_of_open_interest_has_the_sign_of_the_dealers_inventory(finishe
     by_strike = [(one[0::2] + one[1::2]) for one in (told, held)]
     clear = np.abs(by_strike[0]) > 0.5 * np.abs(told[0::2] - told[1::2])
     assert clear.sum() >= 5
-    assert (np.sign(by_strike[0]) == np.sign(by_strike[1]))[clear].mean() > 0.8
+    assert (np.sign(by_strike[0]) == np.sign(by_strike[1]))[clear].mean() >= 0.9
 
 
 @pytest.mark.parametrize(("messages", "judged"), [(600, 1), (12_000, 2), (50_000, 4)])

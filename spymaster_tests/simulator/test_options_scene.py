@@ -114,7 +114,7 @@ def test_every_planted_trade_is_an_order_of_its_agent_and_of_the_inventory(
         bought, sold = signed(finished, strike, right, "09:44:00", "09:46:00")
         assert series[i]["inventory"] < day.held_before[i] - 50
         held = day.minutes.rows[high]["inventory"][i] - day.minutes.rows[low]["inventory"][i]
-        # makers that take a customer's resting order trade too, seldom
+        # customers take what customers left, too, seldom
         assert held == pytest.approx(sold - bought, abs=0.2 * bought)
 
 

@@ -14,7 +14,8 @@ In words:
   once upwards and once downwards, for the level of the future at which it is out of place: a move of the future costs
   the quotes that it moves and no others. A series waits in a wheel of `WHEEL` turns for its makers to look at it.
 - `plan`, `variance`, `atm` have one value per second of the date: messages so far, variance years so far, volatility.
-- `strain` grows while the date is ahead of its plan of messages, and makes makers lazier.
+- `strain` grows while the date is ahead of its plan of messages, and makes makers lazier; `ahead` is 0 while it is not
+  far ahead, then rises to 1, and makes those at the money lazier too.
 - Series from `late_from` on are listed at `late_at`.
 - `planted` are the trades of a scene's customers in order of time, with the aggressor's id and quantity once made.
 - `out` receives MBO records, `responses` what the firms did about which change; both are drained when nearly full.
@@ -65,10 +66,12 @@ SERIES = np.dtype(
         ("level", "i8"), ("second", "i8"), ("theo", "f8"), ("delta", "f8"), ("gamma", "f8"), ("mark", "f8"),
         ("half", "f8"), ("lazy", "f8"), ("root_w", "f8"), ("guests", "i8"),
         ("inventory", "i8"), ("first", "i8"), ("high", "i8"), ("low", "i8"), ("last", "i8"), ("volume", "i8"),
+        ("lifted", "i8"),
     ],
     align=True,
 )  # fmt: skip
-"""`guests` counts customers' orders. `makers` is below zero, by as many, until an option is listed."""
+"""`guests` counts customers' orders, `lifted` contracts that makers took from them. `makers` is below zero, by as many,
+until an option is listed."""
 SLOT = np.dtype(
     [("px", "i8"), ("qty", "i8"), ("priority", "i8"), ("id", "i8"), ("ts", "i8")],
     align=True,
@@ -100,8 +103,8 @@ CHAIN = np.dtype(
         # flow
         ("bbo", "i8"), ("level", "i8"), ("forward", "f8"), ("base", "f8"), ("step", "f8"), ("wheel", "i8"),
         ("next_customer", "i8"), ("next_fill", "i8"), ("fill_gap", "f8"),
-        ("demand", "f8"), ("strain", "f8"), ("at_second", "i8"), ("filled", "i8"), ("customer_rate", "f8"),
-        ("late_from", "i8"), ("late_at", "i8"), ("buy_put", "i8"), ("sell_call", "i8"),
+        ("demand", "f8"), ("strain", "f8"), ("ahead", "f8"), ("at_second", "i8"), ("filled", "i8"),
+        ("customer_rate", "f8"), ("late_from", "i8"), ("late_at", "i8"), ("buy_put", "i8"), ("sell_call", "i8"),
         ("next_planted", "i8"), ("n_planted", "i8"),
         # arrays
         ("rng", "u8", (STREAMS, 4)),

@@ -130,6 +130,7 @@ def match(b, ts, i, aggressor, size, limit, by_customer):
                 one.inventory -= sign * quantity
             elif not by_customer and j >= FIRMS:
                 one.inventory += sign * quantity
+                one.lifted += quantity
             j = _reachable(b, i, aggressor, limit)
         b.out[trade].size = np.uint32(total)
         if one.first < 0:

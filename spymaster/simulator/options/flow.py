@@ -40,7 +40,7 @@ from spymaster.simulator.options.quoting import (
 )
 from spymaster.simulator.options.waiting import wait_until
 from spymaster.simulator.rng import below, exponential, pick
-from spymaster.simulator.schedule import SECOND_NS
+from spymaster.simulator.schedule import DAY_SECONDS, SECOND_NS
 
 _CARE = 1 << 20
 _INTEREST = 0.01
@@ -50,6 +50,8 @@ _OLD_SURFACE, _WRONG_SURFACE = 30, 0.005
 _MOST_STRAIN = 80.0
 _FAR_OFF = 30
 """Seconds of its plan by which a date may be off before the makers hurry to change their ways."""
+_LEEWAY = 0.01
+"""Share of its messages by which a date may be ahead before quotes at the money suffer; at twice that, fully."""
 _SOON_NS = 200
 
 
@@ -152,6 +154,8 @@ def _each_second(b):
     planned = b.plan[second + 1] - b.plan[second]
     step = 0.02 if abs(wanted) < _FAR_OFF * planned else 0.1
     b.strain = min(max(b.strain + (step if wanted < 0 else -step), 0.0), _MOST_STRAIN)
+    ahead = -wanted / max(b.plan[DAY_SECONDS + 1], 1.0)
+    b.ahead = min(max(ahead / _LEEWAY - 1.0, 0.0), 1.0)
     extra = wanted - b.demand
     b.fill_gap = SECOND_NS / extra if extra > 0.02 else 0.0
     b.next_fill = start + np.int64(exponential(b, R_FILL) * b.fill_gap) if extra > 0.02 else NEVER
