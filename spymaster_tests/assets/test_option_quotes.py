@@ -166,4 +166,4 @@ def test_a_session_whose_options_are_on_another_contract_says_so(simulated: Lake
     assert manifest.rows == 0
     assert manifest.empty_reason is not None
     assert "no option on ESZ6 expires within 7 days" in manifest.empty_reason
-    assert manifest.counters["left_out_other_underlying"] == 62
+    assert manifest.counters["left_out_other_underlying"] == 64

@@ -27,7 +27,7 @@ STRIKES = 12
 
 
 def served_lake(root: Path) -> Lake:
-    """The lake, with every surface but the moves on its later session."""
+    """The lake, with every surface on its later session."""
     lake = build_lake(root, records=RECORDS)
     snapshot = lake.partition("silver.book_snapshot_1s", SYMBOL, DT)
     calibration = lake.partition("gold.physics_norm_calibration", SYMBOL, DT)

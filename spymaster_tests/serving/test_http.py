@@ -77,9 +77,10 @@ def test_the_manifest_says_everything_a_client_needs(client: TestClient, market:
     (rth,) = manifest.segments
     assert (rth.name, rth.from_, rth.to) == ("RTH", 180, market.seconds)
     assert [surface.name for surface in manifest.surfaces] == [surface.name for surface in SURFACES]
-    moves = next(one for one in manifest.surfaces if one.name == "moves")
-    assert (moves.status, moves.reason) == ("unavailable", "not materialised")
-    assert {panel.status for panel in manifest.panels} == {"unavailable"}
+    assert {surface.status for surface in manifest.surfaces} == {"ok"}
+    panels = {panel.name: (panel.status, panel.reason) for panel in manifest.panels}
+    assert {name for name, (status, _) in panels.items() if status == "ok"} == {"candles", "levels"}
+    assert {reason for status, reason in panels.values() if status != "ok"} == {"not materialised"}
     assert {f"{table.layer}.{table.name}" for table in manifest.tables} == set(all_tables())
     described = next(one for one in manifest.tables if one.name == "wall_surface_1s")
     assert next(c for c in described.columns if c.name == "add_qty").unit == "lots"
@@ -229,9 +230,19 @@ def test_a_table_without_time_comes_whole(client: TestClient, served: Lake) -> N
     assert len(answer.json()["rows"]) == stored.rows
 
 
-@pytest.mark.parametrize(
-    "path", ["/candles", "/levels", "/episodes", "/episodes/x", "/episodes/x/analogues", "/evidence"]
-)
+def test_candles_and_levels_are_those_of_the_tables(client: TestClient, served: Lake, market: Session) -> None:
+    end = market.seconds - 1
+    bars, levels = (get(client, f"/{panel}", as_of=end).json()[panel] for panel in ("candles", "levels"))
+    known = pl.col("window_end").to_physical() <= market.timeline.end_ns(end)
+    stored = served.partition("silver.candle_2m", SYMBOL, DT).read().filter(known)
+    assert [bar["close_tick"] for bar in bars] == (stored["close_price_int"] // 250_000_000).to_list()
+    assert len(bars) >= 25
+    real = served.partition("silver.session_level", SYMBOL, DT).read().filter(~pl.col("is_placebo"))
+    assert {one["level_id"] for one in levels} <= set(real["level_id"].to_list())
+    assert {one["level_type"] for one in levels} & {"ONH", "PMH", "ORH5"}
+
+
+@pytest.mark.parametrize("path", ["/episodes", "/episodes/x", "/episodes/x/analogues", "/evidence"])
 def test_what_is_not_materialised_says_so(client: TestClient, path: str) -> None:
     answer = get(client, path, as_of=100)
     assert (answer.status_code, answer.json()["code"]) == (404, "unavailable")
@@ -300,7 +311,6 @@ def test_answers_are_tagged_and_kept_for_good_only_with_a_version(client: TestCl
         ("/tiles/wall", {"from": "2024-03-06T10:00:00"}, 422, "bad_request"),
         ("/tiles/wall", {"from": 0, "to": 90_000}, 422, "bad_request"),
         ("/surfaces/nothing", {}, 404, "unknown_surface"),
-        ("/surfaces/moves", {}, 404, "unknown_surface"),
         ("/surfaces/gex_level_1m", {}, 404, "unavailable"),
         ("/surfaces/snap", {"columns": "secret"}, 422, "bad_request"),
         ("/surfaces/snap", {"format": "xls"}, 422, "bad_request"),

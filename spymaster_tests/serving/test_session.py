@@ -9,6 +9,7 @@ import pytest
 from spymaster.lake import Lake
 from spymaster.lake.dense import dense
 from spymaster.serving.batches import columns_of
+from spymaster.serving.catalog import Catalog
 from spymaster.serving.errors import BadRequestError, BrokenSessionError, UnknownSurfaceError
 from spymaster.serving.lod import NO_TICK
 from spymaster.serving.session import CHUNK_S, Session
@@ -147,7 +148,9 @@ def test_bands_and_radar_are_those_of_the_tables(market: Session, served: Lake) 
         np.testing.assert_array_equal(drawn, stored.astype(np.float32))
 
 
-def test_a_surface_without_a_table_is_missing_and_says_so(market: Session) -> None:
+def test_a_surface_without_a_table_is_missing_and_says_so(own_lake: Lake) -> None:
+    own_lake.partition("silver.move_conditions_1s", SYMBOL, DT).path.unlink()
+    market = SessionStore(Catalog(own_lake), settings_for(own_lake)).session(KEY)
     assert market.statuses["moves"].status == "unavailable"
     moves = columns(market, "moves", 10, 12)
     assert np.isnan(moves["z"]).all()
