@@ -51,6 +51,8 @@ LEVEL_NAMES: dict[str, str] = {
     "GEXCW": "Call Wall", "GEXPW": "Put Wall", "ZG": "Zero Gamma",
 }  # fmt: skip
 
+_RANK = {name: rank for rank, name in enumerate(LEVEL_NAMES.values())}
+"""Levels with names of their own are told before bands of averages and round prices, in this order at one price."""
 _ZONE = ZoneInfo(NEW_YORK)
 _UP, _DOWN = 1, -1
 
@@ -280,7 +282,7 @@ def _thin(scene: Scene, row: int, direction: int, held: _Held) -> tuple[Any, dic
 def _level(scene: Scene, row: int, direction: int, held: _Held) -> tuple[Any, dict[str, Any] | None]:
     sec, spot = scene.first + row, int(scene.spot[row])
     near = [
-        (abs(level.tick - spot), level.label, level)
+        (level.label not in _RANK, abs(level.tick - spot), _RANK.get(level.label, 0), level.label, level.tick)
         for level in scene.levels
         if level.first <= sec <= level.last
         and (level.tick - spot) * direction >= (0 if direction == _UP else 1)
@@ -288,8 +290,8 @@ def _level(scene: Scene, row: int, direction: int, held: _Held) -> tuple[Any, di
     ]
     if not near:
         return None, None
-    level = min(near)[2]
-    return (level.label, level.tick), {"tick": level.tick, "label": level.label}
+    *_, label, tick = min(near)
+    return (label, tick), {"tick": tick, "label": label}
 
 
 def _sentence(side: str, facts: dict[str, Any], prices: Prices) -> str:

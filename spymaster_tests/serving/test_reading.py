@@ -145,6 +145,15 @@ def test_levels_are_told_only_while_they_are_known() -> None:
     )
 
 
+def test_a_level_with_a_name_is_told_before_a_nearer_average() -> None:
+    near, named = (
+        Level("VWAP_P2", SPOT + 1, 0, 999),
+        [Level(name, SPOT + 4, 0, 999) for name in ("Call Wall", "PM High")],
+    )
+    assert last(replace(quiet(), levels=[near, *named])).facts["above"]["level"]["label"] == "PM High"
+    assert last(replace(quiet(), levels=[near])).facts["above"]["level"]["label"] == "VWAP_P2"
+
+
 def test_levels_are_called_by_their_names() -> None:
     assert [level_name(code) for code in ("PMH", "GEXCW", "ORH5")] == ["PM High", "Call Wall", "ORH5"]
 
