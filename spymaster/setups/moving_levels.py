@@ -50,6 +50,8 @@ def rows_of(
     source_first: int, until: int, tick: float, partial: bool,
 ) -> Iterator[Level]:  # fmt: skip
     """Levels of a series: `values` (1e-9, NaN for none) known from `valid_from` on; `until` ends the last row."""
+    if not len(values):
+        return
     starts = staircase(values, tick)
     ends = np.append(valid_from[starts[1:]], until)
     for k, end in zip(starts, ends, strict=True):

@@ -167,6 +167,10 @@ class TestFixed:
 
 
 class TestMoving:
+    def test_a_series_without_a_value_has_no_rows(self):
+        none, hours = np.empty(0), Hours(DT, 0, 10, None)
+        assert list(moving_levels.rows_of(hours, "SMA200", 0, none, none, none, 0, 10, TICK, False)) == []
+
     def test_a_staircase_moves_by_ticks_and_ends_at_gaps(self):
         values = np.array([np.nan, 1.0, 1.9, 2.0, 2.5, np.nan, np.nan, 2.5, 1.4])
         assert staircase(values, 1.0).tolist() == [0, 1, 3, 5, 7, 8]
