@@ -122,6 +122,7 @@ class History:
     otherwise a session without data would get rows of its own making. `select`, a library function, may narrow the
     partitions; only what it returns is read and recorded. `dates_of` names a history declared before this one: of its
     dates are then the partitions read here, as far as they are complete, and the date itself need not be among them.
+    A backfill by Dagster never reaches the first date of a history that ends before the date: let it end with 0.
     """
 
     model: type[TableModel]

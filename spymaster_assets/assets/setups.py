@@ -112,12 +112,13 @@ def move_measure_1s(session: Session, wall: Partition, snapshot: Partition, defi
 def _scale_sessions(measures: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
     from spymaster.setups.condition_scale import select_sessions
 
-    return select_sessions(measures, dt, settings)
+    return select_sessions([one for one in measures if one.dt < dt], dt, settings)
 
 
 @lake_assets(
     MoveConditionScale,
-    sessions=History(MoveMeasure1s, -30, -1, select=_scale_sessions),
+    # Up to the date itself, which is never read: a backfill by Dagster reaches a partition through its own date only.
+    sessions=History(MoveMeasure1s, -30, 0, select=_scale_sessions),
     lineage={
         "*": ("q0_ask_w5", "add_ask_w5", "pull_ask_w5", "fill_ask_w5", "c0_ask_w5", "c1_ask_w5", "msgs", "absorb")
     },
