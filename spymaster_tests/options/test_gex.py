@@ -17,6 +17,7 @@ from spymaster_tests.options.exposures import (
     START,
     Session,
     all_interest,
+    black_gamma,
     expected,
     ns_of,
     quote_frame,
@@ -347,6 +348,39 @@ def test_definitions_that_change_within_the_session() -> None:
     np.testing.assert_allclose(kept["flow_gex"].to_numpy(), before["flow_gex"].to_numpy(), rtol=2e-4)
 
 
+def test_the_nearest_expiry_is_the_first_of_those_listed() -> None:
+    """Today's options are defined in the sixth second and withdrawn before the eleventh; tomorrow's stay."""
+    today, tomorrow = (pairs(range(6_700, 6_901, 5), first_id=n, expiration=CLOSE + timedelta(days=d))
+                       for n, d in ((1_000, 0), (5_000, 1)))  # fmt: skip
+    at = {second: MIDNIGHT + timedelta(hours=15, seconds=second) for second in (5, 10)}
+    late = [row | {"ts_recv": at[5]} for row in today]
+    gone = [row | {"ts_recv": at[10], "is_deleted": True} for row in today]
+    session = Session([*tomorrow, *late], walk(15, step=0.25), all_interest([*tomorrow, *late]))
+    session.rows = [*session.rows, *gone]
+    # no quote and no forward of theirs before
+    is_today = pl.col("instrument_id") < 5_000
+    first = session.quotes.filter(is_today & (pl.col("window_end").to_physical() == session.ns[0]))
+    session.quotes = pl.concat(
+        [
+            session.quotes.filter(~is_today | (pl.col("window_end").to_physical() > session.ns[5])),
+            first.with_columns(window_end=pl.lit(session.ns[5]).cast(pl.Datetime("ns", "UTC"))),
+        ]
+    ).sort("window_end", "instrument_id")
+    known = pl.col("window_end").to_physical() > session.ns[4]
+    session.forwards = session.forwards.filter((pl.col("expiration") != CLOSE) | known)
+    frame, _ = session.run()
+    gamma = frame.filter(pl.col("strike_points") == 6_800)["gamma_call"].to_list()
+    ends = [ns_of(CLOSE) + day * 86_400 * SECOND for day in (0, 1)]
+    of_expiry = [
+        [
+            black_gamma(f, 6_800.0, session.years(t, end), smooth_surface(6_800.0, session.years(t, end)))
+            for t, f in zip(session.ns, session.forward, strict=True)
+        ]
+        for end in ends
+    ]
+    np.testing.assert_allclose(gamma, [*of_expiry[1][:5], *of_expiry[0][5:10], *of_expiry[1][10:]], rtol=1e-3)
+
+
 def test_rows_do_not_depend_on_batches_and_blocks(known: Session, surface: pl.DataFrame) -> None:
     other, levels = known.run(batch=50_000, block_seconds=900)
     assert other.equals(surface)
@@ -378,6 +412,8 @@ def test_what_comes_later_changes_nothing_before() -> None:
     session.rows = [
         *rows,
         later | {"strike_price_int": 6_801 * 10**9, "ts_recv": later["ts_recv"] - timedelta(seconds=9)},
+        # of an expiration before all that are known, received as the last second ends
+        definition(31_000, ts_recv=MIDNIGHT + timedelta(hours=15, seconds=130), expiration=CLOSE - timedelta(hours=2)),
     ]
     other = session.run()
     for one, two in zip(whole, other, strict=True):
