@@ -234,7 +234,8 @@ def _of_options(session: Session, end, size: int) -> pl.DataFrame:
         .join(seconds, on="window_end", how="inner")
         .sort("window_end")
         .join_asof(
-            versions, left_on="window_end", right_on="ts_recv", by="instrument_id", check_sortedness=False
+            versions, left_on="window_end", right_on="ts_recv", by="instrument_id", allow_exact_matches=False,
+            check_sortedness=False,
         )
         .filter(pl.col("right").is_not_null() & ~pl.col("is_deleted"))
         .with_columns(bucket=pl.col("strike_price_int").floordiv(size))

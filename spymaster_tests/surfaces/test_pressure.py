@@ -225,14 +225,22 @@ def test_nothing_after_a_second_changes_what_is_said_up_to_it(calibration: pl.Da
     end = snapshot["window_end"][cut]
     other_wall, other_snapshot = make_session(150, seed=99, spot_price_int=4900 * POINT)
     other_quotes = quotes_of(definitions_of([4_900.0, 4_905.0]), other_snapshot, seed=1)
+    # received as the second ends: the options become others, one is withdrawn
+    late = definitions_of(4_900 + 5 * np.arange(-4, 5), known_at_ns=int(snapshot["window_end"].to_physical()[cut]))
+    late = late.with_columns(is_deleted=pl.col("instrument_id") == CALL)
+    other_definitions = pl.concat([DEFINITIONS, late]).sort("instrument_id", "ts_recv")
 
     def joined(now: pl.DataFrame, then: pl.DataFrame) -> pl.DataFrame:
         return pl.concat([now.filter(pl.col("window_end") <= end), then.filter(pl.col("window_end") > end)])
 
     changed = [joined(*pair) for pair in ((wall, other_wall), (snapshot, other_snapshot), (quotes, other_quotes))]
     before = pressed(wall, snapshot, calibration, flow_of(quotes)).filter(pl.col("window_end") <= end)
-    after = pressed(changed[0], changed[1], calibration, flow_of(changed[2])).filter(pl.col("window_end") <= end)
+    other = pressed(changed[0], changed[1], calibration, flow_of(changed[2], other_definitions))
+    after = other.filter(pl.col("window_end") <= end)
     assert as_stored(before) == as_stored(after)
+    # the definitions do matter where they are known
+    undefined = pressed(changed[0], changed[1], calibration, flow_of(changed[2])).filter(pl.col("window_end") > end)
+    assert cut == 149 or not undefined.equals(other.filter(pl.col("window_end") > end))
 
 
 def test_no_window_has_options_before_the_first_quote(calibration: pl.DataFrame, session):
