@@ -280,16 +280,27 @@ def test_two_options_of_one_strike_and_right_both_count() -> None:
 
 
 def test_a_rejected_quote_leaves_the_smile_at_once() -> None:
+    """A strike is quoted once, a quarter too high, and rejected in the eleventh second; spot stands: never stale."""
     rows = pairs(range(6_700, 6_901, 5))
-    session = Session(rows, walk(30), all_interest(rows))
-    number = rows[20]["instrument_id"]
-    bad = pl.col("instrument_id").is_in([number, number + 1])
-    session.quotes = session.quotes.with_columns(
-        [pl.when(~bad).then(name).alias(name) for name in ("iv", "delta", "gamma")]
+    session = Session(rows, [6_801.0] * 30, all_interest(rows))
+    strike = rows[40]["strike_price_int"]
+    at = pl.col("window_end").to_physical()
+    bad = pl.col("instrument_id").is_in([row["instrument_id"] for row in rows if row["strike_price_int"] == strike])
+    first = session.quotes.filter(bad & (at == session.ns[0]))
+    rejected = first.with_columns(
+        pl.lit(session.ns[10]).cast(first.schema["window_end"]).alias("window_end"),
+        *(pl.lit(None, pl.Float32).alias(name) for name in ("iv", "delta", "gamma")),
     )
+    wrong = first.with_columns(pl.col("iv") * 1.25)
+    session.quotes = pl.concat([session.quotes.filter(~bad), wrong, rejected]).sort("window_end", "instrument_id")
     frame, _ = session.run()
-    # a gap in the quotes is bridged by the smile
-    assert compare(session, frame, ("gex_call", "gex_put", "iv"), GAMMA_TOLERANCE)
+    found = frame.filter(pl.col("strike_price_int") == strike)["iv"].to_numpy()
+    true = smooth_surface(strike / 1e9, 6 / (365 * 24))
+    assert found[:10].min() > 1.05 * true
+    # the gap in the quotes is bridged by the smile
+    np.testing.assert_allclose(found[10:], true, rtol=1e-4)
+    later = frame.filter(at >= session.ns[10])
+    assert compare(session, later, ("gex_call", "gex_put", "iv"), GAMMA_TOLERANCE) == 3 * 20 * 25
 
 
 def test_without_a_forward_an_expiry_leaves_the_sums() -> None:
