@@ -79,7 +79,7 @@ MORE: dict[str, tuple[str, Spoiler]] = {
 EXPOSURES = ["gex_call", "gex_put", "gex_abs", "gex", "gex_imbalance_ratio", "gex_share", "flow_gex"]
 NEAREST = pl.col("rel_ticks").abs() == pl.col("rel_ticks").abs().min().over("window_end")
 UNTOLD: dict[str, dict[str, object]] = {
-    "all exposures": dict[str, object].fromkeys(EXPOSURES),
+    "all exposures": {**dict.fromkeys(EXPOSURES)},
     "exposures of puts": {"gex_put": None, "gex": pl.col("gex_call"), "gex_abs": pl.col("gex_call")},
     "flow": {"flow_gex": None},
     "flow of the other sign": {"flow_gex": -pl.col("flow_gex")},
