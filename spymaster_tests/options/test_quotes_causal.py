@@ -12,13 +12,13 @@ import pytest
 
 from spymaster.options.black76 import implied_volatility
 from spymaster.options.chain import Chain
-from spymaster.options.forward import parity_forward
 from spymaster.options.greeks import greeks
 from spymaster.options.pricing import YEAR_SECONDS
 from spymaster.options.quotes import OptionPass
 from spymaster.settings import OptionSettings
 from spymaster_tests.options.definitions import CLOSE, CONTRACT, MIDNIGHT, OPTION_TICK, definition, definitions, pairs
 from spymaster_tests.options.market import DT, RATE, SECOND, START, OptionMarket, future, run
+from spymaster_tests.options.plain import parity_forward
 
 NOON = 12 * 3_600
 SECONDS = 60
