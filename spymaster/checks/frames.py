@@ -16,8 +16,6 @@ BBO = "silver.bbo_change"
 VACUUM = "silver.vacuum_surface_1s"
 BANDS = "silver.physics_bands_1s"
 PRESSURE = "silver.pressure_surface_1s"
-OPTION_QUOTE = "silver.option_quote_1s"
-OPTION_DEFINITION = "bronze.option_definition"
 CANDLE = "silver.candle_2m"
 LEVEL = "silver.session_level"
 MEASURE = "silver.move_measure_1s"
@@ -35,6 +33,8 @@ OPTION_QUOTE = "silver.option_quote_1s"
 OPTION_STATISTICS = "bronze.option_statistics"
 
 SECOND_NS = 1_000_000_000
+MUTED_NS = 60 * SECOND_NS
+"""Before its expiration an option is not priced for so long."""
 
 
 def scan(session: Session, table: str, columns: Sequence[str] | None = None) -> pl.LazyFrame:

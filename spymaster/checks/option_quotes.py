@@ -7,22 +7,24 @@ must come out between bid and ask, delta and gamma must be those stored.
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 
 import numpy as np
 import polars as pl
 
 from spymaster.checks.base import Finding, Session, Severity, Suite, check
 from spymaster.checks.frames import (
+    MUTED_NS,
     OPTION_DEFINITION,
     OPTION_FORWARD,
     OPTION_QUOTE,
+    SELECTION,
     SNAPSHOT,
     collect,
     finding,
     scan,
     violations,
 )
+from spymaster.checks.listed import chain_of, listed_seconds
 
 GAP_TICKS, GAP_SECONDS = 2.0, 60
 SAMPLE_WINDOWS = 120
@@ -75,13 +77,26 @@ def parity_gap(session: Session) -> Finding:
     )
 
 
-@check(OPTION_FORWARD, suite=Suite.DATA)
+@check(OPTION_FORWARD, OPTION_QUOTE, OPTION_DEFINITION, SNAPSHOT, SELECTION, suite=Suite.DATA)
 def windows_contiguous(session: Session) -> Finding:
-    """Each expiration has a row every second from its first to its last, and none once it is over."""
-    rows = scan(session, OPTION_FORWARD, ["window_end", *_EXPIRY]).sort(*_EXPIRY, "window_end")
-    step = pl.col("window_end").diff().over(_EXPIRY)
-    bad = rows.filter((step != timedelta(seconds=1)).fill_null(False) | (pl.col("window_end") > pl.col("expiration")))
-    return violations(bad, "a row every second until the expiration")
+    """Each expiration has one row in every second of the session in which an option of it is listed, and no other.
+
+    None once it is over. The session goes from the first to the last second of the future's snapshot, of quotes or of
+    forwards, whichever is farther out.
+    """
+    ends = [
+        collect(scan(session, table, ["window_end"]).select(pl.col("window_end").to_physical()))["window_end"]
+        for table in (OPTION_FORWARD, OPTION_QUOTE, SNAPSHOT)
+    ]
+    if not len(ends[0]) and not len(ends[1]):
+        return Finding(0, "no options", {"rows": 0})
+    told = [column for column in ends if len(column)]
+    first, last = (int(function(function(column) for column in told)) for function in (min, max))
+    wanted = listed_seconds(chain_of(session), first, last).lazy().with_columns(expected=pl.lit(True))
+    rows = scan(session, OPTION_FORWARD, ["window_end", *_EXPIRY]).group_by("window_end", *_EXPIRY).len("rows")
+    both = collect(wanted.join(rows, on=["window_end", *_EXPIRY], how="full", coalesce=True))
+    bad = both.filter(~(pl.col("expected") & (pl.col("rows") == 1)).fill_null(False)).sort("window_end", *_EXPIRY)
+    return finding(bad.height, bad, "a row every second while an option of the expiration is listed", rows=both.height)
 
 
 @check(OPTION_QUOTE, suite=Suite.DATA)
@@ -164,7 +179,7 @@ def _reason() -> pl.Expr:
     left = (pl.col("expiration") - pl.col("window_end")).dt.total_nanoseconds()
     rules = {
         "invalid_book": ~pl.col("valid"),
-        "muted": left < 60_000_000_000,
+        "muted": left < MUTED_NS,
         "one_sided": bid.is_null() | ask.is_null(),
         "crossed": bid > ask,
         "minimum_tick": bid <= tick,

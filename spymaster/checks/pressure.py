@@ -6,7 +6,7 @@ instead of a state that fades second by second. It shares no code with `spymaste
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import polars as pl
 
@@ -24,6 +24,7 @@ from spymaster.checks.frames import (
     scan,
     violations,
 )
+from spymaster.lake.layout import partition_label
 
 SAMPLE_WINDOWS = 8
 MEMORY = 18
@@ -35,6 +36,7 @@ RELATIVE, ABSOLUTE = 2e-5, 2e-5
 BALANCE_TOLERANCE = 1e-5
 MOST_BUCKETS = 40
 
+_NO_FLOW = pl.DataFrame(schema={"bucket": pl.Int64, **dict.fromkeys(OPTION_COMPONENTS, pl.Float64)})
 _SCORES = ("rest_ratio_ask", "rest_ratio_bid", "long_pressure", "short_pressure", "net_pressure")
 _KEY = ("window_end", "bucket_price_int")
 
@@ -87,11 +89,12 @@ def balanced(session: Session) -> Finding:
     return violations(bad, "net_pressure is the balance of the pressures, null exactly where not valid")
 
 
-@check(
-    PRESSURE, WALL, SNAPSHOT, CALIBRATION, OPTION_QUOTE, OPTION_DEFINITION, suite=Suite.PHYSICS, blocking=True
-)  # fmt: skip
+@check(PRESSURE, WALL, SNAPSHOT, CALIBRATION, suite=Suite.PHYSICS, blocking=True)
 def equal_recomputation(session: Session) -> Finding:
-    """A sample of windows equals a recomputation from wall, option quotes and calibration by other code."""
+    """A sample of windows equals a recomputation from wall, option quotes and calibration by other code.
+
+    Options count where the surface says that it was made of them: a run of futures alone takes none.
+    """
     sample = _sample(session)
     if sample.is_empty():
         return Finding(0, "no valid window to recompute", {"windows": 0})
@@ -165,12 +168,11 @@ def _components(session: Session, sample: pl.DataFrame, usual: pl.DataFrame) -> 
     grid = sample.join(pl.DataFrame({"rel": range(-reach, reach + 1)}), how="cross").with_columns(
         bucket=pl.col("spot_ref_price_int").floordiv(size) + pl.col("rel")
     )
-    quotes = scan(session, OPTION_QUOTE, ["window_end"])
-    since = collect(quotes.select(pl.col("window_end").min())).item() if usual["options_pooled"][0] else None
+    since = _first_quote(session) if usual["options_pooled"][0] else None
     windows = [
         grid.filter(pl.col("window_end") == end)
         .join(_of_wall(session, end, size), on="bucket", how="left")
-        .join(_of_options(session, end, size), on="bucket", how="left")
+        .join(_of_options(session, end, size) if since else _NO_FLOW, on="bucket", how="left")
         .with_columns(pl.col(COMPONENTS).fill_null(0.0).cast(pl.Float64))
         .with_columns(
             pl.when(pl.lit(since is not None and end >= since)).then(pl.col(OPTION_COMPONENTS)).otherwise(None)
@@ -178,6 +180,16 @@ def _components(session: Session, sample: pl.DataFrame, usual: pl.DataFrame) -> 
         for end in sample["window_end"]
     ]
     return pl.concat(windows).with_columns(bucket_price_int=pl.col("bucket") * size)
+
+
+def _first_quote(session: Session) -> datetime | None:
+    """The first second with a quote of an option; None where the surface was made without options."""
+    read = {record.name for record in session.partition(PRESSURE).manifest.inputs}
+    if not all(
+        partition_label(table, session.symbol, session.dt) in read for table in (OPTION_QUOTE, OPTION_DEFINITION)
+    ):
+        return None
+    return collect(scan(session, OPTION_QUOTE, ["window_end"]).select(pl.col("window_end").min())).item()
 
 
 def _weight(session: Session, end: object) -> pl.Expr:
@@ -234,7 +246,8 @@ def _of_options(session: Session, end, size: int) -> pl.DataFrame:
         .join(seconds, on="window_end", how="inner")
         .sort("window_end")
         .join_asof(
-            versions, left_on="window_end", right_on="ts_recv", by="instrument_id", check_sortedness=False
+            versions, left_on="window_end", right_on="ts_recv", by="instrument_id", allow_exact_matches=False,
+            check_sortedness=False,
         )
         .filter(pl.col("right").is_not_null() & ~pl.col("is_deleted"))
         .with_columns(bucket=pl.col("strike_price_int").floordiv(size))

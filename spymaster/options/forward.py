@@ -9,23 +9,11 @@ with one stale quote is outvoted.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import ArrayLike
 
 from spymaster.jit import hot_kernel, kernel
 
 STRIKES = 8
 """Strikes that have a say: the nearest to the money, where both options trade."""
-
-
-class ParityForward(NamedTuple):
-    """A forward, half the width of what its strikes leave open (both in points), and how many strikes had a say."""
-
-    forward: float
-    uncertainty: float
-    strikes: int
 
 
 @hot_kernel()
@@ -86,22 +74,3 @@ def parity(strike, call_bid, call_ask, put_bid, put_ask, n, discount, work):
     if upto == total / 2 and first + 1 < count:
         middle = (middle + named[first + 1]) / 2
     return middle, tightest, count
-
-
-def parity_forward(
-    strike: ArrayLike,
-    call_bid: ArrayLike,
-    call_ask: ArrayLike,
-    put_bid: ArrayLike,
-    put_ask: ArrayLike,
-    *,
-    discount: float = 1.0,
-    strikes: int = STRIKES,
-) -> ParityForward | None:
-    """The forward of one expiry from the quotes of its strikes (prices in points, NaN where there is none).
-
-    None where no strike has all four quotes uncrossed: nothing is guessed from one right alone.
-    """
-    given = [np.array(one, float) for one in (strike, call_bid, call_ask, put_bid, put_ask)]
-    forward, uncertainty, count = parity(*given, len(given[0]), float(discount), np.empty((5, strikes)))
-    return ParityForward(forward, uncertainty, count) if count else None

@@ -17,8 +17,9 @@ What is null, and why:
 - `flow_gex`: no expiry at this strike has a gamma. Where nothing was traded yet it is 0: dealers took on nothing.
 - `oi_call`, `oi_put`: of no option of that right at this strike is open interest known. They do not need a gamma.
 - `gex_imbalance_ratio`: `gex_abs` is null or 0. `gex_share`: `gex_abs` is null, or that of all strikes is 0.
-- `iv`, `moneyness`, `gamma_call`, `gamma_put`: the nearest expiry that counts does not list the strike (that right), or
-  has no forward or no smile in this second. Moneyness is in deviations of the strike's own volatility.
+- `iv`, `moneyness`, `gamma_call`, `gamma_put`: the nearest expiry that counts (and lists some option by then) does not
+  list the strike (that right), or has no forward or no smile in this second. Moneyness is in deviations of the
+  strike's own volatility.
 - differences: one of their seconds has no value, or is not there.
 
 An expiry counts until 60 s before its expiration. In a second in which its forward is unknown it has no gamma.

@@ -163,6 +163,12 @@ def add_up(state, e, forward):
             sums[k, 2] = plus(sums[k, 2], money * flow[s])
 
 
+@hot_kernel()
+def is_listed_now(state, e):
+    """Whether some option of an expiry is in the chain: others of it may only be defined later."""
+    return state.listed[state.first_slot[e] : state.first_slot[e + 1]].any()
+
+
 @kernel()
 def take_second(state, now, step_ns, forwards, years, rate):
     """Exposures of all strikes in the second that ends `now`; returns the nearest expiry that counts, -1 for none."""
@@ -172,7 +178,7 @@ def take_second(state, now, step_ns, forwards, years, rate):
         if now > state.muted_ns[e]:
             state.counters[3] += 1
             continue
-        if nearest < 0:
+        if nearest < 0 and is_listed_now(state, e):
             nearest = e
         forward, time = forwards[e], years[e]
         if forward > 0.0 and time > 0.0:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import polars as pl
-
 from spymaster.lake import Partition
 from spymaster.market.instruments import instrument
-from spymaster.options.chain import DEFINITION_COLUMNS, Chain
 from spymaster.options.gex import FORWARD_COLUMNS, QUOTE_COLUMNS, SNAPSHOT_COLUMNS, GexPass
 from spymaster.options.open_interest import STATISTICS_COLUMNS, interest_steps
+from spymaster.options.session_chain import session_chain, why_no_options
 from spymaster.settings import Settings
 
 BATCH_ROWS = 262_144
@@ -32,10 +30,11 @@ def gex_pass(
     without rows, and `empty_reason` says so.
     """
     settings = settings or Settings()
-    chosen = selection.read(["contract", "is_selected"]).filter("is_selected")["contract"].to_list()
-    contract = chosen[0] if chosen else ""
-    chain = Chain.universe(definitions.read(DEFINITION_COLUMNS), quotes.dt, contract, settings.options)
+    contract, chain = session_chain(definitions, selection, settings.options)
     shots = snapshot.read(SNAPSHOT_COLUMNS)
+    empty_reason = why_no_options([definitions], contract, chain, settings.options)
+    if empty_reason is None and not shots["spot_ref_price_int"].count():
+        empty_reason = "no second of the future has a spot"
     return GexPass(
         quotes.batches(QUOTE_COLUMNS, rows=BATCH_ROWS),
         forwards.read(FORWARD_COLUMNS),
@@ -45,18 +44,5 @@ def gex_pass(
         underlying=contract,
         tick_size_int=instrument(quotes.symbol, settings).tick_size_int,
         settings=settings.options,
-        empty_reason=_empty_reason(definitions, chain, shots, contract),
+        empty_reason=empty_reason,
     )
-
-
-def _empty_reason(definitions: Partition, chain: Chain, shots: pl.DataFrame, contract: str) -> str | None:
-    """Why the session has no grid, in words; None where it has one."""
-    if not definitions.rows:
-        return f"{definitions.table} has no rows: {definitions.manifest.empty_reason or 'nothing in the file'}"
-    if not len(chain):
-        left_out = ", ".join(f"{count} {reason}" for reason, count in chain.left_out.items())
-        on = contract or "a contract (none is selected)"
-        return f"no option on {on} belongs to the universe; left out: {left_out or 'none'}"
-    if not shots["spot_ref_price_int"].count():
-        return "no second of the future has a spot"
-    return None

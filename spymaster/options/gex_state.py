@@ -17,10 +17,11 @@ import numpy as np
 
 from spymaster.options.chain import FOR_GOOD, Chain
 from spymaster.options.open_interest import UNKNOWN
+from spymaster.options.pricing import LEAST_SECONDS
 
 CALL: Final = 0
 PUT: Final = 1
-MUTED_NS: Final = 60_000_000_000
+MUTED_NS: Final = LEAST_SECONDS * 1_000_000_000
 """Before its expiration an expiry is muted for so long: its options no longer count."""
 PAST: Final = 4
 """Seconds of exposures that are kept: this one and those that a third difference needs."""

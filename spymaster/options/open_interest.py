@@ -5,6 +5,9 @@ the opening price, 3 the settlement and 6 the cleared volume. An option's open i
 preliminary figure hours before the final one, and a record may withdraw what was said. So what is known at a time is
 the option's latest record received by then (`ts_recv`) about a session at or before the date (`ts_ref`), and nothing if
 that record is a withdrawal or has no quantity. Nothing known is not 0 contracts.
+
+A date's partition of statistics holds what was received on that date. What was received on earlier ones, mostly about
+sessions further back, is not carried over: before the date's first publication nothing is known.
 """
 
 from __future__ import annotations

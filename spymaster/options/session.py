@@ -7,8 +7,8 @@ from collections.abc import Collection
 from spymaster.feed.records import option_records
 from spymaster.lake import Partition
 from spymaster.market.instruments import instrument
-from spymaster.options.chain import DEFINITION_COLUMNS, Chain
 from spymaster.options.quotes import SNAPSHOT_COLUMNS, TABLES, OptionPass
+from spymaster.options.session_chain import session_chain, why_no_options
 from spymaster.settings import Settings
 
 
@@ -29,10 +29,7 @@ def option_pass(
     pass without rows; `empty_reason` of it says which.
     """
     settings = settings or Settings()
-    chosen = selection.read(["contract", "is_selected"]).filter("is_selected")["contract"].to_list()
-    contract = chosen[0] if chosen else ""
-    rows = definitions.read(DEFINITION_COLUMNS)
-    chain = Chain.universe(rows, mbo.dt, contract, settings.options)
+    contract, chain = session_chain(definitions, selection, settings.options)
     return OptionPass(
         option_records(mbo),
         chain=chain,
@@ -42,20 +39,5 @@ def option_pass(
         settings=settings.options,
         tables=tables,
         window_ns=settings.engine.window_ns,
-        empty_reason=_empty_reason(mbo, definitions, chain, contract, settings),
+        empty_reason=why_no_options([mbo, definitions], contract, chain, settings.options),
     )
-
-
-def _empty_reason(
-    mbo: Partition, definitions: Partition, chain: Chain, contract: str, settings: Settings
-) -> str | None:
-    """Why the session has no quotes, in words; None where it has."""
-    for partition in (mbo, definitions):
-        if not partition.rows:
-            return f"{partition.table} has no rows: {partition.manifest.empty_reason or 'nothing in the file'}"
-    if len(chain):
-        return None
-    left_out = ", ".join(f"{count} {reason}" for reason, count in chain.left_out.items())
-    on = contract or "a contract (none is selected)"
-    where = "any future" if settings.options.underlying == "all" else on
-    return f"no option on {where} expires within {settings.options.max_days} days; left out: {left_out or 'none'}"

@@ -18,9 +18,6 @@ bid-ask width is the usual measure: a stale wing with a wide quote weighs nothin
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from spymaster.jit import hot_kernel, kernel
 
 
@@ -98,31 +95,3 @@ def value_at(x, value, second, n, at):
     left, right = at - x[k], x[k + 1] - at
     cubic = (1.0 + left / gap) * second[k + 1] + (1.0 + right / gap) * second[k]
     return (left * value[k + 1] + right * value[k]) / gap - left * right / 6.0 * cubic
-
-
-@kernel()
-def _evaluate(x, value, second, at, out):
-    for i in range(len(at)):
-        out[i] = value_at(x, value, second, len(x), at[i])
-
-
-def smoothed(x: ArrayLike, y: ArrayLike, weight: ArrayLike, bend: float, at: ArrayLike) -> np.ndarray:
-    """The smoothing spline of points (x, y) at the places `at`, float64.
-
-    `x` strictly ascending; `weight` one over the variance of each `y`; `bend` how dear curvature is: 0 goes through
-    every point, and with growing `bend` the spline becomes the weighted straight line. Raises `ValueError` for points
-    that are not in order, weights that are not positive, or no points at all.
-    """
-    points, given, weights = (np.ascontiguousarray(one, float) for one in (x, y, weight))
-    if not len(points) == len(given) == len(weights) or not len(points):
-        raise ValueError(f"{len(points)} places, {len(given)} values and {len(weights)} weights make no smile")
-    if not (np.diff(points) > 0).all():
-        raise ValueError("places of a smile must be in ascending order, each once")
-    if not (weights > 0).all() or not bend >= 0:
-        raise ValueError("weights must be positive and bend at least 0")
-    value, second = np.empty_like(given), np.empty_like(given)
-    smooth(points, given, weights, float(bend), len(points), value, second, np.empty((7, len(points))))
-    places = np.ascontiguousarray(at, float)
-    out = np.empty(places.size)
-    _evaluate(points, value, second, places.ravel(), out)
-    return out.reshape(places.shape)

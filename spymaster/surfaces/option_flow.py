@@ -50,8 +50,8 @@ def option_flow(quotes: Iterable[pl.DataFrame], definitions: pl.DataFrame, *, bu
     """Option flow of a session.
 
     quotes: frames with `QUOTE_COLUMNS`, in the table's order, in batches of any size. definitions: the session's rows
-    with `DEFINITION_COLUMNS`; the version that holds at a row's window_end is used. bucket_price_int: size of a bucket,
-    1e-9. Memory: one batch, the last delta of each option, and the rows with volume.
+    with `DEFINITION_COLUMNS`; the last version received before a row's window_end is used. bucket_price_int: size of
+    a bucket, 1e-9. Memory: one batch, the last delta of each option, and the rows with volume.
     """
     versions = definitions.select(DEFINITION_COLUMNS).sort("ts_recv")
     deltas = pl.DataFrame(schema={"instrument_id": pl.UInt32, "delta": pl.Float32})
@@ -75,7 +75,7 @@ def option_flow(quotes: Iterable[pl.DataFrame], definitions: pl.DataFrame, *, bu
         .sort("window_end", maintain_order=True)
         .join_asof(
             versions, left_on="window_end", right_on="ts_recv", by="instrument_id", strategy="backward",
-            check_sortedness=False,
+            allow_exact_matches=False, check_sortedness=False,
         )
     )  # fmt: skip
     volume = pl.col("buy_volume") + pl.col("sell_volume")

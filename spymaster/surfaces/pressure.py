@@ -269,13 +269,16 @@ def pressure_session(
     wall: Partition,
     snapshot: Partition,
     calibration: Partition,
-    quotes: Partition,
-    definitions: Partition,
+    quotes: Partition | None,
+    definitions: Partition | None,
     *,
     instrument: Instrument,
     settings: Settings,
 ) -> PressurePass:
-    """The pressure surface of a date and root from its partitions of the tables named."""
+    """The pressure surface of a date and root from its partitions of the tables named.
+
+    Without quotes or definitions of options the session has none.
+    """
     buckets = session_buckets(wall, instrument, settings)
     return PressurePass(
         wall.batches(WALL_COLUMNS),
@@ -294,8 +297,10 @@ def session_buckets(wall: Partition, instrument: Instrument, settings: Settings)
     return Buckets(told or instrument.tick_size_int, instrument.bucket_ticks, settings.engine.grid_ticks)
 
 
-def session_options(quotes: Partition, definitions: Partition, buckets: Buckets) -> OptionFlow:
-    """Option flow of a session from its partitions."""
+def session_options(quotes: Partition | None, definitions: Partition | None, buckets: Buckets) -> OptionFlow:
+    """Option flow of a session from its partitions; both are needed to know what was traded."""
+    if quotes is None or definitions is None:
+        return NO_OPTIONS
     return option_flow.option_flow(
         quotes.batches(option_flow.QUOTE_COLUMNS),
         definitions.read(option_flow.DEFINITION_COLUMNS),

@@ -87,8 +87,8 @@ def physics_bands_1s(session: Session, wall: Partition, snapshot: Partition, cal
     wall=Same(WallSurface1s),
     snapshot=Same(BookSnapshot1s),
     calibration=Same(PhysicsNormCalibration),
-    quotes=Same(OptionQuote1s),
-    definitions=Same(OptionDefinition),
+    quotes=Same(OptionQuote1s, optional=True),
+    definitions=Same(OptionDefinition, optional=True),
     lineage={
         "bucket_price_int": ("spot_ref_price_int",),
         "rel_buckets": ("spot_ref_price_int",),
@@ -121,8 +121,8 @@ def pressure_surface_1s(
     wall: Partition,
     snapshot: Partition,
     calibration: Partition,
-    quotes: Partition,
-    definitions: Partition,
+    quotes: Partition | None,
+    definitions: Partition | None,
 ):
     from spymaster.surfaces.pressure import pressure_session
 

@@ -154,13 +154,13 @@ def test_a_layer_means_its_tables_and_what_is_upstream_of_them():
     assert "bronze.future_statistics" in catalogue.tables("all", "future")
 
 
-def test_a_request_for_futures_leaves_options_alone_though_the_calibration_takes_them_along():
+def test_a_request_for_futures_leaves_options_alone_though_some_tables_take_them_along():
     catalogue = Catalogue(one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition))
     futures, options = (catalogue.tables("all", product_type) for product_type in ("future", "future_option"))
     assert futures | options == catalogue.tables()
     assert not futures & options
-    assert {"gold.physics_norm_calibration", "silver.vacuum_surface_1s", "silver.physics_bands_1s"} <= futures
-    assert {"silver.option_quote_1s", "silver.pressure_surface_1s"} <= options
+    assert {"gold.physics_norm_calibration", "silver.vacuum_surface_1s", "silver.pressure_surface_1s"} <= futures
+    assert {"silver.option_quote_1s", "silver.gex_surface_1s"} <= options
     assert catalogue.with_upstream(futures, "future") == futures
     assert {"silver.option_quote_1s", "bronze.option_definition"} <= catalogue.with_upstream(futures)
 

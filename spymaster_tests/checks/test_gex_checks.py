@@ -58,6 +58,7 @@ SPOILERS: dict[str, Spoiler] = {
     f"{GEX}:equal_recomputation": put(
         GEX, ROW >= 0, **{name: pl.col(name) * 1.2 for name in ("gex_call", "gex_put", "gex", "gex_abs")}
     ),
+    f"{LEVEL}:minutes_complete": drop(LEVEL, MIDDLE_ROW),
     f"{LEVEL}:levels_of_surface": put(LEVEL, MIDDLE_ROW, call_wall_price_int=pl.col("put_wall_price_int") + 5 * 10**9),
 }
 SPOILERS |= {f"{table}:finite": put(table, ROW == 0, **{first_float(table): float("inf")}) for table in (GEX, LEVEL)}
@@ -75,10 +76,22 @@ MORE: dict[str, tuple[str, Spoiler]] = {
     ),
     "a null side is a zero": ("sums_of_sides", put(GEX, MIDDLE_ROW, gex=None, gex_abs=None)),
 }
+EXPOSURES = ["gex_call", "gex_put", "gex_abs", "gex", "gex_imbalance_ratio", "gex_share", "flow_gex"]
+NEAREST = pl.col("rel_ticks").abs() == pl.col("rel_ticks").abs().min().over("window_end")
+UNTOLD: dict[str, dict[str, object]] = {
+    "all exposures": {**dict.fromkeys(EXPOSURES)},
+    "exposures of puts": {"gex_put": None, "gex": pl.col("gex_call"), "gex_abs": pl.col("gex_call")},
+    "flow": {"flow_gex": None},
+    "flow of the other sign": {"flow_gex": -pl.col("flow_gex")},
+    "flow of another multiplier": {"flow_gex": 1.2 * pl.col("flow_gex")},
+    "open interest": {"oi_put": None},
+    "another open interest": {"oi_call": pl.col("oi_call") + 1},
+}
 LEVELS: dict[str, Spoiler] = {
     "total": put(LEVEL, MIDDLE_ROW, gex_abs_total=pl.col("gex_abs_total") * 1.01),
     "spot": put(LEVEL, MIDDLE_ROW, spot_ref_price_int=pl.col("spot_ref_price_int") + 250_000_000),
     "root": put(LEVEL, MIDDLE_ROW, zero_gamma_price_int=[10**9]),
+    "no total": put(LEVEL, MIDDLE_ROW, gex_abs_total=None),
     "no wall": put(LEVEL, MIDDLE_ROW, put_wall_price_int=None),
 }
 
@@ -92,14 +105,15 @@ def failed(lake: Lake, key: str) -> str:
 
 
 def test_every_check_has_its_violation() -> None:
-    assert set(OURS) <= SPOILERS.keys()
+    assert set(OURS) == SPOILERS.keys()
 
 
 def test_a_good_session_passes(options_lake: Lake) -> None:
     results = {key: CHECKS[key].run(options_lake, SYMBOL, DT) for key in OURS}
     assert {key: result.message for key, result in results.items() if not result.passed} == {}
-    assert results[f"{GEX}:equal_recomputation"].metadata["compared"] == 2 * 5 * 25
-    assert results[f"{GEX}:interest_joined"].metadata["share"] == 1
+    assert results[f"{GEX}:equal_recomputation"].metadata["compared"] == 3 * 7 * 25
+    assert results[f"{GEX}:interest_joined"].metadata["without_open_interest"] == 0
+    assert results[f"{GEX}:interest_joined"].metadata["share"] == pytest.approx(1)
     minutes = results[f"{LEVEL}:levels_of_surface"].metadata["minutes"]
     assert isinstance(minutes, int)
     assert minutes >= 5
@@ -116,6 +130,29 @@ def test_other_violations_of_the_surface(case: str, lake: Lake) -> None:
     name, spoiler = MORE[case]
     spoiler(lake)
     failed(lake, f"{GEX}:{name}")
+
+
+@pytest.mark.parametrize("case", UNTOLD)
+def test_what_is_missing_or_another_everywhere_is_seen(case: str, lake: Lake) -> None:
+    put(GEX, ROW >= 0, **UNTOLD[case])(lake)
+    failed(lake, f"{GEX}:equal_recomputation")
+
+
+# a fifth of one strike is within what smoothing may do
+@pytest.mark.parametrize("case", sorted(UNTOLD.keys() - {"flow of another multiplier"}))
+def test_what_is_missing_or_another_at_one_strike_is_seen(case: str, lake: Lake) -> None:
+    put(GEX, NEAREST, **UNTOLD[case])(lake)
+    failed(lake, f"{GEX}:equal_recomputation")
+
+
+def test_exposures_of_options_that_cannot_be_told_are_seen(lake: Lake) -> None:
+    """Neither open interest nor a volatility is known, but the surface stays."""
+    spoil(lake, OPTION_STATISTICS, lambda frame: frame.head(0))
+    assert "gex_call is there and cannot be told" in failed(lake, f"{GEX}:equal_recomputation")
+    put(GEX, ROW >= 0, **dict.fromkeys((*EXPOSURES[:2], "oi_call", "oi_put")))(lake)
+    assert CHECKS[f"{GEX}:equal_recomputation"].run(lake, SYMBOL, DT).passed, "flow needs no open interest"
+    put(OPTION_QUOTE, ROW >= 0, iv=None, delta=None, gamma=None)(lake)
+    assert "flow_gex is there and cannot be told" in failed(lake, f"{GEX}:equal_recomputation")
 
 
 @pytest.mark.parametrize("case", LEVELS)

@@ -12,11 +12,12 @@ import polars as pl
 import pytest
 
 from spymaster.checks import all_checks
-from spymaster.checks.frames import OPTION_DEFINITION, OPTION_FORWARD, OPTION_QUOTE, SNAPSHOT
+from spymaster.checks.frames import OPTION_DEFINITION, OPTION_FORWARD, OPTION_QUOTE, SELECTION, SNAPSHOT
 from spymaster.lake import Lake
 from spymaster.market.dbn import SIM_DATASET
 from spymaster.settings import get_settings
 from spymaster.tables.book_snapshot_1s import BookSnapshot1s
+from spymaster.tables.contract_day_selection import ContractDaySelection
 from spymaster_tests.checks import sessions
 from spymaster_tests.options.definitions import CONTRACT, definitions
 from spymaster_tests.options.market import DT, RATE, future, run
@@ -52,6 +53,18 @@ def snapshot_rows(future_rows: pl.DataFrame) -> pl.DataFrame:
     return frame.select(pl.col(name).cast(kind) for name, kind in BookSnapshot1s.schema().items())
 
 
+def selection() -> pl.DataFrame:
+    """The made-up future is the contract of the date."""
+    row = {
+        "contract": CONTRACT,
+        "instrument_id": 1,
+        **dict.fromkeys(("message_count", "trade_count", "trade_volume", "trade_count_0930_1230"), 0),
+        "is_selected": True,
+        "basis": "first_session",
+    }
+    return pl.DataFrame([row], schema=ContractDaySelection.schema())
+
+
 @pytest.fixture(scope="module")
 def made() -> dict[str, tuple[pl.DataFrame, dict[str, int]]]:
     """Frames and counters of a session whose options agree with their future."""
@@ -59,11 +72,10 @@ def made() -> dict[str, tuple[pl.DataFrame, dict[str, int]]]:
     mids[7] = None
     shot = future(NOON, mids)
     quotes, forwards, counters = run(busy_market(3), definitions(some_definitions()), shot)
-    near = pl.col("parity_gap_ticks").clip(-1.9, 1.9)
-    forwards = forwards.with_columns(parity_gap_ticks=near)
     return {
         OPTION_DEFINITION: (definitions(some_definitions()), {}),
         SNAPSHOT: (snapshot_rows(shot), {}),
+        SELECTION: (selection(), {}),
         OPTION_QUOTE: (quotes, counters),
         OPTION_FORWARD: (forwards, counters),
     }
@@ -123,6 +135,10 @@ def test_a_good_session_passes_every_check(lake: Lake):
     assert {key: result.message for key, result in results.items() if not result.passed} == {}
     recomputed = results[f"{OPTION_QUOTE}:equal_recomputation"].metadata
     assert min(recomputed[name] for name in ("rows", "priced", "judged")) > 500  # type: ignore[type-var]
+    assert results[f"{OPTION_FORWARD}:windows_contiguous"].metadata["rows"] == 2 * SECONDS
+    gap = results[f"{OPTION_FORWARD}:parity_gap"].metadata
+    assert gap["compared"] > SECONDS  # type: ignore[operator]
+    assert 0 < gap["share_apart"] < 0.5, "noise moves them apart for some seconds"  # type: ignore[operator]
     shares = results[f"{OPTION_QUOTE}:rejects_counted"].metadata
     assert sum(value for name, value in shares.items() if name.startswith("share_")) == pytest.approx(1)  # type: ignore[misc]
 
@@ -153,6 +169,29 @@ def test_a_check_fails_on_its_violation(key: str, lake: Lake):
 def test_a_recomputation_sees(change: Change, what: str, lake: Lake):
     spoil(lake, OPTION_QUOTE, change)
     assert not CHECKS[f"{OPTION_QUOTE}:equal_recomputation"].run(lake, "ES", DT).passed, what
+
+
+FIRST_EXPIRY = pl.col("expiration") == pl.col("expiration").min()
+LATE = pl.col("window_end") > pl.col("window_end").max() - timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "violations"),
+    [
+        (OPTION_FORWARD, lambda frame: frame.filter(~(FIRST_EXPIRY & LATE)), 5),
+        (OPTION_FORWARD, lambda frame: frame.filter(~LATE), 10),
+        (OPTION_FORWARD, lambda frame: frame.filter(pl.col("window_end") > pl.col("window_end").min()), 2),
+        (OPTION_FORWARD, lambda frame: frame.filter(~FIRST_EXPIRY), SECONDS),
+        (OPTION_FORWARD, lambda frame: frame.clear(), 2 * SECONDS),
+        (OPTION_FORWARD, put(FIRST_EXPIRY & LATE, expiration=pl.col("expiration").min() - timedelta(hours=1)), 10),
+        (OPTION_DEFINITION, put(ROW >= 0, ts_recv=pl.col("ts_recv") + timedelta(hours=12, seconds=5)), 12),
+    ],
+    ids=["cut early", "all cut early", "begins late", "an expiration", "all", "of no expiration", "before it is known"],
+)
+def test_missing_and_made_up_forwards_are_seen(table: str, change: Change, violations: int, lake: Lake):
+    spoil(lake, table, change)
+    result = CHECKS[f"{OPTION_FORWARD}:windows_contiguous"].run(lake, "ES", DT)
+    assert result.metadata["violations"] == violations
 
 
 def test_a_minute_apart_is_no_violation_and_a_second_more_is_one(lake: Lake):

@@ -145,6 +145,24 @@ def test_every_check_of_the_surface_has_a_violation():
     assert {key for key, check in CHECKS.items() if check.name not in generic} == set(SPOILERS)
 
 
+def test_the_recomputation_knows_a_definition_from_the_second_after_its_receipt(pressed: Lake, tmp_path: Path):
+    """Every strike is another from the end of the last valid second on, which is recomputed: nothing has changed."""
+    lake = copy_lake(pressed, tmp_path / "lake")
+    last = lake.partition(PRESSURE, SYMBOL, DT).read().filter("window_valid")["window_end"].to_physical().max()
+    assert isinstance(last, int)
+    key = f"{PRESSURE}:equal_recomputation"
+    for received, passes in ((last, True), (last - 1, False)):
+        late = definitions_of(4803 + 5 * np.arange(-8, 9), known_at_ns=received)
+        before = definitions_of(4800 + 5 * np.arange(-8, 9))
+        spoil(lake, DEFINITIONS, lambda _, rows=(before, late): pl.concat(rows).sort("instrument_id", "ts_recv"))
+        assert CHECKS[key].run(lake, SYMBOL, DT).passed == passes
+        inputs = [lake.partition(name, SYMBOL, DT) for name in ("silver.wall_surface_1s", "silver.book_snapshot_1s",
+                  CALIBRATION, QUOTES, DEFINITIONS)]  # fmt: skip
+        made = pressure_session(*inputs, instrument=instrument(SYMBOL, lake.settings), settings=lake.settings)
+        store(lake, PRESSURE, DT, made, inputs, made.counters)
+        assert CHECKS[key].run(lake, SYMBOL, DT).passed
+
+
 def test_the_recomputation_reads_the_options(pressed: Lake, tmp_path: Path):
     lake = copy_lake(pressed, tmp_path / "lake")
     volume = pl.col("buy_volume") + pl.col("sell_volume") > 0

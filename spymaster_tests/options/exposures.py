@@ -263,3 +263,30 @@ def _differences(found: list[dict[tuple[float, str], float | None]]) -> None:
                 before = found[-2].get((strike, of)) if len(found) > 1 else None
                 if now is not None and before is not None:
                     newest[strike, f"d{order}_{name}"] = now - before
+
+
+LEVELS = ("gex_call", "gex_put", "gex", "gex_abs", "flow_gex", "gamma_call", "gamma_put", "oi_call", "oi_put")
+GAMMA_TOLERANCE = 1e-4
+NET_OF = {"gex": "gex_abs", "flow_gex": "flow_gross"}
+"""What is a difference of large numbers is as exact as these are."""
+
+
+def compare(session: Session, frame: pl.DataFrame, names: tuple[str, ...], rtol: float, atol: float = 0.0) -> int:
+    """Every value of the grid against the oracle's; returns how many were compared."""
+    truth = expected(session)
+    at = {t: i for i, t in enumerate(session.ns)}
+    compared = 0
+    seconds = frame["window_end"].to_physical().to_list()
+    strikes = frame["strike_points"].to_list()
+    for name in names:
+        for t, strike, value in zip(seconds, strikes, frame[name].to_list(), strict=True):
+            row = truth[at[t]]
+            wanted = row.get((strike, name))
+            if wanted is None or value is None:
+                assert wanted is value, (name, t, strike, value, wanted)
+                continue
+            size = row[strike, NET_OF[name]] if name in NET_OF else abs(wanted)
+            assert size is not None
+            assert abs(value - wanted) <= rtol * size + atol, (name, at[t], strike, value, wanted)
+            compared += 1
+    return compared

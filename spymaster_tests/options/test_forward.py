@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spymaster.options.forward import parity_forward
 from spymaster.options.greeks import price
+from spymaster_tests.options.plain import parity_forward
 
 STRIKES = np.arange(6_700.0, 6_905.0, 5.0)
 

@@ -13,22 +13,20 @@ from spymaster.options.gex import GexInputError
 from spymaster.settings import OptionSettings
 from spymaster_tests.options.definitions import CLOSE, MIDNIGHT, definition, pairs
 from spymaster_tests.options.exposures import (
+    GAMMA_TOLERANCE,
+    LEVELS,
     SECOND,
     START,
     Session,
     all_interest,
-    expected,
+    compare,
     ns_of,
-    quote_frame,
-    smooth_surface,
     two_expiries,
     walk,
 )
 
-LEVELS = ("gex_call", "gex_put", "gex", "gex_abs", "flow_gex", "gamma_call", "gamma_put", "oi_call", "oi_put")
 RATIOS = ("gex_imbalance_ratio", "gex_share", "iv", "moneyness")
 CHANGES = tuple(f"d{order}_{name}" for order in (1, 2, 3) for name in ("gex_abs", "gex", "gex_imbalance_ratio"))
-GAMMA_TOLERANCE = 1e-4
 
 
 @pytest.fixture(scope="module")
@@ -41,31 +39,6 @@ def known() -> Session:
 @pytest.fixture(scope="module")
 def surface(known: Session) -> pl.DataFrame:
     return known.run()[0]
-
-
-NET_OF = {"gex": "gex_abs", "flow_gex": "flow_gross"}
-"""What is a difference of large numbers is as exact as these are."""
-
-
-def compare(session: Session, frame: pl.DataFrame, names: tuple[str, ...], rtol: float, atol: float = 0.0) -> int:
-    """Every value of the grid against the oracle's; returns how many were compared."""
-    truth = expected(session)
-    at = {t: i for i, t in enumerate(session.ns)}
-    compared = 0
-    seconds = frame["window_end"].to_physical().to_list()
-    strikes = frame["strike_points"].to_list()
-    for name in names:
-        for t, strike, value in zip(seconds, strikes, frame[name].to_list(), strict=True):
-            row = truth[at[t]]
-            wanted = row.get((strike, name))
-            if wanted is None or value is None:
-                assert wanted is value, (name, t, strike, value, wanted)
-                continue
-            size = row[strike, NET_OF[name]] if name in NET_OF else abs(wanted)
-            assert size is not None
-            assert abs(value - wanted) <= rtol * size + atol, (name, at[t], strike, value, wanted)
-            compared += 1
-    return compared
 
 
 def test_every_value_of_the_grid_is_that_of_the_known_surface(known: Session, surface: pl.DataFrame) -> None:
@@ -175,21 +148,6 @@ def test_a_session_of_one_right_only(right: str) -> None:
     assert levels.height == 0
 
 
-def test_an_expiry_counts_until_a_minute_before_it_expires() -> None:
-    soon = [*pairs(range(6_700, 6_901, 5), expiration=MIDNIGHT + timedelta(hours=15, seconds=90))]
-    rows = [*soon, *pairs(range(6_700, 6_901, 5), first_id=9_000)]
-    # flat: strikes are three deviations apart, too few to tell a curve by
-    session = Session(rows, walk(60), all_interest(rows), surface=lambda strike, years: 0.16)
-    frame, _ = session.run()
-    assert compare(session, frame, LEVELS, GAMMA_TOLERANCE, 1e-6)
-    gamma = frame.filter(pl.col("strike_price_int") == 6_800 * 10**9)["gamma_call"].to_list()
-    assert gamma[29] > 3 * gamma[30], "the second expiry takes over once 60 s are left"
-    assert session.gex().counters["muted_expiry_seconds"] == 0
-    gex = session.gex()
-    assert sum(frames["gex_surface_1s"].height for frames in gex) == frame.height
-    assert gex.counters["muted_expiry_seconds"] == 30
-
-
 def test_a_chain_with_fewer_strikes_than_the_grid_is_continued_with_nulls() -> None:
     rows = pairs([6_790, 6_795, 6_800, 6_810])
     session = Session(rows, walk(10, step=0.25), all_interest(rows))
@@ -199,17 +157,6 @@ def test_a_chain_with_fewer_strikes_than_the_grid_is_continued_with_nulls() -> N
     assert one.filter(pl.col("gex").is_not_null())["strike_points"].to_list() == [6_790, 6_795, 6_800, 6_810]
     assert one.filter(pl.col("oi_call").is_not_null()).height == 4
     assert one["gex_share"].sum() == pytest.approx(1, rel=1e-6)
-
-
-def test_one_strike_has_a_grid_and_no_chain_has_none() -> None:
-    rows = pairs([6_790])
-    frame, _ = Session(rows, walk(3), all_interest(rows)).run()
-    assert frame.head(25)["strike_points"].to_list() == [6_790.0 + 5 * i for i in range(-12, 13)]
-    spread = definition(1, right=None, strike_price_int=None)
-    session = Session([definition(2, underlying="ESM6"), spread], walk(3))
-    session.quotes = session.quotes.clear()
-    frame, levels = session.run()
-    assert frame.height == levels.height == 0
 
 
 def test_shares_are_of_all_strikes_not_of_the_grid(surface: pl.DataFrame) -> None:
@@ -234,75 +181,6 @@ def test_rates_discount_gamma(known: Session) -> None:
     np.testing.assert_allclose(ratio, math.exp(-0.05 * years), rtol=1e-6)
 
 
-def test_a_stale_quote_leaves_the_smile_and_is_counted() -> None:
-    """One option is quoted once, wrongly; the forward then moves away from what its quote was worth."""
-    rows = pairs(range(6_700, 6_901, 5))
-    spots = [6_801.0] * 3 + [6_811.0] * 30
-    session = Session(rows, spots, all_interest(rows), per_second=len(rows))
-    number = next(r["instrument_id"] for r in rows if r["right"] == "C" and r["strike_price_int"] == 6_820 * 10**9)
-    wrong = (pl.col("instrument_id") == number) & (pl.col("window_end").to_physical() == session.ns[0])
-    quotes = session.quotes.filter((pl.col("instrument_id") != number) | wrong)
-    session.quotes = quotes.with_columns(iv=pl.when(wrong).then(pl.col("iv") * 1.3).otherwise("iv"))
-    gex = session.gex()
-    frame = pl.concat([frames["gex_surface_1s"] for frames in gex])
-    spiked = frame.filter(pl.col("strike_points") == 6_820)["iv"].to_numpy()
-    true = smooth_surface(6_820.0, 6 / (365 * 24))
-    assert spiked[:6].min() > true * 1.1, "not older than five seconds"
-    np.testing.assert_allclose(spiked[6:], true, rtol=1e-4)
-    assert gex.counters["stale_quote_seconds"] == 33 - 6
-
-
-def test_a_wide_quote_that_is_wrong_makes_no_spike() -> None:
-    """Its volatility is off by a quarter; at its width that says little, and its neighbours are precise."""
-    rows = pairs(range(6_700, 6_901, 5))
-    session = Session(rows, walk(20), all_interest(rows))
-    bad = pl.col("instrument_id").is_in([rows[50]["instrument_id"], rows[51]["instrument_id"]])
-    session.quotes = session.quotes.with_columns(
-        iv=pl.when(bad).then(pl.col("iv") * 1.25).otherwise("iv"),
-        ask_price_int=pl.when(bad).then(pl.col("ask_price_int") + 20 * 10**9).otherwise("ask_price_int"),
-    )
-    frame, _ = session.run()
-    strike = rows[50]["strike_price_int"] / 1e9
-    found = frame.filter(pl.col("strike_points") == strike)["iv"].to_numpy()
-    np.testing.assert_allclose(found, smooth_surface(strike, 6 / (365 * 24)), rtol=1e-3)
-
-
-def test_two_options_of_one_strike_and_right_both_count() -> None:
-    """Of product roots that share an expiration: interest and flow add up, the smile reads the first."""
-    rows = pairs(range(6_700, 6_901, 5))
-    twin = pairs(range(6_700, 6_901, 5), first_id=8_000)
-    session = Session([*rows, *twin], walk(20), [*all_interest(rows), *all_interest(twin, seed=11)])
-    second = pl.col("instrument_id") >= 8_000
-    session.quotes = session.quotes.with_columns(iv=pl.when(second).then(pl.col("iv") * 2).otherwise("iv"))
-    frame, _ = session.run()
-    assert compare(session, frame, LEVELS, GAMMA_TOLERANCE) == len(LEVELS) * 20 * 25
-
-
-def test_a_rejected_quote_leaves_the_smile_at_once() -> None:
-    rows = pairs(range(6_700, 6_901, 5))
-    session = Session(rows, walk(30), all_interest(rows))
-    number = rows[20]["instrument_id"]
-    bad = pl.col("instrument_id").is_in([number, number + 1])
-    session.quotes = session.quotes.with_columns(
-        [pl.when(~bad).then(name).alias(name) for name in ("iv", "delta", "gamma")]
-    )
-    frame, _ = session.run()
-    # a gap in the quotes is bridged by the smile
-    assert compare(session, frame, ("gex_call", "gex_put", "iv"), GAMMA_TOLERANCE)
-
-
-def test_without_a_forward_an_expiry_leaves_the_sums() -> None:
-    rows = two_expiries()
-    session = Session(rows, walk(12), all_interest(rows))
-    gone = pl.col("window_end").to_physical().is_in(session.ns[4:7])
-    session.forwards = session.forwards.with_columns(forward=pl.when(~gone).then("forward"))
-    frame, _ = session.run()
-    nulls = frame.group_by("window_end", maintain_order=True).agg(pl.col("gex").null_count())["gex"].to_list()
-    assert nulls == [0] * 4 + [25] * 3 + [0] * 5
-    third = frame.group_by("window_end", maintain_order=True).agg(pl.col("d3_gex").null_count())["d3_gex"].to_list()
-    assert third == [25] * 3 + [0] + [25] * 6 + [0] * 2
-
-
 def test_a_missing_second_breaks_the_differences() -> None:
     rows = two_expiries()
     session = Session(rows, walk(12), all_interest(rows))
@@ -313,38 +191,6 @@ def test_a_missing_second_breaks_the_differences() -> None:
     # what was traded in the missing second is not lost
     whole = Session(rows, walk(12), all_interest(rows)).run()[0]
     assert frame.tail(25)["flow_gex"].equals(whole.tail(25)["flow_gex"])
-
-
-def test_definitions_that_change_within_the_session() -> None:
-    """A finer tick keeps quotes and inventory; another strike under the same number does not; a withdrawal ends it."""
-    rows = pairs(range(6_700, 6_901, 5))
-    new_tick = rows[40] | {"ts_recv": MIDNIGHT + timedelta(hours=15, seconds=5), "tick_size_int": 250_000_000}
-    listed_late = definition(
-        20_000, ts_recv=MIDNIGHT + timedelta(hours=15, seconds=10), strike_price_int=6_807_500_000_000
-    )
-    withdrawn = rows[44] | {"ts_recv": MIDNIGHT + timedelta(hours=15, seconds=7), "is_deleted": True}
-    reused = rows[36] | {
-        "ts_recv": MIDNIGHT + timedelta(hours=15, seconds=12), "strike_price_int": rows[50]["strike_price_int"]
-    }  # fmt: skip
-    session = Session(rows, walk(20), all_interest(rows))
-    base, _ = session.run()
-    session.rows = [*rows, new_tick, listed_late, withdrawn, reused]
-    frame, _ = session.run()
-    assert frame.filter(pl.col("strike_points") == 6_807.5).height == 0, "no strike of the grid"
-    strike = rows[44]["strike_price_int"]
-    ours, theirs = (one.filter(pl.col("strike_price_int") == strike) for one in (frame, base))
-    assert rows[44]["right"] == "C"
-    assert ours["gex_call"].to_list()[:7] == theirs["gex_call"].to_list()[:7]
-    assert ours["gex_call"].to_list()[7:] == [None] * 13
-    np.testing.assert_allclose(ours["gex_put"].to_numpy(), theirs["gex_put"].to_numpy(), rtol=2e-4)
-    old, new = (frame.filter(pl.col("strike_price_int") == rows[i]["strike_price_int"]) for i in (36, 50))
-    assert [value is None for value in old["oi_call"]] == [False] * 12 + [True] * 8
-    assert [value is None for value in old["gex_call"]] == [False] * 12 + [True] * 8
-    same = base.filter(pl.col("strike_price_int") == rows[50]["strike_price_int"])
-    assert new["oi_call"].to_list() == same["oi_call"].to_list()
-    kept = frame.filter(pl.col("strike_price_int") == rows[40]["strike_price_int"])
-    before = base.filter(pl.col("strike_price_int") == rows[40]["strike_price_int"])
-    np.testing.assert_allclose(kept["flow_gex"].to_numpy(), before["flow_gex"].to_numpy(), rtol=2e-4)
 
 
 def test_rows_do_not_depend_on_batches_and_blocks(known: Session, surface: pl.DataFrame) -> None:
@@ -378,6 +224,8 @@ def test_what_comes_later_changes_nothing_before() -> None:
     session.rows = [
         *rows,
         later | {"strike_price_int": 6_801 * 10**9, "ts_recv": later["ts_recv"] - timedelta(seconds=9)},
+        # of an expiration before all that are known, received as the last second ends
+        definition(31_000, ts_recv=MIDNIGHT + timedelta(hours=15, seconds=130), expiration=CLOSE - timedelta(hours=2)),
     ]
     other = session.run()
     for one, two in zip(whole, other, strict=True):
@@ -396,14 +244,3 @@ def test_quotes_out_of_order_are_refused() -> None:
     session.snapshot = session.snapshot.reverse()
     with pytest.raises(GexInputError, match="book_snapshot_1s"):
         session.run()
-
-
-def test_quotes_of_others_are_left_out_and_counted() -> None:
-    rows = two_expiries()
-    session = Session(rows, walk(5), all_interest(rows))
-    stranger = quote_frame([session.quotes.row(0, named=True) | {"instrument_id": 77, "window_end": session.ns[0]}])
-    plain = session.run()[0]
-    session.quotes = pl.concat([stranger, session.quotes])
-    gex = session.gex()
-    assert pl.concat([frames["gex_surface_1s"] for frames in gex]).equals(plain)
-    assert gex.counters["quotes_outside_universe"] == 1

