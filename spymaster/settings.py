@@ -184,6 +184,7 @@ class Settings(BaseSettings):
         default=None, description="thresholds: standard or demo; unset, that of the lake"
     )
     instruments_file: Path | None = Field(default=None, description="TOML file that extends the shipped instruments")
+    pictures: bool = Field(default=True, description="draw a picture of every partition for the Dagster UI")
     engine: EngineSettings = EngineSettings()
     calibration: CalibrationSettings = CalibrationSettings()
     bands: BandSettings = BandSettings()

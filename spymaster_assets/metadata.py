@@ -14,6 +14,7 @@ from spymaster.lake.partition import Partition
 from spymaster.tables.model import Column, TableModel
 from spymaster.tables.reference import range_text, type_text
 from spymaster_assets.recipe import Made
+from spymaster_assets.resources import load_settings
 
 OWNERS = ["team:spymaster"]
 MAX_PICTURE_BYTES = 200_000
@@ -122,6 +123,8 @@ def _frame_figures(partition: Partition) -> dict[str, float]:
 
 def _picture(partition: Partition) -> dict[str, Any]:
     """The table drawn, as an image that Markdown embeds; nothing for tables that a person would rather read."""
+    if not load_settings().pictures:
+        return {}
     started = time.perf_counter()
     from spymaster.surfaces.pictures import picture
 

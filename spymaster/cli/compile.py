@@ -8,11 +8,13 @@ is thrown away, and should it fail, the run that follows compiles for itself.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,23 +36,31 @@ PACKAGES = ("book", "feed", "surfaces", "checks/kernels", "options", "setups")
 """Packages whose kernels a run compiles."""
 
 STOP_SECONDS = 10
+POLL_SECONDS = 0.1
 
 
 @contextmanager
-def compiled_aside(home: Path) -> Iterator[None]:
-    """Compile what a run needs while the body does something else, and wait for it at the end.
+def compiled_aside(home: Path) -> Iterator[Callable[[str | None], None]]:
+    """Compile what a run needs, in the order in which it needs it, while the body does something else.
 
-    Does nothing where the kernels are on disk. The log lies with those of the runs of `home`.
+    The body gets a function that waits: for the kernels up to those of a table (`layer.name`), or for all (None). What
+    is not compiled when the body ends is given up. Does nothing where the kernels are on disk. The log lies with those
+    of the runs of `home`.
     """
     if all(is_compiled(package) for package in PACKAGES):
-        yield
+        yield lambda table: None
         return
     with tempfile.TemporaryDirectory(prefix="spymaster-compile-") as folder:
-        with (log_folder(home) / "compile.log").open("wb") as log:
+        path = log_folder(home) / "compile.log"
+        with path.open("wb") as log:
             process = _start(Path(folder) / "lake", log.fileno())
+
+        def wait(table: str | None) -> None:
+            while process.poll() is None and (table is None or not _is_made(table, path)):
+                time.sleep(POLL_SECONDS)
+
         try:
-            yield
-            process.wait()
+            yield wait
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -59,6 +69,12 @@ def compiled_aside(home: Path) -> Iterator[None]:
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()
+
+
+def _is_made(table: str, log: Path) -> bool:
+    """Whether the runner has told of a partition of the table."""
+    told = (json.loads(line) for line in log.read_bytes().splitlines() if line.startswith(b"{") and line.endswith(b"}"))
+    return any(event.get("event") == "partition" and event["table"] == table for event in told)
 
 
 def _start(root: Path, log: int) -> subprocess.Popen[bytes]:
@@ -84,14 +100,14 @@ def _start(root: Path, log: int) -> subprocess.Popen[bytes]:
     )
     chain = {table: folder("future_option", table) for table in OPTION_TABLES}
     write_option_files(chain, stem, start, end, SPOT // SECOND_NS, CONTRACT, INSTRUMENT_ID)
-    variables = environment(root, root / "_dagster")
     home = prepare_home(root, own=True)
+    variables = {**environment(root, home), "SPYMASTER_PARAMETER_PROFILE": "demo", "SPYMASTER_PICTURES": "false"}
     return subprocess.Popen(
         [sys.executable, "-m", RUNNER, "--symbol", SYMBOL, "--dates", DATE.isoformat()],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
-        env={**variables, "DAGSTER_HOME": str(home), "SPYMASTER_PARAMETER_PROFILE": "demo"},
+        env=variables,
         start_new_session=True,
         preexec_fn=_be_polite if os.name == "posix" else None,
     )

@@ -6,6 +6,7 @@ a demo that was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 PRESET = "demo"
 PROFILE = "demo"
+AHEAD = "silver.option_quote_1s"
+"""Once the kernels up to those of this table are compiled, a run does not catch up with the compilation."""
 HOST = "127.0.0.1"
 
 
@@ -52,11 +55,12 @@ def demo(
     with hold(home, {} if headless else {"dagster": f"http://{HOST}:{port}"}):
         if not headless:
             require_free_port(HOST, port, option="--port")
-        simulation = _simulate(planned, opened, home, quiet=as_json)
         first, last = planned.days[0].dt, planned.days[-1].dt
-        outcome, log = runner.materialise(
-            [planned.request.symbol], first, last, home=home, environment=variables, quiet=as_json
-        )
+        with ExitStack() as stack:
+            simulation = _simulate(planned, opened, home, stack, quiet=as_json)
+            outcome, log = runner.materialise(
+                [planned.request.symbol], first, last, home=home, environment=variables, quiet=as_json
+            )
         document = {"simulation": simulation, **runner.document(outcome, log)}
         if not as_json:
             runner.print_outcome(outcome)
@@ -81,10 +85,11 @@ def _open(root: Path) -> Lake:
     return opened
 
 
-def _simulate(planned: Plan, lake: Lake, home: Path, *, quiet: bool) -> dict[str, Any]:
+def _simulate(planned: Plan, lake: Lake, home: Path, stack: ExitStack, *, quiet: bool) -> dict[str, Any]:
     """Write the raw files unless a whole run of this plan is there; says which run it is.
 
-    The kernels of the run that follows are compiled meanwhile.
+    The kernels of the run that follows are compiled meanwhile, and until `stack` is closed: a run may begin as soon as
+    those that take long are there, because it reaches the others later than they do.
     """
     from spymaster.cli import output
     from spymaster.cli.compile import compiled_aside
@@ -94,8 +99,9 @@ def _simulate(planned: Plan, lake: Lake, home: Path, *, quiet: bool) -> dict[str
     folder = complete_run(planned, lake)
     reused = folder is not None
     if folder is None:
-        with compiled_aside(home):
-            run, targets = run_plan(planned, lake.root, quiet=quiet)
+        wait = stack.enter_context(compiled_aside(home))
+        run, targets = run_plan(planned, lake.root, quiet=quiet)
+        wait(AHEAD)
         folder = run.folder
         if not quiet:
             print_run(run, targets, as_json=False)

@@ -9,11 +9,14 @@ import dagster as dg
 import pytest
 
 from spymaster.lake import Lake
+from spymaster.settings import Settings
 from spymaster.surfaces import pictures
 from spymaster.tables import all_tables
-from spymaster_assets import checks
+from spymaster.tables.wall_surface_1s import WallSurface1s
+from spymaster_assets import checks, metadata
 from spymaster_assets.definitions import definitions
 from spymaster_assets.metadata import asset_key
+from spymaster_assets.recipe import Made
 from spymaster_assets.resources import LakeResource
 from spymaster_tests.assets.processes import Site
 
@@ -79,6 +82,15 @@ def test_the_wall_is_reported_with_figures_and_a_picture(site: Site, instance: d
     assert told["fifo_known_fills"] >= told["fifo_front_fills"]
     assert told["picture"].startswith("![silver.wall_surface_1s ES 2024-03-05](data:image/png;base64,")
     assert 0 < told["picture_seconds"] < 60
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_pictures_are_a_setting(site: Site, wanted: bool, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(metadata, "load_settings", lambda: Settings(pictures=wanted))
+    partition = site.lake.partition(WALL, "ES", FIRST)
+    told = metadata.partition_metadata(Made(WallSurface1s, partition, reused=True, seconds=0.0))
+    assert ("picture" in told) == wanted
+    assert told["rows"] == partition.rows
 
 
 def test_only_surfaces_that_are_scored_claim_a_calibration(site: Site):

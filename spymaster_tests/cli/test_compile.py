@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -24,8 +25,18 @@ COMPILE_ASIDE = """
 import sys
 from pathlib import Path
 from spymaster.cli.compile import compiled_aside
-with compiled_aside(Path(sys.argv[1])):
-    pass
+with compiled_aside(Path(sys.argv[1])) as wait:
+    wait(None)
+"""
+
+
+TOLD = """
+import sys, time
+print('{"event": "run", "tables": ["silver.second"]}', flush=True)
+print('{"event": "partition", "table": "silver.first"}', flush=True)
+time.sleep(1.2)
+print('{"event": "partition", "table": "silver.second"}', end=chr(10) + '{"event": "par', flush=True)
+time.sleep(600)
 """
 
 
@@ -94,7 +105,37 @@ def test_a_run_has_nothing_left_to_compile(tmp_path: Path):
 def test_nothing_is_started_where_everything_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(aside, "is_compiled", lambda package: True)
     monkeypatch.setattr(aside, "_start", lambda *_: pytest.fail("started a process"))
-    with aside.compiled_aside(tmp_path):
+    with aside.compiled_aside(tmp_path) as wait:
+        wait(None)
+        done = True
+    assert done
+
+
+def test_a_wait_ends_with_the_table_it_is_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A process tells of two tables, a second apart, and goes on; lines half written and of others are passed over."""
+    script = tmp_path / "told.py"
+    script.write_text(TOLD)
+    monkeypatch.setattr(aside, "is_compiled", lambda package: False)
+    monkeypatch.setattr(
+        aside, "_start", lambda root, log: subprocess.Popen([sys.executable, str(script)], stdout=log, stderr=log)
+    )
+    with aside.compiled_aside(tmp_path) as wait:
+        began = time.monotonic()
+        wait("silver.second")
+        assert 1 < time.monotonic() - began < 60
+        lines = (tmp_path / "logs" / "compile.log").read_text().splitlines()
+        assert sum('"event": "partition"' in line for line in lines) == 2
+    assert time.monotonic() - began < 60, "what is not done at the end is given up"
+
+
+def test_a_wait_ends_with_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(aside, "is_compiled", lambda package: False)
+    monkeypatch.setattr(
+        aside, "_start", lambda root, log: subprocess.Popen([sys.executable, "-c", "raise SystemExit(1)"])
+    )
+    with aside.compiled_aside(tmp_path) as wait:
+        wait("silver.second")
+        wait(None)
         done = True
     assert done
 

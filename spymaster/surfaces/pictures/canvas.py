@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -17,6 +17,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter
 from PIL import Image
 
+if TYPE_CHECKING:
+    from spymaster.surfaces.pictures import Subject
+
+SNAPSHOT: Final = "silver.book_snapshot_1s"
 NEW_YORK: Final = ZoneInfo("America/New_York")
 BID: Final = "#2166ac"
 ASK: Final = "#c2571a"
@@ -130,6 +134,19 @@ def hatch(axes: Sequence[Axes], runs: Sequence[tuple[int, int]], label: str = "n
         for start, end in runs:
             ax.axvspan(float(days(start)), float(days(end)), **style)
     return Patch(label=label, **style) if runs else None
+
+
+def windows_of(subject: Subject) -> pl.DataFrame:
+    """One row per window with a spot: `window_end`, contract, spot, validity.
+
+    From the session's snapshot where it is at hand; from the table's own rows, many to a window, it takes longer.
+    """
+    columns = ["window_end", "contract", "spot_ref_price_int", "window_valid"]
+    shots = subject.beside(SNAPSHOT, columns)
+    if shots is not None and shots["spot_ref_price_int"].count():
+        return shots.drop_nulls("spot_ref_price_int")
+    parts = [batch.unique("window_end", keep="first", maintain_order=True) for batch in subject.read(columns)]
+    return pl.concat(parts).unique("window_end", keep="first", maintain_order=True)
 
 
 def invalid(windows: pl.DataFrame) -> list[tuple[int, int]]:

@@ -25,6 +25,7 @@ from spymaster.surfaces.pictures.canvas import (
     legend,
     new_york,
     said,
+    windows_of,
 )
 
 MARGIN_BUCKETS = 10
@@ -39,7 +40,7 @@ SECOND_NS = 1_000_000_000
 
 def pressure_surface_1s(subject: Subject) -> Figure:
     """Mean net pressure by price and time; a bar where a side rests at several times the usual, and spot."""
-    windows = _windows(subject)
+    windows = windows_of(subject)
     ends = windows["window_end"].to_physical().to_numpy()
     size = _bucket_size(subject)
     spots = windows["spot_ref_price_int"].to_numpy()
@@ -93,13 +94,6 @@ def pressure_surface_1s(subject: Subject) -> Figure:
     bar.ax.tick_params(labelsize=7)
     bar.set_label("shorts outpace  <  0 balance  <  longs outpace", fontsize=7)
     return made
-
-
-def _windows(subject: Subject) -> pl.DataFrame:
-    """One row per window with its spot, validity and contract."""
-    columns = ["window_end", "contract", "spot_ref_price_int", "window_valid"]
-    parts = [batch.unique("window_end", keep="first", maintain_order=True) for batch in subject.read(columns)]
-    return pl.concat(parts).unique("window_end", keep="first", maintain_order=True)
 
 
 def _bucket_size(subject: Subject) -> int:

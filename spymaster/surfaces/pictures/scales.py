@@ -22,12 +22,12 @@ def physics_norm_calibration(subject: Subject) -> Figure:
         pl.col("band", "kind", "basis").cast(pl.String)
     )
     head = frame.row(0, named=True)
-    rows = frame.filter(pl.col("band").is_null())["n_rows"].max()
+    active = frame.filter(pl.col("band").is_null())["n_rows"].max()
     if head["basis"] == "same_session":
         source = "the session ITSELF (no earlier one)"
     else:
         source = f"{head['n_sessions']} earlier sessions, {head['session_window'].replace('/', ' to ')}"
-    made, axes = figure(subject.title(f"scales from {source}, {rows:,} active rows"), 3, 4, MARGINS, sharey="row")
+    made, axes = figure(subject.title(f"scales from {source}"), 3, 4, MARGINS, sharey="row")
     scored = frame.filter(pl.col("kind") != "ratio")
     metrics = scored["metric_name"].unique(maintain_order=True).to_list()[:MOST_METRICS]
     for ax, metric in zip(axes[:2].flat, metrics, strict=False):
@@ -52,6 +52,7 @@ def physics_norm_calibration(subject: Subject) -> Figure:
         ax.set_yscale("log")
         ax.set_title(f"usual {kind}, lots", fontsize=7.5, pad=2)
         ax.set_xticks(range(len(DISTANCE_BANDS)), [band[1:].replace("_", "-") for band in DISTANCE_BANDS], fontsize=6)
+    above = f"bar 5 to 95 % of {active:,} active rows, dot median; blue signed, orange magnitude"
     below = "below: what pressure is divided by, per distance in buckets; blue long, orange short"
-    made.supxlabel(f"bar 5 to 95 % of active rows, dot median; blue signed, orange magnitude; {below}", fontsize=7)
+    made.supxlabel(f"{above}; {below}", fontsize=7)
     return made
