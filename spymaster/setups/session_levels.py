@@ -110,9 +110,13 @@ def session_levels(
 
 
 def level_frame(sources: Sources, contract: str, tick: int, item: Instrument, settings: Settings) -> pl.DataFrame:
-    """The table's rows: levels of the sessions that the date's candles belong to, with groups and placebos."""
+    """The table's rows: levels of the sessions that the date's candles belong to, with groups and placebos.
+
+    What is not known before the date is over or the level's session has closed has no time to hold, and no row.
+    """
     end = _first_ns(sources.dt) + DAY_NS
-    levels = in_order([one for one in find_levels(sources, tick, item, settings) if one.valid_from < end])
+    found = find_levels(sources, tick, item, settings)
+    levels = in_order([one for one in found if one.valid_from < min(end, one.valid_to)])
     ids = [level_id(item.root, one) for one in levels]
     group, tags = groups(levels, ids, settings.setups.merge_ticks * tick)
     real = pl.DataFrame(

@@ -73,6 +73,13 @@ def bars(
     )
 
 
+def rows_of(candles: dict[date, pl.DataFrame], prints: dict[date, pl.DataFrame] | None = None) -> pl.DataFrame:
+    """Levels, without placebos, of the last date's candles."""
+    dt = max(candles)
+    made = Sources(dt, candles, prints or {dt: trades(ns("09:30", dt), [])}, NO_STATISTICS, None)
+    return SessionLevel.validate(level_frame(made, "ESH4", TICK, ES, SETTINGS)).filter(~pl.col("is_placebo"))
+
+
 def ticks(levels: list[Level]) -> dict[str, float]:
     return {one.level_type: (one.price - SPOT) / TICK for one in levels}
 
@@ -138,6 +145,16 @@ class TestFixed:
         assert {one.valid_from for one in found} == {ns("10:14")}
         halted = frame.with_columns(is_halt=pl.int_range(pl.len()) == 5)
         assert not list(static_levels.swings(Candles.of([halted]), HOURS))
+
+    @pytest.mark.parametrize(("last", "swings"), [("16:58", 2), ("17:00", 0)])
+    def test_what_is_known_when_the_session_closes_has_no_row(self, last: str, swings: int):
+        highs = [1, 1, 1, 9, 1, 1, 1]
+        frame = bars(ns(last) - 7 * BAR, highs, [-high for high in highs])
+        found = rows_of({DT: frame})
+        assert found.filter(pl.col("level_type").cast(pl.String).is_in(["SWH", "SWL"])).height == swings
+
+    def test_round_prices_of_the_last_candle_of_a_session_have_no_row(self):
+        assert rows_of({DT: bars(ns("16:58"), [0])}).is_empty()
 
     def test_nodes_are_maxima_of_the_smoothed_volume(self):
         prints = Prints.of(trades(ns("10:00", BEFORE), [(0, 0, 10), (1, 1, 10), (2, 30, 50), (3, 31, 1), (4, 60, 3)]))
