@@ -155,7 +155,7 @@ def level_frame(sources: Sources, contract: str, tick: int, item: Instrument, se
         .with_columns(
             placebo_of="level_id",
             level_id=name,
-            group_id=name,
+            group_id=pl.concat_str(name, pl.lit("@"), pl.col("valid_from")),
             tags=pl.concat_list("level_type"),
             is_placebo=pl.lit(True),
             price_int=pl.col("price_int") + shift * tick,

@@ -242,12 +242,18 @@ class TestGroups:
     def test_levels_two_ticks_apart_are_one_by_the_name_of_the_first(self):
         levels = in_order([a_level("PMH", 0, 0, 90), a_level("ORH5", 2, 10, 90), a_level("PDH", 3, 20, 90)])
         group, tags = groups(levels, ["a", "b", "c"], 2 * TICK)
-        assert group == ["a", "a", "a"]  # the third is near the second
+        assert group == ["a@0", "a@0", "a@0"]  # the third is near the second
         assert tags == [["PMH"], ["PMH", "ORH5"], ["PMH", "PDH", "ORH5"]]
 
     def test_levels_that_do_not_hold_at_once_are_not(self):
         levels = [a_level("PMH", 0, 0, 10), a_level("ORH5", 0, 10, 20), a_level("PDH", 2.5, 12, 20)]
-        assert groups(levels, ["a", "b", "c"], 2 * TICK)[0] == ["a", "b", "c"]
+        assert groups(levels, ["a", "b", "c"], 2 * TICK)[0] == ["a@0", "b@10", "c@12"]
+
+    def test_two_stretches_of_one_level_far_apart_are_two_groups(self):
+        levels = [a_level("VWAP", 0, 0, 10), a_level("VWAP", 50, 10, 20), a_level("PDH", 51, 12, 20)]
+        group, tags = groups(levels, ["v", "v", "p"], 2 * TICK)
+        assert group == ["v@0", "v@10", "v@10"]
+        assert tags[2] == ["PDH", "VWAP"]
 
 
 class TestPlacebos:
@@ -285,6 +291,20 @@ def known_at(frame: pl.DataFrame, cut: int) -> pl.DataFrame:
     """What can be known of the table at a time: rows that have begun, with the ends that have come."""
     at = pl.lit(cut).cast(TIMESTAMP)
     return frame.filter(pl.col("valid_from") <= at).with_columns(valid_to=pl.min_horizontal("valid_to", at))
+
+
+def test_levels_of_one_group_are_near_one_another_and_groups_do_not_return(market: list[pl.DataFrame]):
+    """From one member to the next there is a chain of members that hold at once, each near another."""
+    frame = table(*market)
+    assert frame.filter("is_placebo")["group_id"].is_unique().all()
+    real = frame.filter(~pl.col("is_placebo")).sort("valid_from")
+    span = real.group_by("group_id").agg(
+        gap=(pl.col("valid_from") >= pl.col("valid_to").cum_max().shift(1)).any(),
+        step=(pl.col("price_int").sort().diff() / TICK).max(),
+    )
+    assert not span["gap"].any()
+    assert (span["step"].drop_nulls() <= 2).all()
+    assert real["group_id"].n_unique() < real.height
 
 
 def test_every_kind_of_level_is_found(market: list[pl.DataFrame]):
