@@ -115,7 +115,7 @@ def level_frame(sources: Sources, contract: str, tick: int, item: Instrument, se
     What is not known before the date is over or the level's session has closed has no time to hold, and no row.
     """
     end = _first_ns(sources.dt) + DAY_NS
-    found = find_levels(sources, tick, item, settings)
+    found = (_once_rolled(one, sources) for one in find_levels(sources, tick, item, settings))
     levels = in_order([one for one in found if one.valid_from < min(end, one.valid_to)])
     ids = [level_id(item.root, one) for one in levels]
     group, tags = groups(levels, ids, settings.setups.merge_ticks * tick)
@@ -203,6 +203,17 @@ def find_levels(sources: Sources, tick: int, item: Instrument, settings: Setting
         yield from moving_levels.averages(sources.frame, candles, hours, tick, span=span)
         if sources.gex is not None:
             yield from moving_levels.gamma_levels(sources.gex, hours, tick, span=span)
+
+
+def _once_rolled(level: Level, sources: Sources) -> Level:
+    """The level, not before the roll that its price contains is known: from the snapshot that the date opens with.
+
+    Settlements are those of the contract itself.
+    """
+    start = _first_ns(sources.dt)
+    if not sources.frame["roll_adj_int"][0] or level.level_type == "SETTLE" or level.source_first >= start:
+        return level
+    return level._replace(valid_from=max(level.valid_from, start), source_last=max(level.source_last, start))
 
 
 def _prior_days(candles: Candles, hours: Hours, prior: Hours, item: Instrument, settings: Settings) -> Iterator[Level]:

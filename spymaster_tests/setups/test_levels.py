@@ -274,6 +274,30 @@ class TestPlacebos:
         assert {of_first[s] for s in (-15, -25, 10)} == {100}
 
 
+@pytest.mark.parametrize("roll", [0, 40 * TICK])
+def test_what_contains_a_roll_is_not_known_before_the_date_of_the_roll(roll: int):
+    day = pl.concat([
+        bars(ns("09:30", BEFORE), [7, 12, 8] + [2] * 192, label=BEFORE),
+        bars(ns("18:00", BEFORE), [1, 1, 1, 9, 1, 1, 1] + [1] * 23),
+    ])  # fmt: skip
+    today = bars(ns("19:00", BEFORE), [3] * 600, roll=roll)
+    sold = {
+        BEFORE: trades(ns("09:30", BEFORE), [(k, k % 7, 3) for k in range(600)] + [(34_000, 1, 2), (34_010, 30, 2)]),
+        DT: trades(ns("19:00", BEFORE), [(0.5, 2, 1), (60, 3, 1)]),
+    }
+    found = rows_of({BEFORE: day, DT: today}, sold)
+    start = pl.lit(ns("19:00", BEFORE)).cast(TIMESTAMP)  # 00:00 UTC
+    moved = found.filter(pl.col("ts_source_first") < start)
+    assert {"PDH", "PDL", "PDC", "ROUND100", "HVN", "SWH", "VWAP"} <= set(moved["level_type"].cast(pl.String))
+    early = moved.filter((pl.col("valid_from") < start) | (pl.col("ts_source_last") < start))
+    if roll:
+        assert early.is_empty()
+    else:
+        assert {"PDH", "HVN", "ROUND100", "SWH", "VWAP"} <= set(early["level_type"].cast(pl.String))
+    high = found.filter(pl.col("level_type").cast(pl.String) == "PDH")["price_int"]
+    assert high.to_list() == [SPOT + 12 * TICK + roll]
+
+
 @pytest.fixture(scope="module")
 def market() -> list[pl.DataFrame]:
     return list(random_market(5, ns("08:45"), 5400))
