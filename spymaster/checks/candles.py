@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import polars as pl
 
 from spymaster.checks.base import Finding, Session, Suite, check
-from spymaster.checks.frames import CANDLE, SNAPSHOT, TRADE, collect, finding, scan
+from spymaster.checks.frames import CANDLE, MBO, SNAPSHOT, TRADE, collect, finding, scan
+from spymaster.lake.partition import Partition
+from spymaster.market.dbn import F_SNAPSHOT
 
 TOLERANCE = 1e-9
 """Relative difference of an average from its recomputation."""
@@ -107,21 +110,62 @@ def averages_recomputed(session: Session) -> Finding:
     return finding(bad.height, bad, "averages are means of the closes", candles=own.height, earlier=len(closes))
 
 
-def _closes(session: Session, own: pl.DataFrame) -> tuple[list[int], bool]:
-    """Closes that enter averages, of earlier dates first, at the prices of this date's contract."""
+@check(CANDLE, MBO, suite=Suite.DATA, blocking=True)
+def roll_of_contracts(session: Session) -> Finding:
+    """The roll is what the contracts' mids say where the contract is not that of the last candles before, else 0.
+
+    Not judged where a date between, whose trades are read, has no candles made.
+    """
+    own = collect(scan(session, CANDLE, ["bar_start", "contract", "roll_adj_int"]))
+    expected: int | None = 0
+    for day in _earlier(session):
+        if day is None:
+            return Finding(0, "an earlier date has no candles made: roll not recomputed", {"candles": own.height})
+        old = day.read(["contract"])["contract"]
+        if old.is_empty():
+            continue
+        if own.height and old[0] != own["contract"][0]:
+            mids = [_opening_mid2(session, contract) for contract in (own["contract"][0], old[0])]
+            expected = None if mids[0] is None or mids[1] is None else (mids[0] - mids[1]) // 2
+        break
+    wanted = own.with_columns(expected=pl.lit(expected, pl.Int64))
+    bad = wanted.filter(pl.col("roll_adj_int").ne_missing(pl.col("expected")))
+    return finding(bad.height, bad, "the roll is that of the contracts of the candles", candles=own.height)
+
+
+def _opening_mid2(session: Session, contract: str) -> int | None:
+    """Best bid plus best ask of the orders that a contract's records open with, before the first live one."""
+    columns = ["contract", "action", "side", "price_int", "flags"]
+    records = scan(session, MBO, columns).filter(contract=contract).with_row_index()
+    live = ((pl.col("flags") & F_SNAPSHOT) == 0) & (pl.col("action").cast(pl.String) != "R")
+    first = collect(records.filter(live).head(1))["index"]
+    head = records if first.is_empty() else records.filter(pl.col("index") < first[0])
+    orders = collect(head.filter(pl.col("action").cast(pl.String) == "A").drop_nulls("price_int"))
+    side = pl.col("side").cast(pl.String)
+    bid, ask = orders.filter(side == "B")["price_int"], orders.filter(side == "A")["price_int"]
+    return None if bid.is_empty() or ask.is_empty() else int(bid.max()) + int(ask.min())  # pyright: ignore[reportArgumentType]
+
+
+def _earlier(session: Session) -> Iterator[Partition | None]:
+    """Candles of the earlier dates whose trades were read, the latest first; None where they are not made."""
     read = {one.name.rsplit(" ", 1)[1] for one in session.partition(CANDLE).manifest.inputs if TRADE in one.name}
-    before = sorted(read - {str(session.dt)}, reverse=True)
     start, end = session.dt - timedelta(days=7), session.dt - timedelta(days=1)
     made = {str(partition.dt): partition for partition in session.lake.partitions(CANDLE, session.symbol, start, end)}
+    for day in sorted(read - {str(session.dt)}, reverse=True):
+        yield made.get(day)
+
+
+def _closes(session: Session, own: pl.DataFrame) -> tuple[list[int], bool]:
+    """Closes that enter averages, of earlier dates first, at the prices of this date's contract."""
     shift = own["roll_adj_int"][0]
     closes, complete = _entering(own), True
-    for day_read in before:
-        if day_read not in made:  # not made again yet: what lies before it would join on in its place
+    for partition in _earlier(session):
+        if partition is None:  # not made again yet: what lies before it would join on in its place
             complete = False
             break
         if shift is None:
             break
-        day = made[day_read].read(["close_price_int", "is_halt", "roll_adj_int"])
+        day = partition.read(["close_price_int", "is_halt", "roll_adj_int"])
         closes = [close + shift for close in _entering(day)] + closes
         roll = day["roll_adj_int"][0] if day.height else 0
         shift = None if roll is None else shift + roll

@@ -92,7 +92,7 @@ def spoil(
     partition = lake.partition(table, SYMBOL, dt)
     old = partition.manifest
     frame = change(partition.read())
-    sources = list(inputs) if inputs is not None else [_Recorded(record) for record in old.inputs]
+    sources = list(inputs) if inputs is not None else [Recorded(record) for record in old.inputs]
     with (
         mock.patch.object(TableModel, "validate"),
         mock.patch("spymaster.lake.writer.check_continuity"),
@@ -122,7 +122,7 @@ class _PlainEncoding(Encoding):
         return group.to_arrow()
 
 
-class _Recorded:
+class Recorded:
     """An input as the old manifest has it."""
 
     def __init__(self, record: Any) -> None:

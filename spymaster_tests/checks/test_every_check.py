@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -13,7 +14,7 @@ from spymaster.checks import all_checks
 from spymaster.lake import Lake
 from spymaster.lake.layout import MANIFEST_FILE
 from spymaster.tables import all_tables
-from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, TABLES, spoil
+from spymaster_tests.checks.sessions import CONTRACT, DT, EARLIER, SYMBOL, TABLES, Recorded, spoil
 
 Spoiler = Callable[[Lake], None]
 
@@ -122,6 +123,7 @@ SPOILERS: dict[str, Spoiler] = {
     f"{BANDS}:equal_recomputation": put(BANDS, FIRST_VALID, below_mid_ease=pl.col("below_mid_ease") * 0.99),
     f"{CANDLE}:trades_counted_once": put(CANDLE, MIDDLE_ROW, n_trades=pl.col("n_trades") + 1),
     f"{CANDLE}:candles_of_trading_hours": drop(CANDLE, MIDDLE_ROW),
+    f"{CANDLE}:roll_of_contracts": put(CANDLE, ROW >= 0, roll_adj_int=ONE_TICK),
     f"{CANDLE}:averages_recomputed": put(CANDLE, MIDDLE_ROW, sma200=4800.0),
     f"{LEVEL}:pre_market_of_candles": put(
         LEVEL, (pl.col("level_type") == "PMH") & ~pl.col("is_placebo"), price_int=pl.col("price_int") + ONE_TICK
@@ -201,3 +203,57 @@ def test_spoiling_does_not_reach_the_good_lake(good_lake: Lake, lake: Lake):
     SPOILERS[f"{WALL}:conservation"](lake)
     assert not run(f"{WALL}:conservation", lake).passed
     assert run(f"{WALL}:conservation", good_lake).passed
+
+
+ROLL = f"{CANDLE}:roll_of_contracts"
+OTHER = "ESM4"
+
+
+def other_contract(lake: Lake, table: str, dt: datetime.date) -> pl.DataFrame:
+    """Rows of another contract."""
+    return lake.partition(table, SYMBOL, dt).read().with_columns(contract=pl.lit(OTHER))
+
+
+def with_opening(lake: Lake, *, apart: int) -> None:
+    """The date's records open with orders of the two contracts, whose mids are `apart` ticks from one another."""
+    price, snapshot = pl.col("price_int"), pl.lit(0x28)
+    first = lake.partition(MBO, SYMBOL, DT).read().filter(pl.col("action") == "A").head(1)
+    quotes = [(OTHER, "B", 0), (OTHER, "A", 2), (CONTRACT, "B", apart - 1), (CONTRACT, "A", apart + 3)]
+    head = [
+        first.with_columns(contract=pl.lit(name), side=pl.lit(side), price_int=price + at * ONE_TICK, flags=snapshot)
+        for name, side, at in quotes
+    ]
+    live = ((pl.col("flags") & 0x20) == 0) & (pl.col("action") != "R")
+    spoil(lake, MBO, lambda frame: pl.concat([*(one.cast(frame.schema) for one in head), frame.filter(live)]))
+
+
+def test_a_roll_is_that_of_the_mids_at_the_opening(lake: Lake):
+    spoil(lake, CANDLE, lambda frame: frame.with_columns(contract=pl.lit(OTHER)), dt=EARLIER)
+    put(CANDLE, ROW >= 0, roll_adj_int=None)(lake)
+    assert run(ROLL, lake).passed  # no book of the other contract
+    with_opening(lake, apart=40)
+    assert not run(ROLL, lake).passed
+    put(CANDLE, ROW >= 0, roll_adj_int=40 * ONE_TICK)(lake)
+    assert run(ROLL, lake).passed
+
+
+def test_a_roll_is_missed_over_a_date_without_candles(lake: Lake):
+    """The date between has candles of none, the one before it of another contract: 0 is not what the roll is worth."""
+    before = EARLIER - datetime.timedelta(days=1)
+    with lake.writer(CANDLE, SYMBOL, before) as writer:
+        writer.write(
+            other_contract(lake, CANDLE, EARLIER).with_columns(
+                pl.col("bar_start", "window_end").dt.offset_by("-1d"), bar_index=pl.col("bar_index") - 720
+            )
+        )
+        writer.commit(provenance="simulated", dataset=lake.partition(CANDLE, SYMBOL, DT).manifest.dataset)
+    spoil(lake, CANDLE, lambda frame: frame.clear(), dt=EARLIER)
+    trades = lake.partition(TRADE, SYMBOL, EARLIER)
+    records = lake.partition(CANDLE, SYMBOL, DT).manifest.inputs
+    named = replace(trades.as_input(), name=trades.as_input().name.replace(str(EARLIER), str(before)))
+    assert run(ROLL, lake).passed  # nothing earlier was read
+    spoil(lake, CANDLE, inputs=[Recorded(one) for one in (*records, named)])
+    with_opening(lake, apart=40)
+    assert not run(ROLL, lake).passed
+    put(CANDLE, ROW >= 0, roll_adj_int=40 * ONE_TICK)(lake)
+    assert run(ROLL, lake).passed
