@@ -164,23 +164,59 @@ class TestFixed:
         assert all(one.source_last < one.valid_from == HOURS.open for one in found)
 
     def test_a_settlement_holds_from_its_receipt_until_it_changes(self):
-        def row(wall: int, price: int, about: date | None, update: str = "new") -> dict:
-            ref = None if about is None else int(np.datetime64(about, "ns").astype(np.int64))
-            return {"stat_type": 3, "ts_recv": wall, "price_int": SPOT + price * TICK, "ts_ref": ref, "update": update}
-
         rows = [
-            row(ns("16:30", BEFORE), 1, BEFORE), row(ns("20:00", BEFORE), 2, BEFORE), row(ns("21:00", BEFORE), 2, None),
-            row(ns("01:00"), 2, BEFORE), row(ns("16:30"), 5, DT),
+            a_record(ns("16:30", BEFORE), 1, BEFORE), a_record(ns("20:00", BEFORE), 2, BEFORE),
+            a_record(ns("21:00", BEFORE), 2, None), a_record(ns("01:00"), 2, BEFORE), a_record(ns("16:30"), 5, DT),
         ]  # fmt: skip
-        frame = pl.DataFrame(rows).cast({"ts_recv": TIMESTAMP, "ts_ref": TIMESTAMP, "stat_type": pl.UInt16})
-        found = list(static_levels.settlement(frame, HOURS))
-        assert [((one.price - SPOT) // TICK, one.valid_from, one.valid_to) for one in found] == [
+        assert settled(rows) == [
             (1, HOURS.open, ns("20:00", BEFORE)),
             (2, ns("20:00", BEFORE), HOURS.close),
         ]
-        gone = pl.concat([frame, pl.DataFrame([row(ns("03:00"), 2, BEFORE, "delete")]).cast(frame.schema)])
-        last = list(static_levels.settlement(gone.sort("ts_recv"), HOURS))[-1]
-        assert last.valid_to == ns("03:00")
+        gone = [*rows[:4], a_record(ns("03:00"), 2, BEFORE, "delete"), rows[4]]
+        assert settled(gone) == [
+            (1, HOURS.open, ns("20:00", BEFORE)),
+            (2, ns("20:00", BEFORE), ns("03:00")),
+        ]
+
+    @pytest.mark.parametrize("update", ["new", "delete"])
+    def test_a_late_record_of_an_older_session_leaves_the_settlement_alone(self, update: str):
+        older = date(2024, 3, 4)
+        rows = [
+            a_record(ns("16:30", older), 7, older), a_record(ns("16:30", BEFORE), 1, BEFORE),
+            a_record(ns("17:10", BEFORE), 8, older, update), a_record(ns("02:00"), 9, older, update),
+        ]  # fmt: skip
+        assert settled(rows) == [(1, HOURS.open, HOURS.close)]
+
+    def test_without_the_price_of_the_session_before_that_of_an_older_one_holds_as_it_is_by_then(self):
+        older = date(2024, 3, 4)
+        rows = [
+            a_record(ns("16:30", older), 7, None), a_record(ns("16:30", BEFORE), 1, BEFORE),
+            a_record(ns("20:00", BEFORE), 8, older), a_record(ns("02:00"), 1, BEFORE, "delete"),
+            a_record(ns("04:00"), 3, BEFORE),
+        ]  # fmt: skip
+        assert settled(rows) == [
+            (1, HOURS.open, ns("02:00")),
+            (8, ns("02:00"), ns("04:00")),
+            (3, ns("04:00"), HOURS.close),
+        ]
+        back = [one for one in static_levels.settlement(records(rows), HOURS) if one.valid_from == ns("02:00")][0]
+        assert (back.source_first, back.source_last) == (ns("20:00", BEFORE), ns("02:00"))
+
+
+def a_record(wall: int, price: int, about: date | None, update: str = "new") -> dict:
+    """A settlement of a session, in ticks from SPOT."""
+    ref = None if about is None else int(np.datetime64(about, "ns").astype(np.int64))
+    return {"stat_type": 3, "ts_recv": wall, "price_int": SPOT + price * TICK, "ts_ref": ref, "update": update}
+
+
+def records(rows: list[dict]) -> pl.DataFrame:
+    return pl.DataFrame(rows).cast({"ts_recv": TIMESTAMP, "ts_ref": TIMESTAMP, "stat_type": pl.UInt16})
+
+
+def settled(rows: list[dict]) -> list[tuple[int, int, int]]:
+    """Ticks from SPOT and the stretch of each settlement."""
+    found = static_levels.settlement(records(rows), HOURS)
+    return [((one.price - SPOT) // TICK, one.valid_from, one.valid_to) for one in found]
 
 
 class TestMoving:
