@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
+from spymaster.market.calendar import partition_dates
 from spymaster.market.instruments import instrument
 from spymaster.settings import Settings, SetupSettings
 from spymaster.setups import moving_levels, static_levels
@@ -17,11 +18,11 @@ from spymaster.setups.level_groups import groups, in_order
 from spymaster.setups.level_sources import Candles, Hours, Level, Prints
 from spymaster.setups.moving_levels import staircase
 from spymaster.setups.placebos import placebos, shifts
-from spymaster.setups.session_levels import Sources, level_frame
+from spymaster.setups.session_levels import Sources, level_frame, traded_dates
 from spymaster.tables.candle_2m import Candle2m
 from spymaster.tables.session_level import SessionLevel
 from spymaster.tables.types import TIMESTAMP
-from spymaster_tests.setups.markets import BAR, DT, SECOND, SPOT, TICK, ns, random_market, stored, trades
+from spymaster_tests.setups.markets import BAR, DT, SECOND, SPOT, TICK, Held, ns, random_market, stored, trades
 
 ES = instrument("ES")
 SETTINGS = Settings()
@@ -199,7 +200,7 @@ class TestFixed:
             (8, ns("02:00"), ns("04:00")),
             (3, ns("04:00"), HOURS.close),
         ]
-        back = [one for one in static_levels.settlement(records(rows), HOURS) if one.valid_from == ns("02:00")][0]
+        back = next(one for one in static_levels.settlement(records(rows), HOURS) if one.valid_from == ns("02:00"))
         assert (back.source_first, back.source_last) == (ns("20:00", BEFORE), ns("02:00"))
 
 
@@ -332,6 +333,42 @@ def test_what_contains_a_roll_is_not_known_before_the_date_of_the_roll(roll: int
         assert {"PDH", "HVN", "ROUND100", "SWH", "VWAP"} <= set(early["level_type"].cast(pl.String))
     high = found.filter(pl.col("level_type").cast(pl.String) == "PDH")["price_int"]
     assert high.to_list() == [SPOT + 12 * TICK + roll]
+
+
+@pytest.mark.parametrize(
+    ("dt", "needed"),
+    [
+        (date(2024, 3, 11), [date(2024, 3, 7), date(2024, 3, 8), date(2024, 3, 11)]),  # a Monday
+        (date(2024, 3, 13), [date(2024, 3, 11), date(2024, 3, 12), date(2024, 3, 13)]),
+        (date(2024, 4, 1), [date(2024, 3, 27), date(2024, 3, 28), date(2024, 4, 1)]),  # after Good Friday
+    ],
+)
+def test_trades_are_read_of_the_dates_of_the_session_and_of_the_one_before(dt: date, needed: list[date]):
+    empty = trades(ns("09:30", dt), [])
+    week = [Held(day, empty) for day in partition_dates(dt - timedelta(days=7), dt + timedelta(days=1))]
+    assert [one.dt for one in traded_dates(week, dt, SETTINGS)] == needed  # pyright: ignore[reportArgumentType]
+    assert not any(one.reads for one in week)
+    assert traded_dates([], dt, SETTINGS) == []
+
+
+@pytest.mark.parametrize("missing", [None, "a candle", "trades of the evening before"])
+def test_nodes_are_partial_where_a_candle_or_the_trades_of_a_date_are_missing(missing: str | None):
+    evening, monday = date(2024, 3, 4), BEFORE
+    count = (PRIOR.close - PRIOR.open) // BAR
+    held = bars(PRIOR.open, [1] * count, label=BEFORE)
+    if missing == "a candle":
+        held = held.filter(pl.int_range(pl.len()) != 40)
+    midnight = pl.lit(ns("19:00", evening)).cast(TIMESTAMP)
+    candles = {
+        evening: held.filter(pl.col("bar_start") < midnight),
+        monday: held.filter(pl.col("bar_start") >= midnight),
+        DT: bars(ns("19:00", BEFORE), [3] * 30),
+    }
+    sold = {day: trades(ns("18:30", evening), [(9000 * k, 2, 3)]) for k, day in enumerate(candles)}
+    if missing == "trades of the evening before":
+        del sold[evening]
+    nodes = rows_of(candles, sold).filter(pl.col("level_type").cast(pl.String) == "HVN")
+    assert nodes["is_partial_source"].to_list() == [missing is not None]
 
 
 @pytest.fixture(scope="module")
