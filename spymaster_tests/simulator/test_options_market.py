@@ -193,6 +193,17 @@ def test_in_nearly_all_that_is_traded_the_customer_is_the_aggressor(messages: in
     assert np.polyfit(gained, taken, 1)[0] == pytest.approx(1.0, abs=0.15)
 
 
+def test_an_answer_names_an_order_of_the_maker_and_none_of_a_customer(finished: FinishedChain) -> None:
+    """Customers rest 1 to 10 lots, makers 5 to 30; a customer's order that a quote comes to goes before it."""
+    records = finished.records
+    placed = records[records["action"] == ord("A")]
+    size = dict(zip(placed["order_id"].tolist(), placed["size"].tolist(), strict=True))
+    named = np.concatenate(finished.day.responses)["id"]
+    assert len(named) > 1_000
+    assert min(size[int(one)] for one in named if int(one) in size) >= 5
+    assert sum(one < 5 for one in size.values()) > 100
+
+
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_burst_of_the_future_leaves_calls_and_puts_in_line(seed: int) -> None:
     """For ten minutes the future moves some five times as often, which the plan of messages does not foresee."""
