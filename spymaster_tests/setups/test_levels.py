@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
 from spymaster.market.calendar import partition_dates
 from spymaster.market.instruments import instrument
@@ -297,6 +298,9 @@ class TestPlacebos:
     def test_shifts_are_every_one_once_and_depend_on_the_level_alone(self):
         one, two = (shifts(name, SetupSettings()) for name in ("ES:2024-03-06:PMH:0", "ES:2024-03-06:PML:0"))
         assert sorted(one) == [*range(-60, -9), *range(10, 61)]
+        assert len(one) == SetupSettings().placebos_per_level == 102
+        with pytest.raises(ValidationError, match="there are 102 shifts"):
+            SetupSettings(placebos_per_level=103)
         assert sorted(two) == sorted(one)
         assert one.tolist() != two.tolist()
         assert shifts("ES:2024-03-06:PMH:0", SetupSettings(placebos_per_level=7)).tolist() == one[:7].tolist()
