@@ -43,12 +43,10 @@ def session_outcomes(
 
     Raises `SetupInputError` if the contract has no definition.
     """
-    rows = episodes.read(EPISODE_COLUMNS)
-    if rows.is_empty():
-        return SetupOutcome.empty()
     tick = tick_size(snapshots, definitions)
     seconds = Seconds.of(snapshots.read(SNAPSHOT_COLUMNS), tick)
     mids = Mids.of(quotes.read(BBO_COLUMNS), seconds, instrument)
+    rows = episodes.read(EPISODE_COLUMNS)
     return outcome_frame(rows, mids, Bars.of(candles.read(CANDLE_COLUMNS)), tick, instrument, settings)
 
 

@@ -157,6 +157,15 @@ def outcomes_of(episodes: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     return SetupOutcome.validate(made).sort("ts_label_start")
 
 
+def test_where_nothing_happens_there_is_no_row():
+    levels, bbo, seconds = market(0)
+    for given in ((levels.clear(), bbo, seconds), (levels, bbo.clear(), seconds.clear())):
+        mids, bars = mids_of(*given[1:]), Bars.of(candles(0, []))
+        episodes = episode_frame(given[0], mids, bars, TICK, contract="ESH4", provenance="simulated")
+        outcomes = outcome_frame(episodes.select(EPISODE_COLUMNS), mids, bars, TICK, ES, SetupSettings())
+        assert (SetupEpisode.validate(episodes).height, SetupOutcome.validate(outcomes).height) == (0, 0)
+
+
 QUIET: Candle = (-8.0, -12.0, -10.0)
 
 
