@@ -1,4 +1,4 @@
-"""Silver and Gold: candles, levels and the conditions of a move."""
+"""Silver and Gold: candles, levels, the conditions of a move, episodes and their outcomes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from spymaster.tables.move_condition_scale import MoveConditionScale
 from spymaster.tables.move_conditions_1s import MoveConditions1s
 from spymaster.tables.move_measure_1s import MoveMeasure1s
 from spymaster.tables.session_level import SessionLevel
+from spymaster.tables.setup_episode import SetupEpisode
+from spymaster.tables.setup_outcome import SetupOutcome
 from spymaster.tables.trade import Trade
 from spymaster.tables.wall_surface_1s import WallSurface1s
 from spymaster_assets.factory import lake_assets
@@ -54,11 +56,17 @@ def candle_2m(
     return session_candles(trades, quotes, snapshots, mbo, definitions, settings=session.settings)
 
 
+def _traded_dates(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
+    from spymaster.setups.session_levels import traded_dates
+
+    return traded_dates(partitions, dt, settings)
+
+
 @lake_assets(
     SessionLevel,
     candles=History(Candle2m, -5, 0),
-    trades=History(Trade, -5, 0),
-    quotes=History(BboChange, -1, 0),
+    trades=History(Trade, -5, 0, select=_traded_dates),
+    quotes=History(BboChange, -5, 0, select=_traded_dates),
     statistics=History(FutureStatistics, -5, 0),
     definitions=History(FutureDefinition, -5, 0),
     gex=Same(GexLevel1m, optional=True),
@@ -145,4 +153,68 @@ def move_conditions_1s(session: Session, measures: Partition, scale: Partition):
         eps_qty=session.instrument.eps_qty,
         settings=session.settings.setups,
         profile=session.lake.profile,
+    )
+
+
+@lake_assets(
+    SetupEpisode,
+    levels=Same(SessionLevel),
+    quotes=Same(BboChange),
+    candles=Same(Candle2m),
+    snapshots=Same(BookSnapshot1s),
+    definitions=Same(FutureDefinition),
+    lineage={
+        "*": ("level_id", "price_int", "valid_from", "valid_to", "bid_price_int", "ask_price_int", "mid_price_int"),
+        "trigger_bar": ("bar_index", "high_price_int", "low_price_int", "close_price_int"),
+        "spot_ref_price_int": ("spot_ref_price_int",),
+        "msg_rate_rel": ("message_count",),
+        "valid": ("window_valid", "crossed", "phase", "is_complete", "is_halt"),
+    },
+    kinds=("numba",),
+)
+def setup_episode(
+    session: Session,
+    levels: Partition,
+    quotes: Partition,
+    candles: Partition,
+    snapshots: Partition,
+    definitions: Partition,
+):
+    from spymaster.setups.episodes import session_episodes
+
+    return session_episodes(levels, quotes, candles, snapshots, definitions, instrument=session.instrument)
+
+
+@lake_assets(
+    SetupOutcome,
+    episodes=Same(SetupEpisode),
+    quotes=Same(BboChange),
+    candles=Same(Candle2m),
+    snapshots=Same(BookSnapshot1s),
+    definitions=Same(FutureDefinition),
+    lineage={
+        "*": ("p0_mid2_int", "level_price_int", "sigma_15", "bid_price_int", "ask_price_int"),
+        "bar_close_side_1": ("close_price_int",),
+        "episode_id": ("episode_id",),
+    },
+    kinds=("numba",),
+)
+def setup_outcome(
+    session: Session,
+    episodes: Partition,
+    quotes: Partition,
+    candles: Partition,
+    snapshots: Partition,
+    definitions: Partition,
+):
+    from spymaster.setups.outcomes import session_outcomes
+
+    return session_outcomes(
+        episodes,
+        quotes,
+        candles,
+        snapshots,
+        definitions,
+        instrument=session.instrument,
+        settings=session.settings.setups,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spymaster.checks import all_checks
 from spymaster_tests.checks import (
+    test_episodes,
     test_every_check,
     test_gex_checks,
     test_option_bronze,
@@ -16,6 +17,6 @@ OF_MODELS = {"contract", "finite", "manifest_true"}
 
 
 def test_no_check_is_left_to_nobody():
-    modules = (test_every_check, test_gex_checks, test_option_bronze, test_option_quotes, test_pressure)
+    modules = (test_episodes, test_every_check, test_gex_checks, test_option_bronze, test_option_quotes, test_pressure)
     covered = set().union(*(module.SPOILERS for module in modules))
     assert {check.key for check in all_checks() if check.name not in OF_MODELS} <= covered

@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import EngFormatter
 from PIL import Image
 
@@ -152,6 +153,11 @@ def windows_of(subject: Subject) -> pl.DataFrame:
 def invalid(windows: pl.DataFrame) -> list[tuple[int, int]]:
     """Runs of windows that are not valid, of a frame with a row per second."""
     return spans(windows["window_end"].to_physical().to_numpy(), ~windows["window_valid"].to_numpy())
+
+
+def outline() -> list[Stroke | Normal]:
+    """White around a line, so that it is seen on any ground (`path_effects`)."""
+    return [Stroke(linewidth=2.2, foreground="white"), Normal()]
 
 
 def legend(ax: Axes, *extra: Patch | None, **options: Any) -> None:

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import Normal, Stroke
 
 from spymaster.surfaces.pictures import Subject
 from spymaster.surfaces.pictures.canvas import (
@@ -22,6 +21,7 @@ from spymaster.surfaces.pictures.canvas import (
     invalid,
     legend,
     new_york,
+    outline,
     said,
     windows_of,
 )
@@ -170,5 +170,4 @@ def _lines(
     number = (windows["window_end"].to_physical().to_numpy() - 1 - edges[0]) // (seconds * 1_000_000_000)
     spot = np.full(len(x), np.nan)
     spot[number] = windows["spot_ref_price_int"].to_numpy() / 1e9
-    outline = [Stroke(linewidth=2.2, foreground="white"), Normal()]
-    ax.plot(x, spot, color=TOTAL, linewidth=0.9, label="spot (last trade)", path_effects=outline)
+    ax.plot(x, spot, color=TOTAL, linewidth=0.9, label="spot (last trade)", path_effects=outline())

@@ -9,7 +9,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import Normal, Stroke
 
 from spymaster.surfaces.pictures import Subject
 from spymaster.surfaces.pictures.canvas import (
@@ -24,6 +23,7 @@ from spymaster.surfaces.pictures.canvas import (
     invalid,
     legend,
     new_york,
+    outline,
     said,
     windows_of,
 )
@@ -120,6 +120,5 @@ def _spot(ax: Axes, windows: pl.DataFrame, edges: np.ndarray, seconds: int) -> N
     number = (windows["window_end"].to_physical().to_numpy() - 1 - edges[0]) // (seconds * SECOND_NS)
     spot = np.full(len(edges) - 1, np.nan)
     spot[number] = windows["spot_ref_price_int"].to_numpy() / 1e9
-    outline = [Stroke(linewidth=2.4, foreground="white"), Normal()]
     x = days((edges[:-1] + edges[1:]) / 2)
-    ax.plot(x, spot, color=TOTAL, linewidth=1.0, label="spot (last trade)", path_effects=outline)
+    ax.plot(x, spot, color=TOTAL, linewidth=1.0, label="spot (last trade)", path_effects=outline())
