@@ -280,8 +280,10 @@ def fill_moves(span: Span, frame: pl.DataFrame) -> Arrays:
     for name in ("state_dn", "state_up"):
         arrays[name] = np.zeros(span.rows, np.uint8)
         arrays[name][at] = rows[f"{name}_w5"].fill_null(0).to_numpy()
+    # Without a scale there is no state: zero conditions of four would be a claim.
+    known = _bools(rows, "valid") & rows["state_dn_w5"].is_not_null().to_numpy()
     arrays["valid"] = np.zeros(span.rows, np.uint8)
-    arrays["valid"][at] = np.where(_bools(rows, "valid"), np.where(_bools(rows, "scale_provisional"), 2, 1), 0)
+    arrays["valid"][at] = np.where(known, np.where(_bools(rows, "scale_provisional"), 2, 1), 0)
     return arrays
 
 
