@@ -59,6 +59,10 @@ export class StreamClient {
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
     this.lastSeen = this.now();
+    // Epochs and sequence numbers count within a connection.
+    this.epoch = -1;
+    this.nextSeq = 0;
+    this.unacked = 0;
     socket.onopen = () => {
       this.attempt = 0;
       this.subscribe();

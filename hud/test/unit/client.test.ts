@@ -102,6 +102,21 @@ describe('the client of the stream', () => {
     last().accept();
     expect(last().sent[0]).toMatchObject({ type: 'subscribe', from: 102, bootstrap: 0 });
   });
+  it('takes the frames of a new connection, whose epochs and numbers start again', () => {
+    last().frame(1, 0, 100);
+    last().frame(1, 1, 101);
+    last().onclose?.({ code: 1006, reason: '' });
+    vi.advanceTimersByTime(700);
+    last().accept();
+    last().say({ type: 'subscribed', id: 2, epoch: 1 });
+    last().frame(1, 0, 102);
+    last().frame(1, 1, 103);
+    vi.advanceTimersByTime(600);
+    expect(frames.map((f) => f.sec)).toEqual([100, 101, 102, 103]);
+    expect(FakeSocket.all).toHaveLength(2);
+    expect(links.at(-1)).toBe('ready');
+    expect(last().sent.at(-1)).toEqual({ type: 'ack', epoch: 1, seq: 1 });
+  });
   it('goes stale after 3 s of silence while playing, comes back with a message, reconnects after 12 s', () => {
     client.send({ type: 'play' });
     vi.advanceTimersByTime(4000);
