@@ -126,6 +126,34 @@ describe('the client of the stream', () => {
     vi.advanceTimersByTime(13000);
     expect(links).toContain('reconnecting');
   });
+  it('is at its end, and neither stale nor ready, whatever heartbeats come', () => {
+    client.send({ type: 'play' });
+    last().frame(1, 0, 100, 4);
+    last().say({ type: 'eos', sec: 100 });
+    last().say({ type: 'state', clock: 'ended' });
+    const before = links.length;
+    for (let i = 0; i < 8; i++) {
+      vi.advanceTimersByTime(5000);
+      last().say({ type: 'heartbeat' });
+    }
+    expect(links.slice(before)).toEqual([]);
+    expect(links.at(-1)).toBe('ended');
+  });
+  it('asks for the last second again after a loss at the end, for none follows it', () => {
+    client.send({ type: 'play' });
+    last().frame(1, 0, 100, 4);
+    last().say({ type: 'eos', sec: 100 });
+    last().onclose?.({ code: 1006, reason: '' });
+    vi.advanceTimersByTime(700);
+    last().accept();
+    expect(last().sent[0]).toMatchObject({ type: 'subscribe', from: 100, play: false });
+    last().say({ type: 'subscribed', id: 2, epoch: 1 });
+    client.send({ type: 'seek', sec: 50, bootstrap: 0 });
+    last().onclose?.({ code: 1006, reason: '' });
+    vi.advanceTimersByTime(1500);
+    last().accept();
+    expect(last().sent[0]).toMatchObject({ from: 50 });
+  });
   it('does not call a paused stream stale', () => {
     vi.advanceTimersByTime(60_000);
     expect(links.at(-1)).toBe('ready');
