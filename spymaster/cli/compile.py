@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spymaster.cli.home import environment, log_folder, prepare_home
+from spymaster.cli.home import environment, log_folder, open_log, prepare_home
 from spymaster.cli.small_chain import write_option_files
 from spymaster.jit import is_compiled
 from spymaster.market import dbn
@@ -46,7 +46,7 @@ def compiled_aside(home: Path) -> Iterator[None]:
         yield
         return
     with tempfile.TemporaryDirectory(prefix="spymaster-compile-") as folder:
-        with (log_folder(home) / "compile.log").open("wb") as log:
+        with open_log(log_folder(home) / "compile.log") as log:
             process = _start(Path(folder) / "lake", log.fileno())
         try:
             yield
