@@ -19,9 +19,9 @@ from spymaster.errors import SpymasterError
 from spymaster.lake import Lake
 from spymaster.lake.manifest import Manifest
 from spymaster.lake.partition import Partition
-from spymaster.serving.describe import NOT_MATERIALISED, OK, Status
+from spymaster.serving.describe import NOT_MATERIALISED, NOT_SERVED, OK, Status
 from spymaster.serving.errors import UnknownSessionError
-from spymaster.serving.surfaces import SNAPSHOT, WireSurface, model_of
+from spymaster.serving.surfaces import LATER_TABLES, PANEL_COLUMNS, SNAPSHOT, WireSurface, model_of
 from spymaster.tables import all_tables
 
 _SYMBOL = re.compile(r"[A-Z0-9]{1,12}")
@@ -97,6 +97,11 @@ class SessionInfo:
             return Status("unavailable", manifest.empty_reason or "no rows")
         lacking = [name for name in columns if name not in self._columns(table)]
         return Status("broken", f"{table} has no column {', '.join(lacking)}") if lacking else OK
+
+    def panel_status(self, panel: str) -> Status:
+        """Whether a list of the context can be answered: its table, with the columns that the answer reads."""
+        status = self.table_status(LATER_TABLES[panel], PANEL_COLUMNS.get(panel, ()))
+        return status if panel in PANEL_COLUMNS or not status.ok else Status("unavailable", NOT_SERVED)
 
     def surface_status(self, surface: WireSurface) -> Status:
         """Whether a wire surface has data: all of the tables it needs, with their columns."""

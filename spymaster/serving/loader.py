@@ -246,9 +246,9 @@ class _Load:
         }
 
     def _levels(self) -> list[reading.Level]:
-        """Levels of the session with the seconds in which each is valid; none while nothing makes the table."""
+        """Levels of the session with the seconds in which each is valid; none where the table cannot be read."""
         session = self._session
-        if not session.info.table_status(LEVELS).ok:
+        if not session.info.panel_status("levels").ok:
             return []
         rows = gate.levels(session.info.partitions[LEVELS].read(), session.timeline, session.tick, session.seconds)
         return [

@@ -5,7 +5,7 @@ Facts of a side, from spot outward within `K` ticks:
     run       contiguous buckets from spot's own in which one side outpaces the other; its furthest bucket
     obstacle  nearest bucket whose resting quantity is several times the usual, and whether it builds or erodes (5 s)
     thin      at least 3 contiguous ticks that liquidity leaves or has left
-    level     nearest level
+    level     nearest level that has a name of its own, else the nearest; at one price in the order of LEVEL_NAMES
 
 A fact enters at its threshold, stays while it holds 80 % of it, and is replaced by another only after 3 s. The memory
 starts afresh `LEAD_S` before each block of seconds, so that a second reads the same whoever asks for it, and whatever
@@ -192,12 +192,25 @@ def _facts(scene: Scene, prices: Prices, row: int, direction: int, held: _Side) 
         "thin": held.thin.update(*_thin(scene, row, direction, held.thin), sec),
         "level": held.level.update(*_level(scene, row, direction, held.level), sec),
     }
-    return {name: _shown(fact, spot, direction, prices) for name, fact in found.items()}
+    # A bucket is passed with the last of its prices, spot's own included; a price is passed as such.
+    furthest = dict.fromkeys(("run", "obstacle"), prices.bucket_ticks - 1 if direction == _UP else 0)
+    least = {"level": _least(direction)}
+    return {
+        name: _shown(fact, spot, direction, prices, furthest.get(name, 0), least.get(name, 0))
+        for name, fact in found.items()
+    }
 
 
-def _shown(fact: dict[str, Any] | None, spot: int, direction: int, prices: Prices) -> dict[str, Any] | None:
-    """A held fact as it is told now; None once spot has passed it."""
-    if fact is None or (fact["tick"] + (prices.bucket_ticks - 1 if direction == _UP else 0) - spot) * direction < 0:
+def _least(direction: int) -> int:
+    """Distance from which a level belongs to a side: one at spot is told above only."""
+    return 0 if direction == _UP else 1
+
+
+def _shown(
+    fact: dict[str, Any] | None, spot: int, direction: int, prices: Prices, furthest: int, least: int
+) -> dict[str, Any] | None:
+    """A held fact as it is told now; None once spot has passed it: nearer than `least` by its `furthest` price."""
+    if fact is None or (fact["tick"] + furthest - spot) * direction < least:
         return None
     shown = {name: value for name, value in fact.items() if name not in ("tick", "to_tick")}
     shown["price"] = prices.number(fact["tick"])
@@ -265,7 +278,9 @@ def _thin(scene: Scene, row: int, direction: int, held: _Held) -> tuple[Any, dic
     reach = min(K, scene.half)
     outward = scene.half + direction * np.arange(reach + 1)
     known = rest[outward] >= 0
-    median = float(np.median(rest[outward].clip(0)))
+    if not known.any():
+        return None, None
+    median = float(np.median(rest[outward][known]))
     margin = 1 / LEAVE if held.key is not None else 1.0
     low = (rest[outward] + scene.eps) <= THIN_DEPTH * margin * (median + scene.eps)
     leaving = np.nan_to_num(scene.vacuum[row, outward], nan=0.5) >= THIN_VACUUM / margin
@@ -285,7 +300,7 @@ def _level(scene: Scene, row: int, direction: int, held: _Held) -> tuple[Any, di
         (level.label not in _RANK, abs(level.tick - spot), _RANK.get(level.label, 0), level.label, level.tick)
         for level in scene.levels
         if level.first <= sec <= level.last
-        and (level.tick - spot) * direction >= (0 if direction == _UP else 1)
+        and (level.tick - spot) * direction >= _least(direction)
         and abs(level.tick - spot) <= LEVEL_TICKS / (LEAVE if held.key == (level.label, level.tick) else 1)
     ]
     if not near:

@@ -270,6 +270,13 @@ LATER_TABLES: dict[str, str] = {
     "evidence": "gold.algo_test",
 }
 """Panels and the table that each needs."""
+PANEL_COLUMNS: dict[str, tuple[str, ...]] = {
+    "candles": ("bar_start", "window_end", *(f"{name}_price_int" for name in ("open", "high", "low", "close"))),
+    "levels": (
+        "is_placebo", "valid_from", "valid_to", "level_id", "level_type", "price_int", "is_moving", "group_id", "tags",
+    ),
+}  # fmt: skip
+"""Columns that a panel reads. A panel without an entry has no answer yet, even where its table is there."""
 
 
 @dataclass(frozen=True)

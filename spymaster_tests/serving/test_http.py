@@ -19,15 +19,17 @@ from spymaster.lake import Lake
 from spymaster.serving import download
 from spymaster.serving.app import create_app
 from spymaster.serving.batches import columns_of
+from spymaster.serving.catalog import Catalog, SessionInfo
+from spymaster.serving.describe import OK
 from spymaster.serving.lod import group, pool_cells
 from spymaster.serving.manifest import SessionManifest
 from spymaster.serving.openapi import description
 from spymaster.serving.session import CHUNK_S, Session
-from spymaster.serving.surfaces import BY_NAME, SURFACES
+from spymaster.serving.surfaces import BY_NAME, LATER_TABLES, SURFACES
 from spymaster.tables import all_tables
 from spymaster_tests.conftest import REPOSITORY
 from spymaster_tests.serving.conftest import BASE, HEADERS, settings_for
-from spymaster_tests.serving.lakes import DT, EARLIER, SYMBOL
+from spymaster_tests.serving.lakes import DT, EARLIER, KEY, SYMBOL
 
 TABLES = [f"silver.{n}" for n in ("book_snapshot_1s", "wall_surface_1s", "pressure_surface_1s", "trade")]
 
@@ -240,6 +242,32 @@ def test_candles_and_levels_are_those_of_the_tables(client: TestClient, served: 
     real = served.partition("silver.session_level", SYMBOL, DT).read().filter(~pl.col("is_placebo"))
     assert {one["level_id"] for one in levels} <= set(real["level_id"].to_list())
     assert {one["level_type"] for one in levels} & {"ONH", "PMH", "ORH5"}
+
+
+@pytest.mark.parametrize(
+    ("panel", "name", "column"),
+    [("candles", "silver.candle_2m", "high_price_int"), ("levels", "silver.session_level", "valid_to")],
+)
+def test_a_column_that_lacks_breaks_its_panel_only(own_lake: Lake, panel: str, name: str, column: str) -> None:
+    path = own_lake.partition(name, SYMBOL, DT).path
+    metadata = {k: v for k, v in pl.read_parquet_metadata(path).items() if k.startswith("spymaster")}
+    frame = pl.read_parquet(path).drop(column)
+    path.unlink()
+    frame.write_parquet(path, metadata=metadata)
+    with TestClient(create_app(settings_for(own_lake)), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+        told = {entry["name"]: entry for entry in get(one, "").json()["panels"]}
+        assert (told[panel]["status"], told[panel]["reason"]) == ("broken", f"{name} has no column {column}")
+        answer = get(one, f"/{panel}", as_of=900)
+        assert (answer.status_code, answer.json()["code"]) == (404, "unavailable")
+        assert column in answer.json()["title"]
+        assert get(one, "/reading", sec=900).json()["above"]
+        assert get(one, "/inspect", sec=900, tick=27_200).status_code == 200
+
+
+def test_a_panel_is_ok_only_where_its_endpoint_answers(served: Lake, monkeypatch) -> None:
+    (info,) = (one for one in Catalog(served).sessions() if one.key == KEY)
+    monkeypatch.setattr(SessionInfo, "table_status", lambda *_: OK)
+    assert {panel for panel in LATER_TABLES if info.panel_status(panel).ok} == {"candles", "levels"}
 
 
 @pytest.mark.parametrize("path", ["/episodes", "/episodes/x", "/episodes/x/analogues", "/evidence"])

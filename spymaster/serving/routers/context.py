@@ -97,7 +97,7 @@ def inspect(request: Request, session: SessionDep, sec: Second, tick: Annotated[
     tables = {}
     for name in sorted(session.info.partitions):
         model = table(name)
-        if model.time_column == "window_end" and session.info.table_status(name).ok:
+        if model.time_column == "window_end" and session.info.table_status(name, (model.time_column,)).ok:
             rows = _cell_rows(session, name, sec, tick)
             units = {column: model.columns[column].unit for column in rows.columns if column in model.columns}
             records = [{k: json_value(v) for k, v in row.items()} for row in plain(rows).iter_rows(named=True)]
@@ -164,16 +164,14 @@ def _context(
     as_of: int,
     rows: Callable[[pl.DataFrame, Any, int, int], list[dict[str, Any]]],
 ) -> Response:
-    name = LATER_TABLES[panel]
-    if not session.info.table_status(name).ok:
+    if not session.info.panel_status(panel).ok:
         raise _unavailable(session, panel)
-    found = rows(session.info.partitions[name].read(), session.timeline, session.tick, as_of)
+    found = rows(session.info.partitions[LATER_TABLES[panel]].read(), session.timeline, session.tick, as_of)
     return _json(request, session, {"as_of": as_of, panel: found})
 
 
 def _unavailable(session: Session, panel: str) -> UnavailableError:
-    status = session.info.table_status(LATER_TABLES[panel])
-    return UnavailableError(f"{panel}: {status.reason or 'cannot be served yet'}")
+    return UnavailableError(f"{panel}: {session.info.panel_status(panel).reason}")
 
 
 def _row(session: Session, sec: int, surface: str) -> dict[str, Any]:

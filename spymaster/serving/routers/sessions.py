@@ -114,7 +114,7 @@ def session_manifest(session: Session, services: Services) -> SessionManifest:
             surface_spec(s, geometry, session.transfers, statuses[s.name], orphan_rows=orphans.get(s.name, 0))
             for s in SURFACES
         ],
-        panels=[_panel(info, name, table) for name, table in LATER_TABLES.items()],
+        panels=[_panel(info, name) for name in LATER_TABLES],
         tables=[
             table_spec(model, info.table_status(name), found.rows if (found := info.manifests.get(name)) else None)
             for name, model in all_tables().items()
@@ -139,8 +139,8 @@ def _entry(info: SessionInfo) -> SessionEntry:
     )
 
 
-def _panel(info: SessionInfo, name: str, table: str) -> PanelSpec:
-    status = info.table_status(table)
+def _panel(info: SessionInfo, name: str) -> PanelSpec:
+    status = info.panel_status(name)
     return PanelSpec(name=name, status=status.status, reason=status.reason)
 
 
