@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from spymaster.serving.services import Jobs
@@ -48,24 +51,18 @@ def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
 
 
 class JobResponse(StreamingResponse):
-    """A long answer: made in worker threads, one of a few at a time, and ended when the client goes."""
+    """A long answer: made in worker threads, one of a few at a time, and ended when the client goes.
+
+    The first piece is made before anything is sent: what goes wrong there is still an error and not a torn answer.
+    """
 
     def __init__(self, jobs: Jobs, body: Iterator[bytes], **options: Any) -> None:
-        jobs.require_room()
-        super().__init__(_first_piece_now(body), **options)
+        super().__init__(body, **options)
         self._jobs = jobs
+        self._pieces = body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._jobs.turn():
+            first = await to_thread.run_sync(next, self._pieces, b"")
+            self.body_iterator = iterate_in_threadpool(chain((first,), self._pieces))
             await super().__call__(scope, receive, send)
-
-
-def _first_piece_now(body: Iterator[bytes]) -> Iterable[bytes]:
-    """The same pieces, the first made at once: what goes wrong there is still an error and not a torn answer."""
-    first = next(body, b"")
-
-    def pieces() -> Iterator[bytes]:
-        yield first
-        yield from body
-
-    return pieces()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from spymaster.settings import Settings
 HISTORY_JOBS = 4
 HISTORY_QUEUE = 64
 _TICK_S = 0.25
+_LOG = logging.getLogger(__name__)
 
 
 class Jobs:
@@ -33,14 +35,11 @@ class Jobs:
         self._turns = asyncio.Semaphore(HISTORY_JOBS)
         self._present = 0
 
-    def require_room(self) -> None:
-        """Raise `BusyError` if the queue is full."""
-        if self._present >= HISTORY_JOBS + HISTORY_QUEUE:
-            raise BusyError("too many long answers are being made", hint="Try again in a second.")
-
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn and hold it."""
+        """Wait for a turn and hold it. Raises `BusyError` if the queue is full."""
+        if self._present >= HISTORY_JOBS + HISTORY_QUEUE:
+            raise BusyError("too many long answers are being made", hint="Try again in a second.")
         self._present += 1
         try:
             async with self._turns:
@@ -85,9 +84,12 @@ class Services:
         """Rescan until cancelled, and tell the clients of what changed."""
         while True:
             await asyncio.sleep(self.settings.serving.rescan_s)
-            changed = await to_thread.run_sync(self.refresh)
-            if changed:
-                self.hub.changed(changed, self.version_of)
+            try:
+                changed = await to_thread.run_sync(self.refresh)
+                if changed:
+                    self.hub.changed(changed, self.version_of)
+            except Exception:  # a lake that cannot be listed now may be listed at the next scan
+                _LOG.exception("the lake could not be scanned; trying again in %g s", self.settings.serving.rescan_s)
 
     async def watch_loop(self) -> None:
         """Measure how late the event loop wakes, and expel clients that are stuck."""
