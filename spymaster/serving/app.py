@@ -29,7 +29,7 @@ from spymaster.serving.hub import Hub
 from spymaster.serving.metrics import Metrics
 from spymaster.serving.routers import auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
-from spymaster.serving.services import Services
+from spymaster.serving.services import Jobs, Services
 from spymaster.serving.store import SessionStore
 from spymaster.settings import Settings, get_settings
 
@@ -51,15 +51,16 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
     lake = Lake.open(settings=settings)
     guard = Guard(settings.serving, token if token is not None else load_token(settings.serving))
     metrics = Metrics()
-    catalog = Catalog(lake)
+    catalog = Catalog(lake, settings)
     services = Services(
         settings=settings,
         lake=lake,
         catalog=catalog,
-        store=SessionStore(catalog, settings),
+        store=SessionStore(catalog, settings, watcher=metrics),
         guard=guard,
         hub=Hub(settings.serving, metrics),
         metrics=metrics,
+        jobs=Jobs(metrics.history_bytes.inc),
         bundle=bundle,
         bundle_version=_bundle_version(bundle),
     )
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
     _add_page(app, services)
     _add_error_handlers(app)
     app.middleware("http")(_count_and_cache)
-    app.add_middleware(SecurityMiddleware, guard=guard)
+    app.add_middleware(SecurityMiddleware, guard=guard, metrics=metrics)
     return app
 
 

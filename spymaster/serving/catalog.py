@@ -20,8 +20,10 @@ from spymaster.lake import Lake
 from spymaster.lake.manifest import Manifest
 from spymaster.lake.partition import Partition
 from spymaster.serving.describe import NOT_MATERIALISED, NOT_SERVED, OK, Status
+from spymaster.serving.encoding import encoding_version
 from spymaster.serving.errors import UnknownSessionError
 from spymaster.serving.surfaces import LATER_TABLES, PANEL_COLUMNS, SNAPSHOT, WireSurface, model_of
+from spymaster.settings import Settings
 from spymaster.tables import all_tables
 
 _SYMBOL = re.compile(r"[A-Z0-9]{1,12}")
@@ -51,11 +53,15 @@ class SessionKey:
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """What the lake has of one market session. `signature` changes whenever a file does."""
+    """What the lake has of one market session. `signature` changes whenever a file does.
+
+    encoding: version of what turns rows into answers, see `spymaster.serving.encoding`.
+    """
 
     key: SessionKey
     lake: Lake = field(repr=False, compare=False)
     signature: Signature
+    encoding: str = ""
 
     @cached_property
     def partitions(self) -> dict[str, Partition]:
@@ -74,8 +80,8 @@ class SessionInfo:
 
     @cached_property
     def data_version(self) -> str:
-        """First 16 hex digits of the SHA-256 over all embedded manifests, in order of table."""
-        digest = hashlib.sha256()
+        """First 16 hex digits of the SHA-256 over the encoding and all embedded manifests, in order of table."""
+        digest = hashlib.sha256(f"{self.encoding}\n".encode())
         for name, manifest in sorted(self.manifests.items()):
             digest.update(f"{name}\n{manifest.to_json() if manifest else 'unreadable'}\n".encode())
         return digest.hexdigest()[:16]
@@ -119,10 +125,11 @@ class SessionInfo:
 
 
 class Catalog:
-    """The market sessions found by the last scan. Thread-safe."""
+    """The market sessions found by the last scan. Thread-safe. `settings`: those of the lake if not given."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, settings: Settings | None = None) -> None:
         self.lake = lake
+        self._encoding = encoding_version(settings or lake.settings)
         self._sessions: dict[SessionKey, SessionInfo] = {}
         self._lock = Lock()
         self.refresh()
@@ -135,7 +142,7 @@ class Catalog:
             now = {
                 key: before[key]
                 if key in before and before[key].signature == signature
-                else SessionInfo(key, self.lake, signature)
+                else SessionInfo(key, self.lake, signature, self._encoding)
                 for key, signature in signatures.items()
             }
             self._sessions = now

@@ -79,8 +79,10 @@ def _start_sec(moment: Any, timeline: Timeline) -> int:
 
 
 def _tick(price_int: int | None, tick: int) -> int | None:
-    return price_int // tick if price_int is not None else None
+    """The nearest tick: averages lie off the grid; halfway is up."""
+    return (2 * price_int + tick) // (2 * tick) if price_int is not None else None
 
 
 def _price_tick(price: float | None, tick: int) -> float | None:
-    return price * 1e9 / tick if price is not None else None
+    """A price in ticks, four digits after the point: the rest is noise of the division."""
+    return round(price * 1e9 / tick, 4) if price is not None else None

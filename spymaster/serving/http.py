@@ -30,7 +30,7 @@ def problem(status: int, code: str, title: str, hint: str | None = None) -> JSON
 
 
 def cache_headers(request: Request, session: Session) -> dict[str, str]:
-    """Entity tag and caching: for good only if the address carries the data version."""
+    """Entity tag and caching: for good only if the address carries the data version, which covers the encoding."""
     version = session.info.data_version
     return {
         "ETag": entity_tag(request, version),
@@ -64,5 +64,10 @@ class JobResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._jobs.turn():
             first = await to_thread.run_sync(next, self._pieces, b"")
-            self.body_iterator = iterate_in_threadpool(chain((first,), self._pieces))
+            self.body_iterator = iterate_in_threadpool(self._counted(first))
             await super().__call__(scope, receive, send)
+
+    def _counted(self, first: bytes) -> Iterator[bytes]:
+        for piece in chain((first,), self._pieces):
+            self._jobs.sent(len(piece))
+            yield piece

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import pyarrow as pa
+
 from spymaster.serving import codec
 from spymaster.serving.catalog import SessionKey
 from spymaster.serving.codec import Body, Flag, Kind
@@ -57,7 +59,7 @@ class ClientPort:
         self._metrics = metrics
         self._outbox: deque[_Item] = deque()
         self._bytes = 0
-        self._unacked: deque[tuple[int, int]] = deque()
+        self._unacked: deque[tuple[int, int, float]] = deque()
         self._unacked_bytes = 0
         self._room = asyncio.Event()
         self._filled = asyncio.Event()
@@ -135,8 +137,11 @@ class ClientPort:
         """The client has worked through a frame, and so through all before it."""
         if epoch != self.epoch:
             return
+        now = time.monotonic()
         while self._unacked and self._unacked[0][0] <= seq:
-            self._unacked_bytes -= self._unacked.popleft()[1]
+            _, size, sent = self._unacked.popleft()
+            self._unacked_bytes -= size
+            self._metrics.ack_lag.observe(now - sent)
         self._progressed()
 
     async def write(self) -> None:
@@ -196,7 +201,7 @@ class ClientPort:
         if isinstance(item.payload, str):
             return item.payload
         seq, self._seq = self._seq, self._seq + 1
-        self._unacked.append((seq, len(item)))
+        self._unacked.append((seq, len(item), time.monotonic()))
         self._unacked_bytes += len(item)
         return codec.pack(
             item.payload,
@@ -237,14 +242,18 @@ class EncodedCache:
         if known is not None:
             self._bodies.move_to_end(key)
             return known
-        begun = time.perf_counter()
-        made = codec.batch_body(batch.batches)
-        self._metrics.encode.observe(time.perf_counter() - begun)
+        made = codec.body(self._segment(name, batch.batches[name]) for name in codec.in_order(batch.batches))
         self._bodies[key] = made
         self.nbytes += len(made)
         while self.nbytes > self._bound and len(self._bodies) > 1:
             self.nbytes -= len(self._bodies.popitem(last=False)[1])
         return made
+
+    def _segment(self, name: str, batch: pa.RecordBatch) -> codec.Segment:
+        begun = time.perf_counter()
+        segment = codec.batch_segment(name, batch)
+        self._metrics.encode.labels(name).observe(time.perf_counter() - begun)
+        return segment
 
 
 class Ring:

@@ -5,7 +5,7 @@ Facts of a side, from spot outward within `K` ticks:
     run       contiguous buckets from spot's own in which one side outpaces the other; its furthest bucket
     obstacle  nearest bucket whose resting quantity is several times the usual, and whether it builds or erodes (5 s)
     thin      at least 3 contiguous ticks that liquidity leaves or has left
-    level     nearest level that has a name of its own, else the nearest; at one price in the order of LEVEL_NAMES
+    level     nearest of the levels in TOLD_FIRST, else the nearest; at one price in that order
 
 A fact enters at its threshold, stays while it holds 80 % of it, and is replaced by another only after 3 s. The memory
 starts afresh `LEAD_S` before each block of seconds, so that a second reads the same whoever asks for it, and whatever
@@ -48,11 +48,15 @@ MAX_CHARS = 160
 LEVEL_NAMES: dict[str, str] = {
     "PMH": "PM High", "PML": "PM Low", "ONH": "Overnight High", "ONL": "Overnight Low", "PDH": "Prior High",
     "PDL": "Prior Low", "PDC": "Prior Close", "SETTLE": "Settlement", "SMA200": "SMA 200", "SMA400": "SMA 400",
-    "GEXCW": "Call Wall", "GEXPW": "Put Wall", "ZG": "Zero Gamma",
+    "GEXCW": "Call wall", "GEXPW": "Put wall", "ZG": "Zero gamma", "SWH": "Swing High", "SWL": "Swing Low",
+    "HVN": "Volume node",
+    **{f"OR{side[0]}{minutes}": f"OR{minutes} {side}" for minutes in (5, 15, 30) for side in ("High", "Low")},
+    **{f"ROUND{points}": f"Round {points}" for points in (25, 50, 100)},
 }  # fmt: skip
+"""The same words as on the page; a type that is not here is called by its code."""
+TOLD_FIRST = ("PMH", "PML", "ONH", "ONL", "PDH", "PDL", "PDC", "SETTLE", "SMA200", "SMA400", "GEXCW", "GEXPW", "ZG")
 
-_RANK = {name: rank for rank, name in enumerate(LEVEL_NAMES.values())}
-"""Levels with names of their own are told before bands of averages and round prices, in this order at one price."""
+_RANK = {LEVEL_NAMES[name]: rank for rank, name in enumerate(TOLD_FIRST)}
 _ZONE = ZoneInfo(NEW_YORK)
 _UP, _DOWN = 1, -1
 
@@ -68,7 +72,7 @@ class Level:
 
 
 def level_name(level_type: str) -> str:
-    """What a level is called in a sentence: `PMH` is the PM High; types without a name of their own keep their code."""
+    """What a level is called in a sentence: `PMH` is the PM High."""
     return LEVEL_NAMES.get(level_type, level_type)
 
 
@@ -193,7 +197,7 @@ def _facts(scene: Scene, prices: Prices, row: int, direction: int, held: _Side) 
         "level": held.level.update(*_level(scene, row, direction, held.level), sec),
     }
     # A bucket is passed with the last of its prices, spot's own included; a price is passed as such.
-    furthest = dict.fromkeys(("run", "obstacle"), prices.bucket_ticks - 1 if direction == _UP else 0)
+    furthest: dict[str, int] = dict.fromkeys(("run", "obstacle"), prices.bucket_ticks - 1 if direction == _UP else 0)
     least = {"level": _least(direction)}
     return {
         name: _shown(fact, spot, direction, prices, furthest.get(name, 0), least.get(name, 0))

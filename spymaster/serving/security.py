@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from spymaster.errors import SpymasterError
+from spymaster.serving.metrics import Metrics
 from spymaster.serving.stream import Bucket
 from spymaster.settings import LEAST_TOKEN, ServingSettings
 
@@ -200,9 +201,10 @@ class Guard:
 class SecurityMiddleware:
     """Turns away what `Guard` refuses, before the application sees it, and adds the headers to every answer."""
 
-    def __init__(self, app: App, guard: Guard) -> None:
+    def __init__(self, app: App, guard: Guard, metrics: Metrics) -> None:
         self._app = app
         self._guard = guard
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -211,6 +213,10 @@ class SecurityMiddleware:
         headers = dict(scope["headers"])
         refusal = self._refusal(scope, headers)
         if refusal is not None:
+            if scope["type"] == "websocket":
+                self._metrics.handshakes.labels(refusal[1]).inc()
+            else:
+                self._metrics.requests.labels("refused", str(refusal[0])).inc()
             await _refuse(scope, receive, send, *refusal)
             return
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,14 +24,15 @@ from spymaster.settings import Settings
 
 HISTORY_JOBS = 4
 HISTORY_QUEUE = 64
-_TICK_S = 0.25
+_TICK_S = 0.05
 _LOG = logging.getLogger(__name__)
 
 
 class Jobs:
-    """Long answers: a few at a time, a bounded number waiting, the rest refused."""
+    """Long answers: a few at a time, a bounded number waiting, the rest refused. `sent` is told of bytes that leave."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: Callable[[int], None] = lambda _: None) -> None:
+        self.sent = sent
         self._turns = asyncio.Semaphore(HISTORY_JOBS)
         self._present = 0
 
@@ -59,9 +60,9 @@ class Services:
     guard: Guard
     hub: Hub
     metrics: Metrics
+    jobs: Jobs
     bundle: Path
     bundle_version: str | None
-    jobs: Jobs = field(default_factory=Jobs)
     loop_lag: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -97,7 +98,7 @@ class Services:
             begun = time.monotonic()
             await asyncio.sleep(_TICK_S)
             self.loop_lag = max(0.0, time.monotonic() - begun - _TICK_S)
-            self.metrics.loop_lag.set(self.loop_lag)
+            self.metrics.loop_lag.observe(self.loop_lag)
             self.hub.expel_stalled()
 
     async def readable(self) -> bool:

@@ -6,10 +6,12 @@ load is refused with `BusyError`.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import BoundedSemaphore, Lock
+from typing import Any, Protocol
 
 from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError
@@ -26,13 +28,27 @@ ChunkKey = tuple[SessionKey, str, int]
 Loader = Callable[[Session, int, Callable[[int], None]], Chunk]
 
 
+class Watcher(Protocol):
+    """Told of what the store does; from worker threads."""
+
+    evictions: Any
+    """Has `inc()`, called for every chunk put out."""
+
+    def loaded(self, chunk: Chunk, seconds: float) -> None:
+        """A chunk was loaded, in so many seconds."""
+        ...
+
+
 class SessionStore:
     """Sessions and their chunks."""
 
-    def __init__(self, catalog: Catalog, settings: Settings, load: Loader = load_chunk) -> None:
+    def __init__(
+        self, catalog: Catalog, settings: Settings, load: Loader = load_chunk, watcher: Watcher | None = None
+    ) -> None:
         self.catalog = catalog
         self._settings = settings
         self._load = load
+        self._watcher = watcher
         self._bound = settings.serving.cache_bytes
         self._lock = Lock()
         self._turns = BoundedSemaphore(MAX_LOADS)
@@ -42,7 +58,6 @@ class SessionStore:
         self._loading: dict[ChunkKey, Future[Chunk]] = {}
         self._progress: dict[ChunkKey, int] = {}
         self.evictions = 0
-        self.loads = 0
 
     @property
     def nbytes(self) -> int:
@@ -140,7 +155,10 @@ class SessionStore:
 
         try:
             with self._turns:
+                begun = time.monotonic()
                 chunk = self._load(session, number, progress)
+            if self._watcher is not None:
+                self._watcher.loaded(chunk, time.monotonic() - begun)
         except BaseException as error:
             with self._lock:
                 self._done(key)
@@ -148,7 +166,6 @@ class SessionStore:
             return
         with self._lock:
             self._done(key)
-            self.loads += 1
             self._chunks[key] = chunk
             self._evict()
         future.set_result(chunk)
@@ -173,6 +190,8 @@ class SessionStore:
                 continue
             total -= self._chunks.pop(key).nbytes
             self.evictions += 1
+            if self._watcher is not None:
+                self._watcher.evictions.inc()
 
 
 def _key(session: Session, number: int) -> ChunkKey:

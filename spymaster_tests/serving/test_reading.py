@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from spymaster.serving.reading import (
     DWELL_S,
+    LEVEL_NAMES,
     MAX_CHARS,
     Level,
     Prices,
@@ -25,6 +26,7 @@ from spymaster.serving.reading import (
     read,
     trailing_ratio,
 )
+from spymaster.tables.types import LEVEL_TYPES
 
 PRICES = Prices(tick=250_000_000, decimals=2, bucket_ticks=4)
 HALF, BUCKETS = 40, 6
@@ -191,7 +193,9 @@ def test_a_level_with_a_name_is_told_before_a_nearer_average() -> None:
 
 
 def test_levels_are_called_by_their_names() -> None:
-    assert [level_name(code) for code in ("PMH", "GEXCW", "ORH5")] == ["PM High", "Call Wall", "ORH5"]
+    names = {"PMH": "PM High", "GEXCW": "Call wall", "ORL30": "OR30 Low", "ROUND25": "Round 25", "VWAP_P1": "VWAP_P1"}
+    assert {code: level_name(code) for code in names} == names
+    assert set(LEVEL_NAMES) <= set(LEVEL_TYPES)
 
 
 def test_moves_are_told_with_strongest_and_weakest() -> None:

@@ -51,8 +51,6 @@ async def metrics(request: Request, services: ServicesDep) -> Response:
     if not public and not services.guard.authenticated(dict(request.scope["headers"]), port):
         return problem(401, "unauthenticated", "unauthenticated")
     services.metrics.cache_bytes.set(services.store.nbytes)
-    services.metrics.evictions.set(services.store.evictions)
-    services.metrics.loads.set(services.store.loads)
     return PlainTextResponse(services.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
