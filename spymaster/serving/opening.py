@@ -43,6 +43,8 @@ def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> 
     secs = (ends.to_numpy() - timeline.t0_ns) // SECOND_NS - 1
     last_valid = np.full(timeline.seconds, -1, np.int64)
     last_valid[secs] = np.where(light["window_valid"].to_numpy(), secs, -1)
+    present = np.zeros(timeline.seconds, np.bool_)
+    present[secs] = True
     transfers, calibration = _scales(info)
     return Session(
         info=info,
@@ -61,6 +63,7 @@ def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> 
         calibration=calibration,
         statuses={surface.name: info.surface_status(surface) for surface in SURFACES},
         last_valid=np.maximum.accumulate(last_valid),
+        present=present,
         source=source,
     )
 

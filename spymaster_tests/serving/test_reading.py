@@ -16,16 +16,12 @@ from spymaster.serving.reading import (
     DWELL_S,
     LEVEL_NAMES,
     MAX_CHARS,
-    Level,
-    Prices,
     Reading,
-    Scene,
-    bucket_frame,
     level_name,
     move_facts,
     read,
-    trailing_ratio,
 )
+from spymaster.serving.scene import Level, Prices, Scene, bucket_frame, trailing_ratio
 from spymaster.tables.types import LEVEL_TYPES
 
 PRICES = Prices(tick=250_000_000, decimals=2, bucket_ticks=4)
