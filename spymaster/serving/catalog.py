@@ -22,7 +22,7 @@ from spymaster.lake.partition import Partition
 from spymaster.serving.describe import NOT_MATERIALISED, NOT_SERVED, OK, Status
 from spymaster.serving.encoding import encoding_version
 from spymaster.serving.errors import UnknownSessionError
-from spymaster.serving.surfaces import LATER_TABLES, PANEL_COLUMNS, SNAPSHOT, WireSurface, model_of
+from spymaster.serving.surfaces import LATER_TABLES, PANEL_COLUMNS, SNAPSHOT, SURFACES, WireSurface, model_of
 from spymaster.settings import Settings
 from spymaster.tables import all_tables
 
@@ -109,6 +109,11 @@ class SessionInfo:
         status = self.table_status(LATER_TABLES[panel], PANEL_COLUMNS.get(panel, ()))
         return status if panel in PANEL_COLUMNS or not status.ok else Status("unavailable", NOT_SERVED)
 
+    @cached_property
+    def statuses(self) -> dict[str, Status]:
+        """Whether each wire surface has data, by name."""
+        return {surface.name: self.surface_status(surface) for surface in SURFACES}
+
     def surface_status(self, surface: WireSurface) -> Status:
         """Whether a wire surface has data: all of the tables it needs, with their columns."""
         for table, columns in surface.needs.items():
@@ -118,10 +123,16 @@ class SessionInfo:
         return OK
 
     def _columns(self, table: str) -> set[str]:
-        try:
-            return set(pl.read_parquet_schema(self.partitions[table].path))
-        except (pl.exceptions.PolarsError, OSError):
-            return set()
+        if table not in self._found_columns:
+            try:
+                self._found_columns[table] = set(pl.read_parquet_schema(self.partitions[table].path))
+            except (pl.exceptions.PolarsError, OSError):
+                return set()
+        return self._found_columns[table]
+
+    @cached_property
+    def _found_columns(self) -> dict[str, set[str]]:
+        return {}
 
 
 class Catalog:

@@ -12,7 +12,7 @@ from spymaster.serving.errors import BrokenSessionError
 from spymaster.serving.fill import SECOND_NS, Timeline
 from spymaster.serving.manifest import Calibration
 from spymaster.serving.session import ChunkSource, Session
-from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, SURFACES, Geometry, Transfers
+from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, Geometry, Transfers
 from spymaster.serving.transfer import SignedLog
 from spymaster.settings import Settings
 from spymaster.tables.types import MAX_GRID_TICKS
@@ -61,7 +61,7 @@ def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> 
         ),
         transfers=transfers,
         calibration=calibration,
-        statuses={surface.name: info.surface_status(surface) for surface in SURFACES},
+        statuses=info.statuses,
         last_valid=np.maximum.accumulate(last_valid),
         present=present,
         source=source,

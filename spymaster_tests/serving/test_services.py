@@ -6,18 +6,21 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from spymaster.lake import Lake
+from spymaster.serving import warm
 from spymaster.serving.app import create_app
 from spymaster.serving.errors import BusyError
 from spymaster.serving.http import JobResponse
 from spymaster.serving.services import HISTORY_JOBS, HISTORY_QUEUE, Jobs
+from spymaster.serving.surfaces import SNAPSHOT
 from spymaster_tests.serving.conftest import BASE, HEADERS, settings_for
-from spymaster_tests.serving.lakes import DT, SYMBOL
+from spymaster_tests.serving.lakes import DT, KEY, SYMBOL
 
 
 class Body:
@@ -113,3 +116,25 @@ def test_a_scan_that_fails_is_not_the_last_one(own_lake: Lake, monkeypatch: pyte
             assert time.monotonic() < deadline
             time.sleep(0.02)
     assert failures
+
+
+def test_the_newest_session_is_ready_before_anyone_asks(served: Lake) -> None:
+    services = create_app(settings_for(served)).state.services
+    warm.start(services).join(120)
+    loads = services.metrics.registry.get_sample_value("spymaster_session_load_seconds_count")
+    assert loads == 1
+    assert services.store.resident(services.store.session(KEY), 0)
+    assert all("statuses" in vars(info) for info in services.catalog.sessions()), "the list reads no file any more"
+
+
+def test_a_session_that_cannot_be_opened_spoils_no_start(own_lake: Lake, caplog: pytest.LogCaptureFixture) -> None:
+    path = own_lake.partition(SNAPSHOT, SYMBOL, DT).path
+    path.unlink()  # a link to the file of all tests
+    path.write_bytes(b"not Parquet")
+    warm.start(create_app(settings_for(own_lake)).state.services).join(120)
+    assert "warming up failed" not in caplog.text
+
+
+def test_an_empty_lake_has_nothing_to_prepare(tmp_path: Path) -> None:
+    lake = Lake.open(tmp_path / "lake", create=True)
+    warm.warm_up(create_app(settings_for(lake)).state.services)

@@ -61,7 +61,7 @@ def sessions(
     page = found[:limit]
     more = len(found) > limit
     return SessionList(
-        sessions=[_entry(info) for info in page],
+        sessions=[session_entry(info) for info in page],
         cursor=f"{page[-1].key.symbol}:{page[-1].key.dt}" if more else None,
     )
 
@@ -129,13 +129,14 @@ def session_manifest(session: Session, services: Services) -> SessionManifest:
     )
 
 
-def _entry(info: SessionInfo) -> SessionEntry:
+def session_entry(info: SessionInfo) -> SessionEntry:
+    """A session as the list has it."""
     return SessionEntry(
         symbol=info.key.symbol,
         dt=info.key.dt.isoformat(),
         data_version=info.data_version,
         provenance="simulated" if info.provenance == "simulated" else "real",
-        surfaces={surface.name: info.surface_status(surface).status for surface in SURFACES},
+        surfaces={name: status.status for name, status in info.statuses.items()},
     )
 
 
