@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -329,6 +330,47 @@ def test_answers_are_tagged_and_kept_for_good_only_with_a_version(client: TestCl
     again = client.get(f"{BASE}/tiles/wall", params=params, headers={"If-None-Match": plain.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert get(client, "/tiles/wall", **{"from": 0, "to": 31}).headers["etag"] != plain.headers["etag"]
+
+
+@pytest.fixture(scope="module")
+def gzipping(served: Lake) -> Iterator[TestClient]:
+    with TestClient(create_app(settings_for(served, http_gzip=True)), base_url="http://127.0.0.1:8787",
+                    headers=HEADERS) as one:  # fmt: skip
+        yield one
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/candles?as_of=900", "/tiles/wall?from=0&to=1300", "/surfaces/snap?from=0&to=99&format=csv"]
+)
+def test_answers_are_compressed_where_the_settings_and_the_client_agree(
+    gzipping: TestClient, client: TestClient, path: str
+) -> None:
+    answers = {}
+    for accepted in ("gzip, br", "identity", "gzip;q=0", "br, GZIP;q=0.5"):
+        answers[accepted] = gzipping.get(f"{BASE}{path}", headers={"Accept-Encoding": accepted})
+        compressed = "q=0" not in accepted.replace("q=0.5", "") and accepted != "identity"
+        assert answers[accepted].headers.get("content-encoding") == ("gzip" if compressed else None)
+        assert answers[accepted].headers["vary"] == "Accept-Encoding"
+    packed, whole = answers["gzip, br"], answers["identity"]
+    assert packed.content == whole.content
+    assert packed.headers["etag"] != whole.headers["etag"], "a strong tag is one of bytes"
+    again = {"If-None-Match": packed.headers["etag"]}
+    assert gzipping.get(f"{BASE}{path}", headers={**again, "Accept-Encoding": "gzip"}).status_code == 304
+    assert gzipping.get(f"{BASE}{path}", headers={**again, "Accept-Encoding": "identity"}).status_code == 200
+    assert "content-encoding" not in client.get(f"{BASE}{path}", headers={"Accept-Encoding": "gzip"}).headers
+
+
+def test_compressed_tiles_are_smaller_and_parquet_is_left_alone(gzipping: TestClient, client: TestClient) -> None:
+    params = {"from": 0, "to": 1200}
+    raw = client.get(f"{BASE}/tiles/wall", params=params).content
+    with gzipping.stream("GET", f"{BASE}/tiles/wall", params=params, headers={"Accept-Encoding": "gzip"}) as answer:
+        packed = b"".join(answer.iter_raw())
+    assert len(packed) < len(raw) / 3
+    parquet = gzipping.get(
+        f"{BASE}/surfaces/snap", params={**params, "format": "parquet"}, headers={"Accept-Encoding": "gzip"}
+    )
+    assert "content-encoding" not in parquet.headers
+    assert pq.read_table(io.BytesIO(parquet.content)).num_rows == 1200
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from spymaster.serving.describe import NOT_MATERIALISED
 from spymaster.serving.download import json_value, plain
 from spymaster.serving.errors import BadRequestError, UnavailableError
 from spymaster.serving.fill import SECOND_NS
-from spymaster.serving.http import cache_headers, not_modified
+from spymaster.serving.http import cache_headers, json_response, not_modified
 from spymaster.serving.loader import dense_second
 from spymaster.serving.lod import NO_TICK
 from spymaster.serving.session import CHUNK_S, Session
@@ -216,4 +216,5 @@ def _codes(session: Session, sec: int, rel: int) -> dict[str, Any]:
 
 def _json(request: Request, session: Session, body: dict[str, Any]) -> Response:
     headers = cache_headers(request, session)
-    return not_modified(request, headers) or JSONResponse(body, headers=headers)
+    known = not_modified(request, headers)
+    return known or json_response(request, JSONResponse(None).render(body), headers)

@@ -15,7 +15,7 @@ from spymaster.serving.deps import ServicesDep, SessionDep
 from spymaster.serving.describe import Status, surface_spec, table_spec
 from spymaster.serving.errors import BadRequestError
 from spymaster.serving.fill import SECOND_NS
-from spymaster.serving.http import cache_headers, not_modified
+from spymaster.serving.http import cache_headers, json_response, not_modified
 from spymaster.serving.lod import LEVELS
 from spymaster.serving.manifest import (
     Band,
@@ -74,8 +74,7 @@ def manifest(request: Request, services: ServicesDep, session: SessionDep) -> Re
     known = not_modified(request, headers) if not services.store.broken(session) else None
     if known is not None:
         return known
-    body = session_manifest(session, services).model_dump_json(by_alias=True)
-    return Response(body, media_type="application/json", headers=headers)
+    return json_response(request, session_manifest(session, services).model_dump_json(by_alias=True).encode(), headers)
 
 
 def session_manifest(session: Session, services: Services) -> SessionManifest:
