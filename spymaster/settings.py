@@ -174,9 +174,7 @@ class ServingSettings(_Section):
     max_speed: float = Field(default=100, ge=1, le=1000, description="seconds of the market per second of a replay")
     rescan_s: float = Field(default=5, gt=0, le=3600, description="how often the lake is looked at for changes, s")
     metrics_public: bool = Field(default=False, description="/metrics without the token")
-    http_gzip: bool = Field(
-        default=False, description="compress JSON, CSV and Arrow answers, for networks"
-    )
+    http_gzip: bool = Field(default=False, description="compress JSON, CSV and Arrow answers, for networks")
 
 
 class Settings(BaseSettings):

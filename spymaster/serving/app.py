@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 from anyio import to_thread
@@ -27,6 +28,7 @@ from spymaster.serving.errors import ServingError
 from spymaster.serving.http import problem
 from spymaster.serving.hub import Hub
 from spymaster.serving.metrics import Metrics
+from spymaster.serving.problems import with_problems
 from spymaster.serving.routers import auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
 from spymaster.serving.services import Jobs, Services
@@ -88,6 +90,8 @@ def api() -> FastAPI:
     for module in (ops, auth, sessions, tiles, surfaces, context, stream):
         app.include_router(module.router)
     app.include_router(context.later)
+    describe = app.openapi
+    app.openapi = cache(lambda: with_problems(describe()))  # type: ignore[method-assign]
     return app
 
 

@@ -16,10 +16,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
+from spymaster.serving.problems import PROBLEM
 from spymaster.serving.services import Jobs
 from spymaster.serving.session import Session
 
-PROBLEM = "application/problem+json"
 GZIP_LEVEL = 1
 """The fastest: cells are nearly as small with it as with any other."""
 IMMUTABLE = "private, max-age=31536000, immutable"

@@ -43,7 +43,7 @@ async def readyz(services: ServicesDep) -> Response:
     return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, services: ServicesDep) -> Response:
     """Metrics in Prometheus's text form; with the token unless they are public."""
     port = (request.scope.get("server") or ("", 0))[1] or 0
