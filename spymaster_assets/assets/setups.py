@@ -54,11 +54,17 @@ def candle_2m(
     return session_candles(trades, quotes, snapshots, mbo, definitions, settings=session.settings)
 
 
+def _traded_dates(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
+    from spymaster.setups.session_levels import traded_dates
+
+    return traded_dates(partitions, dt, settings)
+
+
 @lake_assets(
     SessionLevel,
     candles=History(Candle2m, -5, 0),
-    trades=History(Trade, -5, 0),
-    quotes=History(BboChange, -1, 0),
+    trades=History(Trade, -5, 0, select=_traded_dates),
+    quotes=History(BboChange, -5, 0, select=_traded_dates),
     statistics=History(FutureStatistics, -5, 0),
     definitions=History(FutureDefinition, -5, 0),
     gex=Same(GexLevel1m, optional=True),

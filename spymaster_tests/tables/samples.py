@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from spymaster.tables import TableModel
+from spymaster_tests.tables import episode_samples as of_episodes
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import setup_samples as of_setups
 
@@ -312,5 +313,7 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.move_measure_1s": of_setups.move_measure,
     "silver.move_conditions_1s": of_setups.move_conditions,
     "gold.move_condition_scale": of_setups.move_scale,
+    "gold.setup_episode": of_episodes.episode,
+    "gold.setup_outcome": of_episodes.outcome,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }
