@@ -30,7 +30,7 @@ ENCODED_BYTES = 64 * 1024 * 1024
 STALLED = 1013
 
 Send = Callable[[str | bytes], Awaitable[None]]
-ItemKind = Literal["control", "schema", "history", "window"]
+ItemKind = Literal["control", "event", "schema", "history", "window"]
 
 
 @dataclass
@@ -79,6 +79,10 @@ class ClientPort:
     def control(self, text: str) -> None:
         """Queue a control message; these are few and never dropped."""
         self._put(_Item("control", text))
+
+    def event(self, text: str) -> None:
+        """Queue what became known at a second; unlike other messages it is forgotten with its epoch."""
+        self._put(_Item("event", text))
 
     def new_epoch(self) -> int:
         """Forget every frame that waits, and start counting again. Returns the new epoch."""
@@ -172,7 +176,7 @@ class ClientPort:
         return not self.has_room() and bool(self._unacked or self._outbox) and now - self._last_progress > patience
 
     def _in_flight(self) -> int:
-        return len(self._unacked) + sum(item.kind != "control" for item in self._outbox)
+        return len(self._unacked) + sum(item.kind not in ("control", "event") for item in self._outbox)
 
     def _fits(self, size: int) -> bool:
         limits = self._settings

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from spymaster.lake.dense import dense_frame
 from spymaster.market.instruments import instrument
-from spymaster.serving import fill, gate, reading, scene, surfaces, wall
+from spymaster.serving import fill, known, reading, scene, surfaces, wall
 from spymaster.serving.batches import Arrays, missing_columns, record_batch
 from spymaster.serving.fill import SECOND_NS, Span
 from spymaster.serving.opening import price_decimals
@@ -30,7 +30,6 @@ BANDS = "silver.physics_bands_1s"
 MOVES = "silver.move_conditions_1s"
 GEX = "silver.gex_surface_1s"
 RADAR = "silver.radar_vacuum_1s"
-LEVELS = "silver.session_level"
 
 PART_S = 600
 _LOOKBACK_S = 61
@@ -234,9 +233,7 @@ class _Load:
     def _levels(self) -> list[scene.Level]:
         """Levels of the session with the seconds in which each is valid; none where the table cannot be read."""
         session = self._session
-        if not session.info.panel_status("levels").ok:
-            return []
-        rows = gate.levels(session.info.partitions[LEVELS].read(), session.timeline, session.tick, session.seconds)
+        rows = known.levels(session, session.seconds)
         return [
             scene.Level(
                 reading.level_name(row["level_type"]),

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError
+from spymaster.serving.known import Event, events
 from spymaster.serving.loader import load_chunk
 from spymaster.serving.opening import open_session
 from spymaster.serving.session import Chunk, Session
@@ -53,6 +54,7 @@ class SessionStore:
         self._lock = Lock()
         self._turns = BoundedSemaphore(MAX_LOADS)
         self._sessions: dict[SessionKey, Session] = {}
+        self._events: dict[SessionKey, tuple[str, list[Event]]] = {}
         self._chunks: OrderedDict[ChunkKey, Chunk] = OrderedDict()
         self._pins: dict[ChunkKey, int] = {}
         self._loading: dict[ChunkKey, Future[Chunk]] = {}
@@ -75,6 +77,16 @@ class SessionStore:
             with self._lock:
                 self._sessions[key] = session
         return session
+
+    def events(self, session: Session) -> list[Event]:
+        """What becomes known during a session, read once."""
+        with self._lock:
+            found = self._events.get(session.key)
+        if found is None or found[0] != session.info.data_version:
+            found = session.info.data_version, events(session)
+            with self._lock:
+                self._events[session.key] = found
+        return found[1]
 
     def chunk(self, session: Session, number: int) -> Chunk:
         """A chunk of a session, loaded by the first who asks; the others wait for that load.
@@ -128,6 +140,7 @@ class SessionStore:
         """Drop a session whose data changed. Streams that still play keep what they hold."""
         with self._lock:
             self._sessions.pop(key, None)
+            self._events.pop(key, None)
             for chunk in [chunk for chunk in self._chunks if chunk[0] == key and chunk not in self._pins]:
                 del self._chunks[chunk]
 

@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import time
+from bisect import bisect_left
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,6 +23,7 @@ from spymaster.serving.codec import MAX_BUNDLE, PROTOCOL
 from spymaster.serving.control import CLIENT, ErrorCode
 from spymaster.serving.errors import BrokenSessionError, BusyError, ServingError, UnknownSessionError
 from spymaster.serving.hub import ClientPort, Hub
+from spymaster.serving.known import Event
 from spymaster.serving.producers import ReplayProducer, monotonic
 from spymaster.serving.session import CHUNK_S, Session, WindowBatch, wire_names
 from spymaster.serving.store import SessionStore
@@ -54,6 +57,7 @@ class ReplayStream:
         self._bundle = bundle_version
         self._producer: ReplayProducer | None = None
         self._surfaces: tuple[str, ...] = ()
+        self._events: Sequence[Event] = ()
         self._task: asyncio.Task[None] | None = None
         self.failed: asyncio.Event = asyncio.Event()
 
@@ -115,6 +119,7 @@ class ReplayStream:
             surfaces = wire_names(message.surfaces)
             key = SessionKey.parse(message.symbol, message.dt)
             session = await to_thread.run_sync(partial(self._store.session, key))
+            events = await to_thread.run_sync(partial(self._store.events, session))
         except ServingError as error:
             raise RefusedError(_code(error, "bad_message"), Exception.__str__(error)) from None
         first = 0 if message.from_ == "start" else message.from_
@@ -122,7 +127,7 @@ class ReplayStream:
         clock = ReplayClock(monotonic, sec=first)
         if not clock.set_speed(message.speed, self._hub.settings.max_speed):
             raise RefusedError("limit", f"speed must be 0.25 to {self._hub.settings.max_speed:g}, or max")
-        self._surfaces = surfaces
+        self._surfaces, self._events = surfaces, events
         self._producer = ReplayProducer(session, self._store, clock, surfaces, self._loading)
         self._hub.follow(self._port, key)
         self._start(message.id, first, message.bootstrap, play=message.play)
@@ -199,6 +204,7 @@ class ReplayStream:
     async def _play(self, producer: ReplayProducer) -> None:
         """Send every second that is left as it becomes due."""
         async for batch in producer.windows(producer.clock.sec - 1):
+            self._tell_events(batch)
             due = producer.clock.due(batch.sec)
             await self._send(batch, producer.session, due=due if abs(due) != float("inf") else None)
             await self._wait_for_reader(producer)
@@ -226,6 +232,13 @@ class ReplayStream:
         body = self._hub.encoded.body(batch, *scope)
         last = batch.sec + batch.count == session.seconds
         self._port.frame(body, batch, history=history, last=last, due=due)
+
+    def _tell_events(self, batch: WindowBatch) -> None:
+        """What becomes known in the seconds of a batch, before the batch itself."""
+        first, stop = (bisect_left(self._events, sec, key=lambda event: event.sec)
+                       for sec in (batch.sec, batch.sec + batch.count))  # fmt: skip
+        for event in self._events[first:stop]:
+            self._port.event(control.EventMessage(sec=event.sec, kind=event.kind, payload=event.payload).text())
 
     async def _loading(self, percent: int) -> None:
         self._port.control(control.Loading(pct=percent).text())
