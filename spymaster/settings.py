@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -31,6 +32,9 @@ DEFAULTS_FILE = Path(__file__).parent / "config" / "defaults.toml"
 USER_FILE = Path("spymaster.toml")
 LAKE_FILE = "_LAKE.json"
 """File in the root of a lake that says what it may hold."""
+
+LEAST_TOKEN = 16
+"""Characters that a token of the sidecar has at least."""
 
 ParameterProfile = Literal["standard", "demo"]
 
@@ -158,7 +162,9 @@ class ServingSettings(_Section):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8787, ge=0, le=65_535, description="port; 0 picks a free one")
     auth: Literal["token", "none"] = Field(default="token", description="none is honoured on loopback only")
-    token: SecretStr | None = Field(default=None, description="unset: generated, and kept in the user's state folder")
+    token: Annotated[SecretStr, Field(min_length=LEAST_TOKEN)] | None = Field(
+        default=None, description="at least 16 characters; unset: generated, and kept in the user's state folder"
+    )
     allowed_hosts: list[str] = Field(default=[], description="names besides the loopback ones that a request may use")
     allowed_origins: list[str] = Field(default=[], description="origins besides its own that a stream may come from")
     half_ticks: int = Field(default=200, ge=20, le=400, description="drawn levels on either side of spot, ticks")
@@ -176,6 +182,7 @@ class ServingSettings(_Section):
     max_speed: float = Field(default=100, ge=1, le=1000, description="seconds of the market per second of a replay")
     rescan_s: float = Field(default=5, gt=0, le=3600, description="how often the lake is looked at for changes, s")
     metrics_public: bool = Field(default=False, description="/metrics without the token")
+    http_gzip: bool = Field(default=False, description="compress JSON, CSV and Arrow answers, for networks")
 
 
 class Settings(BaseSettings):
@@ -238,6 +245,11 @@ class Settings(BaseSettings):
         )
 
 
+def _told(fault: Mapping[str, Any]) -> str:
+    """The offending value, unless it is a secret: messages end up in logs."""
+    return "(not shown)" if "token" in fault["loc"] else repr(fault.get("input"))
+
+
 def get_settings(**overrides: Any) -> Settings:
     """Read the settings now (nothing is cached: the environment and the working directory may change).
 
@@ -247,7 +259,7 @@ def get_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         faults = "; ".join(
-            f"{'.'.join(str(part) for part in fault['loc'])} = {fault.get('input')!r}: {fault['msg']}"
+            f"{'.'.join(str(part) for part in fault['loc'])} = {_told(fault)}: {fault['msg']}"
             for fault in error.errors()
         )
         raise InvalidSettingsError(

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spymaster.cli.home import environment, log_folder, prepare_home
+from spymaster.cli.home import environment, log_folder, open_log, prepare_home
 from spymaster.cli.small_chain import write_option_files
 from spymaster.jit import is_compiled
 from spymaster.market import dbn
@@ -52,7 +52,7 @@ def compiled_aside(home: Path) -> Iterator[Callable[[str | None], None]]:
         return
     with tempfile.TemporaryDirectory(prefix="spymaster-compile-") as folder:
         path = log_folder(home) / "compile.log"
-        with path.open("wb") as log:
+        with open_log(path) as log:
             process = _start(Path(folder) / "lake", log.fileno())
 
         def wait(table: str | None) -> None:

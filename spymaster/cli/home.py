@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import BinaryIO
 
 from spymaster.errors import SpymasterError
 
@@ -90,6 +91,13 @@ def log_folder(home: Path) -> Path:
     folder = home / "logs"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def open_log(path: Path) -> BinaryIO:
+    """An empty log to write, readable by its owner only: what a process prints is not for everyone on the machine."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.fchmod(descriptor, 0o600)  # one of an earlier start keeps its mode otherwise
+    return os.fdopen(descriptor, "wb")
 
 
 def tail(path: Path, lines: int = 20) -> str:

@@ -213,10 +213,10 @@ def _events(command: list[str], environment: dict[str, str], log: Path) -> Itera
 
     The runner has a session of its own: an interrupt of this command is passed on once, as SIGTERM, and waited for.
     """
-    from spymaster.cli.home import tail
+    from spymaster.cli.home import open_log, tail
     from spymaster.cli.supervisor import default_signals
 
-    with log.open("wb") as sink:
+    with open_log(log) as sink:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

@@ -16,12 +16,14 @@ def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="8787")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser, signed in.")] = False,
+    link: Annotated[bool, typer.Option("--link/--no-link", hidden=True)] = True,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a lake: the page, the HTTP API and the stream, until Ctrl-C.
 
     Prints the address and a link that signs a browser in, once. Reads the lake only.
     """
+    # --no-link is for `up`: what a supervised process prints is kept in a log file.
     from spymaster.cli import output
     from spymaster.cli.supervisor import PortInUseError, require_free_port
     from spymaster.cli.up import free_port
@@ -43,18 +45,19 @@ def serve(
     url = address(host, port)
 
     def ready() -> None:
-        link = sign_in_url(url, token)
+        ticket = sign_in_url(url, token) if link or open_page else None
         if as_json:
-            output.print_json({"url": url, "sign_in": link, "lake": settings.lake_root})
+            output.print_json({"url": url, "lake": settings.lake_root, **({"sign_in": ticket} if link else {})})
         else:
             out = output.stdout()
             out.print(f"page      {url}", soft_wrap=True)
-            out.print(f"sign in   {link}", soft_wrap=True)
+            if link:
+                out.print(f"sign in   {ticket}", soft_wrap=True)
             out.print(f"lake      {settings.lake_root}", soft_wrap=True)
             out.print("Ctrl-C stops it.")
         sys.stdout.flush()
-        if open_page:
-            webbrowser.open(link)
+        if open_page and ticket is not None:
+            webbrowser.open(ticket)
 
     run(settings, host, port, token=token, on_ready=ready)
 

@@ -27,7 +27,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from spymaster.cli.home import log_folder, tail
+from spymaster.cli.home import log_folder, open_log, tail
 from spymaster.errors import SpymasterError
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -158,7 +158,7 @@ class Supervisor:
         self._stop.set()
 
     def _start(self, service: Service, log: Path) -> _Running:
-        with log.open("wb") as output:
+        with open_log(log) as output:
             process = subprocess.Popen(
                 service.command,
                 stdin=subprocess.DEVNULL,

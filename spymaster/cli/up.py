@@ -128,7 +128,7 @@ def sidecar(root: Path, host: str, port: int | None):
     port = port or free_port(host)
     require_free_port(host, port, option="--page-port")
     url = address(host, port)
-    options = ("serve", "--lake", str(root), "--host", host, "--port", str(port))
+    options = ("serve", "--lake", str(root), "--host", host, "--port", str(port), "--no-link")
     return Service("sidecar", (sys.executable, "-m", "spymaster.cli.main", *options), url=url, health=f"{url}/healthz")
 
 

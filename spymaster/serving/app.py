@@ -10,6 +10,7 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 
 from anyio import to_thread
@@ -27,9 +28,10 @@ from spymaster.serving.errors import ServingError
 from spymaster.serving.http import problem
 from spymaster.serving.hub import Hub
 from spymaster.serving.metrics import Metrics
+from spymaster.serving.problems import with_problems
 from spymaster.serving.routers import auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
-from spymaster.serving.services import Services
+from spymaster.serving.services import Jobs, Services
 from spymaster.serving.store import SessionStore
 from spymaster.settings import Settings, get_settings
 
@@ -51,15 +53,16 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
     lake = Lake.open(settings=settings)
     guard = Guard(settings.serving, token if token is not None else load_token(settings.serving))
     metrics = Metrics()
-    catalog = Catalog(lake)
+    catalog = Catalog(lake, settings)
     services = Services(
         settings=settings,
         lake=lake,
         catalog=catalog,
-        store=SessionStore(catalog, settings),
+        store=SessionStore(catalog, settings, watcher=metrics),
         guard=guard,
         hub=Hub(settings.serving, metrics),
         metrics=metrics,
+        jobs=Jobs(metrics.history_bytes.inc),
         bundle=bundle,
         bundle_version=_bundle_version(bundle),
     )
@@ -69,7 +72,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
     _add_page(app, services)
     _add_error_handlers(app)
     app.middleware("http")(_count_and_cache)
-    app.add_middleware(SecurityMiddleware, guard=guard)
+    app.add_middleware(SecurityMiddleware, guard=guard, metrics=metrics)
     return app
 
 
@@ -87,6 +90,8 @@ def api() -> FastAPI:
     for module in (ops, auth, sessions, tiles, surfaces, context, stream):
         app.include_router(module.router)
     app.include_router(context.later)
+    describe = app.openapi
+    app.openapi = cache(lambda: with_problems(describe()))  # type: ignore[method-assign]
     return app
 
 

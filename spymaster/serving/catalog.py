@@ -19,9 +19,11 @@ from spymaster.errors import SpymasterError
 from spymaster.lake import Lake
 from spymaster.lake.manifest import Manifest
 from spymaster.lake.partition import Partition
-from spymaster.serving.describe import NOT_MATERIALISED, OK, Status
+from spymaster.serving.describe import NOT_MATERIALISED, NOT_SERVED, OK, Status
+from spymaster.serving.encoding import encoding_version
 from spymaster.serving.errors import UnknownSessionError
-from spymaster.serving.surfaces import SNAPSHOT, WireSurface, model_of
+from spymaster.serving.surfaces import LATER_TABLES, PANEL_COLUMNS, SNAPSHOT, SURFACES, WireSurface, model_of
+from spymaster.settings import Settings
 from spymaster.tables import all_tables
 
 _SYMBOL = re.compile(r"[A-Z0-9]{1,12}")
@@ -51,11 +53,15 @@ class SessionKey:
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """What the lake has of one market session. `signature` changes whenever a file does."""
+    """What the lake has of one market session. `signature` changes whenever a file does.
+
+    encoding: version of what turns rows into answers, see `spymaster.serving.encoding`.
+    """
 
     key: SessionKey
     lake: Lake = field(repr=False, compare=False)
     signature: Signature
+    encoding: str = ""
 
     @cached_property
     def partitions(self) -> dict[str, Partition]:
@@ -74,8 +80,8 @@ class SessionInfo:
 
     @cached_property
     def data_version(self) -> str:
-        """First 16 hex digits of the SHA-256 over all embedded manifests, in order of table."""
-        digest = hashlib.sha256()
+        """First 16 hex digits of the SHA-256 over the encoding and all embedded manifests, in order of table."""
+        digest = hashlib.sha256(f"{self.encoding}\n".encode())
         for name, manifest in sorted(self.manifests.items()):
             digest.update(f"{name}\n{manifest.to_json() if manifest else 'unreadable'}\n".encode())
         return digest.hexdigest()[:16]
@@ -98,6 +104,16 @@ class SessionInfo:
         lacking = [name for name in columns if name not in self._columns(table)]
         return Status("broken", f"{table} has no column {', '.join(lacking)}") if lacking else OK
 
+    def panel_status(self, panel: str) -> Status:
+        """Whether a list of the context can be answered: its table, with the columns that the answer reads."""
+        status = self.table_status(LATER_TABLES[panel], PANEL_COLUMNS.get(panel, ()))
+        return status if panel in PANEL_COLUMNS or not status.ok else Status("unavailable", NOT_SERVED)
+
+    @cached_property
+    def statuses(self) -> dict[str, Status]:
+        """Whether each wire surface has data, by name."""
+        return {surface.name: self.surface_status(surface) for surface in SURFACES}
+
     def surface_status(self, surface: WireSurface) -> Status:
         """Whether a wire surface has data: all of the tables it needs, with their columns."""
         for table, columns in surface.needs.items():
@@ -107,17 +123,24 @@ class SessionInfo:
         return OK
 
     def _columns(self, table: str) -> set[str]:
-        try:
-            return set(pl.read_parquet_schema(self.partitions[table].path))
-        except (pl.exceptions.PolarsError, OSError):
-            return set()
+        if table not in self._found_columns:
+            try:
+                self._found_columns[table] = set(pl.read_parquet_schema(self.partitions[table].path))
+            except (pl.exceptions.PolarsError, OSError):
+                return set()
+        return self._found_columns[table]
+
+    @cached_property
+    def _found_columns(self) -> dict[str, set[str]]:
+        return {}
 
 
 class Catalog:
-    """The market sessions found by the last scan. Thread-safe."""
+    """The market sessions found by the last scan. Thread-safe. `settings`: those of the lake if not given."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: Lake, settings: Settings | None = None) -> None:
         self.lake = lake
+        self._encoding = encoding_version(settings or lake.settings)
         self._sessions: dict[SessionKey, SessionInfo] = {}
         self._lock = Lock()
         self.refresh()
@@ -130,7 +153,7 @@ class Catalog:
             now = {
                 key: before[key]
                 if key in before and before[key].signature == signature
-                else SessionInfo(key, self.lake, signature)
+                else SessionInfo(key, self.lake, signature, self._encoding)
                 for key, signature in signatures.items()
             }
             self._sessions = now

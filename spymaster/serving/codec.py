@@ -90,14 +90,24 @@ class Frame:
 
 def schema_body(surfaces: Iterable[str], geometry: Geometry) -> Body:
     """The body of a SCHEMA frame for surfaces by name."""
-    wire = sorted((BY_NAME[name] for name in surfaces), key=lambda surface: surface.id)
+    wire = [BY_NAME[name] for name in in_order(surfaces)]
     return body(Segment(s.id, s.schema_rev, 0, s.schema(geometry).serialize().to_pybytes()) for s in wire)
 
 
 def batch_body(batches: Mapping[str, pa.RecordBatch]) -> Body:
     """The body of a WINDOW or BUNDLE frame from record batches by surface name, all of the same rows."""
-    named = sorted(((BY_NAME[name], batch) for name, batch in batches.items()), key=lambda item: item[0].id)
-    return body(Segment(s.id, s.schema_rev, b.num_rows, exact(b).serialize().to_pybytes()) for s, b in named)
+    return body(batch_segment(name, batches[name]) for name in in_order(batches))
+
+
+def batch_segment(name: str, batch: pa.RecordBatch) -> Segment:
+    """The segment of one surface."""
+    wire = BY_NAME[name]
+    return Segment(wire.id, wire.schema_rev, batch.num_rows, exact(batch).serialize().to_pybytes())
+
+
+def in_order(surfaces: Iterable[str]) -> list[str]:
+    """Names of surfaces in the order of their segments."""
+    return sorted(surfaces, key=lambda name: BY_NAME[name].id)
 
 
 def body(segments: Iterable[Segment]) -> Body:

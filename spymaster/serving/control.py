@@ -154,20 +154,23 @@ class State(_Message):
     base_mono_ns: str
 
 
+EventKind = Literal[
+    "candle_closed",
+    "level_added",
+    "level_changed",
+    "episode_started",
+    "episode_triggered",
+    "episode_resolved",
+    "evidence_added",
+]
+
+
 class EventMessage(_Message):
     """Something that became known at a second; sent before the window of that second."""
 
     type: Literal["event"] = "event"
     sec: int
-    kind: Literal[
-        "candle_closed",
-        "level_added",
-        "level_changed",
-        "episode_started",
-        "episode_triggered",
-        "episode_resolved",
-        "evidence_added",
-    ]
+    kind: EventKind
     payload: dict[str, Any]
 
 

@@ -11,6 +11,7 @@ from spymaster.tables import TableModel
 from spymaster.tables.model import type_name
 
 NOT_MATERIALISED = "not materialised"
+NOT_SERVED = "cannot be served yet"
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,13 @@ class UnknownSurfaceError(ServingError):
     status = 404
 
 
+class UnknownEpisodeError(ServingError):
+    """An episode that is not there, or not known yet."""
+
+    code = "unknown_episode"
+    status = 404
+
+
 class BadRequestError(ServingError):
     """Parameters that contradict each other or lie outside their range."""
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from spymaster.serving import surfaces
 from spymaster.serving.batches import NO_QTY, Arrays, missing_columns
 from spymaster.serving.lod import NO_TICK
-from spymaster.serving.surfaces import BY_NAME, FLAGS, Geometry, Transfers
+from spymaster.serving.surfaces import BY_NAME, FLAGS, Geometry
 
 SECOND_NS = 1_000_000_000
 STALE_SPOT_S = 60.0
@@ -67,10 +67,23 @@ class Span:
             end if self.first + self.rows < self.timeline.seconds else _FOREVER_NS,
         )
 
-    def count_orphans(self, surface: str, rows: int) -> None:
-        """Add to the orphans of a surface."""
-        if rows:
-            self.orphans[surface] = self.orphans.get(surface, 0) + rows
+    def count(self, frame: pl.DataFrame, surface: str) -> None:
+        """Count the orphans among the rows of `frame`."""
+        self._count_orphans(surface, *self._seconds(frame))
+
+    def _count_orphans(self, surface: str, secs: NDArray[np.int64], on_grid: NDArray[np.bool_]) -> None:
+        if not on_grid.all():
+            # An early one belongs to the span that begins the timeline.
+            mine = (secs >= max(self.first, self.counted_from)) | ((secs < 0) & (self.first == 0))
+            rows = int((~on_grid & mine).sum())
+            if rows:
+                self.orphans[surface] = self.orphans.get(surface, 0) + rows
+
+    def _seconds(self, frame: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The second of each row, and whether it is one of the timeline."""
+        offset = frame["window_end"].to_physical().to_numpy() - self.timeline.t0_ns
+        secs = offset // SECOND_NS - 1
+        return secs, (offset % SECOND_NS == 0) & (secs >= 0) & (secs < self.timeline.seconds)
 
     def part(self, first: int, rows: int) -> Span:
         """A part of this span that shares its spot."""
@@ -86,13 +99,9 @@ class Span:
 
     def locate(self, frame: pl.DataFrame, surface: str | None) -> tuple[pl.DataFrame, NDArray[np.int64]]:
         """Rows of `frame` inside the span and their positions in it; orphans are counted for `surface`, if named."""
-        offset = frame["window_end"].to_physical().to_numpy() - self.timeline.t0_ns
-        secs = offset // SECOND_NS - 1
-        on_grid = (offset % SECOND_NS == 0) & (secs >= 0) & (secs < self.timeline.seconds)
-        if surface is not None and not on_grid.all():
-            # An early one belongs to the span that begins the timeline.
-            mine = (secs >= max(self.first, self.counted_from)) | ((secs < 0) & (self.first == 0))
-            self.count_orphans(surface, int((~on_grid & mine).sum()))
+        secs, on_grid = self._seconds(frame)
+        if surface is not None:
+            self._count_orphans(surface, secs, on_grid)
         keep = on_grid & (secs >= self.first) & (secs < self.first + self.rows)
         return (frame if keep.all() else frame.filter(pl.Series(keep))), secs[keep] - self.first
 
@@ -131,96 +140,18 @@ def fill_snap(span: Span, frame: pl.DataFrame) -> Arrays:
     return arrays
 
 
-@dataclass
-class WallArrays:
-    """Exact quantities around spot, [rows, width] each, spot in the middle; -1 where nothing is known.
-
-    bid, ask, rest_bid, rest_ask: at window_end; add, pull, fill: both sides of the window together.
-    """
-
-    bid: NDArray[np.int32]
-    ask: NDArray[np.int32]
-    rest_bid: NDArray[np.int32]
-    rest_ask: NDArray[np.int32]
-    add: NDArray[np.int32]
-    pull: NDArray[np.int32]
-    fill: NDArray[np.int32]
-
-
-def wall_arrays(span: Span, frame: pl.DataFrame, half: int, grid: int) -> WallArrays:
-    """Rows of the dense form of `wall_surface_1s` within `half` ticks of spot.
-
-    `grid`: widest distance that the table stores; beyond it nothing is known.
-    """
-    frame, at = span.locate(frame, "wall")
-    rel = frame["rel_ticks"].to_numpy().astype(np.int64)
-    inside = np.abs(rel) <= half
-    frame, at, rel = frame.filter(pl.Series(inside)), at[inside], rel[inside]
-    width = 2 * half + 1
-    # An absent row of a valid window says that nothing rests there and nothing happened.
-    zero = (span.valid & (span.spot != NO_TICK))[:, None] & (np.abs(np.arange(-half, half + 1)) <= grid)[None, :]
-    known = zero.copy()
-    cell = at * width + rel + half
-    known.reshape(-1)[cell] = True
-    ask_side = (frame["side"].cast(pl.String) == "A").to_numpy()
-
-    def one_side(column: str, chosen: NDArray[np.bool_]) -> NDArray[np.int32]:
-        values = np.where(known, 0, NO_QTY).astype(np.int32)
-        values.reshape(-1)[cell[chosen]] = frame[column].to_numpy()[chosen]
-        return values
-
-    def both(column: str) -> NDArray[np.int32]:
-        values = np.bincount(cell, weights=frame[column].to_numpy(), minlength=span.rows * width)
-        return np.where(known, values.reshape(span.rows, width), NO_QTY).astype(np.int32)
-
-    return WallArrays(
-        bid=one_side("depth_qty_end", ~ask_side),
-        ask=one_side("depth_qty_end", ask_side),
-        rest_bid=one_side("depth_qty_rest", ~ask_side),
-        rest_ask=one_side("depth_qty_rest", ask_side),
-        add=both("add_qty"),
-        pull=both("pull_qty_total"),
-        fill=both("fill_qty"),
-    )
-
-
-def fill_wall(exact: WallArrays, transfers: Transfers) -> tuple[Arrays, NDArray[np.bool_]]:
-    """`wall` codes from exact quantities, and the seconds of which a cell is clipped.
-
-    A crossed book that has both sides on one tick keeps the larger one.
-    """
-    known = exact.ask >= 0
-    of_ask = exact.ask >= exact.bid
-    depth = np.where(known, np.where(of_ask, exact.ask, -exact.bid), np.nan)
-    flow = np.where(known, exact.add - exact.pull, np.nan)
-    rest = np.where(of_ask, exact.rest_ask, exact.rest_bid)
-    size = np.abs(depth)
-    share = np.where(known & (size > 0), rest / np.maximum(size, 1), np.nan)
-    clipped = np.any(transfers.depth.clipped(depth) | transfers.flow.clipped(flow), axis=1)
-    arrays = {
-        "depth": transfers.depth.encode(depth),
-        "net_flow": transfers.flow.encode(flow),
-        "rest_share": transfers.of("unit").encode(share),
-    }
-    return arrays, np.asarray(clipped)
-
-
-def fill_ladder(exact: WallArrays, rungs: int) -> Arrays:
-    """`ladder`: the exact quantities of the middle `rungs` prices."""
-    width = exact.bid.shape[1]
-    middle = slice((width - rungs) // 2, (width + rungs) // 2)
-    return {name: getattr(exact, name)[:, middle] for name in surfaces.LADDER}
-
-
 def vacuum_scores(span: Span, frame: pl.DataFrame, half: int) -> NDArray[np.float64]:
     """Scores [rows, width] from rows of `vacuum_surface_1s`; of two sides on one tick, the one further from idle."""
     frame, at = span.locate(frame, "vacuum")
-    frame = frame.with_columns(at=pl.Series(at))
-    rows = frame.filter((pl.col("rel_ticks").abs() <= half) & pl.col("vacuum_score").is_not_null())
-    rows = rows.sort((pl.col("vacuum_score") - 0.5).abs(), maintain_order=True)
-    values = np.full((span.rows, 2 * half + 1), np.nan)
-    values[rows["at"].to_numpy(), rows["rel_ticks"].to_numpy() + half] = rows["vacuum_score"].to_numpy()
-    return values
+    rel, score = frame["rel_ticks"].to_numpy().astype(np.int64), _floats(frame, "vacuum_score")
+    drawn = (np.abs(rel) <= half) & ~np.isnan(score)
+    ask = (frame["side"] == "A").to_numpy()
+    bids, asks = (np.full((span.rows, 2 * half + 1), np.nan) for _ in range(2))
+    for values, side in ((bids, ~ask), (asks, ask)):
+        mine = drawn & side
+        values[at[mine], rel[mine] + half] = score[mine]
+    of_bid = np.isnan(asks) | (np.abs(bids - 0.5) > np.abs(asks - 0.5))
+    return np.where(of_bid, bids, asks)
 
 
 @dataclass
@@ -280,8 +211,10 @@ def fill_moves(span: Span, frame: pl.DataFrame) -> Arrays:
     for name in ("state_dn", "state_up"):
         arrays[name] = np.zeros(span.rows, np.uint8)
         arrays[name][at] = rows[f"{name}_w5"].fill_null(0).to_numpy()
+    # Without a scale there is no state: zero conditions of four would be a claim.
+    known = _bools(rows, "valid") & rows["state_dn_w5"].is_not_null().to_numpy()
     arrays["valid"] = np.zeros(span.rows, np.uint8)
-    arrays["valid"][at] = np.where(_bools(rows, "valid"), np.where(_bools(rows, "scale_provisional"), 2, 1), 0)
+    arrays["valid"][at] = np.where(known, np.where(_bools(rows, "scale_provisional"), 2, 1), 0)
     return arrays
 
 

@@ -13,6 +13,8 @@ import polars as pl
 from spymaster.serving.errors import BadRequestError
 from spymaster.serving.fill import SECOND_NS, Timeline
 
+CANDLE_NS = 120 * SECOND_NS
+
 
 def parse_second(text: str, timeline: Timeline, *, name: str) -> int:
     """A second given as an integer or as RFC 3339 with an offset; may lie outside the timeline.
@@ -68,19 +70,74 @@ def levels(frame: pl.DataFrame, timeline: Timeline, tick: int, as_of: int) -> li
     return rows
 
 
+def episodes(
+    frame: pl.DataFrame, outcomes: pl.DataFrame | None, timeline: Timeline, tick: int, as_of: int
+) -> list[dict[str, Any]]:
+    """Episodes of `setup_episode` decided by the end of second `as_of`, in order; placebos never.
+
+    Their outcomes are told once the time in which they were looked for is over: until then it is not known whether
+    what was reached will be scored. `outcome` is that of the longest time; columns that are known only when the date
+    is over are left out. Times are the seconds at whose end something was known.
+    """
+    known = _known(frame.filter(~pl.col("is_placebo")), "ts_decision", timeline, as_of).sort("ts_decision")
+    known = known.with_columns(pl.col("ts_decision", "ts_approach", "ts_trigger_bar").to_physical())
+    came: dict[str, list[dict[str, Any]]] = {}
+    if outcomes is not None:
+        over = _known(outcomes, "ts_label_end", timeline, as_of).with_columns(pl.col("ts_label_end").to_physical())
+        for row in over.sort("horizon_s", "k_barrier", descending=[True, False]).iter_rows(named=True):
+            came.setdefault(row["episode_id"], []).append(_outcome(row, timeline))
+    return [_episode(row, came.get(row["episode_id"], []), timeline, tick) for row in known.iter_rows(named=True)]
+
+
+def _episode(row: dict[str, Any], outcomes: list[dict[str, Any]], timeline: Timeline, tick: int) -> dict[str, Any]:
+    trigger = row["ts_trigger_bar"]
+    decision = _known_sec(row["ts_decision"], timeline)
+    plain = ("episode_id", "kind", "direction", "level_id", "group_id", "level_types", "touch_index", "gap_through",
+             "trigger_kind", "confirm_kind", "approach_speed", "sigma_60", "msg_rate_rel", "valid", "invalid_reason",
+             "is_placebo")  # fmt: skip
+    return {
+        **{name: row[name] for name in plain},
+        "level_tick": _tick(row["level_price_int"], tick),
+        "approach": _known_sec(row["ts_approach"], timeline),
+        # A touch is its own trigger; a candle's begins its bar, and the bar after it confirms.
+        "trigger": decision if trigger is None else _known_sec(trigger, timeline),
+        "confirmation": None if trigger is None else _known_sec(trigger + CANDLE_NS, timeline),
+        "decision": decision,
+        "outcome": outcomes[0]["outcome"] if outcomes else None,
+        "outcome_at": outcomes[0]["at"] if outcomes else None,
+        "outcomes": outcomes,
+    }
+
+
+def _outcome(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
+    plain = ("horizon_s", "k_barrier", "barrier_ticks", "outcome", "t_hit_s", "mfe_ticks", "mae_ticks", "end_ticks",
+             "valid", "censored", "horizon_end_reason", "b1_break", "b1_reject", "b1_chop")  # fmt: skip
+    return {**{name: row[name] for name in plain}, "at": _known_sec(row["ts_label_end"], timeline)}
+
+
+def _known_sec(moment_ns: int | None, timeline: Timeline) -> int | None:
+    """The first second at whose end a moment has come."""
+    return None if moment_ns is None else -((timeline.t0_ns - moment_ns) // SECOND_NS) - 1
+
+
 def _known(frame: pl.DataFrame, column: str, timeline: Timeline, as_of: int) -> pl.DataFrame:
     return frame.filter(pl.col(column).to_physical() <= timeline.end_ns(as_of))
 
 
 def _start_sec(moment: Any, timeline: Timeline) -> int:
     """Second that begins at a moment."""
-    ns = pl.Series([moment], dtype=pl.Datetime("ns", "UTC")).to_physical()[0]
-    return (ns - timeline.t0_ns) // SECOND_NS
+    return (_ns(moment) - timeline.t0_ns) // SECOND_NS
+
+
+def _ns(moment: Any) -> int:
+    return pl.Series([moment], dtype=pl.Datetime("ns", "UTC")).to_physical()[0]
 
 
 def _tick(price_int: int | None, tick: int) -> int | None:
-    return price_int // tick if price_int is not None else None
+    """The nearest tick: averages lie off the grid; halfway is up."""
+    return (2 * price_int + tick) // (2 * tick) if price_int is not None else None
 
 
 def _price_tick(price: float | None, tick: int) -> float | None:
-    return price * 1e9 / tick if price is not None else None
+    """A price in ticks, four digits after the point: the rest is noise of the division."""
+    return round(price * 1e9 / tick, 4) if price is not None else None

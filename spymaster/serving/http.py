@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
-from collections.abc import Iterable, Iterator
+import re
+import zlib
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+from anyio import to_thread
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
+from spymaster.serving.problems import PROBLEM
 from spymaster.serving.services import Jobs
 from spymaster.serving.session import Session
 
-PROBLEM = "application/problem+json"
+GZIP_LEVEL = 1
+"""The fastest: cells are nearly as small with it as with any other."""
 IMMUTABLE = "private, max-age=31536000, immutable"
 
 
@@ -26,13 +34,18 @@ def problem(status: int, code: str, title: str, hint: str | None = None) -> JSON
     return JSONResponse(body, status_code=status, media_type=PROBLEM, headers=headers)
 
 
-def cache_headers(request: Request, session: Session) -> dict[str, str]:
-    """Entity tag and caching: for good only if the address carries the data version."""
+def cache_headers(request: Request, session: Session, *, plain: bool = False) -> dict[str, str]:
+    """Entity tag and caching: for good only if the address carries the data version, which covers the encoding.
+
+    plain: the answer is never compressed.
+    """
     version = session.info.data_version
-    return {
-        "ETag": entity_tag(request, version),
+    compressed = not plain and encodes(request)
+    headers = {
+        "ETag": entity_tag(request, f"{version} gzip" if compressed else version),
         "Cache-Control": IMMUTABLE if request.query_params.get("v") == version else "no-cache",
     }
+    return headers | ({"Vary": "Accept-Encoding"} if _may_encode(request) and not plain else {})
 
 
 def entity_tag(request: Request, version: str) -> str:
@@ -47,25 +60,54 @@ def not_modified(request: Request, headers: dict[str, str]) -> Response | None:
     return Response(status_code=304, headers=headers) if headers["ETag"] in known else None
 
 
-class JobResponse(StreamingResponse):
-    """A long answer: made in worker threads, one of a few at a time, and ended when the client goes."""
+def encodes(request: Request) -> bool:
+    """Whether the answer is compressed: the settings allow it and the client takes gzip."""
+    offers = (part.partition(";") for part in request.headers.get("accept-encoding", "").split(","))
+    taken = {name.strip().lower(): weight.replace(" ", "") for name, _, weight in offers}
+    return _may_encode(request) and "gzip" in taken and not re.fullmatch(r"q=0(\.0*)?", taken["gzip"])
 
-    def __init__(self, jobs: Jobs, body: Iterator[bytes], **options: Any) -> None:
-        jobs.require_room()
-        super().__init__(_first_piece_now(body), **options)
+
+def json_response(request: Request, body: bytes, headers: dict[str, str]) -> Response:
+    """A JSON document, compressed if the answer is to be. Call it from a worker thread."""
+    if encodes(request):
+        body, headers = gzip.compress(body, GZIP_LEVEL), headers | {"Content-Encoding": "gzip"}
+    return Response(body, media_type="application/json", headers=headers)
+
+
+def _may_encode(request: Request) -> bool:
+    return request.app.state.services.settings.serving.http_gzip
+
+
+class JobResponse(StreamingResponse):
+    """A long answer: made in worker threads, one of a few at a time, and ended when the client goes.
+
+    The first piece is made before anything is sent: what goes wrong there is still an error and not a torn answer.
+    compressed: with gzip, on the way.
+    """
+
+    def __init__(self, jobs: Jobs, body: Iterator[bytes], *, compressed: bool = False, **options: Any) -> None:
+        super().__init__(body, **options)
         self._jobs = jobs
+        self._pieces = _gzipped(body) if compressed else body
+        if compressed:
+            self.headers["Content-Encoding"] = "gzip"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._jobs.turn():
+            first = await to_thread.run_sync(next, self._pieces, b"")
+            self.body_iterator = iterate_in_threadpool(self._counted(first))
             await super().__call__(scope, receive, send)
 
+    def _counted(self, first: bytes) -> Iterator[bytes]:
+        for piece in chain((first,), self._pieces):
+            self._jobs.sent(len(piece))
+            yield piece
 
-def _first_piece_now(body: Iterator[bytes]) -> Iterable[bytes]:
-    """The same pieces, the first made at once: what goes wrong there is still an error and not a torn answer."""
-    first = next(body, b"")
 
-    def pieces() -> Iterator[bytes]:
-        yield first
-        yield from body
-
-    return pieces()
+def _gzipped(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    packer = zlib.compressobj(GZIP_LEVEL, wbits=zlib.MAX_WBITS | 16)
+    for piece in pieces:
+        packed = packer.compress(piece)
+        if packed:
+            yield packed
+    yield packer.flush()

@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import pyarrow as pa
+
 from spymaster.serving import codec
 from spymaster.serving.catalog import SessionKey
 from spymaster.serving.codec import Body, Flag, Kind
@@ -28,7 +30,7 @@ ENCODED_BYTES = 64 * 1024 * 1024
 STALLED = 1013
 
 Send = Callable[[str | bytes], Awaitable[None]]
-ItemKind = Literal["control", "schema", "history", "window"]
+ItemKind = Literal["control", "event", "schema", "history", "window"]
 
 
 @dataclass
@@ -57,7 +59,7 @@ class ClientPort:
         self._metrics = metrics
         self._outbox: deque[_Item] = deque()
         self._bytes = 0
-        self._unacked: deque[tuple[int, int]] = deque()
+        self._unacked: deque[tuple[int, int, float]] = deque()
         self._unacked_bytes = 0
         self._room = asyncio.Event()
         self._filled = asyncio.Event()
@@ -77,6 +79,10 @@ class ClientPort:
     def control(self, text: str) -> None:
         """Queue a control message; these are few and never dropped."""
         self._put(_Item("control", text))
+
+    def event(self, text: str) -> None:
+        """Queue what became known at a second; unlike other messages it is forgotten with its epoch."""
+        self._put(_Item("event", text))
 
     def new_epoch(self) -> int:
         """Forget every frame that waits, and start counting again. Returns the new epoch."""
@@ -135,8 +141,11 @@ class ClientPort:
         """The client has worked through a frame, and so through all before it."""
         if epoch != self.epoch:
             return
+        now = time.monotonic()
         while self._unacked and self._unacked[0][0] <= seq:
-            self._unacked_bytes -= self._unacked.popleft()[1]
+            _, size, sent = self._unacked.popleft()
+            self._unacked_bytes -= size
+            self._metrics.ack_lag.observe(now - sent)
         self._progressed()
 
     async def write(self) -> None:
@@ -167,7 +176,7 @@ class ClientPort:
         return not self.has_room() and bool(self._unacked or self._outbox) and now - self._last_progress > patience
 
     def _in_flight(self) -> int:
-        return len(self._unacked) + sum(item.kind != "control" for item in self._outbox)
+        return len(self._unacked) + sum(item.kind not in ("control", "event") for item in self._outbox)
 
     def _fits(self, size: int) -> bool:
         limits = self._settings
@@ -196,7 +205,7 @@ class ClientPort:
         if isinstance(item.payload, str):
             return item.payload
         seq, self._seq = self._seq, self._seq + 1
-        self._unacked.append((seq, len(item)))
+        self._unacked.append((seq, len(item), time.monotonic()))
         self._unacked_bytes += len(item)
         return codec.pack(
             item.payload,
@@ -237,14 +246,18 @@ class EncodedCache:
         if known is not None:
             self._bodies.move_to_end(key)
             return known
-        begun = time.perf_counter()
-        made = codec.batch_body(batch.batches)
-        self._metrics.encode.observe(time.perf_counter() - begun)
+        made = codec.body(self._segment(name, batch.batches[name]) for name in codec.in_order(batch.batches))
         self._bodies[key] = made
         self.nbytes += len(made)
         while self.nbytes > self._bound and len(self._bodies) > 1:
             self.nbytes -= len(self._bodies.popitem(last=False)[1])
         return made
+
+    def _segment(self, name: str, batch: pa.RecordBatch) -> codec.Segment:
+        begun = time.perf_counter()
+        segment = codec.batch_segment(name, batch)
+        self._metrics.encode.labels(name).observe(time.perf_counter() - begun)
+        return segment
 
 
 class Ring:

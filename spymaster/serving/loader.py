@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from spymaster.lake.dense import dense_frame
 from spymaster.market.instruments import instrument
-from spymaster.serving import fill, gate, reading, surfaces
+from spymaster.serving import fill, known, reading, scene, surfaces, wall
 from spymaster.serving.batches import Arrays, missing_columns, record_batch
-from spymaster.serving.fill import SECOND_NS, Span, WallArrays
-from spymaster.serving.lod import NO_TICK
+from spymaster.serving.fill import SECOND_NS, Span
 from spymaster.serving.opening import price_decimals
 from spymaster.serving.session import CHUNK_S, Chunk, Session
 from spymaster.serving.surfaces import BY_NAME, FLAGS, SNAPSHOT, SURFACES
+from spymaster.serving.wall import WallArrays
 
 WALL = "silver.wall_surface_1s"
 VACUUM = "silver.vacuum_surface_1s"
@@ -30,7 +30,6 @@ BANDS = "silver.physics_bands_1s"
 MOVES = "silver.move_conditions_1s"
 GEX = "silver.gex_surface_1s"
 RADAR = "silver.radar_vacuum_1s"
-LEVELS = "silver.session_level"
 
 PART_S = 600
 _LOOKBACK_S = 61
@@ -66,7 +65,7 @@ class _Load:
         self._progress = progress
         self._broken: dict[str, str] = {}
         has_pressure = session.statuses["pressure"].ok
-        lead = min(first, reading.LEAD_S + reading.FLOW_S + (0 if has_pressure else _BASELINE_S))
+        lead = min(first, reading.LEAD_S + scene.FLOW_S + (0 if has_pressure else _BASELINE_S))
         self._span = Span(session.timeline, first - lead, rows + lead, session.tick, counted_from=first)
         self._lead = lead
 
@@ -112,35 +111,21 @@ class _Load:
             self._progress(int(55 * (first - self._span.first + part.rows) / self._span.rows))
         exact = WallArrays(*(np.concatenate([getattr(p, name) for p in parts]) for name in vars(parts[0])))
         encoded = [
-            fill.fill_wall(_rows(exact, at, min(at + PART_S, self._span.rows)), session.transfers)
+            wall.fill_wall(exact.rows(at, min(at + PART_S, self._span.rows)), session.transfers)
             for at in range(self._lead, self._span.rows, PART_S)
         ]
         codes = {name: np.concatenate([arrays[name] for arrays, _ in encoded]) for name in encoded[0][0]}
         return codes, np.concatenate([clipped for _, clipped in encoded]), exact
 
     def _wall_part(self, part: Span) -> WallArrays:
-        """Exact quantities of a part, from the dense form of its rows."""
-        session, timeline = self._session, self._session.timeline
-        begin, end = timeline.end_ns(part.first), timeline.end_ns(part.first + part.rows - 1)
-        since = begin - _LOOKBACK_S * SECOND_NS
-        wall = _between(session, WALL, since if part.first else 0, part.bounds[1])
-        windows = _between(session, SNAPSHOT, since, end, _DENSE_COLUMNS)
-        known = wall.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
-        if known.height < wall.height:
-            part.locate(wall, "wall")
-        self._require_on_tick(WALL, known["price_int"])
-        # What is drawn lies within reach of some spot of the part: the rest need not be filled in.
-        half = session.geometry.half_ticks
-        spots = part.spot[part.spot != NO_TICK].astype(np.int64)
-        if len(spots):
-            low, high = (int(spots.min()) - half) * session.tick, (int(spots.max()) + half) * session.tick
-            known = known.filter(pl.col("price_int").is_between(low, high))
-        if not windows.height or not len(spots):
-            return fill.wall_arrays(part, known.clear(), half, session.grid_ticks)
-        frame = dense_frame(
-            known, windows, tick_size_int=session.tick, grid_ticks=session.grid_ticks, start=begin, end=end
-        )
-        return fill.wall_arrays(part, frame, half, session.grid_ticks)
+        """Exact quantities of a part; what stands since before it has a row within the lookback."""
+        session, (begin, end) = self._session, part.bounds
+        lookback = min(part.first, _LOOKBACK_S)
+        rows = _between(session, WALL, max(0, begin - lookback * SECOND_NS), end, wall.COLUMNS)
+        part.count(rows, "wall")
+        self._require_on_tick(WALL, rows["price_int"])
+        present = session.present[part.first - lookback : part.first + part.rows]
+        return wall.wall_arrays(part, rows, present, session.geometry.half_ticks, session.grid_ticks)
 
     def _vacuum(self) -> NDArray[np.float64]:
         session, parts = self._session, []
@@ -156,7 +141,7 @@ class _Load:
         """Net pressure by tick, and (net, ratio_bid, ratio_ask) by bucket around spot's own."""
         session, span = self._session, self._span
         half, ticks = session.geometry.half_ticks, session.bucket_ticks
-        reach = -(-reading.K // ticks) + 1
+        reach = -(-scene.K // ticks) + 1
         rows = self._guarded("pressure", self._pressure_rows)
         if rows is not None:
             place = rows.bucket_tick // ticks - span.spot[rows.at] // ticks + reach
@@ -170,7 +155,7 @@ class _Load:
         if exact is None:
             return None, None
         ratios = [
-            reading.trailing_ratio(reading.bucket_frame(rest, span.spot, ticks, reach), span.valid)
+            scene.trailing_ratio(scene.bucket_frame(rest, span.spot, ticks, reach), span.valid)
             for rest in (exact.rest_bid, exact.rest_ask)
         ]
         return None, (np.full_like(ratios[0], np.nan), *ratios)
@@ -184,10 +169,10 @@ class _Load:
         if exact is None:
             return self._missing("ladder")
         geometry = self._session.geometry
-        own = _rows(exact, self._lead, self._span.rows)
+        own = exact.rows(self._lead, self._span.rows)
         if geometry.ladder_ticks > geometry.half_ticks:
             return self._missing("ladder")
-        return fill.fill_ladder(own, geometry.rungs)
+        return wall.fill_ladder(own, geometry.rungs)
 
     def _gex(self) -> Arrays:
         frame = self._rows_of(GEX, BY_NAME["gex"].needs[GEX])
@@ -215,9 +200,9 @@ class _Load:
         if exact is None or pressure is None:
             return self._missing("reading")
         # The memory starts a fixed number of seconds before the chunk; the baseline may need more of a past.
-        skip = max(0, self._lead - reading.LEAD_S - reading.FLOW_S)
+        skip = max(0, self._lead - reading.LEAD_S - scene.FLOW_S)
         width = exact.add.shape
-        scene = reading.Scene(
+        seen = scene.Scene(
             first=span.first + skip,
             t0_ns=session.timeline.t0_ns,
             spot=span.spot[skip:],
@@ -236,8 +221,8 @@ class _Load:
             levels=self._levels(),
             eps=instrument(session.key.symbol, session.info.lake.settings).eps_qty,
         )
-        prices = reading.Prices(session.tick, price_decimals(session.tick), session.bucket_ticks)
-        read = list(reading.read(scene, prices))[self._lead - skip :]
+        prices = scene.Prices(session.tick, price_decimals(session.tick), session.bucket_ticks)
+        read = list(reading.read(seen, prices))[self._lead - skip :]
         return {
             "above": [one.above for one in read],
             "below": [one.below for one in read],
@@ -245,14 +230,12 @@ class _Load:
             "facts": [one.facts_json for one in read],
         }
 
-    def _levels(self) -> list[reading.Level]:
-        """Levels of the session with the seconds in which each is valid; none while nothing makes the table."""
+    def _levels(self) -> list[scene.Level]:
+        """Levels of the session with the seconds in which each is valid; none where the table cannot be read."""
         session = self._session
-        if not session.info.table_status(LEVELS).ok:
-            return []
-        rows = gate.levels(session.info.partitions[LEVELS].read(), session.timeline, session.tick, session.seconds)
+        rows = known.levels(session, session.seconds)
         return [
-            reading.Level(
+            scene.Level(
                 reading.level_name(row["level_type"]),
                 row["price_tick"],
                 row["valid_from"],
@@ -308,19 +291,15 @@ class _Load:
         return {name: values[self._lead :] for name, values in arrays.items()}
 
 
-def _rows(exact: WallArrays, first: int, stop: int) -> WallArrays:
-    return WallArrays(*(getattr(exact, name)[first:stop] for name in vars(exact)))
-
-
 def dense_second(session: Session, table: str, sec: int) -> pl.DataFrame:
     """Rows of a one-second table at one second; those of the wall in their dense form."""
     end = session.timeline.end_ns(sec)
     if table != WALL:
         return _between(session, table, end, end)
     since = end - _LOOKBACK_S * SECOND_NS
-    wall = _between(session, WALL, since, end)
+    rows = _between(session, WALL, since, end)
     windows = _between(session, SNAPSHOT, since, end, _DENSE_COLUMNS)
-    known = wall.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
+    known = rows.join(windows.select("window_end"), on="window_end", how="semi", maintain_order="left")
     if not windows.height:
         return known.clear()
     return dense_frame(known, windows, tick_size_int=session.tick, grid_ticks=session.grid_ticks, start=end, end=end)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from spymaster.serving.session import Chunk
+
 _SHORT = (0.0001, 0.0005, 0.001, 0.005, 0.02, 0.1, 0.5, 2.0)
 _LONG = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+_LAG = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.06, 0.1, 0.25, 1.0)
 
 
 class Metrics:
@@ -24,17 +27,34 @@ class Metrics:
         self.window_lag = Histogram(
             "spymaster_window_lag_seconds", "due time to hand-over to the socket", buckets=_SHORT, registry=one
         )
-        self.encode = Histogram("spymaster_encode_seconds", "encoding of a window batch", buckets=_SHORT, registry=one)
+        self.ack_lag = Histogram(
+            "spymaster_ack_lag_seconds", "hand-over of a frame to its acknowledgement", buckets=_SHORT, registry=one
+        )
+        self.encode = Histogram(
+            "spymaster_encode_seconds", "encoding of a window batch", ["surface"], buckets=_SHORT, registry=one
+        )
         self.stalled = Counter("spymaster_clients_stalled", "clients closed for reading nothing", registry=one)
-        self.loads = Gauge("spymaster_session_loads_total", "chunks loaded so far", registry=one)
-        self.cache_bytes = Gauge("spymaster_session_cache_bytes", "memory of loaded chunks", registry=one)
-        self.evictions = Gauge("spymaster_session_cache_evictions_total", "chunks put out so far", registry=one)
-        self.requests = Counter("spymaster_http_requests", "answers by route and status", ["route", "code"],
-                                registry=one)  # fmt: skip
-        self.loop_lag = Gauge("spymaster_loop_lag_seconds", "how late the event loop woke last", registry=one)
         self.load_seconds = Histogram(
             "spymaster_session_load_seconds", "loading of a chunk", buckets=_LONG, registry=one
         )
+        self.cache_bytes = Gauge("spymaster_session_cache_bytes", "memory of loaded chunks", registry=one)
+        self.evictions = Counter("spymaster_session_cache_evictions", "chunks put out", registry=one)
+        self.orphan_rows = Counter(
+            "spymaster_orphan_rows", "rows outside the timeline met by loads", ["surface"], registry=one
+        )
+        self.history_bytes = Counter("spymaster_history_bytes", "bytes of tiles and downloads", registry=one)
+        self.requests = Counter(
+            "spymaster_http_requests", "answers by route and status", ["route", "code"], registry=one
+        )
+        self.loop_lag = Histogram(
+            "spymaster_loop_lag_seconds", "how late the event loop wakes", buckets=_LAG, registry=one
+        )
+
+    def loaded(self, chunk: Chunk, seconds: float) -> None:
+        """A chunk has been loaded in so many seconds."""
+        self.load_seconds.observe(seconds)
+        for surface, rows in chunk.orphans.items():
+            self.orphan_rows.labels(surface).inc(rows)
 
     def text(self) -> bytes:
         """Everything, in Prometheus's text form."""

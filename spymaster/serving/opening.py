@@ -12,7 +12,7 @@ from spymaster.serving.errors import BrokenSessionError
 from spymaster.serving.fill import SECOND_NS, Timeline
 from spymaster.serving.manifest import Calibration
 from spymaster.serving.session import ChunkSource, Session
-from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, SURFACES, Geometry, Transfers
+from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, Geometry, Transfers
 from spymaster.serving.transfer import SignedLog
 from spymaster.settings import Settings
 from spymaster.tables.types import MAX_GRID_TICKS
@@ -43,6 +43,8 @@ def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> 
     secs = (ends.to_numpy() - timeline.t0_ns) // SECOND_NS - 1
     last_valid = np.full(timeline.seconds, -1, np.int64)
     last_valid[secs] = np.where(light["window_valid"].to_numpy(), secs, -1)
+    present = np.zeros(timeline.seconds, np.bool_)
+    present[secs] = True
     transfers, calibration = _scales(info)
     return Session(
         info=info,
@@ -59,8 +61,9 @@ def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> 
         ),
         transfers=transfers,
         calibration=calibration,
-        statuses={surface.name: info.surface_status(surface) for surface in SURFACES},
+        statuses=info.statuses,
         last_valid=np.maximum.accumulate(last_valid),
+        present=present,
         source=source,
     )
 

@@ -66,7 +66,6 @@ class ReplayProducer:
         self._changed = asyncio.Event()
         self._pinned: set[int] = set()
         self._prefetch: asyncio.Task[Chunk] | None = None
-        self.stepped: asyncio.Event = asyncio.Event()
 
     def changed(self) -> None:
         """Tell the producer that its clock was set."""
@@ -76,6 +75,12 @@ class ReplayProducer:
         """Send the next seconds although the clock is paused."""
         self._steps += seconds
         self._changed.set()
+
+    async def wanted(self) -> None:
+        """Wait until the clock runs or steps are asked for."""
+        while not self._steps and self.clock.state == "paused":
+            self._changed.clear()
+            await self._changed.wait()
 
     async def chunk(self, number: int) -> Chunk:
         """A chunk, loaded in a worker thread and pinned; tells `on_loading` while it takes."""

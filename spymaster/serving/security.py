@@ -16,12 +16,14 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from spymaster.errors import SpymasterError
+from spymaster.serving.metrics import Metrics
 from spymaster.serving.stream import Bucket
-from spymaster.settings import ServingSettings
+from spymaster.settings import LEAST_TOKEN, ServingSettings
 
 TICKET_S = 600
 MAX_POST_BYTES = 4096
@@ -49,6 +51,10 @@ class UnsafeBindError(SpymasterError):
     """An address that others can reach, without a token."""
 
 
+class BadTokenError(SpymasterError):
+    """A token file that holds no usable token."""
+
+
 def token_file() -> Path:
     """Where the generated token is kept, in the user's state folder."""
     state = os.environ.get("XDG_STATE_HOME")
@@ -56,22 +62,36 @@ def token_file() -> Path:
 
 
 def load_token(settings: ServingSettings) -> str:
-    """The token of the settings, else the one in `token_file`, made on first use and readable by its owner only."""
+    """The token of the settings, else the one in `token_file`, made on first use and readable by its owner only.
+
+    Raises `BadTokenError` for a file whose token is empty or short: it would let everyone in.
+    """
     if settings.token is not None:
         return settings.token.get_secret_value()
     path = token_file()
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:  # another process was first
-        return path.read_text(encoding="utf-8").strip()
-    token = secrets.token_urlsafe(32)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(f"{token}\n")
+    if not path.exists():
+        _make_token(path)
+    token = path.read_text(encoding="utf-8").strip()
+    if len(token) < LEAST_TOKEN:
+        raise BadTokenError(
+            f"the token in {path} has {len(token)} characters, fewer than {LEAST_TOKEN}",
+            hint="Remove the file: the next start makes a new one.",
+        )
     return token
+
+
+def _make_token(path: Path) -> None:
+    """A new token file, whole from the first moment it is there; one that another process made first is kept."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(f"{secrets.token_urlsafe(32)}\n")
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+    finally:
+        temporary.unlink()
 
 
 def is_loopback(host: str) -> bool:
@@ -106,9 +126,14 @@ def sign_in_url(base: str, token: str) -> str:
 
 
 class Guard:
-    """Decides who may come in. One per application; knows the token and the tickets that were used."""
+    """Decides who may come in. One per application; knows the token and the tickets that were used.
+
+    Raises `BadTokenError` for a token that is empty or short.
+    """
 
     def __init__(self, settings: ServingSettings, token: str) -> None:
+        if len(token) < LEAST_TOKEN:
+            raise BadTokenError(f"a token has at least {LEAST_TOKEN} characters, this one {len(token)}")
         self._token = token
         self._open = settings.auth == "none"
         self._hosts = {*LOOPBACK_HOSTS, *(host.lower() for host in settings.allowed_hosts)}
@@ -176,9 +201,10 @@ class Guard:
 class SecurityMiddleware:
     """Turns away what `Guard` refuses, before the application sees it, and adds the headers to every answer."""
 
-    def __init__(self, app: App, guard: Guard) -> None:
+    def __init__(self, app: App, guard: Guard, metrics: Metrics) -> None:
         self._app = app
         self._guard = guard
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -187,6 +213,10 @@ class SecurityMiddleware:
         headers = dict(scope["headers"])
         refusal = self._refusal(scope, headers)
         if refusal is not None:
+            if scope["type"] == "websocket":
+                self._metrics.handshakes.labels(refusal[1]).inc()
+            else:
+                self._metrics.requests.labels("refused", str(refusal[0])).inc()
             await _refuse(scope, receive, send, *refusal)
             return
 

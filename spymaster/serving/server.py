@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from spymaster.serving import warm
 from spymaster.serving.app import create_app
 from spymaster.serving.services import Services
 from spymaster.settings import Settings
@@ -69,6 +70,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            warm.start(self._services)
             self._on_ready()
 
     async def shutdown(self, sockets: list | None = None) -> None:

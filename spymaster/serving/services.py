@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,24 +24,23 @@ from spymaster.settings import Settings
 
 HISTORY_JOBS = 4
 HISTORY_QUEUE = 64
-_TICK_S = 0.25
+_TICK_S = 0.05
+_LOG = logging.getLogger(__name__)
 
 
 class Jobs:
-    """Long answers: a few at a time, a bounded number waiting, the rest refused."""
+    """Long answers: a few at a time, a bounded number waiting, the rest refused. `sent` is told of bytes that leave."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: Callable[[int], None] = lambda _: None) -> None:
+        self.sent = sent
         self._turns = asyncio.Semaphore(HISTORY_JOBS)
         self._present = 0
 
-    def require_room(self) -> None:
-        """Raise `BusyError` if the queue is full."""
-        if self._present >= HISTORY_JOBS + HISTORY_QUEUE:
-            raise BusyError("too many long answers are being made", hint="Try again in a second.")
-
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """Wait for a turn and hold it."""
+        """Wait for a turn and hold it. Raises `BusyError` if the queue is full."""
+        if self._present >= HISTORY_JOBS + HISTORY_QUEUE:
+            raise BusyError("too many long answers are being made", hint="Try again in a second.")
         self._present += 1
         try:
             async with self._turns:
@@ -60,9 +60,9 @@ class Services:
     guard: Guard
     hub: Hub
     metrics: Metrics
+    jobs: Jobs
     bundle: Path
     bundle_version: str | None
-    jobs: Jobs = field(default_factory=Jobs)
     loop_lag: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -85,9 +85,12 @@ class Services:
         """Rescan until cancelled, and tell the clients of what changed."""
         while True:
             await asyncio.sleep(self.settings.serving.rescan_s)
-            changed = await to_thread.run_sync(self.refresh)
-            if changed:
-                self.hub.changed(changed, self.version_of)
+            try:
+                changed = await to_thread.run_sync(self.refresh)
+                if changed:
+                    self.hub.changed(changed, self.version_of)
+            except Exception:  # a lake that cannot be listed now may be listed at the next scan
+                _LOG.exception("the lake could not be scanned; trying again in %g s", self.settings.serving.rescan_s)
 
     async def watch_loop(self) -> None:
         """Measure how late the event loop wakes, and expel clients that are stuck."""
@@ -95,7 +98,7 @@ class Services:
             begun = time.monotonic()
             await asyncio.sleep(_TICK_S)
             self.loop_lag = max(0.0, time.monotonic() - begun - _TICK_S)
-            self.metrics.loop_lag.set(self.loop_lag)
+            self.metrics.loop_lag.observe(self.loop_lag)
             self.hub.expel_stalled()
 
     async def readable(self) -> bool:

@@ -74,6 +74,8 @@ class Session:
     statuses: dict[str, Status]
     last_valid: NDArray[np.int64]
     """Last second up to each whose window was valid, -1 for none."""
+    present: NDArray[np.bool_]
+    """Whether each second has a snapshot."""
     source: ChunkSource = field(repr=False, compare=False)
 
     @property

@@ -6,13 +6,16 @@ load is refused with `BusyError`.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import BoundedSemaphore, Lock
+from typing import Any, Protocol
 
 from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError
+from spymaster.serving.known import Event, events
 from spymaster.serving.loader import load_chunk
 from spymaster.serving.opening import open_session
 from spymaster.serving.session import Chunk, Session
@@ -26,23 +29,37 @@ ChunkKey = tuple[SessionKey, str, int]
 Loader = Callable[[Session, int, Callable[[int], None]], Chunk]
 
 
+class Watcher(Protocol):
+    """Told of what the store does; from worker threads."""
+
+    evictions: Any
+    """Has `inc()`, called for every chunk put out."""
+
+    def loaded(self, chunk: Chunk, seconds: float) -> None:
+        """A chunk was loaded, in so many seconds."""
+        ...
+
+
 class SessionStore:
     """Sessions and their chunks."""
 
-    def __init__(self, catalog: Catalog, settings: Settings, load: Loader = load_chunk) -> None:
+    def __init__(
+        self, catalog: Catalog, settings: Settings, load: Loader = load_chunk, watcher: Watcher | None = None
+    ) -> None:
         self.catalog = catalog
         self._settings = settings
         self._load = load
+        self._watcher = watcher
         self._bound = settings.serving.cache_bytes
         self._lock = Lock()
         self._turns = BoundedSemaphore(MAX_LOADS)
         self._sessions: dict[SessionKey, Session] = {}
+        self._events: dict[SessionKey, tuple[str, list[Event]]] = {}
         self._chunks: OrderedDict[ChunkKey, Chunk] = OrderedDict()
         self._pins: dict[ChunkKey, int] = {}
         self._loading: dict[ChunkKey, Future[Chunk]] = {}
         self._progress: dict[ChunkKey, int] = {}
         self.evictions = 0
-        self.loads = 0
 
     @property
     def nbytes(self) -> int:
@@ -60,6 +77,16 @@ class SessionStore:
             with self._lock:
                 self._sessions[key] = session
         return session
+
+    def events(self, session: Session) -> list[Event]:
+        """What becomes known during a session, read once."""
+        with self._lock:
+            found = self._events.get(session.key)
+        if found is None or found[0] != session.info.data_version:
+            found = session.info.data_version, events(session)
+            with self._lock:
+                self._events[session.key] = found
+        return found[1]
 
     def chunk(self, session: Session, number: int) -> Chunk:
         """A chunk of a session, loaded by the first who asks; the others wait for that load.
@@ -113,6 +140,7 @@ class SessionStore:
         """Drop a session whose data changed. Streams that still play keep what they hold."""
         with self._lock:
             self._sessions.pop(key, None)
+            self._events.pop(key, None)
             for chunk in [chunk for chunk in self._chunks if chunk[0] == key and chunk not in self._pins]:
                 del self._chunks[chunk]
 
@@ -140,7 +168,10 @@ class SessionStore:
 
         try:
             with self._turns:
+                begun = time.monotonic()
                 chunk = self._load(session, number, progress)
+            if self._watcher is not None:
+                self._watcher.loaded(chunk, time.monotonic() - begun)
         except BaseException as error:
             with self._lock:
                 self._done(key)
@@ -148,7 +179,6 @@ class SessionStore:
             return
         with self._lock:
             self._done(key)
-            self.loads += 1
             self._chunks[key] = chunk
             self._evict()
         future.set_result(chunk)
@@ -173,6 +203,8 @@ class SessionStore:
                 continue
             total -= self._chunks.pop(key).nbytes
             self.evictions += 1
+            if self._watcher is not None:
+                self._watcher.evictions.inc()
 
 
 def _key(session: Session, number: int) -> ChunkKey:

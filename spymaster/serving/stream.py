@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
+from bisect import bisect_left
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -20,12 +23,14 @@ from spymaster.serving.codec import MAX_BUNDLE, PROTOCOL
 from spymaster.serving.control import CLIENT, ErrorCode
 from spymaster.serving.errors import BrokenSessionError, BusyError, ServingError, UnknownSessionError
 from spymaster.serving.hub import ClientPort, Hub
+from spymaster.serving.known import Event
 from spymaster.serving.producers import ReplayProducer, monotonic
-from spymaster.serving.session import Session, WindowBatch, wire_names
+from spymaster.serving.session import CHUNK_S, Session, WindowBatch, wire_names
 from spymaster.serving.store import SessionStore
 from spymaster.serving.surfaces import BY_NAME
 
 CONTROL_BYTES = 8192
+_LOG = logging.getLogger(__name__)
 _NAMES: dict[type[ServingError], ErrorCode] = {
     UnknownSessionError: "unknown_session",
     BrokenSessionError: "unknown_session",
@@ -52,6 +57,7 @@ class ReplayStream:
         self._bundle = bundle_version
         self._producer: ReplayProducer | None = None
         self._surfaces: tuple[str, ...] = ()
+        self._events: Sequence[Event] = ()
         self._task: asyncio.Task[None] | None = None
         self.failed: asyncio.Event = asyncio.Event()
 
@@ -113,6 +119,7 @@ class ReplayStream:
             surfaces = wire_names(message.surfaces)
             key = SessionKey.parse(message.symbol, message.dt)
             session = await to_thread.run_sync(partial(self._store.session, key))
+            events = await to_thread.run_sync(partial(self._store.events, session))
         except ServingError as error:
             raise RefusedError(_code(error, "bad_message"), Exception.__str__(error)) from None
         first = 0 if message.from_ == "start" else message.from_
@@ -120,7 +127,7 @@ class ReplayStream:
         clock = ReplayClock(monotonic, sec=first)
         if not clock.set_speed(message.speed, self._hub.settings.max_speed):
             raise RefusedError("limit", f"speed must be 0.25 to {self._hub.settings.max_speed:g}, or max")
-        self._surfaces = surfaces
+        self._surfaces, self._events = surfaces, events
         self._producer = ReplayProducer(session, self._store, clock, surfaces, self._loading)
         self._hub.follow(self._port, key)
         self._start(message.id, first, message.bootstrap, play=message.play)
@@ -165,26 +172,42 @@ class ReplayStream:
     ) -> None:
         session = producer.session
         try:
-            await producer.chunk(max(0, first - bootstrap) // 3600)
+            await producer.chunk(max(0, first - bootstrap) // CHUNK_S)
             self._tell_subscribed(session, request, epoch)
             self._port.schema(self._surfaces, session.geometry)
             async for batch in producer.history(max(0, first - bootstrap), first):
                 await self._send(batch, session, history=True)
-            await producer.chunk(first // 3600)
+            await producer.chunk(first // CHUNK_S)
         except ServingError as error:
+            # Nothing is followed now: until the client subscribes again, its other messages are refused.
             self._error(request, _code(error, "internal"), Exception.__str__(error), fatal=False)
+            producer.close()
+            self._producer = None
             return
         if play:
             producer.clock.play()
         self._tell_state(request)
         await self._port.wait_room()
-        async for batch in producer.windows(first - 1):
-            due = producer.clock.due(batch.sec)
-            await self._send(batch, session, due=due if abs(due) != float("inf") else None)
-            await self._wait_for_reader(producer)
+        while producer.clock.sec < session.seconds:
+            try:
+                await self._play(producer)
+            except ServingError as error:
+                # The second stays where it is, and playing on tries the load again.
+                producer.clock.pause()
+                self._error(None, _code(error, "internal"), Exception.__str__(error), fatal=False)
+                self._tell_state(None)
+                await producer.wanted()
         producer.clock.end()
         self._port.control(control.Eos(sec=session.seconds - 1).text())
         self._tell_state(None)
+
+    async def _play(self, producer: ReplayProducer) -> None:
+        """Send every second that is left as it becomes due."""
+        async for batch in producer.windows(producer.clock.sec - 1):
+            self._tell_events(batch)
+            due = producer.clock.due(batch.sec)
+            await self._send(batch, producer.session, due=due if abs(due) != float("inf") else None)
+            await self._wait_for_reader(producer)
 
     async def _wait_for_reader(self, producer: ReplayProducer) -> None:
         """Lossless: when the client is behind, the clock stands still until it has caught up."""
@@ -210,6 +233,13 @@ class ReplayStream:
         last = batch.sec + batch.count == session.seconds
         self._port.frame(body, batch, history=history, last=last, due=due)
 
+    def _tell_events(self, batch: WindowBatch) -> None:
+        """What becomes known in the seconds of a batch, before the batch itself."""
+        first, stop = (bisect_left(self._events, sec, key=lambda event: event.sec)
+                       for sec in (batch.sec, batch.sec + batch.count))  # fmt: skip
+        for event in self._events[first:stop]:
+            self._port.event(control.EventMessage(sec=event.sec, kind=event.kind, payload=event.payload).text())
+
     async def _loading(self, percent: int) -> None:
         self._port.control(control.Loading(pct=percent).text())
 
@@ -222,9 +252,7 @@ class ReplayStream:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """A task that failed takes its client with it: the socket closes with 1011, and the error is logged."""
         if not task.cancelled() and task.exception() is not None:
-            import logging
-
-            logging.getLogger(__name__).error("a stream failed", exc_info=task.exception())
+            _LOG.error("a stream failed", exc_info=task.exception())
             self.failed.set()
 
     def _require_producer(self) -> ReplayProducer:

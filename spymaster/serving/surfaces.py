@@ -270,6 +270,26 @@ LATER_TABLES: dict[str, str] = {
     "evidence": "gold.algo_test",
 }
 """Panels and the table that each needs."""
+PANEL_COLUMNS: dict[str, tuple[str, ...]] = {
+    "candles": ("bar_start", "window_end", *(f"{name}_price_int" for name in ("open", "high", "low", "close"))),
+    "episodes": (
+        "is_placebo", "ts_decision", "ts_approach", "ts_trigger_bar", "level_price_int", "episode_id", "kind",
+        "direction", "level_id", "group_id", "level_types", "touch_index", "gap_through", "trigger_kind",
+        "confirm_kind", "approach_speed", "sigma_60", "msg_rate_rel", "valid", "invalid_reason",
+    ),
+    "levels": (
+        "is_placebo", "valid_from", "valid_to", "level_id", "level_type", "price_int", "is_moving", "group_id", "tags",
+    ),
+}  # fmt: skip
+"""Columns that a panel reads. A panel without an entry has no answer yet, even where its table is there."""
+
+
+OUTCOMES = "gold.setup_outcome"
+"""What came of episodes; they are listed without where it is not there."""
+OUTCOME_COLUMNS = (
+    "episode_id", "ts_label_end", "horizon_s", "k_barrier", "barrier_ticks", "outcome", "t_hit_s", "mfe_ticks",
+    "mae_ticks", "end_ticks", "valid", "censored", "horizon_end_reason", "b1_break", "b1_reject", "b1_chop",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

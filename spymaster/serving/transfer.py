@@ -19,6 +19,9 @@ MISSING = 0
 CENTRE = 128
 """Code of zero in the two signed functions."""
 
+_TABLE_MAX = 1_000_000
+"""Longest scale, in whole units, of which all codes are tabulated."""
+
 Codes = NDArray[np.uint8]
 
 
@@ -104,6 +107,14 @@ class SignedLog:
         x = _floats(values)
         steps = _round(127 * np.log1p(np.abs(x) / self.c) / math.log1p(self.max / self.c))
         return _codes(x, CENTRE + np.sign(x) * np.clip(steps, 1, 127))
+
+    def encode_whole(self, values: NDArray[np.integer], known: NDArray[np.bool_]) -> Codes:
+        """The same codes of whole numbers, by a table; code 0 where not known."""
+        most = math.ceil(self.max)
+        if most > _TABLE_MAX:
+            return self.encode(np.where(known, values, np.nan))
+        table = self.encode(np.arange(-most, most + 1))
+        return np.where(known, table[np.clip(values, -most, most) + most], MISSING).astype(np.uint8)
 
     def decode(self, codes: Codes) -> NDArray[np.float64]:
         steps = codes.astype(np.float64) - CENTRE

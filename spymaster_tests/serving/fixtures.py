@@ -39,6 +39,7 @@ from spymaster.serving.surfaces import (
 from spymaster.serving.transfer import SignedLog, SignedUnit, Transfer, Unit
 from spymaster.tables import table
 from spymaster.tables.types import BAND_EDGES
+from spymaster_tests.serving.move_states import states_truth
 
 T0_NS = 1_767_657_600_000_000_000
 FIRST = 52_200
@@ -62,6 +63,7 @@ Written by `uv run python -m spymaster_tests.serving.fixtures hud/test/fixtures`
 | `bad-frames.json` | frames (base64) that a parser refuses, and the rule that each breaks |
 | `transfer.json` | values and codes of every transfer function |
 | `lod.json` | rows, and what they pool to at each level |
+| `moves.json` | every state of the four conditions: its bits, which conditions hold, and what the table makes of them |
 | `control.json` `manifest.json` | one example of every message; the manifest of a session |
 """
 
@@ -100,6 +102,7 @@ def fixtures() -> dict[str, bytes]:
     files["bad-frames.json"] = _json(bad_frames(_pack(small, codec.Kind.BUNDLE, seq=5, count=2)))
     files["transfer.json"] = _json([transfer_truth(fn) for fn in (Unit(), SignedUnit(), SignedLog(10.0, 20_000.0))])
     files["lod.json"] = _json(lod_truth())
+    files["moves.json"] = _json(states_truth())
     files["manifest.json"] = manifest().model_dump_json(by_alias=True).encode() + b"\n"
     files["control.json"] = _json([json.loads(message.text()) for message in messages()])
     return files

@@ -65,14 +65,15 @@ def test_a_frame_holds_no_bytes_of_later_seconds() -> None:
 
 
 @pytest.mark.parametrize("path", ["/reading?sec={t}", "/overview?as_of={t}", "/levels?as_of={t}", "/candles?as_of={t}",
-                                  "/episodes?as_of={t}", "/evidence?as_of={t}", "/tiles/wall?from=0&to={end}&lod=1",
-                                  "/tiles/snap?from=0&to={end}&lod=16", "/inspect?sec={t}&tick=19201"])  # fmt: skip
+                                  "/tiles/wall?from=0&to={end}&lod=1", "/tiles/snap?from=0&to={end}&lod=16",
+                                  "/inspect?sec={t}&tick=19201"])  # fmt: skip
 def test_answers_as_of_t_are_the_same_bytes(client: TestClient, truncated: Lake, path: str) -> None:
     t = T - T % 16 - 1  # whole groups
     address = f"{BASE}{path.format(t=t, end=t + 1)}"
     with TestClient(create_app(settings_for(truncated)), base_url="http://127.0.0.1:8787", headers=HEADERS) as other:
         cut = other.get(address)
     known = client.get(address)
+    assert known.status_code == 200
     assert (cut.status_code, cut.content) == (known.status_code, known.content)
 
 
@@ -108,6 +109,15 @@ def test_levels_are_told_from_when_they_are_valid_and_placebos_never() -> None:
     later = gate.levels(level_rows(), TIMELINE, 250_000_000, as_of=900)
     assert [(one["level_id"], one["valid_to"]) for one in later] == [("a", 900), ("b", None), ("c", 300)]
     assert told[0]["price_tick"] == 27_200
+
+
+def test_a_price_off_the_grid_is_told_at_the_nearest_tick() -> None:
+    rows = level_rows(price_int=[6800_240_000_000, 6800_130_000_000, 6800_125_000_000, 0])
+    told = gate.levels(rows, TIMELINE, 250_000_000, as_of=500)
+    assert [one["price_tick"] for one in told] == [27_201, 27_201, 27_201]
+    assert (
+        gate.levels(level_rows(price_int=[6800_124_999_999] * 4), TIMELINE, 250_000_000, 100)[0]["price_tick"] == 27_200
+    )
 
 
 def test_candles_are_told_once_they_have_closed() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,21 +14,27 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
 
 from spymaster.lake import Lake
-from spymaster.serving import download
+from spymaster.serving import codec, download
 from spymaster.serving.app import create_app
 from spymaster.serving.batches import columns_of
+from spymaster.serving.catalog import Catalog, SessionInfo
+from spymaster.serving.codec import PROTOCOL
+from spymaster.serving.describe import OK
 from spymaster.serving.lod import group, pool_cells
 from spymaster.serving.manifest import SessionManifest
 from spymaster.serving.openapi import description
 from spymaster.serving.session import CHUNK_S, Session
-from spymaster.serving.surfaces import BY_NAME, SURFACES
+from spymaster.serving.surfaces import BY_NAME, LATER_TABLES, SURFACES
 from spymaster.tables import all_tables
+from spymaster_tests.checks.sessions import spoil
 from spymaster_tests.conftest import REPOSITORY
 from spymaster_tests.serving.conftest import BASE, HEADERS, settings_for
-from spymaster_tests.serving.lakes import DT, EARLIER, SYMBOL
+from spymaster_tests.serving.lakes import DT, EARLIER, KEY, SYMBOL
 
 TABLES = [f"silver.{n}" for n in ("book_snapshot_1s", "wall_surface_1s", "pressure_surface_1s", "trade")]
 
@@ -242,6 +249,34 @@ def test_candles_and_levels_are_those_of_the_tables(client: TestClient, served: 
     assert {one["level_type"] for one in levels} & {"ONH", "PMH", "ORH5"}
 
 
+@pytest.mark.parametrize(
+    ("panel", "name", "column"),
+    [("candles", "silver.candle_2m", "high_price_int"), ("levels", "silver.session_level", "valid_to")],
+)
+def test_a_column_that_lacks_breaks_its_panel_only(own_lake: Lake, panel: str, name: str, column: str) -> None:
+    path = own_lake.partition(name, SYMBOL, DT).path
+    metadata = {k: v for k, v in pl.read_parquet_metadata(path).items() if k.startswith("spymaster")}
+    frame = pl.read_parquet(path).drop(column)
+    path.unlink()
+    frame.write_parquet(path, metadata=metadata)
+    with TestClient(create_app(settings_for(own_lake)), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+        told = {entry["name"]: entry for entry in get(one, "").json()["panels"]}
+        assert (told[panel]["status"], told[panel]["reason"]) == ("broken", f"{name} has no column {column}")
+        answer = get(one, f"/{panel}", as_of=900)
+        assert (answer.status_code, answer.json()["code"]) == (404, "unavailable")
+        assert column in answer.json()["title"]
+        assert get(one, "/reading", sec=900).json()["above"]
+        assert get(one, "/inspect", sec=900, tick=27_200).status_code == 200
+
+
+def test_a_panel_is_ok_only_where_its_endpoint_answers(served: Lake, monkeypatch) -> None:
+    (info,) = (one for one in Catalog(served).sessions() if one.key == KEY)
+    monkeypatch.setattr(SessionInfo, "table_status", lambda *_: OK)
+    assert {panel for panel in LATER_TABLES if info.panel_status(panel).ok} == {
+        "candles", "levels", "episodes"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("path", ["/episodes", "/episodes/x", "/episodes/x/analogues", "/evidence"])
 def test_what_is_not_materialised_says_so(client: TestClient, path: str) -> None:
     answer = get(client, path, as_of=100)
@@ -297,6 +332,47 @@ def test_answers_are_tagged_and_kept_for_good_only_with_a_version(client: TestCl
     again = client.get(f"{BASE}/tiles/wall", params=params, headers={"If-None-Match": plain.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert get(client, "/tiles/wall", **{"from": 0, "to": 31}).headers["etag"] != plain.headers["etag"]
+
+
+@pytest.fixture(scope="module")
+def gzipping(served: Lake) -> Iterator[TestClient]:
+    with TestClient(create_app(settings_for(served, http_gzip=True)), base_url="http://127.0.0.1:8787",
+                    headers=HEADERS) as one:  # fmt: skip
+        yield one
+
+
+@pytest.mark.parametrize(
+    "path", ["", "/candles?as_of=900", "/tiles/wall?from=0&to=1300", "/surfaces/snap?from=0&to=99&format=csv"]
+)
+def test_answers_are_compressed_where_the_settings_and_the_client_agree(
+    gzipping: TestClient, client: TestClient, path: str
+) -> None:
+    answers = {}
+    for accepted in ("gzip, br", "identity", "gzip;q=0", "br, GZIP;q=0.5"):
+        answers[accepted] = gzipping.get(f"{BASE}{path}", headers={"Accept-Encoding": accepted})
+        compressed = "q=0" not in accepted.replace("q=0.5", "") and accepted != "identity"
+        assert answers[accepted].headers.get("content-encoding") == ("gzip" if compressed else None)
+        assert answers[accepted].headers["vary"] == "Accept-Encoding"
+    packed, whole = answers["gzip, br"], answers["identity"]
+    assert packed.content == whole.content
+    assert packed.headers["etag"] != whole.headers["etag"], "a strong tag is one of bytes"
+    again = {"If-None-Match": packed.headers["etag"]}
+    assert gzipping.get(f"{BASE}{path}", headers={**again, "Accept-Encoding": "gzip"}).status_code == 304
+    assert gzipping.get(f"{BASE}{path}", headers={**again, "Accept-Encoding": "identity"}).status_code == 200
+    assert "content-encoding" not in client.get(f"{BASE}{path}", headers={"Accept-Encoding": "gzip"}).headers
+
+
+def test_compressed_tiles_are_smaller_and_parquet_is_left_alone(gzipping: TestClient, client: TestClient) -> None:
+    params = {"from": 0, "to": 1200}
+    raw = client.get(f"{BASE}/tiles/wall", params=params).content
+    with gzipping.stream("GET", f"{BASE}/tiles/wall", params=params, headers={"Accept-Encoding": "gzip"}) as answer:
+        packed = b"".join(answer.iter_raw())
+    assert len(packed) < len(raw) / 3
+    parquet = gzipping.get(
+        f"{BASE}/surfaces/snap", params={**params, "format": "parquet"}, headers={"Accept-Encoding": "gzip"}
+    )
+    assert "content-encoding" not in parquet.headers
+    assert pq.read_table(io.BytesIO(parquet.content)).num_rows == 1200
 
 
 @pytest.mark.parametrize(
@@ -378,6 +454,54 @@ def test_metrics_count_without_names_of_sessions(client: TestClient) -> None:
     assert "spymaster_session_cache_bytes" in text
     assert str(DT) not in text
     assert '"ES"' not in text
+
+
+def sample(client: TestClient, name: str, **labels: str) -> float:
+    """The value of a metric now."""
+    families = text_string_to_metric_families(client.get("/metrics").text)
+    return sum(one.value for family in families for one in family.samples
+               if one.name == name and labels.items() <= one.labels.items())  # fmt: skip
+
+
+def test_metrics_are_fed(served: Lake) -> None:
+    settings = settings_for(served, cache_bytes=20 * 1024**2)  # less than two chunks
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+        assert sample(one, "spymaster_session_load_seconds_count") == 0
+        size = len(get(one, "/tiles/snap", **{"from": 0, "to": 10}).content)
+        get(one, "/tiles/snap", **{"from": CHUNK_S, "to": CHUNK_S + 10})
+        assert sample(one, "spymaster_session_load_seconds_count") == 2
+        assert sample(one, "spymaster_session_cache_evictions_total") == 1
+        assert sample(one, "spymaster_history_bytes_total") == 2 * size
+        assert sample(one, "spymaster_http_requests_total", route="refused", code="401") == 0
+        one.get(BASE, headers={"Authorization": "Bearer wrong"})
+        assert sample(one, "spymaster_http_requests_total", route="refused", code="401") == 1
+        stream = "ws://127.0.0.1:8787/v1/stream"
+        with pytest.raises(WebSocketDisconnect), one.websocket_connect(stream, headers={"Origin": "null"}):
+            pass
+        assert sample(one, "spymaster_ws_handshakes_total", result="foreign_origin") == 1
+        with one.websocket_connect(stream, [PROTOCOL], headers=dict(HEADERS)) as socket:
+            ask = {"type": "subscribe", "id": 1, "symbol": SYMBOL, "dt": str(DT), "surfaces": ["snap"], "from": 5}
+            socket.send_text(json.dumps(ask | {"speed": "max", "play": True}))
+            frame = None
+            while frame is None or frame.sec < 200:
+                message = socket.receive()
+                if message.get("bytes"):
+                    frame = codec.parse(message["bytes"])
+                    socket.send_text(json.dumps({"type": "ack", "epoch": frame.epoch, "seq": frame.seq}))
+        assert sample(one, "spymaster_windows_sent_total") >= 60
+        assert sample(one, "spymaster_encode_seconds_count", surface="snap") >= 1
+        assert sample(one, "spymaster_ack_lag_seconds_count") >= 1
+        assert sample(one, "spymaster_loop_lag_seconds_count") >= 1
+
+
+def test_rows_outside_the_timeline_are_counted_once_loaded(own_lake: Lake) -> None:
+    def moved(frame: pl.DataFrame) -> pl.DataFrame:
+        return frame.with_columns(pl.col("window_end").dt.offset_by("500ms"))
+
+    spoil(own_lake, "silver.physics_bands_1s", moved)
+    with TestClient(create_app(settings_for(own_lake)), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+        get(one, "/reading", sec=5)
+        assert sample(one, "spymaster_orphan_rows_total", surface="bands") >= CHUNK_S - 1
 
 
 def test_the_api_describes_itself(client: TestClient) -> None:

@@ -14,17 +14,15 @@ from hypothesis import strategies as st
 
 from spymaster.serving.reading import (
     DWELL_S,
+    LEVEL_NAMES,
     MAX_CHARS,
-    Level,
-    Prices,
     Reading,
-    Scene,
-    bucket_frame,
     level_name,
     move_facts,
     read,
-    trailing_ratio,
 )
+from spymaster.serving.scene import Level, Prices, Scene, bucket_frame, trailing_ratio
+from spymaster.tables.types import LEVEL_TYPES
 
 PRICES = Prices(tick=250_000_000, decimals=2, bucket_ticks=4)
 HALF, BUCKETS = 40, 6
@@ -136,6 +134,42 @@ def test_a_fact_that_spot_has_passed_is_not_told() -> None:
     assert last(scene).facts["above"]["obstacle"] is None
 
 
+@pytest.mark.parametrize(("side", "step"), [("above", 1), ("below", -1)])
+def test_a_level_that_spot_has_passed_by_a_tick_is_not_told(side: str, step: int) -> None:
+    scene = replace(quiet(), levels=[Level("PM High", SPOT + step, 0, 10_000)])
+    assert last(scene).facts[side]["level"] is not None
+    scene.spot[9] = SPOT + 2 * step
+    told = last(scene)
+    assert told.facts[side]["level"] is None
+    assert getattr(told, side) == f"{side.capitalize()}: nothing stands out within 20 ticks."
+
+
+def test_a_level_at_spot_is_told_once() -> None:
+    scene = replace(quiet(), levels=[Level("PM High", SPOT - 1, 0, 10_000)])
+    scene.spot[9] = SPOT - 1
+    told = last(scene)
+    assert told.above.endswith("PM High 6798.75 is at spot.")
+    assert told.facts["below"]["level"] is None
+
+
+def test_a_thin_stretch_that_spot_has_entered_is_not_told() -> None:
+    scene = quiet()
+    scene.rest_ask[7:9, HALF + 2 : HALF + 6] = 0
+    held = last(scene).facts["above"]["thin"]
+    assert held["ticks"] == 2, "held for three seconds, though it is over"
+    scene.spot[9] = SPOT + 3
+    assert last(scene).facts["above"]["thin"] is None
+
+
+def test_what_is_not_known_is_no_part_of_what_is_usual() -> None:
+    scene = quiet()
+    scene.rest_ask[:, HALF + 10 :] = -1
+    scene.rest_ask[:, HALF + 2 : HALF + 6] = 5
+    assert last(scene).facts["above"]["thin"]["ticks"] == 2
+    scene.rest_ask[:] = -1
+    assert last(scene).facts["above"]["thin"] is None
+
+
 def test_levels_are_told_only_while_they_are_known() -> None:
     scene = replace(quiet(), levels=[Level("ORH5", SPOT + 3, 105, 107)])
     told = [one.facts["above"]["level"] for one in read(scene, PRICES)]
@@ -155,7 +189,9 @@ def test_a_level_with_a_name_is_told_before_a_nearer_average() -> None:
 
 
 def test_levels_are_called_by_their_names() -> None:
-    assert [level_name(code) for code in ("PMH", "GEXCW", "ORH5")] == ["PM High", "Call Wall", "ORH5"]
+    names = {"PMH": "PM High", "GEXCW": "Call wall", "ORL30": "OR30 Low", "ROUND25": "Round 25", "VWAP_P1": "VWAP_P1"}
+    assert {code: level_name(code) for code in names} == names
+    assert set(LEVEL_NAMES) <= set(LEVEL_TYPES)
 
 
 def test_moves_are_told_with_strongest_and_weakest() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from starlette.testclient import TestClient, WebSocketDenialResponse
 from spymaster.serving import security
 from spymaster.serving.codec import PROTOCOL
 from spymaster.serving.security import CSP, Guard, UnsafeBindError, mint_ticket, require_safe_bind, split_host
-from spymaster.settings import ServingSettings
+from spymaster.settings import InvalidSettingsError, ServingSettings, get_settings
 from spymaster_tests.serving.conftest import BASE, TOKEN
 
 OWN = "http://127.0.0.1:8787"
@@ -174,5 +175,42 @@ def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path, monk
     path = security.token_file()
     assert path.is_relative_to(tmp_path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert security.load_token(ServingSettings(token=SecretStr("mine"))) == "mine"
-    assert "mine" not in repr(ServingSettings(token=SecretStr("mine")))
+    assert os.listdir(path.parent) == [path.name]
+    mine = SecretStr("mine-and-long-enough")
+    assert security.load_token(ServingSettings(token=mine)) == "mine-and-long-enough"
+    assert "mine" not in repr(ServingSettings(token=mine))
+
+
+@pytest.mark.parametrize("content", ["", "\n", "short\n"])
+def test_a_token_file_without_a_token_lets_nobody_in(tmp_path: Path, monkeypatch, content: str) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = security.token_file()
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    with pytest.raises(security.BadTokenError, match="Remove the file"):
+        security.load_token(ServingSettings())
+    with pytest.raises(security.BadTokenError):
+        security.Guard(ServingSettings(), content.strip())
+
+
+def test_of_two_processes_that_make_a_token_the_first_one_wins(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = security.token_file()
+    link, first = os.link, "x" * 43
+
+    def late(source: Path, target: Path) -> None:
+        path.write_text(f"{first}\n")
+        link(source, target)
+
+    monkeypatch.setattr(security.os, "link", late)
+    assert security.load_token(ServingSettings()) == first
+    assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("token", ["", "fifteen-letters"])
+def test_the_settings_refuse_a_token_that_can_be_guessed(monkeypatch, token: str) -> None:
+    monkeypatch.setenv("SPYMASTER_SERVING__TOKEN", token)
+    with pytest.raises(InvalidSettingsError, match=r"serving\.token") as refused:
+        get_settings()
+    if token:
+        assert token not in str(refused.value), "an error message ends up in logs"

@@ -260,3 +260,34 @@ def test_the_command_serves_and_says_how_to_sign_in(served: Lake, tmp_path: Path
         rest, errors = process.communicate(timeout=30)
     assert TOKEN not in "".join(lines) + rest + errors
     assert "ticket=" not in errors
+
+
+SUPERVISED = """
+import os, signal, sys
+from pathlib import Path
+from spymaster.cli.supervisor import Supervisor
+from spymaster.cli.up import sidecar
+service = sidecar(Path(sys.argv[1]), "127.0.0.1", 0)
+Supervisor(Path(sys.argv[2]), [service], dict(os.environ), on_ready=lambda: os.kill(os.getpid(), signal.SIGTERM),
+           on_stop=lambda: None).run()
+print(service.url)
+"""
+
+
+def test_a_supervised_sidecar_leaves_no_sign_in_link_in_its_log(served: Lake, tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    log = tmp_path / "logs" / "sidecar.log"
+    log.write_text("of an earlier start")
+    log.chmod(0o644)
+    done = subprocess.run(
+        [sys.executable, "-c", SUPERVISED, str(served.root), str(tmp_path)],
+        env={**os.environ, "XDG_STATE_HOME": str(tmp_path / "state")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    text = log.read_text()
+    assert done.stdout.strip() in text
+    assert "ticket=" not in text
+    assert log.stat().st_mode & 0o777 == 0o600

@@ -15,6 +15,7 @@ from spymaster.serving.lod import NO_TICK
 from spymaster.serving.session import CHUNK_S, Session
 from spymaster.serving.store import SessionStore
 from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, SURFACES
+from spymaster.serving.wall import WallArrays, fill_wall
 from spymaster_tests.checks.sessions import SYMBOL, spoil
 from spymaster_tests.serving.conftest import settings_for
 from spymaster_tests.serving.lakes import DT, KEY, TICK
@@ -90,6 +91,41 @@ def test_the_ladder_is_the_dense_wall(market: Session, served: Lake, span: tuple
     for name, source in (("add", "add_qty"), ("pull", "pull_qty_total"), ("fill", "fill_qty")):
         assert ladder[name].clip(0).sum() == near[source].sum()
     assert (snap["spot_tick"] != NO_TICK).all()
+
+
+@pytest.mark.parametrize("span", [(0, 330), (CHUNK_S - 80, CHUNK_S + 80)], ids=["before the open", "over a seam"])
+def test_the_whole_wall_is_the_codes_of_its_dense_form(market: Session, served: Lake, span: tuple[int, int]) -> None:
+    first, stop = span
+    rows = dense(served.partition(WALL, SYMBOL, DT), *(market.timeline.end_ns(sec) for sec in (first, stop - 1)))
+    half = market.geometry.half_ticks
+    rows = rows.filter(pl.col("rel_ticks").abs() <= half).with_columns(
+        sec=(pl.col("window_end").to_physical() - market.timeline.t0_ns) // 10**9 - 1 - first
+    )
+    cell = rows["sec"].to_numpy(), rows["rel_ticks"].to_numpy() + half
+    ask = (rows["side"] == "A").to_numpy()
+    shape = (stop - first, 2 * half + 1)
+
+    def placed(column: str, chosen) -> np.ndarray:
+        values = np.zeros(shape, np.int32)
+        np.add.at(values, (cell[0][chosen], cell[1][chosen]), rows[column].to_numpy()[chosen])
+        return values
+
+    snap = columns(market, "snap", first, stop)
+    known = np.repeat(((snap["state"] == 3) & (snap["flags"] & 128 == 0))[:, None], shape[1], axis=1)
+    assert known[:, 0].sum() > 0
+    known[cell] = True
+    both = np.ones(len(ask), np.bool_)
+    exact = [
+        placed("depth_qty_end", ~ask),
+        placed("depth_qty_end", ask),
+        placed("depth_qty_rest", ~ask),
+        placed("depth_qty_rest", ask),
+        *(placed(name, both) for name in ("add_qty", "pull_qty_total", "fill_qty")),
+    ]
+    codes, _ = fill_wall(WallArrays(*(np.where(known, one, -1).astype(np.int32) for one in exact)), market.transfers)
+    drawn = columns(market, "wall", first, stop)
+    for name, expected in codes.items():
+        np.testing.assert_array_equal(drawn[name], expected)
 
 
 def test_wall_codes_decode_to_the_ladder(market: Session) -> None:

@@ -11,12 +11,14 @@ import polars as pl
 import pytest
 
 from spymaster.lake import Lake
+from spymaster.serving import encoding
 from spymaster.serving.batches import missing_columns, record_batch
 from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError, UnknownSessionError
 from spymaster.serving.session import Chunk, Session
 from spymaster.serving.store import SessionStore
 from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, Geometry
+from spymaster.settings import get_settings
 from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, spoil
 from spymaster_tests.serving.conftest import settings_for
 from spymaster_tests.serving.lakes import KEY
@@ -215,3 +217,22 @@ def test_a_table_without_a_required_column_is_broken(own_lake: Lake) -> None:
     session = SessionStore(Catalog(own_lake), settings_for(own_lake)).session(KEY)
     assert session.statuses["bands"].status == "broken"
     assert "above_at_ease" in (session.statuses["bands"].reason or "")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"serving": {"half_ticks": 60}}, {"serving": {"ladder_ticks": 20}}, {"options": {"grid_strikes": 6}}],
+    ids=lambda changed: next(iter(next(iter(changed.values())))),
+)
+def test_the_version_covers_the_settings_that_shape_an_answer(served: Lake, changed: dict) -> None:
+    def version(**sections) -> str:
+        return Catalog(served, get_settings(lake_root=str(served.root), **sections)).get(KEY).data_version
+
+    assert version() == version(serving={"port": 1234})
+    assert version(**changed) != version()
+
+
+def test_the_version_covers_the_program(served: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Catalog(served).get(KEY).data_version
+    monkeypatch.setattr(encoding, "_code_version", lambda: "another program")
+    assert Catalog(served).get(KEY).data_version != before

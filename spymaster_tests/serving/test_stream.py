@@ -15,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from spymaster.serving import codec
 from spymaster.serving.codec import PROTOCOL, Flag, Frame, Kind
+from spymaster.serving.errors import BusyError
 from spymaster.serving.session import CHUNK_S, Session
 from spymaster.serving.surfaces import BY_NAME, SURFACES
 from spymaster.serving.tiles import tile_batches
@@ -318,3 +319,53 @@ def test_streams_that_end_are_counted_out(client: TestClient, app: FastAPI) -> N
         client.get("/healthz")
     assert hub.clients == before
     assert not app.state.services.store._pins
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, app: FastAPI, *numbers: int) -> list[int]:
+    """Have the store refuse each of these chunks once; returns what is left to be refused."""
+    store, left = app.state.services.store, list(numbers)
+    load = store.chunk
+
+    def chunk(session: Session, number: int):
+        if number in left:
+            left.remove(number)
+            raise BusyError("the memory for market sessions is taken by running streams")
+        return load(session, number)
+
+    monkeypatch.setattr(store, "chunk", chunk)
+    return left
+
+
+@pytest.mark.parametrize("order", ["subscribe", "seek"])
+def test_a_start_without_memory_is_refused_and_can_be_tried_again(
+    talk: Conversation, app: FastAPI, monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    if order == "seek":
+        talk.subscribe(**{"from": 20})
+        talk.until("state")
+    left = refuse(monkeypatch, app, 0)
+    request = talk.send("seek", sec=5) if order == "seek" else talk.subscribe(**{"from": 5})
+    error = talk.until("error")
+    assert (error["id"], error["code"], error["fatal"]) == (request, "busy", False)
+    talk.send("play")
+    assert talk.until("error")["message"] == "subscribe first"
+    assert not app.state.services.store._pins
+    talk.subscribe(**{"from": 5, "play": True})
+    talk.until_sec(30)
+    assert not left
+
+
+def test_a_replay_that_finds_no_memory_pauses_where_it_is(
+    talk: Conversation, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk.subscribe(**{"from": CHUNK_S - 400})
+    talk.until("state")
+    left = refuse(monkeypatch, app, 1, 1)  # once as the next chunk is asked for, once as it is needed
+    talk.send("play")
+    error = talk.until("error")
+    assert (error["id"], error["code"], error["fatal"]) == (None, "busy", False)
+    assert talk.until("state", clock="paused")["sec"] == CHUNK_S
+    assert not left
+    talk.send("play")
+    talk.until_sec(CHUNK_S + 20)
+    assert talk.secs == list(range(CHUNK_S - 400, talk.secs[-1] + 1)), "nothing is lost, nothing comes twice"

@@ -71,3 +71,11 @@ def test_clamping_is_told() -> None:
 def test_a_scale_without_size_is_refused(c: float, top: float) -> None:
     with pytest.raises(ValueError, match="signed_log needs"):
         SignedLog(c, top)
+
+
+@pytest.mark.parametrize("scale", [SignedLog(10.0, 20_000.0), SignedLog(1.0, 50.5), SignedLog(2.0, 3e6)])
+def test_whole_numbers_have_the_same_codes_by_table(scale: SignedLog) -> None:
+    values = np.array([[0, 1, -1, 7, -49, 50, 51, -52, 19_999, 20_001, 10**9, -(10**9)]], np.int32)
+    known = np.ones(values.shape, np.bool_)
+    np.testing.assert_array_equal(scale.encode_whole(values, known), scale.encode(values))
+    assert (scale.encode_whole(values, ~known) == MISSING).all()

@@ -8,7 +8,7 @@ import { absent, card, el, setClass, setText, setTitle } from './dom.ts';
 import type { Model, Panel } from './model.ts';
 
 const MEASURES = ['ask retreat', 'ask net pull', 'bid retreat', 'bid net pull'] as const;
-/** Bit i of a direction's state is the measure at this place of `z`. */
+/** Digit i of a direction's state, from the most significant of four, is the measure at this place of `z`. */
 export const ORDER = { down: [0, 1, 2, 3], up: [2, 3, 0, 1] } as const;
 const WORDS: Record<(typeof MEASURES)[number], readonly [string, string]> = {
   'ask retreat': ['asks step up', 'asks above step higher'],
@@ -16,16 +16,18 @@ const WORDS: Record<(typeof MEASURES)[number], readonly [string, string]> = {
   'bid retreat': ['bids step down', 'bids below step lower'],
   'bid net pull': ['bids pulled', 'bid pulls outrun bid adds'],
 };
-const NAMES: Record<number, string> = { 15: 'both vacuum', 3: 'ask vacuum', 12: 'bid vacuum', 0: 'build' };
+const NAMES: Record<number, string> = { 15: 'both vacuum', 12: 'ask vacuum', 3: 'bid vacuum', 0: 'build' };
 
-/** Name of a state of the down direction, bit 0 = ask retreat. */
+/** Whether condition `i` of a direction holds: the table writes C1 C2 C3 C4 as binary digits, so 8 is the first. */
+export const holds = (bits: number, i: number): boolean => Boolean((bits >> (3 - i)) & 1);
+/** Name of a state of the down direction: 12 is 1100, both conditions of the asks. */
 export const stateName = (down: number): string => NAMES[down] ?? 'mixed';
-export const met = (bits: number): number => [0, 1, 2, 3].reduce((n, i) => n + ((bits >> i) & 1), 0);
+export const met = (bits: number): number => [0, 1, 2, 3].filter((i) => holds(bits, i)).length;
 /** What the thesis expects of a state, for a level approached from below (`up`) or above (`down`). */
 export function thesis(down: number, direction: 'up' | 'down'): string {
   if (down === 15) return 'reject';
-  if (direction === 'up' && down === 3) return 'break';
-  if (direction === 'down' && down === 12) return 'break';
+  if (direction === 'up' && down === 12) return 'break';
+  if (direction === 'down' && down === 3) return 'break';
   return 'chop';
 }
 export const arrow = (d1: number): string => (Number.isNaN(d1) ? '' : d1 > 0.02 ? '▲' : d1 < -0.02 ? '▼' : '▬');
@@ -86,14 +88,14 @@ export class Mechanics implements Panel {
     }
     const row = data.second('moves', second);
     const valid = row ? Number(row.valid) : 0;
-    setText(this.parts.note, valid === 2 ? 'provisional scale' : row && !valid ? 'not valid here' : 'z, 5 s');
+    setText(this.parts.note, valid === 2 ? 'provisional scale' : row && !valid ? 'no scale, or not valid' : 'z, 5 s');
     const z = row && valid ? (row.z as Float32Array) : new Float32Array(6).fill(Number.NaN);
     const d1 = row && valid ? (row.d1 as Float32Array) : new Float32Array(6).fill(Number.NaN);
     const bits = { up: row ? Number(row.state_up) : 0, down: row ? Number(row.state_dn) : 0 };
     for (const direction of ['up', 'down'] as const) {
       this.rows[direction].forEach((line, i) => {
         const place = ORDER[direction][i]!;
-        const on = valid > 0 && Boolean((bits[direction] >> i) & 1);
+        const on = valid > 0 && holds(bits[direction], i);
         setClass(line.root, 'on', on);
         setText(line.lamp, valid ? (on ? '●' : '○') : '—');
         setText(line.value, formatScore(z[place]!, 1, true));

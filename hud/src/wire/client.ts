@@ -41,6 +41,8 @@ export class StreamClient {
   private nextId = 1;
   private closed = false;
   private stale = false;
+  /** The last second of the session has come; nothing follows it until a seek. */
+  private ended = false;
   private resubscribing = false;
   private timer: ReturnType<typeof setInterval> | null = null;
 
@@ -59,6 +61,10 @@ export class StreamClient {
     socket.binaryType = 'arraybuffer';
     this.socket = socket;
     this.lastSeen = this.now();
+    // Epochs and sequence numbers count within a connection.
+    this.epoch = -1;
+    this.nextSeq = 0;
+    this.unacked = 0;
     socket.onopen = () => {
       this.attempt = 0;
       this.subscribe();
@@ -79,7 +85,10 @@ export class StreamClient {
     if (request.type === 'play') this.wanted.play = true;
     if (request.type === 'pause') this.wanted.play = false;
     if (request.type === 'speed') this.wanted.speed = request.value;
-    if (request.type === 'seek') this.lastSec = request.sec - 1;
+    if (request.type === 'seek') {
+      this.lastSec = request.sec - 1;
+      this.ended = false;
+    }
     this.post({ ...request, id: this.nextId++ });
   }
 
@@ -97,7 +106,8 @@ export class StreamClient {
       type: 'subscribe',
       id: this.nextId++,
       ...this.wanted,
-      from: this.lastSec + 1,
+      // No second follows the last one: it comes again, and the end with it.
+      from: this.ended ? this.lastSec : this.lastSec + 1,
       bootstrap: resume ? 0 : this.wanted.bootstrap,
     });
     this.resubscribing = true;
@@ -112,7 +122,12 @@ export class StreamClient {
       this.startEpoch(message.epoch);
       this.events.link('ready', null);
     }
-    if (message.type === 'state' && message.clock === 'ended') this.events.link('ended', null);
+    if (message.type === 'eos' || (message.type === 'state' && message.clock === 'ended')) {
+      // The server's clock has stopped: silence is no fault now, and a seek starts paused.
+      this.ended = true;
+      this.wanted.play = false;
+      this.events.link('ended', null);
+    }
     if (message.type === 'error' && message.code === 'incompatible') {
       this.close();
       this.events.link('incompatible', message.message ?? null);
@@ -148,6 +163,7 @@ export class StreamClient {
     }
     this.nextSeq = frame.seq + 1;
     if (frame.kind !== KIND.SCHEMA) this.lastSec = Math.max(frame.sec + frame.count - 1, this.lastSec);
+    if (frame.flags & FRAME_FLAG.LAST) this.ended = true;
     this.events.frame(frame);
     this.unacked += Math.max(1, frame.count);
     if (this.unacked >= ACK_EVERY || this.now() - this.lastAck > ACK_MS) this.acknowledge(frame.seq);

@@ -12,6 +12,7 @@ import { type Manifest, unavailable } from './manifest.ts';
 
 export class Context {
   private running = false;
+  private next: Gate | null = null;
   constructor(
     private readonly base: string,
     private readonly manifest: Manifest,
@@ -23,10 +24,25 @@ export class Context {
     return `/v1/sessions/${this.manifest.symbol}/${this.manifest.dt}/${rest}`;
   }
 
-  /** Fetches every list that exists. One round at a time; a list that fails keeps what it had. */
+  /** Fetches every list that exists. One round at a time: of the gates that come meanwhile, the latest has the next. */
   async refresh(gate: Gate): Promise<void> {
+    this.next = gate;
     if (this.running) return;
     this.running = true;
+    try {
+      while (this.next) {
+        const now: Gate = this.next;
+        this.next = null;
+        await this.round(now);
+        this.changed();
+      }
+    } finally {
+      this.running = false;
+    }
+  }
+
+  /** A list that fails keeps what it had. */
+  private async round(gate: Gate): Promise<void> {
     const query = { as_of: asOf(gate), v: this.manifest.dataVersion };
     const get = async (name: string, panel: string | null, take: (json: unknown) => void): Promise<void> => {
       if (panel && unavailable(this.manifest, panel)) return;
@@ -56,10 +72,7 @@ export class Context {
       ]);
     } catch {
       // No network for a moment: the socket says so on screen, the next round tries again.
-    } finally {
-      this.running = false;
     }
-    this.changed();
   }
 
   async analogues(episode: string, gate: Gate, reveal: boolean): Promise<void> {

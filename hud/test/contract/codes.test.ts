@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { groupAnchor, poolCells } from '../../src/model/lod.ts';
+import { holds, met, ORDER, stateName, thesis } from '../../src/panels/mechanics.ts';
 import { FrameError, parseFrame } from '../../src/wire/frame.ts';
 import { ManifestError, parseManifest, unavailable } from '../../src/wire/manifest.ts';
 import { decode, encode, type Transfer } from '../../src/wire/transfer.ts';
@@ -94,6 +95,34 @@ describe('levels of detail', () => {
       );
       expect([...mine]).toEqual([...wanted.subarray(g * width, (g + 1) * width)]);
     });
+  });
+});
+
+interface StateTruth {
+  state_dn: number;
+  state_up: number;
+  holds: Record<string, boolean>;
+  name: string;
+  from_below: string;
+  from_above: string;
+}
+describe('states of the conditions', () => {
+  /** Places of `z`, as the wire has them. */
+  const measures = ['r_ask', 'n_ask', 'r_bid', 'n_bid'];
+  it.each(json('moves.json') as StateTruth[])('$state_dn reads as the library made it', (truth) => {
+    for (const [direction, bits] of [
+      ['down', truth.state_dn],
+      ['up', truth.state_up],
+    ] as const) {
+      const lamps = ORDER[direction].map((place, i) => [measures[place]!, holds(bits, i)]);
+      expect(Object.fromEntries(lamps)).toEqual(truth.holds);
+      expect(met(bits)).toBe(Object.values(truth.holds).filter(Boolean).length);
+    }
+    expect(stateName(truth.state_dn)).toBe(truth.name);
+    expect([thesis(truth.state_dn, 'up'), thesis(truth.state_dn, 'down')]).toEqual([
+      truth.from_below,
+      truth.from_above,
+    ]);
   });
 });
 

@@ -27,6 +27,10 @@ function hash(a, b) {
   return ((h ^ (h >>> 13)) >>> 0) / 4294967296;
 }
 
+/** Measures of the four conditions, and a state as the table writes it: the first of its conditions is worth 8. */
+const moveZ = (s, i) => 3 * Math.sin(s / 45 + i * 0.9);
+const moveState = (s, order) => order.reduce((bits, i, k) => bits | (moveZ(s, i) > 1 ? 8 >> k : 0), 0);
+
 export function makeScene(options = {}) {
   const seconds = options.seconds ?? SECONDS;
   const rand = random(options.seed ?? 7);
@@ -170,20 +174,12 @@ export function surfaceRows(scene, name, from, to) {
     }
     case 'moves':
       return {
-        z: f32(6, (s, i) => 3 * Math.sin(s / 45 + i * 0.9)),
+        z: f32(6, moveZ),
         d1: f32(6, (s, i) => 0.2 * Math.cos(s / 45 + i * 0.9)),
         soft_and: f32(1, (s) => Math.sin(s / 45)),
         drive_dn: f32(1, (s) => Math.cos(s / 70)),
-        state_dn: {
-          values: Uint8Array.from({ length: n }, (_, r) =>
-            [0, 1, 2, 3].reduce((bits, i) => bits | ((3 * Math.sin((from + r) / 45 + i * 0.9) > 1 ? 1 : 0) << i), 0),
-          ),
-        },
-        state_up: {
-          values: Uint8Array.from({ length: n }, (_, r) =>
-            [0, 1, 2, 3].reduce((bits, i) => bits | ((3 * Math.sin((from + r) / 45 + i * 0.9) < -1 ? 1 : 0) << i), 0),
-          ),
-        },
+        state_dn: { values: Uint8Array.from({ length: n }, (_, r) => moveState(from + r, [0, 1, 2, 3])) },
+        state_up: { values: Uint8Array.from({ length: n }, (_, r) => moveState(from + r, [2, 3, 0, 1])) },
         valid: { values: new Uint8Array(n).fill(1) },
       };
     case 'gex': {

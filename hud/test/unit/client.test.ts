@@ -102,6 +102,21 @@ describe('the client of the stream', () => {
     last().accept();
     expect(last().sent[0]).toMatchObject({ type: 'subscribe', from: 102, bootstrap: 0 });
   });
+  it('takes the frames of a new connection, whose epochs and numbers start again', () => {
+    last().frame(1, 0, 100);
+    last().frame(1, 1, 101);
+    last().onclose?.({ code: 1006, reason: '' });
+    vi.advanceTimersByTime(700);
+    last().accept();
+    last().say({ type: 'subscribed', id: 2, epoch: 1 });
+    last().frame(1, 0, 102);
+    last().frame(1, 1, 103);
+    vi.advanceTimersByTime(600);
+    expect(frames.map((f) => f.sec)).toEqual([100, 101, 102, 103]);
+    expect(FakeSocket.all).toHaveLength(2);
+    expect(links.at(-1)).toBe('ready');
+    expect(last().sent.at(-1)).toEqual({ type: 'ack', epoch: 1, seq: 1 });
+  });
   it('goes stale after 3 s of silence while playing, comes back with a message, reconnects after 12 s', () => {
     client.send({ type: 'play' });
     vi.advanceTimersByTime(4000);
@@ -110,6 +125,34 @@ describe('the client of the stream', () => {
     expect(links.at(-1)).toBe('ready');
     vi.advanceTimersByTime(13000);
     expect(links).toContain('reconnecting');
+  });
+  it('is at its end, and neither stale nor ready, whatever heartbeats come', () => {
+    client.send({ type: 'play' });
+    last().frame(1, 0, 100, 4);
+    last().say({ type: 'eos', sec: 100 });
+    last().say({ type: 'state', clock: 'ended' });
+    const before = links.length;
+    for (let i = 0; i < 8; i++) {
+      vi.advanceTimersByTime(5000);
+      last().say({ type: 'heartbeat' });
+    }
+    expect(links.slice(before)).toEqual([]);
+    expect(links.at(-1)).toBe('ended');
+  });
+  it('asks for the last second again after a loss at the end, for none follows it', () => {
+    client.send({ type: 'play' });
+    last().frame(1, 0, 100, 4);
+    last().say({ type: 'eos', sec: 100 });
+    last().onclose?.({ code: 1006, reason: '' });
+    vi.advanceTimersByTime(700);
+    last().accept();
+    expect(last().sent[0]).toMatchObject({ type: 'subscribe', from: 100, play: false });
+    last().say({ type: 'subscribed', id: 2, epoch: 1 });
+    client.send({ type: 'seek', sec: 50, bootstrap: 0 });
+    last().onclose?.({ code: 1006, reason: '' });
+    vi.advanceTimersByTime(1500);
+    last().accept();
+    expect(last().sent[0]).toMatchObject({ from: 50 });
   });
   it('does not call a paused stream stale', () => {
     vi.advanceTimersByTime(60_000);

@@ -207,9 +207,9 @@ describe('Evidence panel', () => {
 
 describe('Mechanics card', () => {
   it('names states and what the thesis makes of them', () => {
-    expect([15, 3, 12, 0, 5].map(stateName)).toEqual(['both vacuum', 'ask vacuum', 'bid vacuum', 'build', 'mixed']);
+    expect([15, 12, 3, 0, 5].map(stateName)).toEqual(['both vacuum', 'ask vacuum', 'bid vacuum', 'build', 'mixed']);
     expect(thesis(15, 'up')).toBe('reject');
-    expect([thesis(3, 'up'), thesis(3, 'down'), thesis(12, 'down')]).toEqual(['break', 'chop', 'break']);
+    expect([thesis(12, 'up'), thesis(12, 'down'), thesis(3, 'down')]).toEqual(['break', 'chop', 'break']);
     expect(met(0b1011)).toBe(3);
   });
 });

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import polars as pl
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from spymaster.serving import gate
+from spymaster.serving import known
 from spymaster.serving.batches import columns_of
 from spymaster.serving.deps import AsOf, ServicesDep, SessionDep
 from spymaster.serving.describe import NOT_MATERIALISED
 from spymaster.serving.download import json_value, plain
-from spymaster.serving.errors import BadRequestError, UnavailableError
+from spymaster.serving.errors import BadRequestError, UnavailableError, UnknownEpisodeError
 from spymaster.serving.fill import SECOND_NS
-from spymaster.serving.http import cache_headers, not_modified
+from spymaster.serving.http import cache_headers, json_response, not_modified
 from spymaster.serving.loader import dense_second
 from spymaster.serving.lod import NO_TICK
 from spymaster.serving.session import CHUNK_S, Session
-from spymaster.serving.surfaces import BY_NAME, LATER_TABLES, SURFACES
+from spymaster.serving.surfaces import BY_NAME, SURFACES
 from spymaster.tables import table
 
 WALL = "silver.wall_surface_1s"
@@ -38,25 +38,35 @@ Second = Annotated[int, Query(ge=0, le=86_400)]
 @router.get("/candles", response_class=JSONResponse)
 def candles(request: Request, session: SessionDep, as_of: AsOf) -> Response:
     """Two-minute bars that had closed by `as_of`."""
-    return _context(request, session, "candles", as_of, gate.candles)
+    return _list(request, session, "candles", as_of, known.candles)
 
 
 @router.get("/levels", response_class=JSONResponse)
 def levels(request: Request, session: SessionDep, as_of: AsOf) -> Response:
     """Levels that had become valid by `as_of`."""
-    return _context(request, session, "levels", as_of, gate.levels)
+    return _list(request, session, "levels", as_of, known.levels)
 
 
 @router.get("/episodes", response_class=JSONResponse)
-def episodes(session: SessionDep, as_of: AsOf, kind: Annotated[str | None, Query(max_length=32)] = None) -> Response:
-    """Approach episodes known by `as_of`."""
-    raise _unavailable(session, "episodes")
+def episodes(
+    request: Request, session: SessionDep, as_of: AsOf, kind: Literal["touch", "candle"] | None = None
+) -> Response:
+    """Times that price came to a level, decided by `as_of`, with what had come of them. No placebos."""
+
+    def of_kind(session: Session, as_of: int) -> list[dict[str, Any]]:
+        return [one for one in known.episodes(session, as_of) if kind in (None, one["kind"])]
+
+    return _list(request, session, "episodes", as_of, of_kind)
 
 
 @router.get("/episodes/{episode_id}", response_class=JSONResponse)
-def episode(session: SessionDep, episode_id: str, as_of: AsOf) -> Response:
+def episode(request: Request, session: SessionDep, episode_id: str, as_of: AsOf) -> Response:
     """One episode as it was known by `as_of`."""
-    raise _unavailable(session, "episodes")
+    _require(session, "episodes")
+    for one in known.episodes(session, as_of):
+        if one["episode_id"] == episode_id:
+            return _json(request, session, {"as_of": as_of, "episode": one})
+    raise UnknownEpisodeError("no such episode is known by then")
 
 
 @router.get("/episodes/{episode_id}/analogues", response_class=JSONResponse)
@@ -97,7 +107,7 @@ def inspect(request: Request, session: SessionDep, sec: Second, tick: Annotated[
     tables = {}
     for name in sorted(session.info.partitions):
         model = table(name)
-        if model.time_column == "window_end" and session.info.table_status(name).ok:
+        if model.time_column == "window_end" and session.info.table_status(name, (model.time_column,)).ok:
             rows = _cell_rows(session, name, sec, tick)
             units = {column: model.columns[column].unit for column in rows.columns if column in model.columns}
             records = [{k: json_value(v) for k, v in row.items()} for row in plain(rows).iter_rows(named=True)]
@@ -137,7 +147,10 @@ def overview(request: Request, session: SessionDep, as_of: AsOf) -> Response:
     body = {
         "as_of": as_of,
         "minutes": [{"from": row.pop("minute") * 60, **row} for row in minutes.iter_rows(named=True)],
-        "episodes": [],
+        "episodes": [
+            {name: one[name] for name in ("episode_id", "kind", "direction", "decision")}
+            for one in known.episodes(session, as_of)
+        ],
     }
     return _json(request, session, body)
 
@@ -157,23 +170,20 @@ def analogue_paths(services: ServicesDep) -> Response:
     raise UnavailableError(f"analogues: {NOT_MATERIALISED}")
 
 
-def _context(
-    request: Request,
-    session: Session,
-    panel: str,
-    as_of: int,
-    rows: Callable[[pl.DataFrame, Any, int, int], list[dict[str, Any]]],
+def _list(
+    request: Request, session: Session, panel: str, as_of: int, rows: Callable[[Session, int], list[dict[str, Any]]]
 ) -> Response:
-    name = LATER_TABLES[panel]
-    if not session.info.table_status(name).ok:
+    _require(session, panel)
+    return _json(request, session, {"as_of": as_of, panel: rows(session, as_of)})
+
+
+def _require(session: Session, panel: str) -> None:
+    if not session.info.panel_status(panel).ok:
         raise _unavailable(session, panel)
-    found = rows(session.info.partitions[name].read(), session.timeline, session.tick, as_of)
-    return _json(request, session, {"as_of": as_of, panel: found})
 
 
 def _unavailable(session: Session, panel: str) -> UnavailableError:
-    status = session.info.table_status(LATER_TABLES[panel])
-    return UnavailableError(f"{panel}: {status.reason or 'cannot be served yet'}")
+    return UnavailableError(f"{panel}: {session.info.panel_status(panel).reason}")
 
 
 def _row(session: Session, sec: int, surface: str) -> dict[str, Any]:
@@ -218,4 +228,5 @@ def _codes(session: Session, sec: int, rel: int) -> dict[str, Any]:
 
 def _json(request: Request, session: Session, body: dict[str, Any]) -> Response:
     headers = cache_headers(request, session)
-    return not_modified(request, headers) or JSONResponse(body, headers=headers)
+    unchanged = not_modified(request, headers)
+    return unchanged or json_response(request, JSONResponse(None).render(body), headers)

@@ -43,7 +43,7 @@ async def readyz(services: ServicesDep) -> Response:
     return JSONResponse({"ready": not reasons, "reasons": reasons}, status_code=503 if reasons else 200)
 
 
-@router.get("/metrics")
+@router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(request: Request, services: ServicesDep) -> Response:
     """Metrics in Prometheus's text form; with the token unless they are public."""
     port = (request.scope.get("server") or ("", 0))[1] or 0
@@ -51,8 +51,6 @@ async def metrics(request: Request, services: ServicesDep) -> Response:
     if not public and not services.guard.authenticated(dict(request.scope["headers"]), port):
         return problem(401, "unauthenticated", "unauthenticated")
     services.metrics.cache_bytes.set(services.store.nbytes)
-    services.metrics.evictions.set(services.store.evictions)
-    services.metrics.loads.set(services.store.loads)
     return PlainTextResponse(services.metrics.text(), media_type="text/plain; version=0.0.4")
 
 

@@ -15,7 +15,7 @@ from spymaster.serving.deps import ServicesDep, SessionDep
 from spymaster.serving.describe import Status, surface_spec, table_spec
 from spymaster.serving.errors import BadRequestError
 from spymaster.serving.fill import SECOND_NS
-from spymaster.serving.http import cache_headers, not_modified
+from spymaster.serving.http import cache_headers, json_response, not_modified
 from spymaster.serving.lod import LEVELS
 from spymaster.serving.manifest import (
     Band,
@@ -61,7 +61,7 @@ def sessions(
     page = found[:limit]
     more = len(found) > limit
     return SessionList(
-        sessions=[_entry(info) for info in page],
+        sessions=[session_entry(info) for info in page],
         cursor=f"{page[-1].key.symbol}:{page[-1].key.dt}" if more else None,
     )
 
@@ -74,8 +74,7 @@ def manifest(request: Request, services: ServicesDep, session: SessionDep) -> Re
     known = not_modified(request, headers) if not services.store.broken(session) else None
     if known is not None:
         return known
-    body = session_manifest(session, services).model_dump_json(by_alias=True)
-    return Response(body, media_type="application/json", headers=headers)
+    return json_response(request, session_manifest(session, services).model_dump_json(by_alias=True).encode(), headers)
 
 
 def session_manifest(session: Session, services: Services) -> SessionManifest:
@@ -114,7 +113,7 @@ def session_manifest(session: Session, services: Services) -> SessionManifest:
             surface_spec(s, geometry, session.transfers, statuses[s.name], orphan_rows=orphans.get(s.name, 0))
             for s in SURFACES
         ],
-        panels=[_panel(info, name, table) for name, table in LATER_TABLES.items()],
+        panels=[_panel(info, name) for name in LATER_TABLES],
         tables=[
             table_spec(model, info.table_status(name), found.rows if (found := info.manifests.get(name)) else None)
             for name, model in all_tables().items()
@@ -129,18 +128,19 @@ def session_manifest(session: Session, services: Services) -> SessionManifest:
     )
 
 
-def _entry(info: SessionInfo) -> SessionEntry:
+def session_entry(info: SessionInfo) -> SessionEntry:
+    """A session as the list has it."""
     return SessionEntry(
         symbol=info.key.symbol,
         dt=info.key.dt.isoformat(),
         data_version=info.data_version,
         provenance="simulated" if info.provenance == "simulated" else "real",
-        surfaces={surface.name: info.surface_status(surface).status for surface in SURFACES},
+        surfaces={name: status.status for name, status in info.statuses.items()},
     )
 
 
-def _panel(info: SessionInfo, name: str, table: str) -> PanelSpec:
-    status = info.table_status(table)
+def _panel(info: SessionInfo, name: str) -> PanelSpec:
+    status = info.panel_status(name)
     return PanelSpec(name=name, status=status.status, reason=status.reason)
 
 

@@ -12,8 +12,8 @@ from fastapi.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from spymaster.serving.codec import PROTOCOL
-from spymaster.serving.http import PROBLEM
 from spymaster.serving.hub import STALLED, ClientPort
+from spymaster.serving.problems import PROBLEM
 from spymaster.serving.services import Services
 from spymaster.serving.stream import Bucket, ReplayStream
 

@@ -11,7 +11,7 @@ from spymaster.serving.catalog import known_table
 from spymaster.serving.deps import SecondsDep, ServicesDep, SessionDep
 from spymaster.serving.download import JSON_ROWS, MEDIA, Format, Page, cap_seconds, render, select_columns
 from spymaster.serving.errors import UnavailableError, UnknownSurfaceError
-from spymaster.serving.http import JobResponse, cache_headers, not_modified
+from spymaster.serving.http import JobResponse, cache_headers, encodes, not_modified
 from spymaster.serving.session import Session
 from spymaster.serving.surfaces import BY_NAME
 from spymaster.tables import TableModel, table
@@ -38,7 +38,8 @@ def rows(
     status = session.info.table_status(model.full_name)
     if status.status == "broken" or model.full_name not in session.info.partitions:
         raise UnavailableError(f"{model.name}: {status.reason}")
-    headers = cache_headers(request, session)
+    plain = format == "parquet"  # compressed inside
+    headers = cache_headers(request, session, plain=plain)
     known = not_modified(request, headers)
     if known is not None:
         return known
@@ -49,7 +50,10 @@ def rows(
     if following is not None:
         query = urlencode({**request.query_params, **following})
         headers["Link"] = f'<{request.url.path}?{query}>; rel="next"'
-    return JobResponse(services.jobs, render(page, format), media_type=MEDIA[format], headers=headers)
+    compressed = encodes(request) and not plain
+    return JobResponse(
+        services.jobs, render(page, format), compressed=compressed, media_type=MEDIA[format], headers=headers
+    )
 
 
 def _model(name: str) -> type[TableModel]:

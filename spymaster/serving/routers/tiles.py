@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from spymaster.serving.deps import SecondsDep, ServicesDep, SessionDep
 from spymaster.serving.download import MEDIA
 from spymaster.serving.errors import BadRequestError, UnknownSurfaceError
-from spymaster.serving.http import JobResponse, cache_headers, not_modified
+from spymaster.serving.http import JobResponse, cache_headers, encodes, not_modified
 from spymaster.serving.surfaces import BY_NAME
 from spymaster.serving.tiles import TILE_ROWS, TILES_PER_REQUEST, tile_stream
 
@@ -49,4 +49,4 @@ def tiles(
     if known is not None:
         return known
     body = tile_stream(session, wire, start, stop, lod, pool)
-    return JobResponse(services.jobs, body, media_type=MEDIA["arrow"], headers=headers)
+    return JobResponse(services.jobs, body, compressed=encodes(request), media_type=MEDIA["arrow"], headers=headers)
