@@ -19,7 +19,7 @@ export function perform(app: App, action: Action): void {
   const centre = { x: app.stage.width * PRESENT_AT, y: app.stage.height / 2 };
   switch (action) {
     case 'playPause':
-      app.link.control({ type: state.playing ? 'pause' : 'play' });
+      app.feed.play(!state.playing);
       return store.set({ playing: !state.playing, followNow: state.playing ? state.followNow : true }, DIRTY.PANELS);
     case 'back1':
       return app.step(-1);
@@ -117,7 +117,7 @@ export function perform(app: App, action: Action): void {
     case 'reveal':
       if (!state.episode) return;
       store.set({ revealed: true }, DIRTY.PANELS);
-      void app.context.analogues(state.episode, app.gate(), true);
+      app.feed.analogues(state.episode, true);
       return;
     case 'screenshot':
       return savePicture(app);

@@ -1,4 +1,4 @@
-/** One session on screen: owns store, data, link and panels, and turns what the user does into changes. */
+/** One session on screen: owns store, data, feed and panels, and turns what the user does into changes. */
 import { Announcer } from './a11y/announce.ts';
 import { PRESENT_AT, perform } from './actions.ts';
 import type { Action } from './core/keymap.ts';
@@ -7,6 +7,7 @@ import { TimeLabels } from './core/time.ts';
 import { type Gate, gateFor, maySee } from './core/timegate.ts';
 import { NO_TICK } from './core/units.ts';
 import { toHash } from './core/url.ts';
+import { Feed } from './feed.ts';
 import { type Episode, SEEK_BEFORE } from './model/episodes.ts';
 import { SessionData } from './model/session.ts';
 import { Analogues } from './panels/analogues.ts';
@@ -29,9 +30,6 @@ import { Scheduler } from './render/scheduler.ts';
 import { Stage } from './render/stage.ts';
 import { axisTick, recentred } from './scale/anchor.ts';
 import { lodFor } from './scale/x.ts';
-import { Context } from './wire/context.ts';
-import type { ServerMessage } from './wire/control.gen.ts';
-import { Link } from './wire/link.ts';
 import type { Manifest } from './wire/manifest.ts';
 
 const FORWARD_MAX = 600;
@@ -59,14 +57,10 @@ export class App {
   private readonly ladder = new Ladder();
   private readonly panels: Panel[];
   private readonly scheduler: Scheduler;
-  readonly context: Context;
-  readonly link: Link;
+  readonly feed: Feed;
   private readonly announcer: Announcer;
   readonly zooms: HudState['view'][] = [];
-  private asked = -1;
   private hashTimer: ReturnType<typeof setTimeout> | null = null;
-  /** Longest and recent costs of taking streamed rows, in ms: what the append target is measured by. */
-  readonly appendMs: number[] = [];
 
   constructor(
     root: HTMLElement,
@@ -111,7 +105,7 @@ export class App {
       gexFlow: () => this.store.set({ gexFlow: !state.gexFlow }, DIRTY.VIEW | DIRTY.PANELS),
       pool: (pool) => {
         this.store.set({ pool }, DIRTY.VIEW | DIRTY.PANELS);
-        this.link.setPool(pool);
+        this.feed.pool(pool);
       },
     });
     this.transport = new Transport({
@@ -179,20 +173,12 @@ export class App {
     );
     this.panels = [this.header, rail, reading, mechanics, bands, tabs, legend, this.transport];
 
-    this.context = new Context(options.base, manifest, this.lists, () => this.store.touch(DIRTY.DATA | DIRTY.PANELS));
-    this.link = new Link(options.base, this.data, {
-      rows: (lod, first, count) => {
-        this.stage.changed(lod, first, count);
-        this.store.touch(DIRTY.DATA | DIRTY.PANELS);
-      },
-      now: (second) => this.arrived(second),
-      link: (linkState) => this.linkChanged(linkState),
-      control: (message) => this.onControl(message),
-      retry: () => this.store.touch(DIRTY.PANELS),
-      took: (ms) => {
-        this.appendMs.push(ms);
-        if (this.appendMs.length > 2000) this.appendMs.shift();
-      },
+    this.feed = new Feed(options.base, this.data, this.lists, this.store, {
+      gate: () => this.gate(),
+      rows: (lod, first, count) => this.stage.changed(lod, first, count),
+      heard: () => this.header.heard(),
+      say: (text) => this.say(text),
+      changed: () => options.openSession(options.session),
     });
     this.scheduler = new Scheduler((dirty) => this.draw(dirty));
     this.store.subscribe((_, dirty) => this.scheduler.mark(dirty));
@@ -206,13 +192,11 @@ export class App {
         DIRTY.VIEW,
       );
     else this.store.set({ followNow: false, recentre: 'manual' }, DIRTY.VIEW);
-    this.link.open(Math.min(state.now + 1, this.manifest.seconds - 1), state.speed, false);
-    this.refreshLists();
+    this.feed.start();
     this.scheduler.mark(DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
   }
   dispose(): void {
-    if (this.ageTimer) clearInterval(this.ageTimer);
-    this.link.close();
+    this.feed.dispose();
   }
 
   get frames(): number {
@@ -258,19 +242,19 @@ export class App {
       );
   }
   inspect(sec: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
-    return maySee(this.gate(), sec) ? this.context.inspect(sec, tick, signal) : Promise.resolve([]);
+    return maySee(this.gate(), sec) ? this.feed.inspect(sec, tick, signal) : Promise.resolve([]);
   }
   say(text: string): void {
     this.announcer.say(text);
   }
   seek(second: number): void {
     const target = Math.min(this.manifest.seconds - 1, Math.max(0, Math.round(second)));
-    this.link.seek(target);
+    this.feed.seek(target);
     this.store.set(
       { now: target, followNow: true, view: this.followed(this.store.state.view, target) },
       DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA,
     );
-    this.refreshLists();
+    this.feed.refreshLists();
   }
   goTo(text: string): boolean {
     const second = this.labels.parse(text);
@@ -282,16 +266,16 @@ export class App {
     this.lists.analogues = null;
     this.store.set({ episode: episode.id }, DIRTY.PANELS | DIRTY.VIEW);
     this.seek(episode.trigger - SEEK_BEFORE);
-    void this.context.analogues(episode.id, this.gate(), this.store.state.revealed);
+    this.feed.analogues(episode.id, this.store.state.revealed);
   }
 
   step(seconds: number): void {
     const { state } = this.store;
-    if (seconds > 0 && !state.playing && seconds <= FORWARD_MAX) this.link.control({ type: 'step', n: seconds });
+    if (seconds > 0 && !state.playing && seconds <= FORWARD_MAX) this.feed.step(seconds);
     else this.seek(state.now + seconds);
   }
   setSpeed(speed: number): void {
-    this.link.control({ type: 'speed', value: speed });
+    this.feed.speed(speed);
     this.store.set({ speed }, DIRTY.PANELS);
   }
   /** At most two filled layers: switching a third on switches the one that was on longest off. */
@@ -311,7 +295,7 @@ export class App {
         return;
       this.store.set({ mode: 'review', reviewed: true }, DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
     } else this.store.set({ mode: 'replay' }, DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
-    this.refreshLists();
+    this.feed.refreshLists();
   }
   private centreOn(tick: number): void {
     const { state } = this.store;
@@ -325,47 +309,6 @@ export class App {
 
   followed(view: HudState['view'], now = this.store.state.now): HudState['view'] {
     return { ...view, x0: now + 1 - (PRESENT_AT * this.stage.width) / view.pxPerSec };
-  }
-  private arrived(second: number): void {
-    this.header.heard();
-    this.store.set({ now: second }, DIRTY.DATA | DIRTY.PANELS);
-    // Lists change with the minute; a new one is asked for then, not every second.
-    if (Math.floor(second / 60) !== this.asked) this.refreshLists();
-  }
-  private refreshLists(): void {
-    this.asked = Math.floor(this.store.state.now / 60);
-    void this.context.refresh(this.gate());
-  }
-
-  /** While nothing arrives the age of the last second is counted on screen; the timer runs only then. */
-  private linkChanged(link: HudState['link']): void {
-    this.store.set({ link }, DIRTY.PANELS | DIRTY.DATA);
-    const silent = link === 'stale' || link === 'reconnecting';
-    if (silent) {
-      this.ageTimer ??= setInterval(() => this.store.touch(DIRTY.PANELS), 1000);
-    } else if (this.ageTimer) {
-      clearInterval(this.ageTimer);
-      this.ageTimer = null;
-    }
-    if (!silent) this.header.heard();
-  }
-  private ageTimer: ReturnType<typeof setInterval> | null = null;
-
-  private onControl(message: ServerMessage): void {
-    if (message.type === 'loading') this.store.set({ loading: message.pct }, DIRTY.PANELS);
-    else if (message.type === 'subscribed') this.store.set({ loading: null }, DIRTY.PANELS);
-    else if (message.type === 'state') {
-      const playing = message.clock === 'playing' || message.clock === 'throttled';
-      this.store.set({ playing, throttled: message.clock === 'throttled' }, DIRTY.PANELS);
-    } else if (message.type === 'event') this.refreshLists();
-    else if (message.type === 'gap') {
-      this.lists.gaps.push([message.from, message.to]);
-      this.link.refetch(message.from, message.to);
-      this.store.touch(DIRTY.DATA);
-    } else if (message.type === 'eos') this.store.set({ playing: false, link: 'ended' }, DIRTY.PANELS);
-    else if (message.type === 'session_changed' && message.data_version !== this.manifest.dataVersion)
-      this.options.openSession(this.options.session);
-    else if (message.type === 'error') this.say(`${message.code}: ${message.message}`);
   }
 
   private makeLabels(): TimeLabels {
@@ -391,8 +334,7 @@ export class App {
     this.stage.draw(model, dirty);
     if (dirty & ~DIRTY.HOVER) for (const panel of this.panels) panel.update(model);
     else this.ladder.update(model);
-    this.closeGaps();
-    this.link.want(state, this.stage.width);
+    this.feed.drawn(this.stage.width);
     this.shareLater();
     this.markFirstPaint(spot);
   }
@@ -407,11 +349,6 @@ export class App {
     performance.mark('spymaster:first-paint');
   }
   private painted = false;
-  /** A gap is closed once its seconds have arrived over HTTP. */
-  private closeGaps(): void {
-    const open = this.lists.gaps.filter(([from, to]) => this.data.state(from) === 255 || this.data.state(to) === 255);
-    if (open.length !== this.lists.gaps.length) this.lists.gaps = open;
-  }
   private shareLater(): void {
     if (this.hashTimer) return;
     this.hashTimer = setTimeout(() => {

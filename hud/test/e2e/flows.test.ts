@@ -329,7 +329,7 @@ describe.skipIf(!findChromium())('honest states', () => {
       await shows(hud.page, '.legend', 'scale: this session');
       expect(await hud.page.textContent('.badges')).not.toContain('SIMULATED');
       await hud.page.keyboard.press('Space');
-      await until(hud.page, (app) => app.store.state.playing && app.appendMs.length > 1);
+      await until(hud.page, (app) => app.store.state.playing && app.feed.appendMs.length > 1);
       hud.sidecar.setSilent(true);
       await shows(hud.page, '.top', /no data for \d+ s/);
       expect(await hud.page.$('.plot.stale')).not.toBeNull();
