@@ -1,6 +1,7 @@
 /** What every action of the keyboard and of the buttons does. */
 import type { App } from './app.ts';
 import type { Action } from './core/keymap.ts';
+import { withVacuumStyle } from './core/layers.ts';
 import { DIRTY } from './core/store.ts';
 import { neighbour } from './model/episodes.ts';
 import { nextSpeed } from './panels/transport.ts';
@@ -92,6 +93,8 @@ export function perform(app: App, action: Action): void {
       return app.toggleLayer('vacuum');
     case 'layer3':
       return app.toggleLayer('pressure');
+    case 'vacuumStyle':
+      return store.set(withVacuumStyle(state), DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
     case 'layer4':
       app.stage.toggles.spot = !app.stage.toggles.spot;
       return store.touch(DIRTY.VIEW);

@@ -2,7 +2,8 @@
 import { Announcer } from './a11y/announce.ts';
 import { PRESENT_AT, perform } from './actions.ts';
 import type { Action } from './core/keymap.ts';
-import { DIRTY, type HudState, LAYERS, type Layer, Store } from './core/store.ts';
+import { withToggled } from './core/layers.ts';
+import { DIRTY, type HudState, type Layer, Store } from './core/store.ts';
 import { TimeLabels } from './core/time.ts';
 import { type Gate, gateFor, maySee } from './core/timegate.ts';
 import { NO_TICK } from './core/units.ts';
@@ -101,6 +102,7 @@ export class App {
       opacity: (layer, value) => this.store.set({ opacity: { ...state.opacity, [layer]: value } }, DIRTY.STYLE),
       palette: (magnitude) => this.store.set({ magnitude }, DIRTY.STYLE | DIRTY.PANELS),
       cuts: (cutLow, cutHigh) => this.store.set({ cutLow, cutHigh }, DIRTY.STYLE | DIRTY.PANELS),
+      vacuumStyle: () => this.act('vacuumStyle'),
       linear: (linear) => this.store.set({ linear }, DIRTY.STYLE | DIRTY.PANELS),
       gexFlow: () => this.store.set({ gexFlow: !state.gexFlow }, DIRTY.VIEW | DIRTY.PANELS),
       pool: (pool) => {
@@ -278,12 +280,8 @@ export class App {
     this.feed.speed(speed);
     this.store.set({ speed }, DIRTY.PANELS);
   }
-  /** At most two filled layers: switching a third on switches the one that was on longest off. */
   toggleLayer(layer: Layer): void {
-    const layers = { ...this.store.state.layers, [layer]: !this.store.state.layers[layer] };
-    const on = LAYERS.filter((name) => layers[name]);
-    if (on.length > 2) layers[on.find((name) => name !== layer && name !== 'wall') ?? 'wall'] = false;
-    this.store.set({ layers }, DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
+    this.store.set(withToggled(this.store.state, layer), DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
   }
   toggleMode(): void {
     const { state } = this.store;

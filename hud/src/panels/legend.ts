@@ -5,7 +5,7 @@ import { css, magnitude, THEMES } from '../render/palette.ts';
 import { lodFor } from '../scale/x.ts';
 import { column, unavailable } from '../wire/manifest.ts';
 import { decode } from '../wire/transfer.ts';
-import { el, setText } from './dom.ts';
+import { el, setClass, setText } from './dom.ts';
 import type { Model, Panel } from './model.ts';
 
 export interface LegendActions {
@@ -14,6 +14,7 @@ export interface LegendActions {
   palette(name: MagnitudeName): void;
   cuts(low: number, high: number): void;
   linear(on: boolean): void;
+  vacuumStyle(): void;
   pool(pool: Pool): void;
   gexFlow(): void;
 }
@@ -34,6 +35,7 @@ export class Legend implements Panel {
     title: 'How several seconds on one pixel become one value',
   });
   private readonly scale = el('button', { type: 'button', title: 'logarithmic or linear' });
+  private readonly vacuumStyle = el('button', { type: 'button', title: 'patterns, or outlines that fill nothing (V)' });
   private readonly sliders: { low: HTMLInputElement; high: HTMLInputElement };
   private readonly opacities = new Map<Layer, HTMLInputElement>();
   private readonly gex = el('button', { type: 'button', class: 'layer' });
@@ -84,6 +86,7 @@ export class Legend implements Panel {
       group(
         this.buttons.get('vacuum')!,
         this.opacities.get('vacuum')!,
+        this.vacuumStyle,
         ...key('hatch', 'leaving'),
         ...key('dots', 'building'),
       ),
@@ -97,6 +100,7 @@ export class Legend implements Panel {
       this.note,
     );
     this.gex.onclick = () => actions.gexFlow();
+    this.vacuumStyle.onclick = () => actions.vacuumStyle();
   }
 
   update({ state, manifest }: Model): void {
@@ -118,6 +122,9 @@ export class Legend implements Panel {
     this.poolChoice.selectedIndex = POOLS.indexOf(state.pool);
     setText(this.scale, state.linear ? 'lin' : 'log');
     this.scale.onclick = () => this.actions.linear(!state.linear);
+    setText(this.vacuumStyle, state.vacuumContour ? 'outline' : 'pattern');
+    setClass(this.root, 'outlined', state.vacuumContour);
+    this.vacuumStyle.disabled = unavailable(manifest, 'vacuum') !== null;
     const gexProblem = unavailable(manifest, 'gex');
     setText(this.gex, state.gexFlow ? 'GEX flow' : 'GEX');
     this.gex.disabled = gexProblem !== null;

@@ -200,6 +200,7 @@ export class Stage {
       wall: state.layers.wall,
       vacuum: state.layers.vacuum,
       pressure: state.layers.pressure,
+      vacuumContour: state.vacuumContour,
       wallOpacity: state.opacity.wall,
       vacuumOpacity: state.opacity.vacuum,
       pressureOpacity: state.opacity.pressure,
