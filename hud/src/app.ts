@@ -25,13 +25,15 @@ import { emptyLists, type Model, type Panel } from './panels/model.ts';
 import { Rail } from './panels/rail.ts';
 import { Reading } from './panels/reading.ts';
 import { Readout, readoutLines } from './panels/readout.ts';
+import { SessionInfo } from './panels/session.ts';
 import { Tabs } from './panels/tabs.ts';
 import { Transport } from './panels/transport.ts';
+import { defaultCuts } from './render/palette.ts';
 import { Scheduler } from './render/scheduler.ts';
 import { Stage } from './render/stage.ts';
 import { axisTick, recentred } from './scale/anchor.ts';
 import { lodFor } from './scale/x.ts';
-import type { Manifest } from './wire/manifest.ts';
+import { column, type Manifest } from './wire/manifest.ts';
 
 const FORWARD_MAX = 600;
 
@@ -39,7 +41,8 @@ export interface AppOptions {
   readonly base: string;
   readonly session: string;
   readonly sessions: readonly string[];
-  readonly change: Partial<HudState>;
+  /** Where to begin, and what the address asks for besides. */
+  readonly change: Partial<HudState> & { readonly now: number };
   readonly software: boolean;
   readonly openSession: (key: string) => void;
 }
@@ -55,6 +58,7 @@ export class App {
   private labels: TimeLabels;
   private readonly header: Header;
   readonly help = new Help();
+  private readonly info: SessionInfo;
   private readonly ladder = new Ladder();
   private readonly panels: Panel[];
   private readonly scheduler: Scheduler;
@@ -71,12 +75,10 @@ export class App {
     this.data = new SessionData(manifest);
     const state = this.store.state;
     const last = manifest.seconds - 1;
-    // The opening range of 15 minutes is about to close: the first moment at which most of the picture exists.
-    const open = manifest.segments.find((segment) => segment.name === 'RTH')?.from ?? 0;
     Object.assign(
       state,
       {
-        now: Math.min(last, open + 14 * 60 - 1),
+        ...defaultCuts(column(manifest, 'wall', 'depth')?.transfer ?? null),
         theme: matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark',
       },
       options.change,
@@ -85,6 +87,7 @@ export class App {
     this.labels = this.makeLabels();
     document.documentElement.dataset.theme = state.theme;
 
+    this.info = new SessionInfo(manifest);
     this.header = new Header({
       zone: (zone) => {
         this.store.set({ zone }, DIRTY.VIEW | DIRTY.PANELS);
@@ -93,6 +96,7 @@ export class App {
       help: () => this.help.toggle(),
       theme: () => this.act('theme'),
       mode: () => this.act('mode'),
+      info: () => this.info.toggle(),
     });
     this.header.setSessions(options.sessions, options.session);
     const rail = new Rail();
@@ -158,6 +162,7 @@ export class App {
       legend.root,
       this.transport.root,
       this.help.root,
+      this.info.root,
       live,
     );
     this.readout.hide();

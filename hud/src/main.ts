@@ -4,9 +4,11 @@ import './styles/panels.css';
 import { App } from './app.ts';
 import { fromHash } from './core/url.ts';
 import { bindInput } from './input.ts';
+import { openingSecond, regularOpen, tradingStart } from './model/opening.ts';
 import { el } from './panels/dom.ts';
+import { parseOverview } from './render/scrubber.ts';
 import { address, getJson, HttpError } from './wire/http.ts';
-import { parseManifest } from './wire/manifest.ts';
+import { type Manifest, parseManifest } from './wire/manifest.ts';
 
 const BASE = '';
 const root = document.getElementById('app')!;
@@ -24,6 +26,14 @@ async function sessionKeys(): Promise<string[]> {
   return (answer.sessions ?? []).map(({ symbol, dt }) => `${symbol}/${dt}`);
 }
 
+/** Regular hours tell when trading starts; a session without them is asked when its price begins to move. */
+async function firstSecond(manifest: Manifest, session: string): Promise<number> {
+  const open = regularOpen(manifest);
+  if (open !== null) return openingSecond(manifest, open);
+  const minutes = parseOverview(await getJson(address(BASE, `/v1/sessions/${session}/overview`)));
+  return openingSecond(manifest, tradingStart(minutes));
+}
+
 async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['change']): Promise<void> {
   app?.dispose();
   bound?.abort();
@@ -37,13 +47,14 @@ async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['
         'The lake has no book snapshots. Make a day with "spymaster run", or see the whole product with "spymaster demo".',
       );
     const manifest = parseManifest(await getJson(address(BASE, `/v1/sessions/${session}`)));
+    const own = session === wanted ? shared : {};
     const software = new URLSearchParams(location.search).get('render') === '2d';
     const current = new App(root, manifest, {
       base: BASE,
       session,
       sessions,
       software,
-      change: session === wanted ? shared : {},
+      change: { ...own, now: own.now ?? (await firstSecond(manifest, session)) },
       openSession: (key) => void open(key, key === session && app ? { now: app.store.state.now } : {}),
     });
     app = current;

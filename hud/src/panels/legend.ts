@@ -70,33 +70,31 @@ export class Legend implements Panel {
       el('span', { class: 'dim' }, word),
     ];
     const group = (...parts: HTMLElement[]): HTMLElement => el('span', { class: 'group' }, ...parts);
+    const row = (name: string, ...parts: HTMLElement[]): HTMLElement => el('div', {}, el('span', {}, name), ...parts);
+    const menu = el(
+      'details',
+      { class: 'menu' },
+      el('summary', {}, 'Adjust'),
+      el(
+        'div',
+        { class: 'sheet' },
+        row('Wall opacity', this.opacities.get('wall')!),
+        row('Wall from', this.sliders.low),
+        row('Wall to', this.sliders.high),
+        row('Wall scale', this.scale),
+        row('Palette', this.palette),
+        row('Seconds on one pixel', this.poolChoice),
+        row('Vacuum opacity', this.opacities.get('vacuum')!),
+        row('Vacuum as', this.vacuumStyle),
+        row('Pressure opacity', this.opacities.get('pressure')!),
+      ),
+    );
     this.root.append(
-      group(
-        this.buttons.get('wall')!,
-        this.opacities.get('wall')!,
-        this.sliders.low,
-        this.low,
-        this.ramp,
-        this.high,
-        this.sliders.high,
-        this.scale,
-        this.palette,
-        this.poolChoice,
-      ),
-      group(
-        this.buttons.get('vacuum')!,
-        this.opacities.get('vacuum')!,
-        this.vacuumStyle,
-        ...key('hatch', 'leaving'),
-        ...key('dots', 'building'),
-      ),
-      group(
-        this.buttons.get('pressure')!,
-        this.opacities.get('pressure')!,
-        ...key('long', 'long'),
-        ...key('short', 'short'),
-      ),
+      group(this.buttons.get('wall')!, this.low, this.ramp, this.high),
+      group(this.buttons.get('vacuum')!, ...key('hatch', 'leaving'), ...key('dots', 'building')),
+      group(this.buttons.get('pressure')!, ...key('long', 'long'), ...key('short', 'short')),
       group(this.gex, ...key('call', 'call'), ...key('put', 'put')),
+      menu,
       this.note,
     );
     this.gex.onclick = () => actions.gexFlow();
@@ -141,7 +139,19 @@ export class Legend implements Panel {
           : 'scale: defaults of the instrument';
     setText(
       this.note,
-      `${basis} · ${lod === 1 ? 'every second' : `${lod} s per column`} · pale = under 500 ms old · notched = shrinking · dotted = no data · hatched = no valid book · ~ = decoded, else exact · GEX: $ per 1 % move, calls +, puts −; same-day open interest mostly missing`,
+      [
+        basis,
+        lod === 1 ? 'every second' : `${state.pool} of ${lod} s per column`,
+        state.linear ? 'linear' : 'logarithmic',
+        'pale = under 500 ms old',
+        'notched = shrinking',
+        'dotted = no data',
+        'hatched = no valid book',
+        '~ = decoded, else exact',
+        gexProblem
+          ? `no GEX: ${gexProblem.split(': ').at(-1)}`
+          : 'GEX: $ per 1 % move, calls +, puts −; same-day open interest mostly missing',
+      ].join(' · '),
     );
     this.paint(state.magnitude, state.theme);
   }

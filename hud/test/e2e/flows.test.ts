@@ -302,7 +302,7 @@ describe.skipIf(!findChromium())('honest states', () => {
       query: '?render=2d',
     });
     try {
-      await shows(hud.page, '.badges', /surfaces missing/);
+      await shows(hud.page, '.badges', 'no wall, vacuum, pressure, bands +');
       await shows(hud.page, '#bands', 'not materialised');
       await shows(hud.page, '#mechanics', 'not materialised');
       await shows(hud.page, '.rail', 'not materialised yet');
