@@ -8,7 +8,7 @@ import { TimeLabels } from './core/time.ts';
 import { type Gate, gateFor, maySee } from './core/timegate.ts';
 import { NO_TICK } from './core/units.ts';
 import { toHash } from './core/url.ts';
-import { Feed } from './feed.ts';
+import { Feed, type FeedEvents } from './feed.ts';
 import { type Episode, SEEK_BEFORE } from './model/episodes.ts';
 import { SessionData } from './model/session.ts';
 import { Analogues } from './panels/analogues.ts';
@@ -28,6 +28,7 @@ import { Readout, readoutLines } from './panels/readout.ts';
 import { SessionInfo } from './panels/session.ts';
 import { Tabs } from './panels/tabs.ts';
 import { Transport } from './panels/transport.ts';
+import { AXIS_WIDTH } from './render/axes.ts';
 import { defaultCuts } from './render/palette.ts';
 import { Scheduler } from './render/scheduler.ts';
 import { Stage } from './render/stage.ts';
@@ -40,7 +41,7 @@ const FORWARD_MAX = 600;
 export interface AppOptions {
   readonly base: string;
   readonly session: string;
-  readonly sessions: readonly string[];
+  readonly worker: Worker;
   /** Where to begin, and what the address asks for besides. */
   readonly change: Partial<HudState> & { readonly now: number };
   readonly software: boolean;
@@ -87,6 +88,16 @@ export class App {
     this.labels = this.makeLabels();
     document.documentElement.dataset.theme = state.theme;
 
+    // Everything is asked for before the page is built: what comes back finds it ready.
+    const events: FeedEvents = {
+      gate: () => this.gate(),
+      rows: (lod, first, count) => this.stage.changed(lod, first, count),
+      heard: () => this.header.heard(),
+      say: (text) => this.say(text),
+      changed: () => options.openSession(options.session),
+    };
+    this.feed = new Feed(options.base, this.data, this.lists, this.store, events, options.worker);
+    this.feed.start();
     this.info = new SessionInfo(manifest);
     this.header = new Header({
       zone: (zone) => {
@@ -98,7 +109,7 @@ export class App {
       mode: () => this.act('mode'),
       info: () => this.info.toggle(),
     });
-    this.header.setSessions(options.sessions, options.session);
+    this.setSessions([options.session]);
     const rail = new Rail();
     rail.onPick = (tick) => this.centreOn(tick);
     const legend = new Legend({
@@ -166,6 +177,7 @@ export class App {
       live,
     );
     this.readout.hide();
+    this.place(this.plotHost.clientWidth - AXIS_WIDTH);
     this.stage = new Stage(
       this.plotHost,
       overlay,
@@ -180,26 +192,24 @@ export class App {
     );
     this.panels = [this.header, rail, reading, mechanics, bands, tabs, legend, this.transport];
 
-    this.feed = new Feed(options.base, this.data, this.lists, this.store, {
-      gate: () => this.gate(),
-      rows: (lod, first, count) => this.stage.changed(lod, first, count),
-      heard: () => this.header.heard(),
-      say: (text) => this.say(text),
-      changed: () => options.openSession(options.session),
-    });
     this.scheduler = new Scheduler((dirty) => this.draw(dirty));
     this.store.subscribe((_, dirty) => this.scheduler.mark(dirty));
   }
 
-  start(): void {
+  /** The view to begin with, and the tiles it needs, before anything is there to draw on. */
+  private place(plotWidth: number): void {
     const { state } = this.store;
-    if (!this.options.change.view)
-      this.store.set(
-        { view: this.followed({ ...state.view, yMid: state.anchor === 'spot' ? 0 : this.manifest.baseTick }) },
-        DIRTY.VIEW,
-      );
-    else this.store.set({ followNow: false, recentre: 'manual' }, DIRTY.VIEW);
-    this.feed.start();
+    if (this.options.change.view) Object.assign(state, { followNow: false, recentre: 'manual' });
+    else {
+      const yMid = state.anchor === 'spot' ? 0 : this.manifest.baseTick;
+      state.view = this.followed({ ...state.view, yMid }, state.now, plotWidth);
+    }
+    this.feed.want(plotWidth);
+  }
+  setSessions(keys: readonly string[]): void {
+    this.header.setSessions(keys, this.options.session);
+  }
+  start(): void {
     this.scheduler.mark(DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
   }
   dispose(): void {
@@ -310,8 +320,8 @@ export class App {
     this.store.set({ cursor: null }, DIRTY.HOVER);
   }
 
-  followed(view: HudState['view'], now = this.store.state.now): HudState['view'] {
-    return { ...view, x0: now + 1 - (PRESENT_AT * this.stage.width) / view.pxPerSec };
+  followed(view: HudState['view'], now = this.store.state.now, width = this.stage.width): HudState['view'] {
+    return { ...view, x0: now + 1 - (PRESENT_AT * width) / view.pxPerSec };
   }
 
   private makeLabels(): TimeLabels {
@@ -349,7 +359,8 @@ export class App {
     const lod = lodFor(view.pxPerSec);
     if (wall && ![lod, 16 as const].some((level) => wall.loaded(level, Math.floor(now / level) - 1))) return;
     this.painted = true;
-    performance.mark('spymaster:first-paint');
+    // The next frame begins when the browser has shown this one.
+    requestAnimationFrame(() => performance.mark('spymaster:first-paint'));
   }
   private painted = false;
   private shareLater(): void {

@@ -6,7 +6,7 @@ import type { Lists } from './panels/model.ts';
 import type { Lod } from './scale/x.ts';
 import { Context } from './wire/context.ts';
 import type { ServerMessage } from './wire/control.gen.ts';
-import { Link } from './wire/link.ts';
+import { Link, type LinkEvents } from './wire/link.ts';
 
 /** Costs of taking rows that are kept, for the append target. */
 const KEPT_COSTS = 2000;
@@ -37,9 +37,10 @@ export class Feed {
     private readonly lists: Lists,
     private readonly store: Store,
     private readonly events: FeedEvents,
+    worker: Worker,
   ) {
     this.context = new Context(base, data.manifest, lists, () => store.touch(DIRTY.DATA | DIRTY.PANELS));
-    this.link = new Link(base, data, {
+    const taken: LinkEvents = {
       rows: (lod, first, count) => {
         events.rows(lod, first, count);
         store.touch(DIRTY.DATA | DIRTY.PANELS);
@@ -52,7 +53,8 @@ export class Feed {
         this.appendMs.push(ms);
         if (this.appendMs.length > KEPT_COSTS) this.appendMs.shift();
       },
-    });
+    };
+    this.link = new Link(base, data, taken, worker);
   }
 
   /** Subscribes so that the present of the store is the last second known, and asks for the lists. */
@@ -92,9 +94,13 @@ export class Feed {
     void this.context.refresh(this.events.gate());
   }
 
+  /** Asks for the tiles that a plot of this width still lacks. */
+  want(plotWidth: number): void {
+    this.link.want(this.store.state, plotWidth);
+  }
   /** After each frame: asks for what the view still lacks, and closes gaps that have been filled over HTTP. */
   drawn(plotWidth: number): void {
-    this.link.want(this.store.state, plotWidth);
+    this.want(plotWidth);
     const open = this.lists.gaps.filter(([from, to]) => [from, to].some((s) => this.data.state(s) === NOT_LOADED));
     if (open.length !== this.lists.gaps.length) this.lists.gaps = open;
   }
