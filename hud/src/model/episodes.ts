@@ -24,6 +24,8 @@ export const BAR = 120;
 
 const num = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
 const str = (value: unknown): string => (typeof value === 'string' ? value : '');
+/** Tables write +1 for a level met from below and -1 for one from above. */
+const directionOf = (value: unknown): string => (value === 1 ? 'up' : value === -1 ? 'down' : str(value));
 
 /** Episodes of `GET .../episodes`, in order of decision; placebos are never shown. */
 export function parseEpisodes(json: unknown): Episode[] {
@@ -39,7 +41,7 @@ export function parseEpisodes(json: unknown): Episode[] {
         {
           id: row.episode_id,
           kind: str(row.kind),
-          direction: str(row.direction),
+          direction: directionOf(row.direction),
           levelType: types[0] ?? str(row.level_type),
           tick: num(row.level_tick),
           touch: num(row.touch_index),

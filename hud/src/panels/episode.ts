@@ -54,7 +54,7 @@ export class Episodes implements Panel {
             { class: 'dim' },
             `${episode.kind}${episode.touch === null ? '' : ` #${episode.touch}`} ${episode.direction === 'down' ? '↓' : '↑'}`,
           ),
-          el('span', { class: 'dim' }, outcomeOf(episode, gate) ?? 'open'),
+          el('span', { class: 'dim' }, episode.valid ? (outcomeOf(episode, gate) ?? 'open') : 'not valid'),
         );
         button.onclick = () => this.onPick(episode);
         return el('li', {}, button);

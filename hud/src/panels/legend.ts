@@ -150,7 +150,7 @@ export class Legend implements Panel {
         '~ = decoded, else exact',
         gexProblem
           ? `no GEX: ${gexProblem.split(': ').at(-1)}`
-          : 'GEX: $ per 1 % move, calls +, puts −; same-day open interest mostly missing',
+          : 'GEX: $ per 1 % move; same-day open interest mostly missing',
       ].join(' · '),
     );
     this.paint(state.magnitude, state.theme);

@@ -46,6 +46,7 @@ export class Tabs implements Panel {
 
   show(id: string): void {
     this.current = id;
+    this.root.dataset.tab = id;
     for (const [name, { tab, page }] of this.pages) {
       const pinned = page.parentElement?.classList.contains('pinned') ?? false;
       const on = name === id;

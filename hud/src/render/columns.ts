@@ -50,7 +50,7 @@ export function drawStrip(plot: Plot, ctx: CanvasRenderingContext2D, width: numb
   } else {
     ctx.fillStyle = css(colours.dim);
     ctx.textAlign = 'center';
-    ctx.fillText(data.state(second) === NOT_LOADED ? 'loading' : 'no valid book', width * 0.35, height / 2);
+    ctx.fillText(data.state(second) === NOT_LOADED ? 'loading' : 'no valid book', width * 0.35, height / 2 - 24);
   }
   if (gex) drawGex(plot, ctx, lanes.gex!.x, lanes.gex!.width, second);
   ctx.strokeStyle = css(colours.grid);
