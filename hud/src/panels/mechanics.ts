@@ -11,9 +11,9 @@ const MEASURES = ['ask retreat', 'ask net pull', 'bid retreat', 'bid net pull'] 
 /** Digit i of a direction's state, from the most significant of four, is the measure at this place of `z`. */
 export const ORDER = { down: [0, 1, 2, 3], up: [2, 3, 0, 1] } as const;
 const WORDS: Record<(typeof MEASURES)[number], readonly [string, string]> = {
-  'ask retreat': ['asks step up', 'asks above step higher'],
+  'ask retreat': ['asks higher', 'asks above step higher'],
   'ask net pull': ['asks pulled', 'ask pulls outrun ask adds'],
-  'bid retreat': ['bids step down', 'bids below step lower'],
+  'bid retreat': ['bids lower', 'bids below step lower'],
   'bid net pull': ['bids pulled', 'bid pulls outrun bid adds'],
 };
 const NAMES: Record<number, string> = { 15: 'both vacuum', 12: 'ask vacuum', 3: 'bid vacuum', 0: 'build' };

@@ -14,6 +14,8 @@ export interface Label {
   readonly x: number;
   readonly y: number;
   readonly names: string[];
+  /** How many of them are written. */
+  readonly most: number;
 }
 
 /** Draws the lines; the labels are returned, to be drawn above what comes later. */
@@ -29,24 +31,28 @@ export function drawLevels(plot: Plot, levels: readonly Level[]): readonly Label
     const open = level.to === null || level.to > gate.limit;
     const to = open ? end : level.to!;
     if (to < view.x0) continue;
-    ctx.strokeStyle = css(colours.focus, 0.85);
+    ctx.strokeStyle = css(colours.focus, plot.state.anchor === 'spot' ? 0.6 : 0.85);
     ctx.setLineDash([...DASH[levelStyle(level.type)]]);
     ctx.beginPath();
     traceTick(plot, level.tick, level.from, to);
     ctx.stroke();
     if (!open && !validAt(level, gate.limit)) continue;
-    const y = py(plot, level.tick, Math.min(gate.limit, Math.max(level.from, Math.ceil(view.x0))));
+    // Where spot is straight, lines are not: their names stand right of the present, where the lines are now.
+    const bent = plot.state.anchor === 'spot';
+    const at = bent ? gate.limit : Math.min(gate.limit, Math.max(level.from, Math.ceil(view.x0)));
+    const y = py(plot, level.tick, at);
     if (!(y > 8 && y < plot.height - 8)) continue;
     const near = labels.find((label) => Math.abs(label.y - y) < LABEL_PX);
-    if (!near) labels.push({ x: Math.max(6, px(plot, level.from) + 6), y, names: [levelName(level.type)] });
+    const x = bent ? px(plot, gate.limit + 1) + 9 : Math.max(6, px(plot, level.from) + 6);
+    if (!near) labels.push({ x, y, names: [levelName(level.type)], most: bent ? 1 : MOST_NAMES });
     else if (!near.names.includes(levelName(level.type))) near.names.push(levelName(level.type));
   }
   ctx.setLineDash([]);
   return labels;
 }
 
-export function drawLevelLabel({ ctx, colours, width }: Plot, { x, y, names }: Label): void {
-  const text = shortNames(names, MOST_NAMES);
+export function drawLevelLabel({ ctx, colours, width }: Plot, { x, y, names, most }: Label): void {
+  const text = shortNames(names, most);
   ctx.font = FONT;
   const w = ctx.measureText(text).width;
   const left = Math.min(x, width - w - 6);

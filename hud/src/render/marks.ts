@@ -59,7 +59,7 @@ function drawSide(plot: Plot, facts: SideFacts, side: 1 | -1, left: number, spot
     ctx.strokeStyle = css(colour);
     ctx.lineWidth = 1.5;
     ctx.strokeRect(left + 6, top, width - left - 10, bottom - top);
-    label(plot, `${ratio.toFixed(1)}× ${TRENDS[trend]}`, left + 10, (top + bottom) / 2, colour);
+    label(plot, `${ratio.toFixed(1)}×${TRENDS[trend]}`, left + 9, (top + bottom) / 2, colour);
   }
 }
 
