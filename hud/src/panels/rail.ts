@@ -43,6 +43,10 @@ export class Rail implements Panel {
   private shown = '';
   onPick: (tick: number) => void = () => {};
 
+  constructor() {
+    this.root.tabIndex = 0;
+  }
+
   update(model: Model): void {
     const { manifest, data, lists, gate, second } = model;
     const spot = data.lastSpot(second);

@@ -246,13 +246,44 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await arrivedAt(hud.page, now + 1);
   });
 
+  it('Layer rule: outlines of vacuum fill nothing, so that all three layers fit', async () => {
+    const on = () => state(hud.page, (app) => Object.values(app.store.state.layers).filter(Boolean).length);
+    const before = await state(hud.page, (app) => ({ ...app.store.state.layers }));
+    expect(before).toEqual({ wall: true, vacuum: true, pressure: false });
+    const filled = await hud.page.evaluate(() => Array.from(window.spymaster.stage.backend.pixels()));
+    await press('v');
+    await shows(hud.page, '.menu', 'outline');
+    await until(hud.page, (app) => app.store.state.vacuumContour);
+    await hud.page.waitForTimeout(400);
+    const outlined = await hud.page.evaluate(() => Array.from(window.spymaster.stage.backend.pixels()));
+    expect(outlined.length).toBe(filled.length);
+    expect(outlined).not.toEqual(filled);
+    await press('3');
+    expect(await on()).toBe(3);
+    await press('v');
+    expect(await on()).toBe(2);
+    await until(hud.page, (app) => !app.store.state.layers.pressure);
+  });
+
   it('has no serious accessibility finding', async () => {
     const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     await hud.page.evaluate(axe);
-    const findings = (await hud.page.evaluate(
-      'axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + n.failureSummary).join(" | ")))',
-    )) as string[];
-    expect(findings).toEqual([]);
+    const findings = async (): Promise<string[]> =>
+      (await hud.page.evaluate(
+        'axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + n.failureSummary).join(" | ")))',
+      )) as string[];
+    await hud.page.click('.menu summary');
+    for (const tab of ['episodes', 'analogues', 'evidence']) {
+      await hud.page.click(`#tab-${tab}`);
+      expect(await findings(), tab).toEqual([]);
+    }
+    await press('t');
+    await shows(hud.page, '.menu', 'Wall opacity');
+    expect(await findings(), 'light').toEqual([]);
+    await hud.page.click('.badge.gone');
+    expect(await findings(), 'light, data of the session').toEqual([]);
+    await press('Escape', 't');
+    await hud.page.click('.menu summary');
   });
 
   it('draws in software when WebGL is lost for good', async () => {
