@@ -1,0 +1,64 @@
+/** What is drawn above the heat map, by the calls on a canvas. */
+import { describe, expect, it } from 'vitest';
+import { drawStrip } from '../../src/render/columns.ts';
+import { drawMarks } from '../../src/render/marks.ts';
+import { drawSpot } from '../../src/render/spot.ts';
+import { recorder, SECONDS, SPOT, smallPlot, smallSession } from './session.ts';
+
+const data = smallSession({ depth: (_, rel) => (rel === 0 ? 128 : rel > 0 ? 180 : 76) });
+
+describe('Spot and BBO', () => {
+  it('draw a step a second each, and quotes only while a pixel holds no more than four seconds', () => {
+    const strokes = (pxPerSec: number): number => {
+      const { ctx, calls } = recorder();
+      drawSpot(smallPlot(data, ctx, { pxPerSec }));
+      return calls.filter((call) => call.name === 'lineTo').length;
+    };
+    // Spot twice (its outline and itself) and two quotes; each second is one line, and one to the next.
+    expect(strokes(20)).toBe(4 * (2 * SECONDS - 1));
+    expect(strokes(0.2)).toBeLessThan(2 * (2 * SECONDS));
+  });
+});
+
+describe('Column strip and GEX strip', () => {
+  const written = (change: object): unknown[] => {
+    const { ctx, calls } = recorder();
+    const plot = smallPlot(data, ctx, { yMid: SPOT + SECONDS - 1 });
+    drawStrip({ ...plot, state: { ...plot.state, ...change } }, ctx, 220);
+    return calls.filter((call) => call.name === 'fillText').map((call) => call.args[0]);
+  };
+  it('write exact depth, and the net of a strike in dollars', () => {
+    const texts = written({});
+    expect(texts).toContain('90');
+    expect(texts.filter((text) => text === '10')).toHaveLength(9);
+    expect(texts).toContain('+2M');
+    expect(texts).toContain('GEX');
+  });
+  it('say so where flow is asked for and none is known, by drawing none', () => {
+    expect(written({ gexFlow: true })).not.toContain('+2M');
+  });
+});
+
+describe('Marks of the reading', () => {
+  const texts = (facts: string): unknown[] => {
+    data.ingest(1, SECONDS - 1, 1, {
+      reading: { rows: 1, columns: { above: [''], below: [''], moves: [''], facts: [facts] } },
+    });
+    const { ctx, calls } = recorder();
+    drawMarks(smallPlot(data, ctx, { x0: SECONDS - 5 }));
+    return calls.filter((call) => call.name === 'fillText').map((call) => call.args[0]);
+  };
+  const side = { run: null, obstacle: null, thin: null };
+  it('stand beside the prices that it names', () => {
+    const obstacle = { price: 6803, ratio: 9.36, trend: 'building' };
+    const thin = { price: 6801, to_price: 6800 };
+    expect(texts(JSON.stringify({ valid: true, above: { ...side, obstacle }, below: { ...side, thin } }))).toEqual([
+      '9.4×▲',
+      'thin',
+    ]);
+  });
+  it('are none where nothing stands out, or the book is not valid', () => {
+    expect(texts(JSON.stringify({ valid: true, above: side, below: side }))).toEqual([]);
+    expect(texts('{"valid":false}')).toEqual([]);
+  });
+});
