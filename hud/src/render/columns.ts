@@ -43,14 +43,16 @@ export function drawStrip(plot: Plot, ctx: CanvasRenderingContext2D, width: numb
     vacuum: { x: unit * 6, width: unit * 1.5 },
     gex: { x: unit * 7.5, width: unit * 3 },
   };
-  if (spot !== NO_TICK && isDrawn(data.state(second), data.flags(second))) {
+  const arrived = data.second('ladder', second) !== null || (data.cells.get('wall.depth')?.loaded(1, second) ?? true);
+  if (arrived && spot !== NO_TICK && isDrawn(data.state(second), data.flags(second))) {
     drawDepth(plot, ctx, lanes.depth!, second, spot);
     drawFlow(plot, ctx, lanes.flow!, second, spot);
     drawVacuum(plot, ctx, lanes.vacuum!, second, spot);
   } else {
     ctx.fillStyle = css(colours.dim);
     ctx.textAlign = 'center';
-    ctx.fillText(data.state(second) === NOT_LOADED ? 'loading' : 'no valid book', width * 0.35, height / 2 - 24);
+    const loading = data.state(second) === NOT_LOADED || !arrived;
+    ctx.fillText(loading ? 'loading' : 'no valid book', width * 0.35, height / 2 - 24);
   }
   if (gex) drawGex(plot, ctx, lanes.gex!.x, lanes.gex!.width, second);
   ctx.strokeStyle = css(colours.grid);

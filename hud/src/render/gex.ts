@@ -40,6 +40,13 @@ export function drawGex(plot: Plot, ctx: CanvasRenderingContext2D, x: number, wi
       Math.max(top, ...(state.gexFlow ? [Math.abs(s.flow) || 0] : [Math.abs(s.call) || 0, Math.abs(s.put) || 0])),
     0,
   );
+  if (!data.second('gex', second)) {
+    // Strikes come with the stream only: a second that was jumped over has none here, which is no exposure of zero.
+    ctx.fillStyle = css(colours.dim);
+    ctx.textAlign = 'center';
+    ctx.textBaseline = 'middle';
+    ctx.fillText('not loaded', middle, height / 2 - 24);
+  }
   if (most === 0) return;
   const thick = Math.max(3, Math.min(10, view.pxPerTick * 4));
   const bar = (value: number, y: number, colour: string): void => {

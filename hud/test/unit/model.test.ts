@@ -287,6 +287,14 @@ describe('tiles', () => {
     expect(new Set(keys.map(keyText)).size).toBe(keys.length);
     expect(wantedTiles(manifest(), state, 600, new Set(keys.map(keyText)))).toEqual([]);
   });
+  it('come for the second under the cursor, too, whatever the level drawn', () => {
+    const long = manifest({ seconds: 9000 });
+    const state = { ...initialState(), now: 8999, cursor: { sec: 2100, tick: 0 } };
+    state.view = { x0: 0, pxPerSec: 0.05, yMid: 0, pxPerTick: 8 };
+    const keys = wantedTiles(long, state, 450, new Set()).map(keyText);
+    expect(keys).toContain('wall|1|2|');
+    expect(wantedTiles(long, { ...state, cursor: null }, 450, new Set()).map(keyText)).not.toContain('wall|1|2|');
+  });
 });
 
 describe('Opening', () => {
@@ -343,6 +351,7 @@ describe('small things', () => {
   it('reads exact values in a fixed order with units, null as no data', () => {
     const answer = {
       tables: {
+        'silver.option_quote_1s': { rows: [{ add_qty: 99 }, { add_qty: 98 }], units: {} },
         'silver.vacuum_surface_1s': { rows: [{ vacuum_score: null }], units: {} },
         'silver.wall_surface_1s': {
           rows: [{ add_qty: 3, depth_qty_end: 41, window_end: '1' }],

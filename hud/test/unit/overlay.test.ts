@@ -1,5 +1,8 @@
 /** What is drawn above the heat map, by the calls on a canvas. */
 import { describe, expect, it } from 'vitest';
+import { SessionData } from '../../src/model/session.ts';
+import { emptyLists } from '../../src/panels/model.ts';
+import { readoutLines } from '../../src/panels/readout.ts';
 import { drawStrip } from '../../src/render/columns.ts';
 import { drawMarks } from '../../src/render/marks.ts';
 import { drawSpot } from '../../src/render/spot.ts';
@@ -36,6 +39,38 @@ describe('Column strip and GEX strip', () => {
   });
   it('say so where flow is asked for and none is known, by drawing none', () => {
     expect(written({ gexFlow: true })).not.toContain('+2M');
+  });
+});
+
+describe('Inspector', () => {
+  it('tells what has not arrived from what is missing', () => {
+    const plot = smallPlot(data, recorder().ctx);
+    const lines = (of: typeof data): Map<string, string> =>
+      new Map(
+        readoutLines({
+          ...plot,
+          lists: emptyLists(),
+          second: 5,
+          data: of,
+          state: { ...plot.state, cursor: { sec: 5, tick: SPOT + 5 } },
+        }),
+      );
+    expect(lines(data).get('resting')).toBe('~0 contracts');
+    const partial = new SessionData(data.manifest);
+    partial.ingest(1, 0, SECONDS, {
+      snap: {
+        rows: SECONDS,
+        columns: {
+          spot_tick: new Int32Array(SECONDS).fill(SPOT + 5),
+          state: new Uint8Array(SECONDS).fill(3),
+          flags: new Uint8Array(SECONDS),
+        },
+      },
+    });
+    expect(lines(partial).get('resting')).toBe('loading');
+    partial.ingest(1, 0, SECONDS, { wall: { rows: SECONDS, columns: { depth: new Uint8Array(SECONDS * 11) } } });
+    expect(lines(partial).get('resting')).toBe('no data');
+    expect(lines(partial).get('vacuum')).toBe('loading');
   });
 });
 
