@@ -46,7 +46,11 @@ export class Episodes implements Panel {
         const price = episode.tick === null ? '' : formatPrice(manifest, episode.tick);
         const button = el(
           'button',
-          { type: 'button', 'aria-pressed': String(episode.id === state.episode) },
+          {
+            type: 'button',
+            'aria-pressed': String(episode.id === state.episode),
+            title: episode.valid ? episode.outcomes.join('\n') : episode.invalidReason,
+          },
           el('span', { class: 'num' }, labels.full(episode.trigger)),
           el('span', { class: 'what' }, `${name} ${price}`),
           el(

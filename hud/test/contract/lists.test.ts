@@ -21,17 +21,20 @@ describe('episodes', () => {
       tick: 27200,
       touch: 1,
       approach: 2400,
-      trigger: 2660,
+      trigger: 2662,
       decision: 2662,
       valid: true,
+      outcomes: ['300 s: reject of 8 ticks after 41 s', '60 s: not scored of 4 ticks'],
     });
     expect(outcomeOf(touch!, gate)).toBe('reject');
-    expect(outcomeOf(touch!, gateFor('replay', 3021, 7199))).toBeNull();
+    expect(outcomeOf(touch!, gateFor('replay', 2961, 7199))).toBeNull();
   });
   it('may be of candles, without a touch, and not valid', () => {
     expect(candle).toMatchObject({ kind: 'candle', direction: 'down', touch: null, valid: false, approach: 2639 });
+    expect(candle!.invalidReason).toBe('no sigma');
     expect(boxes(candle!, gate)).toEqual({ back: [2160, 2880], forward: [2880, 3240], elapsed: true });
-    expect(outcomeOf(candle!, gate)).toBeNull();
+    expect(outcomeOf(candle!, gateFor('replay', 3238, 7199))).toBeNull();
+    expect(outcomeOf(candle!, gate)).toBe('not scored');
   });
 });
 
