@@ -1,6 +1,7 @@
 /** What every action of the keyboard and of the buttons does. */
 import type { App } from './app.ts';
 import type { Action } from './core/keymap.ts';
+import { withVacuumStyle } from './core/layers.ts';
 import { DIRTY } from './core/store.ts';
 import { neighbour } from './model/episodes.ts';
 import { nextSpeed } from './panels/transport.ts';
@@ -19,7 +20,7 @@ export function perform(app: App, action: Action): void {
   const centre = { x: app.stage.width * PRESENT_AT, y: app.stage.height / 2 };
   switch (action) {
     case 'playPause':
-      app.link.control({ type: state.playing ? 'pause' : 'play' });
+      app.feed.play(!state.playing);
       return store.set({ playing: !state.playing, followNow: state.playing ? state.followNow : true }, DIRTY.PANELS);
     case 'back1':
       return app.step(-1);
@@ -92,6 +93,8 @@ export function perform(app: App, action: Action): void {
       return app.toggleLayer('vacuum');
     case 'layer3':
       return app.toggleLayer('pressure');
+    case 'vacuumStyle':
+      return store.set(withVacuumStyle(state), DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
     case 'layer4':
       app.stage.toggles.spot = !app.stage.toggles.spot;
       return store.touch(DIRTY.VIEW);
@@ -117,7 +120,7 @@ export function perform(app: App, action: Action): void {
     case 'reveal':
       if (!state.episode) return;
       store.set({ revealed: true }, DIRTY.PANELS);
-      void app.context.analogues(state.episode, app.gate(), true);
+      app.feed.analogues(state.episode, true);
       return;
     case 'screenshot':
       return savePicture(app);

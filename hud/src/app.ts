@@ -1,12 +1,14 @@
-/** One session on screen: owns store, data, link and panels, and turns what the user does into changes. */
+/** One session on screen: owns store, data, feed and panels, and turns what the user does into changes. */
 import { Announcer } from './a11y/announce.ts';
 import { PRESENT_AT, perform } from './actions.ts';
 import type { Action } from './core/keymap.ts';
-import { DIRTY, type HudState, LAYERS, type Layer, Store } from './core/store.ts';
+import { withToggled } from './core/layers.ts';
+import { DIRTY, type HudState, type Layer, Store } from './core/store.ts';
 import { TimeLabels } from './core/time.ts';
 import { type Gate, gateFor, maySee } from './core/timegate.ts';
 import { NO_TICK } from './core/units.ts';
 import { toHash } from './core/url.ts';
+import { Feed, type FeedEvents } from './feed.ts';
 import { type Episode, SEEK_BEFORE } from './model/episodes.ts';
 import { SessionData } from './model/session.ts';
 import { Analogues } from './panels/analogues.ts';
@@ -23,24 +25,25 @@ import { emptyLists, type Model, type Panel } from './panels/model.ts';
 import { Rail } from './panels/rail.ts';
 import { Reading } from './panels/reading.ts';
 import { Readout, readoutLines } from './panels/readout.ts';
+import { SessionInfo } from './panels/session.ts';
 import { Tabs } from './panels/tabs.ts';
 import { Transport } from './panels/transport.ts';
+import { AXIS_WIDTH } from './render/axes.ts';
+import { defaultCuts } from './render/palette.ts';
 import { Scheduler } from './render/scheduler.ts';
 import { Stage } from './render/stage.ts';
 import { axisTick, recentred } from './scale/anchor.ts';
 import { lodFor } from './scale/x.ts';
-import { Context } from './wire/context.ts';
-import type { ServerMessage } from './wire/control.gen.ts';
-import { Link } from './wire/link.ts';
-import type { Manifest } from './wire/manifest.ts';
+import { column, type Manifest } from './wire/manifest.ts';
 
 const FORWARD_MAX = 600;
 
 export interface AppOptions {
   readonly base: string;
   readonly session: string;
-  readonly sessions: readonly string[];
-  readonly change: Partial<HudState>;
+  readonly worker: Worker;
+  /** Where to begin, and what the address asks for besides. */
+  readonly change: Partial<HudState> & { readonly now: number };
   readonly software: boolean;
   readonly openSession: (key: string) => void;
 }
@@ -56,17 +59,14 @@ export class App {
   private labels: TimeLabels;
   private readonly header: Header;
   readonly help = new Help();
+  private readonly info: SessionInfo;
   private readonly ladder = new Ladder();
   private readonly panels: Panel[];
   private readonly scheduler: Scheduler;
-  readonly context: Context;
-  readonly link: Link;
+  readonly feed: Feed;
   private readonly announcer: Announcer;
   readonly zooms: HudState['view'][] = [];
-  private asked = -1;
   private hashTimer: ReturnType<typeof setTimeout> | null = null;
-  /** Longest and recent costs of taking streamed rows, in ms: what the append target is measured by. */
-  readonly appendMs: number[] = [];
 
   constructor(
     root: HTMLElement,
@@ -76,12 +76,10 @@ export class App {
     this.data = new SessionData(manifest);
     const state = this.store.state;
     const last = manifest.seconds - 1;
-    // The opening range of 15 minutes is about to close: the first moment at which most of the picture exists.
-    const open = manifest.segments.find((segment) => segment.name === 'RTH')?.from ?? 0;
     Object.assign(
       state,
       {
-        now: Math.min(last, open + 14 * 60 - 1),
+        ...defaultCuts(column(manifest, 'wall', 'depth')?.transfer ?? null),
         theme: matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark',
       },
       options.change,
@@ -90,6 +88,17 @@ export class App {
     this.labels = this.makeLabels();
     document.documentElement.dataset.theme = state.theme;
 
+    // Everything is asked for before the page is built: what comes back finds it ready.
+    const events: FeedEvents = {
+      gate: () => this.gate(),
+      rows: (lod, first, count) => this.stage.changed(lod, first, count),
+      heard: () => this.header.heard(),
+      say: (text) => this.say(text),
+      changed: () => options.openSession(options.session),
+    };
+    this.feed = new Feed(options.base, this.data, this.lists, this.store, events, options.worker);
+    this.feed.start();
+    this.info = new SessionInfo(manifest);
     this.header = new Header({
       zone: (zone) => {
         this.store.set({ zone }, DIRTY.VIEW | DIRTY.PANELS);
@@ -98,8 +107,9 @@ export class App {
       help: () => this.help.toggle(),
       theme: () => this.act('theme'),
       mode: () => this.act('mode'),
+      info: () => this.info.toggle(),
     });
-    this.header.setSessions(options.sessions, options.session);
+    this.setSessions([options.session]);
     const rail = new Rail();
     rail.onPick = (tick) => this.centreOn(tick);
     const legend = new Legend({
@@ -107,11 +117,12 @@ export class App {
       opacity: (layer, value) => this.store.set({ opacity: { ...state.opacity, [layer]: value } }, DIRTY.STYLE),
       palette: (magnitude) => this.store.set({ magnitude }, DIRTY.STYLE | DIRTY.PANELS),
       cuts: (cutLow, cutHigh) => this.store.set({ cutLow, cutHigh }, DIRTY.STYLE | DIRTY.PANELS),
+      vacuumStyle: () => this.act('vacuumStyle'),
       linear: (linear) => this.store.set({ linear }, DIRTY.STYLE | DIRTY.PANELS),
       gexFlow: () => this.store.set({ gexFlow: !state.gexFlow }, DIRTY.VIEW | DIRTY.PANELS),
       pool: (pool) => {
         this.store.set({ pool }, DIRTY.VIEW | DIRTY.PANELS);
-        this.link.setPool(pool);
+        this.feed.pool(pool);
       },
     });
     this.transport = new Transport({
@@ -162,9 +173,11 @@ export class App {
       legend.root,
       this.transport.root,
       this.help.root,
+      this.info.root,
       live,
     );
     this.readout.hide();
+    this.place(this.plotHost.clientWidth - AXIS_WIDTH);
     this.stage = new Stage(
       this.plotHost,
       overlay,
@@ -179,40 +192,28 @@ export class App {
     );
     this.panels = [this.header, rail, reading, mechanics, bands, tabs, legend, this.transport];
 
-    this.context = new Context(options.base, manifest, this.lists, () => this.store.touch(DIRTY.DATA | DIRTY.PANELS));
-    this.link = new Link(options.base, this.data, {
-      rows: (lod, first, count) => {
-        this.stage.changed(lod, first, count);
-        this.store.touch(DIRTY.DATA | DIRTY.PANELS);
-      },
-      now: (second) => this.arrived(second),
-      link: (linkState) => this.linkChanged(linkState),
-      control: (message) => this.onControl(message),
-      retry: () => this.store.touch(DIRTY.PANELS),
-      took: (ms) => {
-        this.appendMs.push(ms);
-        if (this.appendMs.length > 2000) this.appendMs.shift();
-      },
-    });
     this.scheduler = new Scheduler((dirty) => this.draw(dirty));
     this.store.subscribe((_, dirty) => this.scheduler.mark(dirty));
   }
 
-  start(): void {
+  /** The view to begin with, and the tiles it needs, before anything is there to draw on. */
+  private place(plotWidth: number): void {
     const { state } = this.store;
-    if (!this.options.change.view)
-      this.store.set(
-        { view: this.followed({ ...state.view, yMid: state.anchor === 'spot' ? 0 : this.manifest.baseTick }) },
-        DIRTY.VIEW,
-      );
-    else this.store.set({ followNow: false, recentre: 'manual' }, DIRTY.VIEW);
-    this.link.open(Math.min(state.now + 1, this.manifest.seconds - 1), state.speed, false);
-    this.refreshLists();
+    if (this.options.change.view) Object.assign(state, { followNow: false, recentre: 'manual' });
+    else {
+      const yMid = state.anchor === 'spot' ? 0 : this.manifest.baseTick;
+      state.view = this.followed({ ...state.view, yMid }, state.now, plotWidth);
+    }
+    this.feed.want(plotWidth);
+  }
+  setSessions(keys: readonly string[]): void {
+    this.header.setSessions(keys, this.options.session);
+  }
+  start(): void {
     this.scheduler.mark(DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
   }
   dispose(): void {
-    if (this.ageTimer) clearInterval(this.ageTimer);
-    this.link.close();
+    this.feed.dispose();
   }
 
   get frames(): number {
@@ -258,19 +259,19 @@ export class App {
       );
   }
   inspect(sec: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
-    return maySee(this.gate(), sec) ? this.context.inspect(sec, tick, signal) : Promise.resolve([]);
+    return maySee(this.gate(), sec) ? this.feed.inspect(sec, tick, signal) : Promise.resolve([]);
   }
   say(text: string): void {
     this.announcer.say(text);
   }
   seek(second: number): void {
     const target = Math.min(this.manifest.seconds - 1, Math.max(0, Math.round(second)));
-    this.link.seek(target);
+    this.feed.seek(target);
     this.store.set(
       { now: target, followNow: true, view: this.followed(this.store.state.view, target) },
       DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA,
     );
-    this.refreshLists();
+    this.feed.refreshLists();
   }
   goTo(text: string): boolean {
     const second = this.labels.parse(text);
@@ -282,24 +283,20 @@ export class App {
     this.lists.analogues = null;
     this.store.set({ episode: episode.id }, DIRTY.PANELS | DIRTY.VIEW);
     this.seek(episode.trigger - SEEK_BEFORE);
-    void this.context.analogues(episode.id, this.gate(), this.store.state.revealed);
+    this.feed.analogues(episode.id, this.store.state.revealed);
   }
 
   step(seconds: number): void {
     const { state } = this.store;
-    if (seconds > 0 && !state.playing && seconds <= FORWARD_MAX) this.link.control({ type: 'step', n: seconds });
+    if (seconds > 0 && !state.playing && seconds <= FORWARD_MAX) this.feed.step(seconds);
     else this.seek(state.now + seconds);
   }
   setSpeed(speed: number): void {
-    this.link.control({ type: 'speed', value: speed });
+    this.feed.speed(speed);
     this.store.set({ speed }, DIRTY.PANELS);
   }
-  /** At most two filled layers: switching a third on switches the one that was on longest off. */
   toggleLayer(layer: Layer): void {
-    const layers = { ...this.store.state.layers, [layer]: !this.store.state.layers[layer] };
-    const on = LAYERS.filter((name) => layers[name]);
-    if (on.length > 2) layers[on.find((name) => name !== layer && name !== 'wall') ?? 'wall'] = false;
-    this.store.set({ layers }, DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
+    this.store.set(withToggled(this.store.state, layer), DIRTY.STYLE | DIRTY.VIEW | DIRTY.PANELS);
   }
   toggleMode(): void {
     const { state } = this.store;
@@ -311,7 +308,7 @@ export class App {
         return;
       this.store.set({ mode: 'review', reviewed: true }, DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
     } else this.store.set({ mode: 'replay' }, DIRTY.VIEW | DIRTY.PANELS | DIRTY.DATA);
-    this.refreshLists();
+    this.feed.refreshLists();
   }
   private centreOn(tick: number): void {
     const { state } = this.store;
@@ -323,49 +320,8 @@ export class App {
     this.store.set({ cursor: null }, DIRTY.HOVER);
   }
 
-  followed(view: HudState['view'], now = this.store.state.now): HudState['view'] {
-    return { ...view, x0: now + 1 - (PRESENT_AT * this.stage.width) / view.pxPerSec };
-  }
-  private arrived(second: number): void {
-    this.header.heard();
-    this.store.set({ now: second }, DIRTY.DATA | DIRTY.PANELS);
-    // Lists change with the minute; a new one is asked for then, not every second.
-    if (Math.floor(second / 60) !== this.asked) this.refreshLists();
-  }
-  private refreshLists(): void {
-    this.asked = Math.floor(this.store.state.now / 60);
-    void this.context.refresh(this.gate());
-  }
-
-  /** While nothing arrives the age of the last second is counted on screen; the timer runs only then. */
-  private linkChanged(link: HudState['link']): void {
-    this.store.set({ link }, DIRTY.PANELS | DIRTY.DATA);
-    const silent = link === 'stale' || link === 'reconnecting';
-    if (silent) {
-      this.ageTimer ??= setInterval(() => this.store.touch(DIRTY.PANELS), 1000);
-    } else if (this.ageTimer) {
-      clearInterval(this.ageTimer);
-      this.ageTimer = null;
-    }
-    if (!silent) this.header.heard();
-  }
-  private ageTimer: ReturnType<typeof setInterval> | null = null;
-
-  private onControl(message: ServerMessage): void {
-    if (message.type === 'loading') this.store.set({ loading: message.pct }, DIRTY.PANELS);
-    else if (message.type === 'subscribed') this.store.set({ loading: null }, DIRTY.PANELS);
-    else if (message.type === 'state') {
-      const playing = message.clock === 'playing' || message.clock === 'throttled';
-      this.store.set({ playing, throttled: message.clock === 'throttled' }, DIRTY.PANELS);
-    } else if (message.type === 'event') this.refreshLists();
-    else if (message.type === 'gap') {
-      this.lists.gaps.push([message.from, message.to]);
-      this.link.refetch(message.from, message.to);
-      this.store.touch(DIRTY.DATA);
-    } else if (message.type === 'eos') this.store.set({ playing: false, link: 'ended' }, DIRTY.PANELS);
-    else if (message.type === 'session_changed' && message.data_version !== this.manifest.dataVersion)
-      this.options.openSession(this.options.session);
-    else if (message.type === 'error') this.say(`${message.code}: ${message.message}`);
+  followed(view: HudState['view'], now = this.store.state.now, width = this.stage.width): HudState['view'] {
+    return { ...view, x0: now + 1 - (PRESENT_AT * width) / view.pxPerSec };
   }
 
   private makeLabels(): TimeLabels {
@@ -391,8 +347,7 @@ export class App {
     this.stage.draw(model, dirty);
     if (dirty & ~DIRTY.HOVER) for (const panel of this.panels) panel.update(model);
     else this.ladder.update(model);
-    this.closeGaps();
-    this.link.want(state, this.stage.width);
+    this.feed.drawn(this.stage.width);
     this.shareLater();
     this.markFirstPaint(spot);
   }
@@ -404,14 +359,10 @@ export class App {
     const lod = lodFor(view.pxPerSec);
     if (wall && ![lod, 16 as const].some((level) => wall.loaded(level, Math.floor(now / level) - 1))) return;
     this.painted = true;
-    performance.mark('spymaster:first-paint');
+    // The next frame begins when the browser has shown this one.
+    requestAnimationFrame(() => performance.mark('spymaster:first-paint'));
   }
   private painted = false;
-  /** A gap is closed once its seconds have arrived over HTTP. */
-  private closeGaps(): void {
-    const open = this.lists.gaps.filter(([from, to]) => this.data.state(from) === 255 || this.data.state(to) === 255);
-    if (open.length !== this.lists.gaps.length) this.lists.gaps = open;
-  }
   private shareLater(): void {
     if (this.hashTimer) return;
     this.hashTimer = setTimeout(() => {

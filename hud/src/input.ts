@@ -106,10 +106,12 @@ export function bindInput(app: App, signal: AbortSignal): void {
     'keydown',
     (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
-      if (target.closest('input[type=text], dialog[open]') && event.key !== 'Escape') return;
+      // A dialog has its keys to itself, Esc included, which closes it.
+      if (document.querySelector('dialog[open]')) return;
+      if (target.closest('input[type=text]') && event.key !== 'Escape') return;
       // A focused control keeps the keys that work it; all others stay with the HUD.
       if (target.closest('select, input') && (event.key.length === 1 || event.key.startsWith('Arrow'))) return;
-      if (target.closest('button') && (event.key === ' ' || event.key === 'Enter')) return;
+      if (target.closest('button, summary') && (event.key === ' ' || event.key === 'Enter')) return;
       if (target === plotHost && event.key === 'Enter') {
         dataCursor = true;
         const spot = app.data.lastSpot(store.state.now);

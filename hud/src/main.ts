@@ -4,9 +4,12 @@ import './styles/panels.css';
 import { App } from './app.ts';
 import { fromHash } from './core/url.ts';
 import { bindInput } from './input.ts';
+import { openingSecond, regularOpen, tradingStart } from './model/opening.ts';
 import { el } from './panels/dom.ts';
+import { parseOverview } from './render/scrubber.ts';
 import { address, getJson, HttpError } from './wire/http.ts';
-import { parseManifest } from './wire/manifest.ts';
+import { spawnWorker } from './wire/link.ts';
+import { type Manifest, parseManifest } from './wire/manifest.ts';
 
 const BASE = '';
 const root = document.getElementById('app')!;
@@ -21,7 +24,25 @@ async function sessionKeys(): Promise<string[]> {
   const answer = (await getJson(address(BASE, '/v1/sessions', { limit: 200 }))) as {
     sessions?: { symbol: string; dt: string }[];
   };
-  return (answer.sessions ?? []).map(({ symbol, dt }) => `${symbol}/${dt}`);
+  return (answer.sessions ?? []).map(({ symbol, dt }) => `${symbol}/${dt}`).sort();
+}
+
+/** Regular hours tell when trading starts; a session without them is asked when its price begins to move. */
+async function firstSecond(manifest: Manifest, session: string): Promise<number> {
+  const open = regularOpen(manifest);
+  if (open !== null) return openingSecond(manifest, open);
+  const minutes = parseOverview(await getJson(address(BASE, `/v1/sessions/${session}/overview`)));
+  return openingSecond(manifest, tradingStart(minutes));
+}
+
+/** Manifest of a session, or null where the lake has none of this name. */
+async function manifestOf(session: string): Promise<Manifest | null> {
+  try {
+    return parseManifest(await getJson(address(BASE, `/v1/sessions/${session}`)));
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 404) return null;
+    throw error;
+  }
 }
 
 async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['change']): Promise<void> {
@@ -29,28 +50,35 @@ async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['
   bound?.abort();
   app = null;
   try {
-    const sessions = (await sessionKeys()).sort();
-    const session = wanted && sessions.includes(wanted) ? wanted : sessions.at(-1);
-    if (!session)
+    const worker = spawnWorker();
+    const listed = sessionKeys();
+    // The list is only for the choice in the header: a session that the address names does not wait for it.
+    listed.catch(() => undefined);
+    const named = wanted ? await manifestOf(wanted) : null;
+    const session = named && wanted ? wanted : (await listed).at(-1);
+    const manifest = named ?? (session ? await manifestOf(session) : null);
+    if (!session || !manifest) {
+      worker.terminate();
       return problem(
         'No session yet',
         'The lake has no book snapshots. Make a day with "spymaster run", or see the whole product with "spymaster demo".',
       );
-    const manifest = parseManifest(await getJson(address(BASE, `/v1/sessions/${session}`)));
-    const software = new URLSearchParams(location.search).get('render') === '2d';
+    }
+    const own = named ? shared : {};
     const current = new App(root, manifest, {
       base: BASE,
       session,
-      sessions,
-      software,
-      change: session === wanted ? shared : {},
+      software: new URLSearchParams(location.search).get('render') === '2d',
+      change: { ...own, now: own.now ?? (await firstSecond(manifest, session)) },
       openSession: (key) => void open(key, key === session && app ? { now: app.store.state.now } : {}),
+      worker,
     });
     app = current;
     Object.assign(window, { spymaster: current });
     current.start();
     bound = new AbortController();
     bindInput(current, bound.signal);
+    current.setSessions(await listed);
   } catch (error) {
     if (error instanceof HttpError && error.status === 401)
       problem(

@@ -7,12 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from spymaster.lake import Lake
+from spymaster_tests.checks.sessions import DT, SYMBOL, write_raw
 from spymaster_tests.conftest import REPOSITORY
-from spymaster_tests.serving.lakes import served_lake
+from spymaster_tests.serving.lakes import RECORDS, served_lake
 
 HUD = REPOSITORY / "hud"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -61,13 +65,33 @@ def test_flows_of_the_page_on_a_double_of_the_sidecar(npx: str, browser: str) ->
 
 @pytest.mark.slow
 def test_the_page_on_the_real_sidecar(npx: str, browser: str, tmp_path: Path) -> None:
-    lake = served_lake(tmp_path / "lake")
-    command = [sys.executable, "-m", "spymaster.cli.main", "serve", "--lake", str(lake.root), "--port", "0", "--json"]
-    environment = {**os.environ, "SPYMASTER_SERVING__TOKEN": "a-token-for-tests"}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as server:
+    with serving(served_lake(tmp_path / "lake").root) as link:
+        vitest(npx, "--config", "vitest.e2e.config.ts", "real", SPYMASTER_HUD_URL=link, SPYMASTER_CHROMIUM=browser)
+
+
+@pytest.mark.slow
+def test_the_page_on_one_session_without_options(npx: str, browser: str, tmp_path: Path) -> None:
+    root = tmp_path / "lake"
+    Lake.open(root, create=True, kind="simulated")
+    write_raw(root, DT, seed=1, records=RECORDS)
+    made = spymaster("run", "--symbol", SYMBOL, "--dates", str(DT), "--lake", str(root), DAGSTER_HOME=str(tmp_path))
+    assert made.wait() == 0, made.stdout.read() if made.stdout else ""
+    with serving(root) as link:
+        vitest(npx, "--config", "vitest.e2e.config.ts", "lone", SPYMASTER_HUD_LONE_URL=link, SPYMASTER_CHROMIUM=browser)
+
+
+def spymaster(*arguments: str, **environment: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "spymaster.cli.main", *arguments]
+    return subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def serving(lake: Path) -> Iterator[str]:
+    """A sign-in link to the sidecar of a lake, which ends with the block."""
+    options = ("--lake", str(lake), "--port", "0", "--json")
+    with spymaster("serve", *options, SPYMASTER_SERVING__TOKEN="a-token-for-tests") as server:
         try:
-            link = told_link(server)
-            vitest(npx, "--config", "vitest.e2e.config.ts", "real", SPYMASTER_HUD_URL=link, SPYMASTER_CHROMIUM=browser)
+            yield told_link(server)
         finally:
             server.terminate()
 

@@ -29,6 +29,7 @@ export type Action =
   | 'layer4'
   | 'layer5'
   | 'layer6'
+  | 'vacuumStyle'
   | 'levels'
   | 'candles'
   | 'bands'
@@ -85,6 +86,7 @@ export const BINDINGS: readonly Binding[] = [
   bind('4', 'layer4', '4', 'spot and best bid and ask'),
   bind('5', 'layer5', '5', 'column strip'),
   bind('6', 'layer6', '6', 'depth profile at the present'),
+  bind('V', 'vacuumStyle', 'V', 'vacuum as patterns or outlines'),
   bind('L', 'levels', 'L', 'levels'),
   bind('C', 'candles', 'C', 'candles'),
   bind('B', 'bands', 'B', 'band edges'),

@@ -35,6 +35,8 @@ export interface HudState {
   zone: Zone;
   view: View;
   layers: Record<Layer, boolean>;
+  /** Vacuum as outlines: it then fills nothing, and two filled layers may lie under it. */
+  vacuumContour: boolean;
   opacity: Record<Layer, number>;
   magnitude: MagnitudeName;
   cutLow: number;
@@ -69,6 +71,7 @@ export const initialState = (): HudState => ({
   zone: 'new_york',
   view: { x0: 0, pxPerSec: 1, yMid: 0, pxPerTick: 8 },
   layers: { wall: true, vacuum: true, pressure: false },
+  vacuumContour: false,
   opacity: { wall: 1, vacuum: 1, pressure: 0.8 },
   magnitude: 'cividis',
   cutLow: 0.2,

@@ -7,7 +7,7 @@ export interface SharedView {
 }
 
 export function toHash(session: string, state: Readonly<HudState>): string {
-  const { view, layers } = state;
+  const { view, layers, vacuumContour } = state;
   const fields = new URLSearchParams({
     s: session,
     t: String(state.now),
@@ -15,6 +15,7 @@ export function toHash(session: string, state: Readonly<HudState>): string {
     y: `${view.yMid.toFixed(1)},${view.pxPerTick.toPrecision(4)}`,
     a: state.anchor,
     l: LAYERS.filter((layer) => layers[layer]).join('.'),
+    v: vacuumContour ? 'outline' : 'pattern',
     th: state.theme,
     z: state.zone,
   });
@@ -45,5 +46,6 @@ export function fromHash(hash: string): SharedView {
     const on = new Set((fields.get('l') ?? '').split('.'));
     change.layers = Object.fromEntries(LAYERS.map((layer) => [layer, on.has(layer)])) as Record<Layer, boolean>;
   }
+  if (fields.has('v')) change.vacuumContour = fields.get('v') === 'outline';
   return { session: session && /^[A-Z0-9]{1,12}\/\d{4}-\d{2}-\d{2}$/.test(session) ? session : null, change };
 }

@@ -50,7 +50,7 @@ export function parseAnalogues(json: unknown, reveal: boolean): AnalogueAnswer {
       levelTypes: Array.isArray(row.level_types) ? row.level_types.join(' ') : '',
       touch: num(row.touch_index),
       outcome: reveal && typeof row.outcome === 'string' ? row.outcome : null,
-      path: Array.isArray(row.path) ? row.path.map(Number) : [],
+      path: Array.isArray(row.path) ? row.path.map((value) => num(value) ?? Number.NaN) : [],
     })),
   };
 }

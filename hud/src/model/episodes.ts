@@ -13,9 +13,13 @@ export interface Episode {
   readonly trigger: number;
   readonly decision: number;
   readonly valid: boolean;
+  /** Why it is not; empty where it is. */
+  readonly invalidReason: string;
   /** Only once its time has come; null before. */
   readonly outcome: string | null;
   readonly outcomeAt: number | null;
+  /** What was reached within each time looked at, in words, as far as told. */
+  readonly outcomes: readonly string[];
 }
 
 export const LOOK_BACK_BARS = 6;
@@ -24,6 +28,16 @@ export const BAR = 120;
 
 const num = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
 const str = (value: unknown): string => (typeof value === 'string' ? value : '');
+/** Tables write +1 for a level met from below and -1 for one from above. */
+const directionOf = (value: unknown): string => (value === 1 ? 'up' : value === -1 ? 'down' : str(value));
+
+/** `300 s: break of 8 ticks after 41 s`. */
+function outcomeWords(value: unknown): string {
+  const row = (value ?? {}) as Record<string, unknown>;
+  const [horizon, ticks, hit] = [num(row.horizon_s), num(row.barrier_ticks), num(row.t_hit_s)];
+  const outcome = str(row.outcome) || 'not scored';
+  return `${horizon ?? '?'} s: ${outcome}${ticks === null ? '' : ` of ${ticks} ticks`}${hit === null ? '' : ` after ${Math.round(hit)} s`}`;
+}
 
 /** Episodes of `GET .../episodes`, in order of decision; placebos are never shown. */
 export function parseEpisodes(json: unknown): Episode[] {
@@ -39,7 +53,7 @@ export function parseEpisodes(json: unknown): Episode[] {
         {
           id: row.episode_id,
           kind: str(row.kind),
-          direction: str(row.direction),
+          direction: directionOf(row.direction),
           levelType: types[0] ?? str(row.level_type),
           tick: num(row.level_tick),
           touch: num(row.touch_index),
@@ -47,8 +61,10 @@ export function parseEpisodes(json: unknown): Episode[] {
           trigger,
           decision,
           valid: row.valid !== false,
+          invalidReason: str(row.invalid_reason).replaceAll('_', ' '),
           outcome: str(row.outcome) || null,
           outcomeAt: num(row.outcome_at),
+          outcomes: Array.isArray(row.outcomes) ? row.outcomes.map(outcomeWords) : [],
         },
       ];
     })
@@ -58,9 +74,9 @@ export function parseEpisodes(json: unknown): Episode[] {
 export const knownEpisodes = (episodes: readonly Episode[], gate: Gate): Episode[] =>
   episodes.filter((e) => mayKnow(gate, e.decision));
 
-/** Outcome, or null while its time has not come. */
+/** Outcome, or null while its time has not come. Trading may have ended or the book failed before it could be scored. */
 export const outcomeOf = (episode: Episode, gate: Gate): string | null =>
-  mayKnow(gate, episode.outcomeAt) ? episode.outcome : null;
+  mayKnow(gate, episode.outcomeAt) ? (episode.outcome ?? 'not scored') : null;
 
 /** Next or previous known episode seen from `second`. */
 export function neighbour(episodes: readonly Episode[], gate: Gate, second: number, step: 1 | -1): Episode | null {

@@ -14,7 +14,10 @@ export interface Evidence {
   readonly nullMethod: string;
   readonly daysSeen: number | null;
   readonly daysReplicated: number | null;
+  readonly pFloor: number | null;
   readonly control: boolean;
+  /** A failing control of the day: its verdicts do not count. */
+  readonly blocked: boolean;
   readonly verdict: Verdict;
   readonly availableFrom: number | null;
   readonly histogram: readonly number[];
@@ -38,7 +41,9 @@ export function parseEvidence(json: unknown): Evidence[] {
     nullMethod: String(row.null_method ?? ''),
     daysSeen: num(row.days_seen),
     daysReplicated: num(row.days_replicated),
+    pFloor: num(row.p_floor),
     control: row.is_negative_control === true,
+    blocked: row.blocked_by_control === true,
     verdict: row.verdict === 'weak' || row.verdict === 'supported' ? row.verdict : 'none',
     availableFrom: num(row.available_from),
     histogram: numbers(row.histogram),

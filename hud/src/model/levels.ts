@@ -11,21 +11,22 @@ export interface Level {
   readonly to: number | null;
   readonly moving: boolean;
   readonly group: string;
-  readonly tags: readonly string[];
 }
 
-/** Name, line style, and whether it is shown without being asked for. */
+/** Name, line style, and whether it is shown without being asked for; in the order in which a merged level is named. */
 const KINDS: readonly (readonly [RegExp, (m: RegExpExecArray) => string, 'solid' | 'dotted' | 'dashed', boolean])[] = [
   [/^PM([HL])$/, (m) => `PM ${word(m[1]!)}`, 'dotted', true],
-  [/^ON([HL])$/, (m) => `Overnight ${word(m[1]!)}`, 'dashed', true],
   [/^PD([HLC])$/, (m) => `Prior ${word(m[1]!)}`, 'dashed', true],
+  [/^ON([HL])$/, (m) => `Overnight ${word(m[1]!)}`, 'dashed', true],
   [/^OR([HL])(\d+)$/, (m) => `OR${m[2]} ${word(m[1]!)}`, 'solid', true],
-  [/^SMA(\d+)$/, (m) => `SMA ${m[1]}`, 'dotted', true],
   [/^SETTLE$/, () => 'Settlement', 'dashed', true],
   [/^VWAP$/, () => 'VWAP', 'dotted', true],
+  [/^RVWAP$/, () => 'RTH VWAP', 'dotted', true],
+  [/^SMA(\d+)$/, (m) => `SMA ${m[1]}`, 'dotted', true],
   [/^GEXCW$/, () => 'Call wall', 'dashed', true],
   [/^GEXPW$/, () => 'Put wall', 'dashed', true],
   [/^ZG$/, () => 'Zero gamma', 'dashed', true],
+  [/^(R?)VWAP_([PM])(\d)$/, (m) => `${m[1] ? 'RTH ' : ''}VWAP ${m[2] === 'P' ? '+' : '−'}${m[3]}σ`, 'dotted', false],
   [/^SW([HL])$/, (m) => `Swing ${word(m[1]!)}`, 'dotted', false],
   [/^HVN$/, () => 'Volume node', 'dotted', false],
   [/^ROUND(\d+)$/, (m) => `Round ${m[1]}`, 'dotted', false],
@@ -41,7 +42,16 @@ export function levelName(type: string): string {
 }
 export const levelStyle = (type: string): 'solid' | 'dotted' | 'dashed' =>
   KINDS.find(([pattern]) => pattern.test(type))?.[2] ?? 'dashed';
+/** Place of a type among the names of one price: what traders watch first comes first. */
+export function levelRank(type: string): number {
+  const place = KINDS.findIndex(([pattern]) => pattern.test(type));
+  return place < 0 ? KINDS.length : place;
+}
 export const shownByDefault = (type: string): boolean => KINDS.find(([pattern]) => pattern.test(type))?.[3] ?? false;
+
+/** The first names of a merged level, and how many more there are. */
+export const shortNames = (names: readonly string[], most: number): string =>
+  `${names.slice(0, most).join(' · ')}${names.length > most ? ` +${names.length - most}` : ''}`;
 
 /** Levels of `GET .../levels`. Placebos are never shown. */
 export function parseLevels(json: unknown): Level[] {
@@ -61,7 +71,6 @@ export function parseLevels(json: unknown): Level[] {
         to: typeof to === 'number' ? to : null,
         moving: row.is_moving === true,
         group: typeof row.group_id === 'string' ? row.group_id : id,
-        tags: Array.isArray(row.tags) ? row.tags.map(String) : [type],
       },
     ];
   });
@@ -71,28 +80,45 @@ export const validAt = (level: Level, second: number): boolean =>
   level.from <= second && (level.to === null || second < level.to);
 
 export interface RailRow {
-  readonly names: string;
+  /** Names of the levels merged here, the best known first; and of those that are not shown by themselves. */
+  readonly names: readonly string[];
+  readonly also: readonly string[];
   readonly tick: number;
   /** Signed distance from spot in ticks; null without spot. */
   readonly ticks: number | null;
   readonly nearest: boolean;
 }
 
-/** One row per group valid at `second`, highest first; the two nearest to spot are marked. */
+/** Prices of a group that far apart are rows of their own, ticks: a group may reach further than a price that is named. */
+const ONE_PRICE = 1;
+
+/**
+ * One row per group and price valid at `second`, at the price of its best known level, highest first; the two nearest to
+ * spot are marked.
+ */
 export function railRows(levels: readonly Level[], gate: Gate, second: number, spot: number): RailRow[] {
-  const groups = new Map<string, { tick: number; from: number; types: Set<string> }>();
+  const groups = new Map<string, Level[]>();
   for (const level of levels) {
-    if (!mayKnow(gate, level.from) || !validAt(level, second) || !shownByDefault(level.type)) continue;
-    const held = groups.get(level.group) ?? { tick: level.tick, from: level.from, types: new Set<string>() };
-    if (level.from < held.from) Object.assign(held, { tick: level.tick, from: level.from });
-    for (const type of [level.type, ...level.tags]) held.types.add(type);
-    groups.set(level.group, held);
+    if (!mayKnow(gate, level.from) || !validAt(level, second)) continue;
+    groups.set(level.group, [...(groups.get(level.group) ?? []), level]);
   }
-  const rows = [...groups.values()].map((held) => ({
-    names: [...new Set([...held.types].map(levelName))].join(' · '),
-    tick: held.tick,
-    ticks: spot === NO_TICK ? null : held.tick - spot,
-  }));
+  const names = (members: readonly Level[]): string[] => [...new Set(members.map((member) => levelName(member.type)))];
+  const rows = [...groups.values()].flatMap((members) => {
+    const out: Omit<RailRow, 'nearest'>[] = [];
+    let left = members.sort((a, b) => levelRank(a.type) - levelRank(b.type) || a.from - b.from);
+    for (;;) {
+      const lead = left.find((member) => shownByDefault(member.type));
+      if (!lead) return out;
+      const here = left.filter((member) => Math.abs(member.tick - lead.tick) <= ONE_PRICE);
+      left = left.filter((member) => !here.includes(member));
+      out.push({
+        names: names(here.filter((member) => shownByDefault(member.type))),
+        also: names(here.filter((member) => !shownByDefault(member.type))),
+        tick: lead.tick,
+        ticks: spot === NO_TICK ? null : lead.tick - spot,
+      });
+    }
+  });
   const near = rows
     .filter((row) => row.ticks !== null)
     .sort((a, b) => Math.abs(a.ticks!) - Math.abs(b.ticks!))

@@ -90,6 +90,8 @@ export class SessionData {
   readonly cells = new Map<string, CellTiles>();
   readonly rows = new Map<Lod, LodRows>();
   readonly snap: Record<SnapColumn, Int32Array>;
+  /** Whether any rows have arrived. */
+  started = false;
   private readonly recent = new Map<string, Map<number, SecondRow>>();
 
   constructor(readonly manifest: Manifest) {
@@ -119,6 +121,7 @@ export class SessionData {
 
   /** Takes rows of any surfaces; the arrays are kept or copied. */
   ingest(lod: Lod, first: number, count: number, blocks: Record<string, Block>): void {
+    this.started = true;
     const snap = blocks.snap;
     if (snap) this.ingestSnap(lod, first, count, snap);
     for (const { surface, name } of this.cellColumns) {

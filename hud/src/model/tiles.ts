@@ -35,9 +35,11 @@ export function wantedTiles(
   }
   // Candles, spot tags and the strip read single seconds whatever the level drawn.
   add('snap', 1, tilesBetween(from - 600, to, 1, seconds));
-  const around = tilesBetween(state.now - 1, state.now, 1, seconds);
-  for (const surface of ['snap', 'wall', 'vacuum', 'pressure'])
-    if (!unavailable(manifest, surface)) add(surface, 1, around);
+  for (const second of [state.now, ...(state.cursor ? [state.cursor.sec] : [])]) {
+    const around = tilesBetween(second - 1, second, 1, seconds);
+    for (const surface of ['snap', 'wall', 'vacuum', 'pressure'])
+      if (!unavailable(manifest, surface)) add(surface, 1, around);
+  }
   const span = to - from;
   for (const layer of ['snap', ...drawn]) add(layer, lod, tilesBetween(from - span / 2, to + span / 2, lod, seconds));
   const seen = new Set<string>();

@@ -7,6 +7,14 @@ import type { Model, Panel } from './model.ts';
 import { sparkline } from './spark.ts';
 
 const SHOWN = 12;
+/** Reasons to abstain, as `retrieval_result` names them. */
+const REASONS: Record<string, string> = {
+  invalid: 'this setup has no vector',
+  few_sessions: 'too few earlier sessions',
+  few_neighbours: 'too few earlier setups of this kind',
+  novel: 'nearly all earlier setups were closer to their own like',
+  uninformative: 'what followed differs from the base rate by less than 0.02',
+};
 
 export class Analogues implements Panel {
   readonly root = el('div', { class: 'analogues', role: 'region', 'aria-label': 'analogues' });
@@ -48,11 +56,11 @@ export class Analogues implements Panel {
     const head = el(
       'p',
       { class: 'dim' },
-      `${answer.neighbours.length} nearest of ${answer.sessions ?? '?'} earlier days${answer.effective === null ? '' : `, effective ${answer.effective.toFixed(1)}`}`,
+      `${answer.neighbours.length} nearest of ${answer.sessions ?? '?'} earlier days${answer.effective === null ? '' : `, effective ${answer.effective.toFixed(1)}`}${answer.novelty === null ? '' : `, novelty ${Math.round(100 * answer.novelty)} %`}`,
     );
     if (answer.abstain) {
       this.root.replaceChildren(
-        el('p', {}, `Nothing similar enough${answer.reason ? `: ${answer.reason}` : ''}.`),
+        el('p', {}, `Nothing similar enough: ${REASONS[answer.reason] ?? (answer.reason || 'no reason given')}.`),
         head,
       );
       return;
@@ -89,7 +97,15 @@ export class Analogues implements Panel {
     this.root.replaceChildren(...parts);
     const all = tiles.flatMap((t) => t.near.path).filter((v) => !Number.isNaN(v));
     const range = [Math.min(...all, 0), Math.max(...all, 1)] as const;
-    for (const { spark, near } of tiles) sparkline(spark, near.path, range);
+    const ticks = (value: number): string => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(Math.round(value))}`;
+    this.root.append(
+      el(
+        'p',
+        { class: 'dim' },
+        `Spot from the level in ticks up to the decision, ${ticks(range[0])} to ${ticks(range[1])} in every picture; the line is the level.`,
+      ),
+    );
+    for (const { spark, near } of tiles) sparkline(spark, near.path, range, 0);
   }
 
   /** Counts with their interval, and each probability beside its base rate and the number of days. */

@@ -6,6 +6,7 @@ type Props = {
   role?: string;
   type?: string;
   for?: string;
+  scope?: string;
   [aria: `aria-${string}`]: string;
   [data: `data-${string}`]: string;
 };

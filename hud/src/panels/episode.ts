@@ -46,7 +46,11 @@ export class Episodes implements Panel {
         const price = episode.tick === null ? '' : formatPrice(manifest, episode.tick);
         const button = el(
           'button',
-          { type: 'button', 'aria-pressed': String(episode.id === state.episode) },
+          {
+            type: 'button',
+            'aria-pressed': String(episode.id === state.episode),
+            title: episode.valid ? episode.outcomes.join('\n') : episode.invalidReason,
+          },
           el('span', { class: 'num' }, labels.full(episode.trigger)),
           el('span', { class: 'what' }, `${name} ${price}`),
           el(
@@ -54,7 +58,7 @@ export class Episodes implements Panel {
             { class: 'dim' },
             `${episode.kind}${episode.touch === null ? '' : ` #${episode.touch}`} ${episode.direction === 'down' ? '↓' : '↑'}`,
           ),
-          el('span', { class: 'dim' }, outcomeOf(episode, gate) ?? 'open'),
+          el('span', { class: 'dim' }, episode.valid ? (outcomeOf(episode, gate) ?? 'open') : 'not valid'),
         );
         button.onclick = () => this.onPick(episode);
         return el('li', {}, button);

@@ -24,7 +24,7 @@ export class EvidencePanel implements Panel {
     const { manifest, lists, gate } = model;
     const problem = unavailable(manifest, 'evidence');
     const rows = knownEvidence(lists.evidence, gate);
-    const key = JSON.stringify([problem, rows.map((row) => row.id)]);
+    const key = JSON.stringify([problem, rows.map((row) => [row.id, row.verdict])]);
     if (key === this.shown) return;
     this.shown = key;
     if (problem) {
@@ -43,7 +43,11 @@ export class EvidencePanel implements Panel {
 
 function evidenceRow(row: Evidence): HTMLElement {
   const effect = `${formatScore(row.effect, 3)} ${row.unit} (${formatScore(row.low, 3)} to ${formatScore(row.high, 3)})`;
-  const words = row.verdict === 'none' ? 'no evidence' : `timing incompatible with ${row.nullMethod}`;
+  const words = row.blocked
+    ? 'a control of this day found something where nothing is: the verdict does not count'
+    : row.verdict === 'none'
+      ? 'no evidence'
+      : `timing incompatible with ${row.nullMethod}`;
   return el(
     'article',
     { class: `finding ${row.verdict}${row.control ? ' control' : ''}` },
@@ -52,14 +56,14 @@ function evidenceRow(row: Evidence): HTMLElement {
       {},
       NAMES[row.test] ?? row.test,
       el('small', {}, row.stratum),
-      el('b', {}, row.control ? `control: ${row.verdict}` : row.verdict),
+      el('b', {}, row.blocked ? 'blocked' : row.control ? `control: ${row.verdict}` : row.verdict),
     ),
     histogram(row),
     el('p', {}, words),
     el(
       'p',
       { class: 'dim' },
-      `effect ${effect} · q ${row.q === null ? '—' : row.q.toPrecision(2)} · replicated ${row.daysReplicated ?? '—'} of ${row.daysSeen ?? '—'} days · null: ${row.nullMethod}`,
+      `effect ${effect} · q ${row.q === null ? '—' : row.q.toPrecision(2)}${row.pFloor === null ? '' : ` (p at best ${row.pFloor.toPrecision(2)})`} · replicated ${row.daysReplicated ?? '—'} of ${row.daysSeen ?? '—'} days · null: ${row.nullMethod}`,
     ),
   );
 }

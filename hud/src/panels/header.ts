@@ -1,10 +1,15 @@
 /** Header: what is shown, at which time, in which mode, and everything that qualifies it. */
 import { ZONES, type Zone } from '../core/time.ts';
 import { FLAG } from '../core/units.ts';
+import { unavailable } from '../wire/manifest.ts';
 import { el, setClass, setText, setTitle } from './dom.ts';
 import type { Model, Panel } from './model.ts';
+import { missingParts, scaleSentence } from './session.ts';
 
 const ZONE_NAMES: Record<Zone, string> = { exchange: 'Exchange', new_york: 'New York', utc: 'UTC', local: 'Local' };
+
+/** Missing parts that the badge names; the rest are in the dialog behind it. */
+const NAMED = 4;
 
 export interface HeaderActions {
   zone(zone: Zone): void;
@@ -12,6 +17,7 @@ export interface HeaderActions {
   help(): void;
   theme(): void;
   mode(): void;
+  info(): void;
 }
 
 export class Header implements Panel {
@@ -27,7 +33,7 @@ export class Header implements Panel {
   software = false;
   private heardAt = performance.now();
 
-  constructor(actions: HeaderActions) {
+  constructor(private readonly actions: HeaderActions) {
     for (const zone of ZONES) this.zone.append(el('option', { 'data-zone': zone }, ZONE_NAMES[zone]));
     this.zone.onchange = () => actions.zone(ZONES[this.zone.selectedIndex]!);
     this.sessions.onchange = () => actions.session(this.sessions.value);
@@ -105,36 +111,30 @@ export class Header implements Panel {
     const badges: [string, string, string][] = [];
     if (manifest.simulated) badges.push(['SIMULATED', 'sim', 'This market is simulated; nothing here was traded.']);
     const { calibration } = manifest;
-    if (calibration.status === 'same_session')
-      badges.push([
-        'calibrated on itself',
-        'warn',
-        'First session without history: the scales come from this very session.',
-      ]);
-    else if (calibration.status !== 'ok')
-      badges.push([
-        'uncalibrated',
-        'warn',
-        `Scales are defaults of the instrument${calibration.reason ? `: ${calibration.reason}` : ''}.`,
-      ]);
+    if (calibration.status === 'same_session') badges.push(['calibrated on itself', 'warn', scaleSentence(manifest)]);
+    else if (calibration.status !== 'ok') badges.push(['uncalibrated', 'warn', scaleSentence(manifest)]);
     if (state.reviewed && state.mode === 'replay')
       badges.push(['seen in review', 'warn', 'The future of this session has been shown before.']);
     if (state.revealed) badges.push(['outcomes revealed', 'warn', 'Outcomes of analogues have been revealed.']);
     if (this.software) badges.push(['software drawing', '', 'No WebGL2: the picture is drawn by the processor.']);
     if (data.flags(second) & FLAG.CLIPPED)
       badges.push(['clipped', '', 'A value of this second lies beyond the end of its scale.']);
-    const gone = [...manifest.surfaces.values()].filter((s) => s.status !== 'ok');
+    const gone = missingParts(manifest);
     if (gone.length)
       badges.push([
-        `${gone.length} surface${gone.length > 1 ? 's' : ''} missing`,
-        '',
-        gone.map((s) => `${s.name}: ${s.reason ?? s.status}`).join('\n'),
+        `no ${gone.length > NAMED ? `${gone.slice(0, NAMED).join(', ')} +${gone.length - NAMED}` : gone.join(', ')}`,
+        'gone',
+        gone.map((name) => `${name}: ${unavailable(manifest, name)}`).join('\n'),
       ]);
     const text = JSON.stringify(badges);
     if (text === this.shown) return;
     this.shown = text;
     this.badges.replaceChildren(
-      ...badges.map(([label, kind, title]) => el('span', { class: `badge ${kind}`, title }, label)),
+      ...badges.map(([label, kind, title]) => {
+        const badge = el('button', { type: 'button', class: `badge ${kind}`, title }, label);
+        badge.onclick = () => this.actions.info();
+        return badge;
+      }),
     );
   }
 }

@@ -5,7 +5,7 @@ import { css, magnitude, THEMES } from '../render/palette.ts';
 import { lodFor } from '../scale/x.ts';
 import { column, unavailable } from '../wire/manifest.ts';
 import { decode } from '../wire/transfer.ts';
-import { el, setText } from './dom.ts';
+import { el, setClass, setText } from './dom.ts';
 import type { Model, Panel } from './model.ts';
 
 export interface LegendActions {
@@ -14,6 +14,7 @@ export interface LegendActions {
   palette(name: MagnitudeName): void;
   cuts(low: number, high: number): void;
   linear(on: boolean): void;
+  vacuumStyle(): void;
   pool(pool: Pool): void;
   gexFlow(): void;
 }
@@ -34,6 +35,7 @@ export class Legend implements Panel {
     title: 'How several seconds on one pixel become one value',
   });
   private readonly scale = el('button', { type: 'button', title: 'logarithmic or linear' });
+  private readonly vacuumStyle = el('button', { type: 'button', title: 'patterns, or outlines that fill nothing (V)' });
   private readonly sliders: { low: HTMLInputElement; high: HTMLInputElement };
   private readonly opacities = new Map<Layer, HTMLInputElement>();
   private readonly gex = el('button', { type: 'button', class: 'layer' });
@@ -68,35 +70,35 @@ export class Legend implements Panel {
       el('span', { class: 'dim' }, word),
     ];
     const group = (...parts: HTMLElement[]): HTMLElement => el('span', { class: 'group' }, ...parts);
+    const row = (name: string, ...parts: HTMLElement[]): HTMLElement => el('div', {}, el('span', {}, name), ...parts);
+    const menu = el(
+      'details',
+      { class: 'menu' },
+      el('summary', {}, 'Adjust'),
+      el(
+        'div',
+        { class: 'sheet' },
+        row('Wall opacity', this.opacities.get('wall')!),
+        row('Wall from', this.sliders.low),
+        row('Wall to', this.sliders.high),
+        row('Wall scale', this.scale),
+        row('Palette', this.palette),
+        row('Seconds on one pixel', this.poolChoice),
+        row('Vacuum opacity', this.opacities.get('vacuum')!),
+        row('Vacuum as', this.vacuumStyle),
+        row('Pressure opacity', this.opacities.get('pressure')!),
+      ),
+    );
     this.root.append(
-      group(
-        this.buttons.get('wall')!,
-        this.opacities.get('wall')!,
-        this.sliders.low,
-        this.low,
-        this.ramp,
-        this.high,
-        this.sliders.high,
-        this.scale,
-        this.palette,
-        this.poolChoice,
-      ),
-      group(
-        this.buttons.get('vacuum')!,
-        this.opacities.get('vacuum')!,
-        ...key('hatch', 'leaving'),
-        ...key('dots', 'building'),
-      ),
-      group(
-        this.buttons.get('pressure')!,
-        this.opacities.get('pressure')!,
-        ...key('long', 'long'),
-        ...key('short', 'short'),
-      ),
+      group(this.buttons.get('wall')!, this.low, this.ramp, this.high),
+      group(this.buttons.get('vacuum')!, ...key('hatch', 'leaving'), ...key('dots', 'building')),
+      group(this.buttons.get('pressure')!, ...key('long', 'long'), ...key('short', 'short')),
       group(this.gex, ...key('call', 'call'), ...key('put', 'put')),
+      menu,
       this.note,
     );
     this.gex.onclick = () => actions.gexFlow();
+    this.vacuumStyle.onclick = () => actions.vacuumStyle();
   }
 
   update({ state, manifest }: Model): void {
@@ -118,6 +120,9 @@ export class Legend implements Panel {
     this.poolChoice.selectedIndex = POOLS.indexOf(state.pool);
     setText(this.scale, state.linear ? 'lin' : 'log');
     this.scale.onclick = () => this.actions.linear(!state.linear);
+    setText(this.vacuumStyle, state.vacuumContour ? 'outline' : 'pattern');
+    setClass(this.root, 'outlined', state.vacuumContour);
+    this.vacuumStyle.disabled = unavailable(manifest, 'vacuum') !== null;
     const gexProblem = unavailable(manifest, 'gex');
     setText(this.gex, state.gexFlow ? 'GEX flow' : 'GEX');
     this.gex.disabled = gexProblem !== null;
@@ -134,7 +139,19 @@ export class Legend implements Panel {
           : 'scale: defaults of the instrument';
     setText(
       this.note,
-      `${basis} · ${lod === 1 ? 'every second' : `${lod} s per column`} · pale = under 500 ms old · notched = shrinking · dotted = no data · hatched = no valid book · ~ = decoded, else exact · GEX: $ per 1 % move, calls +, puts −; same-day open interest mostly missing`,
+      [
+        basis,
+        lod === 1 ? 'every second' : `${state.pool} of ${lod} s per column`,
+        state.linear ? 'linear' : 'logarithmic',
+        'pale = under 500 ms old',
+        'notched = shrinking',
+        'dotted = no data',
+        'hatched = no valid book',
+        '~ = decoded, else exact',
+        gexProblem
+          ? `no GEX: ${gexProblem.split(': ').at(-1)}`
+          : 'GEX: $ per 1 % move; same-day open interest mostly missing',
+      ].join(' · '),
     );
     this.paint(state.magnitude, state.theme);
   }

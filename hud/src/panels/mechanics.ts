@@ -2,8 +2,8 @@
  * Mechanics: the four conditions of either direction. Both hold the same four measurements in swapped roles; whether one
  * is met comes from the table's state bits, the page assumes no threshold and no sign.
  */
-import { formatScore } from '../core/units.ts';
-import { unavailable } from '../wire/manifest.ts';
+import { formatScore, windowReason } from '../core/units.ts';
+import { type Manifest, unavailable } from '../wire/manifest.ts';
 import { absent, card, el, setClass, setText, setTitle } from './dom.ts';
 import type { Model, Panel } from './model.ts';
 
@@ -11,9 +11,9 @@ const MEASURES = ['ask retreat', 'ask net pull', 'bid retreat', 'bid net pull'] 
 /** Digit i of a direction's state, from the most significant of four, is the measure at this place of `z`. */
 export const ORDER = { down: [0, 1, 2, 3], up: [2, 3, 0, 1] } as const;
 const WORDS: Record<(typeof MEASURES)[number], readonly [string, string]> = {
-  'ask retreat': ['asks step up', 'asks above step higher'],
+  'ask retreat': ['asks higher', 'asks above step higher'],
   'ask net pull': ['asks pulled', 'ask pulls outrun ask adds'],
-  'bid retreat': ['bids step down', 'bids below step lower'],
+  'bid retreat': ['bids lower', 'bids below step lower'],
   'bid net pull': ['bids pulled', 'bid pulls outrun bid adds'],
 };
 const NAMES: Record<number, string> = { 15: 'both vacuum', 12: 'ask vacuum', 3: 'bid vacuum', 0: 'build' };
@@ -32,6 +32,15 @@ export function thesis(down: number, direction: 'up' | 'down'): string {
 }
 export const arrow = (d1: number): string => (Number.isNaN(d1) ? '' : d1 > 0.02 ? '▲' : d1 < -0.02 ? '▼' : '▬');
 
+/** Why conditions are neither met nor unmet at a second. */
+function notValid({ calibration }: Manifest, state: number, flags: number): string {
+  const reason = windowReason(state, flags);
+  if (reason) return `Not measured: ${reason}.`;
+  return calibration.status === 'ok'
+    ? 'No scale for this time of day, or too little in the book to measure.'
+    : 'No earlier session to scale by: no condition is met or unmet.';
+}
+
 interface Row {
   lamp: HTMLElement;
   value: HTMLElement;
@@ -46,6 +55,7 @@ export class Mechanics implements Panel {
   private readonly counts = { up: el('b'), down: el('b') };
   private readonly foot = el('dl', { class: 'facts' });
   private readonly facts: Record<string, HTMLElement> = {};
+  private readonly why = el('p', { class: 'why' });
   private readonly content = el('div');
   private readonly empty = absent('Move conditions', 'not materialised', 'They come from silver.move_conditions_1s.');
 
@@ -77,7 +87,7 @@ export class Mechanics implements Panel {
       this.foot.append(el('dt', {}, name), value);
     }
     this.content.append(el('div', { class: 'directions' }, ...columns), this.foot);
-    this.parts.body.append(this.content);
+    this.parts.body.append(this.why, this.content);
   }
 
   update({ manifest, data, second }: Model): void {
@@ -88,7 +98,9 @@ export class Mechanics implements Panel {
     }
     const row = data.second('moves', second);
     const valid = row ? Number(row.valid) : 0;
-    setText(this.parts.note, valid === 2 ? 'provisional scale' : row && !valid ? 'no scale, or not valid' : 'z, 5 s');
+    setText(this.parts.note, valid === 2 ? 'z, 5 s, provisional scale' : 'z, 5 s');
+    setText(this.why, row && !valid ? notValid(manifest, data.state(second), data.flags(second)) : '');
+    this.why.hidden = !row || valid > 0;
     const z = row && valid ? (row.z as Float32Array) : new Float32Array(6).fill(Number.NaN);
     const d1 = row && valid ? (row.d1 as Float32Array) : new Float32Array(6).fill(Number.NaN);
     const bits = { up: row ? Number(row.state_up) : 0, down: row ? Number(row.state_dn) : 0 };

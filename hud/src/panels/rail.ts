@@ -1,6 +1,6 @@
 /** Levels rail: levels around spot with signed distances, and the largest resting sizes of the present. */
 import { formatQty, NO_TICK } from '../core/units.ts';
-import { railRows } from '../model/levels.ts';
+import { railRows, shortNames } from '../model/levels.ts';
 import type { SessionData } from '../model/session.ts';
 import { column, formatPoints, formatPrice, type Manifest, unavailable } from '../wire/manifest.ts';
 import { decode } from '../wire/transfer.ts';
@@ -15,6 +15,8 @@ export interface Wall {
 /** Reach in ticks, and how many per side. */
 const REACH = 80;
 const PER_SIDE = 3;
+/** Names of a merged level that are written; all are in its tooltip. */
+const MOST_NAMES = 2;
 
 /** Largest resting sizes on either side of spot at a second, decoded from cells. */
 export function largestWalls(data: SessionData, manifest: Manifest, second: number): Wall[] {
@@ -41,6 +43,10 @@ export class Rail implements Panel {
   private shown = '';
   onPick: (tick: number) => void = () => {};
 
+  constructor() {
+    this.root.tabIndex = 0;
+  }
+
   update(model: Model): void {
     const { manifest, data, lists, gate, second } = model;
     const spot = data.lastSpot(second);
@@ -50,20 +56,28 @@ export class Rail implements Panel {
     const key = JSON.stringify([spot, levels, walls.map((w) => [w.tick, Math.round(w.lots)]), problem]);
     if (key === this.shown) return;
     this.shown = key;
-    const line = (name: string, tick: number, className: string, extra = ''): HTMLElement => {
+    const line = (
+      names: readonly string[],
+      tick: number,
+      className: string,
+      also: readonly string[] = [],
+    ): HTMLElement => {
       const ticks = spot === NO_TICK ? null : tick - spot;
       const button = el(
         'button',
-        { type: 'button', class: `level ${className}`, title: `${name} at ${formatPrice(manifest, tick)}` },
-        el('span', { class: 'name' }, name),
+        {
+          type: 'button',
+          class: `level ${className}`,
+          title: `${[...names, ...also].join(' · ')} at ${formatPrice(manifest, tick)}`,
+        },
+        el('span', { class: 'name' }, shortNames(names, MOST_NAMES)),
         el('span', { class: 'num' }, formatPrice(manifest, tick)),
         el(
           'span',
           { class: 'away' },
-          extra,
           ticks === null
             ? '—'
-            : `${ticks > 0 ? '+' : ticks < 0 ? '−' : ''}${Math.abs(ticks)} t  ${formatPoints(manifest, ticks)}`,
+            : `${ticks > 0 ? '+' : ticks < 0 ? '−' : ''}${Math.abs(ticks)} t ${formatPoints(manifest, ticks)}`,
         ),
       );
       button.onclick = () => this.onPick(tick);
@@ -89,11 +103,11 @@ export class Rail implements Panel {
     if (problem)
       parts.push(el('p', { class: 'dim' }, problem === 'not materialised' ? 'not materialised yet' : problem));
     else if (!levels.length) parts.push(el('p', { class: 'dim' }, 'none valid yet'));
-    else parts.push(...place(levels, (row) => line(row.names, row.tick, row.nearest ? 'near' : '')));
+    else parts.push(...place(levels, (row) => line(row.names, row.tick, row.nearest ? 'near' : '', row.also)));
     parts.push(el('h2', { title: `within ${REACH} ticks of spot, decoded from cells` }, 'Largest resting'));
     parts.push(
       ...place(walls, (wall) =>
-        line(wall.side === 'ask' ? 'Ask' : 'Bid', wall.tick, wall.side, `~${formatQty(Math.round(wall.lots))} `),
+        line([`${wall.side === 'ask' ? 'Ask' : 'Bid'} ~${formatQty(Math.round(wall.lots))}`], wall.tick, wall.side),
       ),
     );
     this.root.replaceChildren(...parts);

@@ -1,5 +1,6 @@
 /** The reading: sentences of the server about this second, as they came. */
 import { isDrawn, windowReason } from '../core/units.ts';
+import { NOT_LOADED } from '../model/session.ts';
 import { unavailable } from '../wire/manifest.ts';
 import { absent, card, el, setClass, setText } from './dom.ts';
 import type { Model, Panel } from './model.ts';
@@ -29,7 +30,7 @@ export class Reading implements Panel {
       this.above,
       row
         ? String(row.above)
-        : valid
+        : valid || data.state(second) === NOT_LOADED
           ? 'Waiting for this second.'
           : windowReason(data.state(second), data.flags(second)),
     );

@@ -26,6 +26,8 @@ export function readoutLines(model: Model): [string, string][] {
   const rel = cursor.tick - spot;
   lines.push(['from spot', `${rel > 0 ? '+' : rel < 0 ? '−' : ''}${Math.abs(rel)} t (${formatPoints(manifest, rel)})`]);
   const code = (name: string): number => data.cells.get(name)?.code(1, cursor.sec, manifest.halfTicks + rel) ?? 0;
+  // Under a coarse picture the seconds themselves may not have arrived yet, which is no statement about the book.
+  const none = (name: string): string => (data.cells.get(name)?.loaded(1, cursor.sec) ? 'no data' : 'loading');
   const value = (surface: string, name: string): number | null => {
     const transfer = column(manifest, surface, name)?.transfer;
     return transfer ? decode(transfer, code(`${surface}.${name}`)) : null;
@@ -33,18 +35,21 @@ export function readoutLines(model: Model): [string, string][] {
   if (data.cells.has('wall.depth')) {
     const depth = value('wall', 'depth');
     const side = depth === null ? '' : depth < 0 ? ' bid' : depth > 0 ? ' ask' : '';
-    lines.push(['resting', depth === null ? 'no data' : `~${formatQty(Math.round(Math.abs(depth)))} contracts${side}`]);
+    lines.push([
+      'resting',
+      depth === null ? none('wall.depth') : `~${formatQty(Math.round(Math.abs(depth)))} contracts${side}`,
+    ]);
     const flow = value('wall', 'net_flow');
-    lines.push(['adds − pulls', flow === null ? 'no data' : `~${formatScore(flow, 0, true)} /s`]);
+    lines.push(['adds − pulls', flow === null ? none('wall.net_flow') : `~${formatScore(flow, 0, true)} /s`]);
     const rest = value('wall', 'rest_share');
-    lines.push(['rested 500 ms', rest === null ? 'no data' : `${Math.round(100 * rest)} %`]);
+    lines.push(['rested 500 ms', rest === null ? none('wall.rest_share') : `${Math.round(100 * rest)} %`]);
   }
   if (data.cells.has('vacuum.score')) {
     const score = value('vacuum', 'score');
     lines.push([
       'vacuum',
       score === null
-        ? 'no data'
+        ? none('vacuum.score')
         : `${formatScore(score)} ${score > 0.55 ? 'leaving' : score < 0.45 ? 'building' : 'idle'}`,
     ]);
   }
@@ -52,7 +57,7 @@ export function readoutLines(model: Model): [string, string][] {
     const net = value('pressure', 'net');
     lines.push([
       'pressure',
-      net === null ? 'no data' : `${formatScore(net, 2, true)} ${net > 0 ? 'long' : net < 0 ? 'short' : ''}`,
+      net === null ? none('pressure.net') : `${formatScore(net, 2, true)} ${net > 0 ? 'long' : net < 0 ? 'short' : ''}`,
     ]);
   }
   return lines;
@@ -84,7 +89,8 @@ export class Readout {
     }
     this.root.hidden = lines.length === 0;
     const [w, h] = [this.root.offsetWidth, this.root.offsetHeight];
-    this.root.style.left = `${x + 16 + w > bounds.width ? x - w - 14 : x + 16}px`;
+    // Right of the pointer, else left of it; never cut off, rather over it.
+    this.root.style.left = `${x + 16 + w > bounds.width ? Math.max(4, x - w - 14) : x + 16}px`;
     this.root.style.top = `${Math.max(4, Math.min(bounds.height - h - 4, y + 14))}px`;
   }
   hide(): void {

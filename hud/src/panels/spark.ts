@@ -1,8 +1,9 @@
-/** A line of values without axes; gaps stay gaps. Colour is the element's text colour. */
+/** A line of values without axes, and a fainter one at `mark`; gaps stay gaps. Colour is the element's text colour. */
 export function sparkline(
   canvas: HTMLCanvasElement,
   values: readonly number[],
   range: readonly [number, number],
+  mark: number | null = null,
 ): void {
   const ratio = devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth || 60, canvas.clientHeight || 16];
@@ -13,6 +14,14 @@ export function sparkline(
   ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
   ctx.clearRect(0, 0, width, height);
   ctx.strokeStyle = getComputedStyle(canvas).color;
+  const yOf = (value: number): number =>
+    height - 1.5 - ((value - range[0]) / (range[1] - range[0] || 1)) * (height - 3);
+  if (mark !== null) {
+    ctx.globalAlpha = 0.45;
+    ctx.fillStyle = ctx.strokeStyle;
+    ctx.fillRect(0, Math.round(yOf(mark)), width, 1);
+    ctx.globalAlpha = 1;
+  }
   ctx.lineWidth = 1.2;
   ctx.beginPath();
   let drawing = false;
@@ -22,7 +31,7 @@ export function sparkline(
       return;
     }
     const x = (i / Math.max(1, values.length - 1)) * (width - 2) + 1;
-    const y = height - 1.5 - ((value - range[0]) / (range[1] - range[0] || 1)) * (height - 3);
+    const y = yOf(value);
     if (drawing) ctx.lineTo(x, y);
     else ctx.moveTo(x, y);
     drawing = true;

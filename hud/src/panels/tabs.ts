@@ -14,7 +14,9 @@ export class Tabs implements Panel {
     pinned: readonly (readonly [string, string, HTMLElement])[],
   ) {
     const list = el('div', { class: 'tablist', role: 'tablist', 'aria-label': 'panels' });
-    const body = el('div', { class: 'tabbody' });
+    const body = el('div', { class: 'tabbody', role: 'region', 'aria-label': 'panel' });
+    // What scrolls must be reachable by keys.
+    body.tabIndex = 0;
     const add = (id: string, name: string, content: HTMLElement, panel: Panel | null, className: string): void => {
       const tab = el(
         'button',
@@ -27,7 +29,8 @@ export class Tabs implements Panel {
       body.append(page);
       this.pages.set(id, { tab, page, panel });
     };
-    const top = el('div', { class: 'pinned' });
+    const top = el('div', { class: 'pinned', role: 'region', 'aria-label': 'this second' });
+    top.tabIndex = 0;
     for (const [id, name, content] of pinned) add(id, name, content, null, 'narrow-only');
     for (const [id, name, panel] of tabs) add(id, name, panel.root, panel, '');
     this.root = el('aside', { class: 'panels', 'aria-label': 'panels' }, top, list, body);
@@ -46,6 +49,7 @@ export class Tabs implements Panel {
 
   show(id: string): void {
     this.current = id;
+    this.root.dataset.tab = id;
     for (const [name, { tab, page }] of this.pages) {
       const pinned = page.parentElement?.classList.contains('pinned') ?? false;
       const on = name === id;

@@ -2,14 +2,18 @@
 
 import { maySee } from '../core/timegate.ts';
 import { formatQty, isDrawn, NO_TICK } from '../core/units.ts';
+import { NOT_LOADED } from '../model/session.ts';
 import { yOf } from '../scale/y.ts';
 import { column } from '../wire/manifest.ts';
 import { decode } from '../wire/transfer.ts';
 import { drawGex } from './gex.ts';
 import { css } from './palette.ts';
-import { FONT, type Plot } from './plot.ts';
+import { FONT, longest, median, type Plot } from './plot.ts';
 
 export const STRIP_HEADER = 20;
+/** Distance of two numbers, px, and the times the median from which a quantity is worth one where room is short. */
+const NUMBER_PX = 10;
+const STANDS_OUT = 2;
 
 /** Second that the strip shows: the one under the cursor, else the present. */
 export function stripSecond(plot: Plot): number {
@@ -39,14 +43,16 @@ export function drawStrip(plot: Plot, ctx: CanvasRenderingContext2D, width: numb
     vacuum: { x: unit * 6, width: unit * 1.5 },
     gex: { x: unit * 7.5, width: unit * 3 },
   };
-  if (spot !== NO_TICK && isDrawn(data.state(second), data.flags(second))) {
+  const arrived = data.second('ladder', second) !== null || (data.cells.get('wall.depth')?.loaded(1, second) ?? true);
+  if (arrived && spot !== NO_TICK && isDrawn(data.state(second), data.flags(second))) {
     drawDepth(plot, ctx, lanes.depth!, second, spot);
     drawFlow(plot, ctx, lanes.flow!, second, spot);
     drawVacuum(plot, ctx, lanes.vacuum!, second, spot);
   } else {
     ctx.fillStyle = css(colours.dim);
     ctx.textAlign = 'center';
-    ctx.fillText('no valid book', width * 0.35, height / 2);
+    const loading = data.state(second) === NOT_LOADED || !arrived;
+    ctx.fillText(loading ? 'loading' : 'no valid book', width * 0.35, height / 2 - 24);
   }
   if (gex) drawGex(plot, ctx, lanes.gex!.x, lanes.gex!.width, second);
   ctx.strokeStyle = css(colours.grid);
@@ -107,7 +113,7 @@ function drawDepth(plot: Plot, ctx: CanvasRenderingContext2D, lane: Lane, second
   const ladder = data.second('ladder', second);
   const reach = manifest.ladderTicks;
   const thick = thickness(plot);
-  const values: { y: number; qty: number; approximate: boolean }[] = [];
+  const values: Rung[] = [];
   rowsInView(
     plot,
     spot,
@@ -122,16 +128,15 @@ function drawDepth(plot: Plot, ctx: CanvasRenderingContext2D, lane: Lane, second
     },
     manifest.halfTicks,
   );
-  const most = values.reduce((top, value) => Math.max(top, Math.abs(value.qty)), 1);
-  const scale = Math.sqrt(most);
-  const text = view.pxPerTick >= 10;
-  const room = text ? lane.width - 30 : lane.width - 4;
+  const most = longest(values.map(({ qty }) => Math.abs(qty)));
+  const room = lane.width - 30;
   for (const { y, qty, approximate } of values) {
     const colour = qty < 0 ? colours.bid : colours.ask;
-    const length = (Math.sqrt(Math.abs(qty)) / scale) * room;
+    const length = Math.max(1, Math.min(1, Math.abs(qty) / most) * room);
     ctx.fillStyle = css(colour, approximate ? 0.4 : 0.75);
     ctx.fillRect(lane.x + 2, y - thick / 2, length, thick);
-    if (!text) continue;
+  }
+  for (const { y, qty, approximate } of numbered(values, view.pxPerTick)) {
     ctx.fillStyle = css(colours.text, approximate ? 0.6 : 0.95);
     ctx.textAlign = 'right';
     ctx.textBaseline = 'middle';
@@ -141,6 +146,23 @@ function drawDepth(plot: Plot, ctx: CanvasRenderingContext2D, lane: Lane, second
       y + 0.5,
     );
   }
+}
+
+interface Rung {
+  readonly y: number;
+  readonly qty: number;
+  readonly approximate: boolean;
+}
+/** Rungs whose quantity is written: all where there is room, else the largest that keep clear of each other. */
+function numbered(rungs: readonly Rung[], pxPerTick: number): readonly Rung[] {
+  if (pxPerTick >= NUMBER_PX) return rungs;
+  const usual = median(rungs.map(({ qty }) => Math.abs(qty)));
+  const out: Rung[] = [];
+  for (const rung of [...rungs].sort((a, b) => Math.abs(b.qty) - Math.abs(a.qty))) {
+    if (Math.abs(rung.qty) < STANDS_OUT * usual) break;
+    if (out.every((other) => Math.abs(other.y - rung.y) >= NUMBER_PX)) out.push(rung);
+  }
+  return out;
 }
 
 function drawFlow(plot: Plot, ctx: CanvasRenderingContext2D, lane: Lane, second: number, spot: number): void {

@@ -1,5 +1,6 @@
 /** Gamma exposure by strike: calls to the right, puts to the left, the net as a mark. Never invented: missing stays empty. */
 import { NO_TICK } from '../core/units.ts';
+import { axisTick } from '../scale/anchor.ts';
 import { yOf } from '../scale/y.ts';
 import { css } from './palette.ts';
 import { type Plot, traceTick } from './plot.ts';
@@ -39,6 +40,13 @@ export function drawGex(plot: Plot, ctx: CanvasRenderingContext2D, x: number, wi
       Math.max(top, ...(state.gexFlow ? [Math.abs(s.flow) || 0] : [Math.abs(s.call) || 0, Math.abs(s.put) || 0])),
     0,
   );
+  if (!data.second('gex', second)) {
+    // Strikes come with the stream only: a second that was jumped over has none here, which is no exposure of zero.
+    ctx.fillStyle = css(colours.dim);
+    ctx.textAlign = 'center';
+    ctx.textBaseline = 'middle';
+    ctx.fillText('not loaded', middle, height / 2 - 24);
+  }
   if (most === 0) return;
   const thick = Math.max(3, Math.min(10, view.pxPerTick * 4));
   const bar = (value: number, y: number, colour: string): void => {
@@ -46,8 +54,9 @@ export function drawGex(plot: Plot, ctx: CanvasRenderingContext2D, x: number, wi
     ctx.fillStyle = colour;
     ctx.fillRect(Math.min(middle, middle + length), y - thick / 2, Math.abs(length), thick);
   };
+  const yAt = ({ tick }: Strike): number => yOf(view, height, axisTick(state.anchor, tick, spot));
   for (const strike of strikes) {
-    const y = yOf(view, height, state.anchor === 'price' ? strike.tick : strike.tick - spot);
+    const y = yAt(strike);
     if (!(y > -thick && y < height + thick)) continue;
     if (state.gexFlow) {
       if (!Number.isNaN(strike.flow)) bar(strike.flow, y, css(strike.flow > 0 ? colours.call : colours.put, 0.85));
@@ -59,16 +68,41 @@ export function drawGex(plot: Plot, ctx: CanvasRenderingContext2D, x: number, wi
     ctx.fillStyle = css(colours.text);
     ctx.fillRect(middle + (strike.net / most) * (width / 2 - 4) - 1, y - thick / 2 - 1, 2.5, thick + 2);
   }
+  // The value drawn, of the strikes in view that matter most: the net, or what today's flow has added.
+  const value = (strike: Strike): number => (state.gexFlow ? strike.flow : strike.net);
+  ctx.fillStyle = css(colours.text);
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'middle';
+  const textY = (strike: Strike): number => yAt(strike) - thick / 2 - 7;
+  const inView = strikes.filter((strike) => textY(strike) > 6 && textY(strike) < height);
+  for (const strike of largest(inView, value)) ctx.fillText(formatDollars(value(strike)), middle, textY(strike));
 }
 
-/** Faint lines of the three largest strikes across the plot. */
+/** Dollars per 1 % move in three digits: −1.24B, +52M. */
+export function formatDollars(value: number): string {
+  const size = Math.abs(value);
+  const sign = value < 0 ? '−' : '+';
+  for (const [unit, name] of [
+    [1e9, 'B'],
+    [1e6, 'M'],
+    [1e3, 'k'],
+  ] as const)
+    if (size >= unit) return `${sign}${Number((size / unit).toPrecision(size >= 100 * unit ? 3 : 2))}${name}`;
+  return `${sign}${Math.round(size)}`;
+}
+
+const LARGEST = 3;
+const largest = (strikes: readonly Strike[], value: (strike: Strike) => number): Strike[] =>
+  strikes
+    .filter((strike) => !Number.isNaN(value(strike)))
+    .sort((a, b) => Math.abs(value(b)) - Math.abs(value(a)))
+    .slice(0, LARGEST);
+
+/** Faint lines of the largest strikes across the plot. */
 export function drawGexLines(plot: Plot): void {
   const now = Math.min(plot.state.now, plot.gate.limit);
   const { ctx, colours, view, width } = plot;
-  const top = strikesAt(plot, now)
-    .filter((s) => !Number.isNaN(s.net))
-    .sort((a, b) => Math.abs(b.net) - Math.abs(a.net))
-    .slice(0, 3);
+  const top = largest(strikesAt(plot, now), (strike) => strike.net);
   ctx.lineWidth = 1;
   for (const strike of top) {
     ctx.strokeStyle = css(strike.net > 0 ? colours.call : colours.put, 0.45);

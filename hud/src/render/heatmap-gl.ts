@@ -15,6 +15,7 @@ import { THEMES } from './palette.ts';
 import {
   BUILDING_TO,
   COLUMNS,
+  CONTOUR_SIDES_PX,
   DETAIL_PX,
   ERODING_BELOW,
   type HeatmapBackend,
@@ -36,7 +37,7 @@ uniform isampler2DArray uRows;
 uniform sampler2D uLuts;
 uniform int uSlots[${SLOTS}]; uniform int uTile0;
 uniform ivec2 uSize, uOrigin; uniform vec2 uFraction, uScale;
-uniform int uLod, uLimit, uSeconds, uHalf, uSpotAnchor, uGrain, uPooled, uDetail, uBase;
+uniform int uLod, uLimit, uSeconds, uHalf, uSpotAnchor, uGrain, uPooled, uDetail, uBase, uContour, uSides;
 uniform ivec3 uOn; uniform vec3 uOpacity, uBack, uHatch; uniform float uInk;
 out vec4 colour;
 int wrap(int a, int b) { int r = a % b; return r < 0 ? r + b : r; }
@@ -51,25 +52,42 @@ int strongest(usampler2DArray cells, int row, int slot, int first) {
   }
   return best;
 }
-vec3 shade() {
-  int px = int(gl_FragCoord.x), py = uSize.y - 1 - int(gl_FragCoord.y);
+bool locate(int px, out int row, out int slot, out ivec2 known) {
   int second = uOrigin.x + int(floor(uFraction.x + (float(px) + 0.5) / uScale.x));
-  if (second < 0 || second >= uSeconds) return uBack;
+  if (second < 0 || second >= uSeconds) return false;
   int group = second / uLod;
-  if (min((group + 1) * uLod, uSeconds) - 1 > uLimit) return uBack;
+  if (min((group + 1) * uLod, uSeconds) - 1 > uLimit) return false;
   int tile = group / ${TILE_ROWS} - uTile0;
-  if (tile < 0 || tile >= ${SLOTS}) return uBack;
-  int slot = uSlots[tile];
-  if (slot < 0) return uBack;
-  int row = group % ${TILE_ROWS};
-  ivec2 known = texelFetch(uRows, ivec3(0, row, slot), 0).rg;
-  int state = known.g & 255;
-  if (state == ${NOT_LOADED}) return uBack;
-  if (state != ${STATE.VALID} || ((known.g >> 8) & ${HATCH_FLAGS}) != 0) return wrap(px + py, 8 * uGrain) < uGrain ? uHatch : uBack;
-  if (known.r == ${NO_TICK}) return uBack;
+  if (tile < 0 || tile >= ${SLOTS}) return false;
+  slot = uSlots[tile];
+  if (slot < 0) return false;
+  row = group % ${TILE_ROWS};
+  known = texelFetch(uRows, ivec3(0, row, slot), 0).rg;
+  return (known.g & 255) != ${NOT_LOADED};
+}
+bool hatched(ivec2 known) { return (known.g & 255) != ${STATE.VALID} || ((known.g >> 8) & ${HATCH_FLAGS}) != 0; }
+int relAt(int py, int spot) {
   float ticks = uFraction.y + (float(uSize.y) / 2. - (float(py) + 0.5)) / uScale.y;
   int lowest = uOrigin.y + int(floor(uPooled == 1 ? ticks + 0.5 : ticks - 0.5 / uScale.y + 0.5));
-  int rel = uSpotAnchor == 1 ? lowest : lowest - known.r - uBase;
+  return uSpotAnchor == 1 ? lowest : lowest - spot - uBase;
+}
+int kindAt(int px, int py) {
+  int row, slot; ivec2 known;
+  if (!locate(px, row, slot, known) || hatched(known) || known.r == ${NO_TICK}) return 0;
+  int code = strongest(uScore, row, slot, relAt(py, known.r));
+  return code > ${LEAVING_FROM} ? 1 : code > 0 && code < ${BUILDING_TO} ? 2 : 0;
+}
+bool onEdge(int px, int py, int kind) {
+  if (kindAt(px, py - uGrain) != kind || kindAt(px, py + uGrain) != kind) return true;
+  return uSides == 1 && (kindAt(px - uGrain, py) != kind || kindAt(px + uGrain, py) != kind);
+}
+vec3 shade() {
+  int px = int(gl_FragCoord.x), py = uSize.y - 1 - int(gl_FragCoord.y);
+  int row, slot; ivec2 known;
+  if (!locate(px, row, slot, known)) return uBack;
+  if (hatched(known)) return wrap(px + py, 8 * uGrain) < uGrain ? uHatch : uBack;
+  if (known.r == ${NO_TICK}) return uBack;
+  int rel = relAt(py, known.r);
   if (rel > uHalf || rel + uPooled - 1 < -uHalf) return uBack;
   vec3 rgb = uBack;
   if (uOn.x == 1) {
@@ -90,7 +108,11 @@ vec3 shade() {
     vec4 lut = texelFetch(uLuts, ivec2(strongest(uNet, row, slot, rel), 1), 0);
     rgb = mix(rgb, lut.rgb, lut.a * uOpacity.z);
   }
-  if (uOn.y == 1) {
+  if (uOn.y == 1 && uContour == 1) {
+    int kind = kindAt(px, py);
+    if (kind != 0 && onEdge(px, py, kind) && (kind == 1 || wrap(px, 4 * uGrain) < uGrain))
+      rgb = mix(rgb, vec3(uInk), uOpacity.y * (kind == 1 ? 0.6 : 0.45));
+  } else if (uOn.y == 1) {
     int code = strongest(uScore, row, slot, rel);
     if (code > ${LEAVING_FROM} && wrap(px + py, 4 * uGrain) < uGrain)
       rgb = mix(rgb, vec3(uInk), uOpacity.y * (0.15 + 0.45 * float(code - ${LEAVING_FROM}) / ${255 - LEAVING_FROM}.));
@@ -180,6 +202,8 @@ export class WebglHeatmap implements HeatmapBackend {
       uPooled: view.pxPerTick >= 1 ? 1 : Math.min(MAX_POOLED_TICKS, Math.ceil(1 / view.pxPerTick)),
       uDetail: view.pxPerTick >= DETAIL_PX * scene.grain ? 1 : 0,
       uBase: scene.baseTick,
+      uContour: scene.vacuumContour ? 1 : 0,
+      uSides: scene.lod * view.pxPerSec >= CONTOUR_SIDES_PX * scene.grain ? 1 : 0,
     };
     for (const [name, value] of Object.entries(numbers)) gl.uniform1i(this.place(name), value);
     const has = (name: string, on: boolean): number => (on && this.data.cells.has(name) ? 1 : 0);

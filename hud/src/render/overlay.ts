@@ -3,13 +3,15 @@ import { isDrawn, NO_TICK, windowReason } from '../core/units.ts';
 import { type Candle, candlesIn } from '../model/candles.ts';
 import type { Episode } from '../model/episodes.ts';
 import type { Level } from '../model/levels.ts';
+import { NOT_LOADED } from '../model/session.ts';
 import { yOf } from '../scale/y.ts';
 import { formatPrice } from '../wire/manifest.ts';
 import { AXIS_HEIGHT, AXIS_WIDTH, drawAxes, drawGrid } from './axes.ts';
 import { drawCandles } from './candles.ts';
 import { drawEpisodes } from './episodes.ts';
 import { drawGexLines } from './gex.ts';
-import { drawLevels } from './levels.ts';
+import { drawLevelLabel, drawLevels } from './levels.ts';
+import { drawMarks } from './marks.ts';
 import { css } from './palette.ts';
 import { FONT, FONT_BOLD, type Plot, px, py, tag, visible } from './plot.ts';
 import { drawProfile } from './profile.ts';
@@ -39,10 +41,14 @@ export function drawOverlay(plot: Plot, items: Items): void {
   if (state.showGex) drawGexLines(plot);
   const [first, last] = visible(plot);
   if (state.showCandles) drawCandles(plot, candlesIn(plot.data, items.candles, plot.gate, first, last));
-  if (state.showBands) drawBandEdges(plot);
-  if (state.showLevels) drawLevels(plot, items.levels);
+  const labels = state.showLevels ? drawLevels(plot, items.levels) : [];
+  if (state.showBands) {
+    drawBandEdges(plot);
+    drawMarks(plot);
+  }
   drawEpisodes(plot, items.episodes);
   if (items.showSpot) drawSpot(plot);
+  for (const label of labels) drawLevelLabel(plot, label);
   drawGaps(plot, items.gaps);
   drawPresent(plot);
   if (plot.manifest.simulated) watermark(plot);
@@ -59,7 +65,6 @@ function drawBandEdges(plot: Plot): void {
   const left = px(plot, now + 1);
   if (spot === NO_TICK || left > width - 8 || plot.gate.limit > now) return;
   ctx.strokeStyle = css(colours.dim, 0.55);
-  ctx.fillStyle = css(colours.dim);
   ctx.font = FONT;
   ctx.textAlign = 'right';
   ctx.textBaseline = 'middle';
@@ -75,7 +80,12 @@ function drawBandEdges(plot: Plot): void {
       ctx.stroke();
       const middle = side * ((band.lo + band.hi) / 2);
       if ((band.hi - band.lo + 1) * view.pxPerTick >= 13) {
-        ctx.fillText(band.name, width - 4, yOf(view, height, state.anchor === 'price' ? spot + middle : middle));
+        const y = yOf(view, height, state.anchor === 'price' ? spot + middle : middle);
+        const w = ctx.measureText(band.name).width;
+        ctx.fillStyle = css(colours.background, 0.82);
+        ctx.fillRect(width - 6 - w, y - 7, w + 4, 14);
+        ctx.fillStyle = css(colours.dim);
+        ctx.fillText(band.name, width - 4, y);
       }
     }
   }
@@ -93,7 +103,7 @@ function drawPresent(plot: Plot): void {
   ctx.lineTo(x, height);
   ctx.stroke();
   const now = Math.min(state.now, gate.limit);
-  if (plot.data.state(now) === 255 || isDrawn(plot.data.state(now), plot.data.flags(now))) return;
+  if (plot.data.state(now) === NOT_LOADED || isDrawn(plot.data.state(now), plot.data.flags(now))) return;
   ctx.font = FONT_BOLD;
   ctx.textAlign = 'right';
   ctx.textBaseline = 'middle';

@@ -114,6 +114,17 @@ export interface WallScale {
   readonly linear: boolean;
 }
 
+/**
+ * Cut-offs to begin with: from one and a half times the usual size of a price, to three times a large one. The transfer
+ * carries both, as its knee (the median) and its end (fifty times the 95th percentile).
+ */
+export function defaultCuts(transfer: Transfer | null): { cutLow: number; cutHigh: number } {
+  if (transfer?.fn !== 'signed_log') return { cutLow: 0.2, cutHigh: 0.55 };
+  const share = (quantity: number): number => Math.log1p(quantity / transfer.c) / Math.log1p(transfer.max / transfer.c);
+  const cutLow = share(1.5 * transfer.c);
+  return { cutLow, cutHigh: Math.max(cutLow + 0.1, share((3 * transfer.max) / 50)) };
+}
+
 /** Position of a code on the wall scale, 0..1, after cut-offs. */
 export function wallShare(scale: WallScale, transfer: Transfer, code: number): number {
   if (code === 0) return 0;

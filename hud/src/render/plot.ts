@@ -74,6 +74,16 @@ export function traceTick(plot: Plot, tick: number, from: number, to: number): v
   }
 }
 
+/** Times the median at which bars of quantity end: one huge order must not flatten all others. */
+const LONGEST_MEDIANS = 12;
+
+export function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+/** Quantity of the longest bar, on a scale linear from 0. */
+export const longest = (quantities: readonly number[]): number =>
+  Math.max(1, Math.min(Math.max(0, ...quantities), LONGEST_MEDIANS * median(quantities)));
+
 /** Text on a filled tag, left edge at `x`, vertically centred on `y`. Returns its width. */
 export function tag(
   ctx: CanvasRenderingContext2D,

@@ -2,8 +2,9 @@
 import { isDrawn, NO_TICK } from '../core/units.ts';
 import { yOf } from '../scale/y.ts';
 import { column } from '../wire/manifest.ts';
-import { css, wallShare } from './palette.ts';
-import { type Plot, px } from './plot.ts';
+import { decode } from '../wire/transfer.ts';
+import { css } from './palette.ts';
+import { longest, type Plot, px } from './plot.ts';
 
 export function drawProfile(plot: Plot): void {
   const { ctx, view, width, height, state, data, gate, manifest, colours } = plot;
@@ -25,15 +26,19 @@ export function drawProfile(plot: Plot): void {
     return;
   const room = Math.min(width - left - 6, 150);
   const half = manifest.halfTicks;
-  const scale = { name: state.magnitude, low: state.cutLow, high: 1, linear: state.linear };
   const thick = Math.max(1, Math.min(view.pxPerTick - 1, 14));
+  const bars: { y: number; qty: number }[] = [];
   for (let rel = -half; rel <= half; rel++) {
     const y = yOf(view, height, state.anchor === 'price' ? spot + rel : rel);
     if (y < -view.pxPerTick || y > height + view.pxPerTick) continue;
     const code = cells.code(1, now, half + rel);
-    const share = wallShare(scale, transfer, code);
-    if (share <= 0) continue;
-    ctx.fillStyle = css(code < 128 ? colours.bid : colours.ask, 0.25 + 0.6 * share);
-    ctx.fillRect(left + 3, y - thick / 2, share * room, thick);
+    const qty = decode(transfer, code);
+    if (qty) bars.push({ y, qty });
+  }
+  const most = longest(bars.map((bar) => Math.abs(bar.qty)));
+  for (const { y, qty } of bars) {
+    const share = Math.min(1, Math.abs(qty) / most);
+    ctx.fillStyle = css(qty < 0 ? colours.bid : colours.ask, 0.14 + 0.4 * share);
+    ctx.fillRect(left + 5, y - thick / 2, share * room, thick);
   }
 }

@@ -18,6 +18,8 @@ export interface Scene {
   readonly wall: boolean;
   readonly vacuum: boolean;
   readonly pressure: boolean;
+  /** Vacuum as outlines of where liquidity leaves or builds, instead of hatch and dots. */
+  readonly vacuumContour: boolean;
   readonly wallOpacity: number;
   readonly vacuumOpacity: number;
   readonly pressureOpacity: number;
@@ -42,6 +44,8 @@ export const COLUMNS = ['wall.depth', 'wall.net_flow', 'wall.rest_share', 'vacuu
 /** Vacuum codes beyond which liquidity is told to leave or to build; between them nothing is drawn. */
 export const LEAVING_FROM = 158;
 export const BUILDING_TO = 98;
+/** Pixels per column from which outlines of vacuum have sides too; narrower columns would be nothing but sides. */
+export const CONTOUR_SIDES_PX = 4;
 /** Net flow codes below this mark a cell as eroding: 12 steps under zero on the flow scale. */
 export const ERODING_BELOW = 116;
 /** Pixels per tick from which missing cells carry dots and eroding cells notches. */

@@ -8,7 +8,7 @@ import { HATCH_FLAGS, NO_TICK, STATE } from '../core/units.ts';
 import { NOT_LOADED, type SessionData } from '../model/session.ts';
 import { MAX_POOLED_TICKS } from '../scale/y.ts';
 import { THEMES } from './palette.ts';
-import { BUILDING_TO, DETAIL_PX, ERODING_BELOW, LEAVING_FROM, type Scene } from './scene.ts';
+import { BUILDING_TO, CONTOUR_SIDES_PX, DETAIL_PX, ERODING_BELOW, LEAVING_FROM, type Scene } from './scene.ts';
 
 export type Shade = (px: number, py: number, out: Float64Array) => void;
 
@@ -45,14 +45,40 @@ export function shader(scene: Scene, data: SessionData): Shade {
     return best;
   };
 
+  const secondAt = (px: number): number => x0 + Math.floor(xFraction + (px + 0.5) / view.pxPerSec);
+  /** Lowest axis tick of a pixel. */
+  const tickAt = (py: number): number => {
+    const ticks = yFraction + (scene.height / 2 - (py + 0.5)) / view.pxPerTick;
+    return y0 + Math.floor(pooled === 1 ? ticks + 0.5 : ticks - 0.5 / view.pxPerTick + 0.5);
+  };
+  const mayDraw = (second: number, group: number): boolean =>
+    second >= 0 && second < scene.seconds && Math.min((group + 1) * lod, scene.seconds) - 1 <= scene.limit;
+  const relOf = (axis: number, spot: number): number => (scene.anchor === 'spot' ? axis : axis - spot);
+  const sides = lod * view.pxPerSec >= CONTOUR_SIDES_PX * grain;
+
+  /** 1 where liquidity leaves, 2 where it builds, 0 where it idles or nothing is known. */
+  const kindAt = (px: number, py: number): number => {
+    const second = secondAt(px);
+    const group = Math.floor(second / lod);
+    if (!mayDraw(second, group) || rows.state[group] !== STATE.VALID || rows.flags[group]! & HATCH_FLAGS) return 0;
+    const spot = rows.spot[group]!;
+    if (spot === NO_TICK) return 0;
+    const code = strongest(score, group, relOf(tickAt(py), spot), 128);
+    return code > LEAVING_FROM ? 1 : code > 0 && code < BUILDING_TO ? 2 : 0;
+  };
+  /** Whether a pixel of a kind lies on the inner edge of its area. */
+  const onEdge = (px: number, py: number, kind: number): boolean =>
+    kindAt(px, py - grain) !== kind ||
+    kindAt(px, py + grain) !== kind ||
+    (sides && (kindAt(px - grain, py) !== kind || kindAt(px + grain, py) !== kind));
+
   return (px, py, out) => {
     out[0] = colours.background[0];
     out[1] = colours.background[1];
     out[2] = colours.background[2];
-    const second = x0 + Math.floor(xFraction + (px + 0.5) / view.pxPerSec);
-    if (second < 0 || second >= scene.seconds) return;
+    const second = secondAt(px);
     const group = Math.floor(second / lod);
-    if (Math.min((group + 1) * lod, scene.seconds) - 1 > scene.limit) return;
+    if (!mayDraw(second, group)) return;
     const state = rows.state[group]!;
     if (state === NOT_LOADED) return;
     if (state !== STATE.VALID || rows.flags[group]! & HATCH_FLAGS) {
@@ -61,9 +87,7 @@ export function shader(scene: Scene, data: SessionData): Shade {
     }
     const spot = rows.spot[group]!;
     if (spot === NO_TICK) return;
-    const ticks = yFraction + (scene.height / 2 - (py + 0.5)) / view.pxPerTick;
-    const lowest = y0 + Math.floor(pooled === 1 ? ticks + 0.5 : ticks - 0.5 / view.pxPerTick + 0.5);
-    const rel = scene.anchor === 'spot' ? lowest : lowest - spot;
+    const rel = relOf(tickAt(py), spot);
     if (rel > half || rel + pooled - 1 < -half) return;
 
     const blend = (r: number, g: number, b: number, alpha: number): void => {
@@ -90,7 +114,11 @@ export function shader(scene: Scene, data: SessionData): Shade {
       const alpha = (scene.pressureLut[code * 4 + 3]! / 255) * scene.pressureOpacity;
       blend(scene.pressureLut[code * 4]!, scene.pressureLut[code * 4 + 1]!, scene.pressureLut[code * 4 + 2]!, alpha);
     }
-    if (scene.vacuum && score) {
+    if (scene.vacuum && score && scene.vacuumContour) {
+      const kind = kindAt(px, py);
+      if (kind !== 0 && onEdge(px, py, kind) && (kind === 1 || mod(px, 4 * grain) < grain))
+        blend(ink, ink, ink, scene.vacuumOpacity * (kind === 1 ? 0.6 : 0.45));
+    } else if (scene.vacuum && score) {
       const code = strongest(score, group, rel, 128);
       if (code > LEAVING_FROM && mod(px + py, 4 * grain) < grain) {
         blend(ink, ink, ink, scene.vacuumOpacity * (0.15 + (0.45 * (code - LEAVING_FROM)) / (255 - LEAVING_FROM)));

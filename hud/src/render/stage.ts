@@ -156,6 +156,8 @@ export class Stage {
   }
 
   private drawHeat(model: Model, dirty: number, ratio: number): void {
+    // Drawing nothing costs as much as drawing: before the first rows the page's background stands in.
+    if (!this.data.started) return;
     const begun = performance.now();
     const moving = Boolean(dirty & (DIRTY.VIEW | DIRTY.DATA));
     if (moving) {
@@ -200,6 +202,7 @@ export class Stage {
       wall: state.layers.wall,
       vacuum: state.layers.vacuum,
       pressure: state.layers.pressure,
+      vacuumContour: state.vacuumContour,
       wallOpacity: state.opacity.wall,
       vacuumOpacity: state.opacity.vacuum,
       pressureOpacity: state.opacity.pressure,

@@ -97,6 +97,8 @@ export class Context {
   }
 }
 
+/** Tables with one row a price (and side): those of other kinds have columns of the same names that mean other things. */
+const BY_PRICE = new Set(['wall_surface_1s', 'vacuum_surface_1s', 'pressure_surface_1s', 'gex_surface_1s']);
 /** What the readout shows of the exact rows at one price, in this order; everything else is in the downloads. */
 const EXACT = [
   'depth_qty_end',
@@ -124,7 +126,8 @@ export function inspectLines(json: unknown): [string, string][] {
     (json as { tables?: Record<string, { rows?: Record<string, unknown>[]; units?: Record<string, string> }> } | null)
       ?.tables ?? {};
   const lines: [number, string, string][] = [];
-  for (const { rows = [], units = {} } of Object.values(tables)) {
+  for (const [table, { rows = [], units = {} }] of Object.entries(tables)) {
+    if (!BY_PRICE.has(table.split('.').at(-1)!)) continue;
     for (const row of rows) {
       const side = rows.length > 1 && row.side !== undefined ? ` ${String(row.side)}` : '';
       for (const [column, value] of Object.entries(row)) {

@@ -24,8 +24,10 @@ export interface LinkEvents {
   took(ms: number): void;
 }
 
+/** Starts the worker; it can load while the page still asks what to open. */
+export const spawnWorker = (): Worker => new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
+
 export class Link {
-  private readonly worker = new Worker(new URL('./worker.ts', import.meta.url), { type: 'module' });
   private readonly have = new Set<string>();
   private readonly failed = new Map<string, number>();
   private seeking = false;
@@ -35,6 +37,7 @@ export class Link {
     private readonly base: string,
     private readonly data: SessionData,
     private readonly events: LinkEvents,
+    private readonly worker: Worker,
   ) {
     this.worker.onmessage = (event: MessageEvent<FromWorker>) => this.receive(event.data);
   }

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findChromium } from '../harness/browser.mjs';
+import { findChromium, openBrowser } from '../harness/browser.mjs';
+import { startSidecar } from '../harness/sidecar.mjs';
 import { arrivedAt, type Opened, openHud, shows, state, until } from './page.ts';
 
 const LEVEL = 27200;
@@ -212,6 +213,30 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     expect(text).toContain('replicated 17 of 20 days');
   });
 
+  it('Reading: the sentences of the server, of this second', async () => {
+    await shows(hud.page, '#reading .below', 'Below: no wall within 20 ticks; thin from 6797.50 to 6796.75.');
+    const now = await state(hud.page, (app) => app.store.state.now);
+    const label = await hud.page.textContent('.clock');
+    expect(await hud.page.textContent('#reading .note')).toBe(`at ${label!.slice(0, 8)}`);
+    expect(await state(hud.page, (app) => app.data.second('reading', app.store.state.now)?.above)).toBeTruthy();
+    expect(now).toBeGreaterThan(0);
+  });
+
+  it('Legend: layers, unit, cut-offs, baseline, pooling and level of detail', async () => {
+    await shows(hud.page, '.legend', /\d+ contracts/);
+    await shows(hud.page, '.legend .wide', 'scale: 20 earlier sessions to 2026-01-05 · every second · logarithmic');
+    for (let i = 0; i < 8; i++) await press('-');
+    await shows(hud.page, '.legend .wide', /max of 4 s per column/);
+    for (let i = 0; i < 8; i++) await press('z');
+    await shows(hud.page, '.legend .wide', 'every second');
+    expect(await hud.page.$$eval('.legend .layer', (nodes) => nodes.map((node) => node.textContent))).toEqual([
+      'Wall',
+      'Vacuum',
+      'Pressure',
+      'GEX',
+    ]);
+  });
+
   it('Layer rule: at most two filled layers', async () => {
     await press('3');
     expect(await state(hud.page, (app) => app.store.state.layers)).toEqual({
@@ -246,13 +271,39 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await arrivedAt(hud.page, now + 1);
   });
 
+  it('Layer rule: outlines of vacuum fill nothing, so that all three layers fit', async () => {
+    const on = () => state(hud.page, (app) => Object.values(app.store.state.layers).filter(Boolean).length);
+    const before = await state(hud.page, (app) => ({ ...app.store.state.layers }));
+    expect(before).toEqual({ wall: true, vacuum: true, pressure: false });
+    await press('v');
+    await shows(hud.page, '.menu', 'outline');
+    await until(hud.page, (app) => app.store.state.vacuumContour);
+    await press('3');
+    expect(await on()).toBe(3);
+    await press('v');
+    expect(await on()).toBe(2);
+    await until(hud.page, (app) => !app.store.state.layers.pressure);
+  });
+
   it('has no serious accessibility finding', async () => {
     const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     await hud.page.evaluate(axe);
-    const findings = (await hud.page.evaluate(
-      'axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + n.failureSummary).join(" | ")))',
-    )) as string[];
-    expect(findings).toEqual([]);
+    const findings = async (): Promise<string[]> =>
+      (await hud.page.evaluate(
+        'axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.filter((v) => v.impact === "serious" || v.impact === "critical").map((v) => v.id + ": " + v.nodes.map((n) => n.target + " " + n.failureSummary).join(" | ")))',
+      )) as string[];
+    await hud.page.click('.menu summary');
+    for (const tab of ['episodes', 'analogues', 'evidence']) {
+      await hud.page.click(`#tab-${tab}`);
+      expect(await findings(), tab).toEqual([]);
+    }
+    await press('t');
+    await shows(hud.page, '.menu', 'Wall opacity');
+    expect(await findings(), 'light').toEqual([]);
+    await hud.page.click('.badge.gone');
+    expect(await findings(), 'light, data of the session').toEqual([]);
+    await press('Escape', 't');
+    await hud.page.click('.menu summary');
   });
 
   it('draws in software when WebGL is lost for good', async () => {
@@ -302,7 +353,7 @@ describe.skipIf(!findChromium())('honest states', () => {
       query: '?render=2d',
     });
     try {
-      await shows(hud.page, '.badges', /surfaces missing/);
+      await shows(hud.page, '.badges', 'no wall, vacuum, pressure, bands +');
       await shows(hud.page, '#bands', 'not materialised');
       await shows(hud.page, '#mechanics', 'not materialised');
       await shows(hud.page, '.rail', 'not materialised yet');
@@ -312,6 +363,35 @@ describe.skipIf(!findChromium())('honest states', () => {
       await hud.close();
     }
   });
+  it('works without any single table but the snapshot, and names what is missing in a badge', async () => {
+    const browser = await openBrowser({ width: 1024, height: 640 });
+    const problems: string[] = [];
+    browser.page.on('pageerror', (error) => problems.push(String(error)));
+    try {
+      for (const gone of [
+        'wall',
+        'vacuum',
+        'pressure',
+        'bands',
+        'moves',
+        'gex',
+        'ladder',
+        'reading',
+        'levels',
+        'candles',
+      ]) {
+        const sidecar = await startSidecar({ missing: [gone] });
+        await browser.page.goto(`${sidecar.url}?render=2d#s=ES/2026-01-06&t=2600`);
+        await shows(browser.page, '.badge.gone', new RegExp(`no .*${gone}`));
+        await until(browser.page, (app) => app.data.state(app.store.state.now) === 3 && app.frames > 1);
+        await browser.page.goto('about:blank');
+        await sidecar.close();
+      }
+      expect(problems).toEqual([]);
+    } finally {
+      await browser.close();
+    }
+  }, 180_000);
   it('draws in software where the browser has no WebGL', async () => {
     const hud = await openHud({ graphics: 'none' });
     try {
@@ -329,7 +409,7 @@ describe.skipIf(!findChromium())('honest states', () => {
       await shows(hud.page, '.legend', 'scale: this session');
       expect(await hud.page.textContent('.badges')).not.toContain('SIMULATED');
       await hud.page.keyboard.press('Space');
-      await until(hud.page, (app) => app.store.state.playing && app.appendMs.length > 1);
+      await until(hud.page, (app) => app.store.state.playing && app.feed.appendMs.length > 1);
       hud.sidecar.setSilent(true);
       await shows(hud.page, '.top', /no data for \d+ s/);
       expect(await hud.page.$('.plot.stale')).not.toBeNull();

@@ -32,8 +32,8 @@ describe.skipIf(!findChromium())('WebGL draws what shade() specifies', () => {
   });
   afterAll(() => server?.close());
 
-  it('within 2 of 255 on 99.9 % of the pixels of twelve scenes', () => {
-    expect(results).toHaveLength(12);
+  it('within 2 of 255 on 99.9 % of the pixels of fourteen scenes', () => {
+    expect(results).toHaveLength(14);
     for (const { name, share, drawn } of results) {
       expect(share, name).toBeGreaterThanOrEqual(0.999);
       // A scene in which nothing is drawn would agree with anything.

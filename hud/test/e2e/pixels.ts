@@ -57,6 +57,7 @@ const base: Scene = {
   wall: true,
   vacuum: false,
   pressure: false,
+  vacuumContour: false,
   wallOpacity: 1,
   vacuumOpacity: 1,
   pressureOpacity: 0.8,
@@ -69,6 +70,15 @@ const scenes: Record<string, Scene> = {
   'price anchor, wall': base,
   'spot anchor, wall': { ...base, anchor: 'spot', view: spotView },
   vacuum: { ...base, wall: false, vacuum: true },
+  'vacuum, outlined': { ...base, vacuum: true, vacuumContour: true },
+  'vacuum, outlined with sides': {
+    ...base,
+    wall: false,
+    vacuum: true,
+    vacuumContour: true,
+    anchor: 'spot',
+    view: { ...spotView, pxPerSec: 9 },
+  },
   pressure: { ...base, wall: false, pressure: true },
   'all layers': { ...base, vacuum: true, pressure: true },
   'light theme': {

@@ -8,6 +8,7 @@ import { barFromSeconds, barStart, candlesIn, parseCandles } from '../../src/mod
 import { boxes, neighbour, outcomeOf, parseEpisodes } from '../../src/model/episodes.ts';
 import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
 import { levelName, parseLevels, railRows } from '../../src/model/levels.ts';
+import { openingSecond, regularOpen, tradingStart } from '../../src/model/opening.ts';
 import { StreamPooler } from '../../src/model/pooler.ts';
 import { NOT_LOADED, SessionData } from '../../src/model/session.ts';
 import { wantedTiles } from '../../src/model/tiles.ts';
@@ -96,7 +97,6 @@ describe('Levels rail', () => {
         valid_from: 50,
         valid_to: null,
         group_id: 'g',
-        tags: ['PMH'],
       },
       {
         level_id: 'b',
@@ -105,18 +105,21 @@ describe('Levels rail', () => {
         valid_from: 60,
         valid_to: null,
         group_id: 'g',
-        tags: ['ONH'],
       },
-      { level_id: 'c', level_type: 'PDC', price_tick: 90, valid_from: 0, valid_to: 100, group_id: 'h', tags: [] },
-      { level_id: 'd', level_type: 'ROUND25', price_tick: 100, valid_from: 0, valid_to: null, group_id: 'i', tags: [] },
+      { level_id: 'c', level_type: 'PDC', price_tick: 90, valid_from: 0, valid_to: 100, group_id: 'h' },
+      { level_id: 'd', level_type: 'ROUND25', price_tick: 100, valid_from: 0, valid_to: null, group_id: 'i' },
+      { level_id: 'e', level_type: 'ROUND50', price_tick: 121, valid_from: 0, valid_to: null, group_id: 'g' },
+      { level_id: 'f', level_type: 'GEXCW', price_tick: 121, valid_from: 50, valid_to: 65, group_id: 'g' },
+      { level_id: 'q', level_type: 'PML', price_tick: 116, valid_from: 50, valid_to: 75, group_id: 'g' },
       { level_id: 'p', level_type: 'PMH', price_tick: 77, valid_from: 0, valid_to: null, is_placebo: true },
     ],
   });
-  it('never takes placebos', () => expect(levels.map((l) => l.id)).toEqual(['a', 'b', 'c', 'd']));
-  it('shows merged groups once with all names at the price of the earliest, round numbers not by themselves', () => {
+  it('never takes placebos', () => expect(levels.map((l) => l.id)).toEqual(['a', 'b', 'c', 'd', 'e', 'f', 'q']));
+  it('shows merged groups once, named by what still holds, the best known first and at its price', () => {
     expect(railRows(levels, replay(70), 70, 100)).toEqual([
-      { names: 'PM High · Overnight High', tick: 120, ticks: 20, nearest: true },
-      { names: 'Prior Close', tick: 90, ticks: -10, nearest: true },
+      { names: ['PM High', 'Overnight High'], also: ['Round 50'], tick: 120, ticks: 20, nearest: false },
+      { names: ['PM Low'], also: [], tick: 116, ticks: 16, nearest: true },
+      { names: ['Prior Close'], also: [], tick: 90, ticks: -10, nearest: true },
     ]);
   });
   it('shows a level only from the second it is valid, and no longer than it is', () => {
@@ -124,11 +127,12 @@ describe('Levels rail', () => {
     expect(railRows(levels, replay(100), 100, NO_TICK)).toMatchObject([{ tick: 120, ticks: null, nearest: false }]);
   });
   it('names levels in words', () => {
-    expect(['ORH15', 'PDL', 'SMA400', 'GEXPW', 'XYZ'].map(levelName)).toEqual([
+    expect(['ORH15', 'PDL', 'SMA400', 'GEXPW', 'RVWAP_M2', 'XYZ'].map(levelName)).toEqual([
       'OR15 High',
       'Prior Low',
       'SMA 400',
       'Put wall',
+      'RTH VWAP −2σ',
       'XYZ',
     ]);
   });
@@ -283,6 +287,29 @@ describe('tiles', () => {
     expect(new Set(keys.map(keyText)).size).toBe(keys.length);
     expect(wantedTiles(manifest(), state, 600, new Set(keys.map(keyText)))).toEqual([]);
   });
+  it('come for the second under the cursor, too, whatever the level drawn', () => {
+    const long = manifest({ seconds: 9000 });
+    const state = { ...initialState(), now: 8999, cursor: { sec: 2100, tick: 0 } };
+    state.view = { x0: 0, pxPerSec: 0.05, yMid: 0, pxPerTick: 8 };
+    const keys = wantedTiles(long, state, 450, new Set()).map(keyText);
+    expect(keys).toContain('wall|1|2|');
+    expect(wantedTiles(long, { ...state, cursor: null }, 450, new Set()).map(keyText)).not.toContain('wall|1|2|');
+  });
+});
+
+describe('Opening', () => {
+  const minute = (sec: number, low: number, high: number) => ({ sec, low, high, close: low, valid: 1 });
+  it('is a quarter of an hour into regular hours, or into the time at which the price moves for good', () => {
+    const rth = manifest({ seconds: 9000, segments: [{ name: 'RTH', from: 1800, to: 9000 }] });
+    expect(openingSecond(rth, regularOpen(rth)!)).toBe(1800 + 839);
+    const overnight = manifest({ seconds: 7200, segments: [] });
+    expect(regularOpen(overnight)).toBeNull();
+    const jumps = [minute(0, 5, 5), minute(60, 5, 9), minute(120, 9, 9)];
+    const moves = [minute(180, 9, 10), minute(240, 8, 9), minute(300, 7, 9)];
+    expect(tradingStart([...jumps, ...moves])).toBe(180);
+    expect(tradingStart(jumps)).toBe(0);
+    expect(openingSecond(manifest({ seconds: 300 }), 180)).toBe(299);
+  });
 });
 
 describe('small things', () => {
@@ -324,6 +351,7 @@ describe('small things', () => {
   it('reads exact values in a fixed order with units, null as no data', () => {
     const answer = {
       tables: {
+        'silver.option_quote_1s': { rows: [{ add_qty: 99 }, { add_qty: 98 }], units: {} },
         'silver.vacuum_surface_1s': { rows: [{ vacuum_score: null }], units: {} },
         'silver.wall_surface_1s': {
           rows: [{ add_qty: 3, depth_qty_end: 41, window_end: '1' }],

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { type Colours, magnitude, type Rgb, signedLut, THEMES, wallLut, wallShare } from '../../src/render/palette.ts';
+import {
+  type Colours,
+  defaultCuts,
+  magnitude,
+  type Rgb,
+  signedLut,
+  THEMES,
+  wallLut,
+  wallShare,
+} from '../../src/render/palette.ts';
+import { encode } from '../../src/wire/transfer.ts';
 
 /** sRGB to linear. */
 const linear = (v: number): number => (v / 255 <= 0.04045 ? v / 255 / 12.92 : ((v / 255 + 0.055) / 1.055) ** 2.4);
@@ -107,5 +117,16 @@ describe('look-up tables', () => {
   });
   it('draw neutral pressure as background', () => {
     expect(signedLut('dark')[128 * 4 + 3]).toBe(0);
+  });
+});
+
+describe('cut-offs to begin with', () => {
+  it('leave the usual size of a price dark, and show three times a large one in full', () => {
+    const transfer = { fn: 'signed_log', c: 53, max: 9950 } as const;
+    const { cutLow, cutHigh } = defaultCuts(transfer);
+    const scale = { name: 'grey', low: cutLow, high: cutHigh, linear: false } as const;
+    expect(wallShare(scale, transfer, encode(transfer, 53))).toBe(0);
+    expect(wallShare(scale, transfer, encode(transfer, 200))).toBeGreaterThan(0.2);
+    expect(wallShare(scale, transfer, encode(transfer, 610))).toBe(1);
   });
 });

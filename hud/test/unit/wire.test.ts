@@ -66,6 +66,7 @@ describe('link', () => {
       view: { x0: 12, pxPerSec: 2, yMid: -3.5, pxPerTick: 8 },
     });
     state.layers = { wall: true, vacuum: false, pressure: true };
+    state.vacuumContour = true;
     const { session, change } = fromHash(toHash('ES/2026-01-06', state));
     expect(session).toBe('ES/2026-01-06');
     expect(change).toEqual({
@@ -75,6 +76,7 @@ describe('link', () => {
       zone: 'utc',
       view: { x0: 12, pxPerSec: 2, yMid: -3.5, pxPerTick: 8 },
       layers: state.layers,
+      vacuumContour: true,
     });
     expect(fromHash('#s=../etc&t=-4&x=a,b&a=up&th=pink')).toEqual({ session: null, change: {} });
   });

@@ -1,0 +1,70 @@
+/**
+ * What the page expects of episodes, analogues and evidence: `lists.json` holds one answer of each as the sidecar gives
+ * it, times in seconds of the session and prices in ticks. Fields that a table does not know are null, never left to guess.
+ */
+import { describe, expect, it } from 'vitest';
+import { gateFor } from '../../src/core/timegate.ts';
+import { parseAnalogues } from '../../src/model/analogues.ts';
+import { boxes, outcomeOf, parseEpisodes } from '../../src/model/episodes.ts';
+import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
+import answers from './lists.json';
+
+const gate = gateFor('replay', 3300, 7199);
+
+describe('episodes', () => {
+  const [touch, candle] = parseEpisodes(answers.episodes);
+  it('come with level, direction, touch and times', () => {
+    expect(touch).toMatchObject({
+      kind: 'touch',
+      direction: 'up',
+      levelType: 'PMH',
+      tick: 27200,
+      touch: 1,
+      approach: 2400,
+      trigger: 2662,
+      decision: 2662,
+      valid: true,
+      outcomes: ['300 s: reject of 8 ticks after 41 s', '60 s: not scored of 4 ticks'],
+    });
+    expect(outcomeOf(touch!, gate)).toBe('reject');
+    expect(outcomeOf(touch!, gateFor('replay', 2961, 7199))).toBeNull();
+  });
+  it('may be of candles, without a touch, and not valid', () => {
+    expect(candle).toMatchObject({ kind: 'candle', direction: 'down', touch: null, valid: false, approach: 2639 });
+    expect(candle!.invalidReason).toBe('no sigma');
+    expect(boxes(candle!, gate)).toEqual({ back: [2160, 2880], forward: [2880, 3240], elapsed: true });
+    expect(outcomeOf(candle!, gateFor('replay', 3238, 7199))).toBeNull();
+    expect(outcomeOf(candle!, gate)).toBe('not scored');
+  });
+});
+
+describe('analogues', () => {
+  it('come with distance and path, gaps in it as no number', () => {
+    const { neighbours, sessions, effective, novelty } = parseAnalogues(answers.analogues, true);
+    expect([sessions, effective, novelty]).toEqual([17, 9.3, 0.41]);
+    expect(neighbours[0]).toMatchObject({ date: '2025-12-30', distance: 0.21, touch: 2, outcome: 'reject' });
+    expect(neighbours[0]!.path).toEqual([-8, -6, -3, Number.NaN, -1]);
+  });
+  it('may abstain with a reason', () => {
+    expect(parseAnalogues(answers.abstaining, true)).toMatchObject({ abstain: true, reason: 'few_sessions' });
+    expect(parseAnalogues(answers.abstaining, true).odds.size).toBe(0);
+  });
+});
+
+describe('evidence', () => {
+  it('comes with effect, interval, null, days and controls, and may be blocked', () => {
+    const [supported, blocked] = knownEvidence(parseEvidence(answers.evidence), gate);
+    expect(supported).toMatchObject({
+      test: 'E4',
+      effect: 0.021,
+      low: 0.014,
+      high: 0.028,
+      q: 0.003,
+      pFloor: 0.001,
+      daysReplicated: 17,
+      verdict: 'supported',
+      blocked: false,
+    });
+    expect(blocked).toMatchObject({ blocked: true, daysSeen: null });
+  });
+});
