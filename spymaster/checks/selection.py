@@ -14,6 +14,8 @@ from spymaster.checks.frames import (
     LEVEL,
     MBO,
     MEASURE,
+    ORDER_EVENT,
+    ORDER_LIFE,
     PRESSURE,
     RADAR,
     SELECTION,
@@ -99,5 +101,20 @@ def _contract_check(table: str) -> Check:
 
 CONTRACT_CHECKS = [
     _contract_check(table)
-    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, PRESSURE, CANDLE, LEVEL, MEASURE, CONDITIONS)
+    for table in (
+        SNAPSHOT,
+        WALL,
+        RADAR,
+        TRADE,
+        BBO,
+        ORDER_EVENT,
+        ORDER_LIFE,
+        VACUUM,
+        BANDS,
+        PRESSURE,
+        CANDLE,
+        LEVEL,
+        MEASURE,
+        CONDITIONS,
+    )
 ]

@@ -12,7 +12,7 @@ _TRADES = ("trade", "trade_implied")
 
 
 class OrderEvent(TableModel):
-    """One row per live message of the selected contract, after fills were paired with the book changes that follow them.
+    """One row per live message of the selected contract, fills paired with the book changes that follow them.
 
     A cancel or modify that settles reported fills and changes more besides is two rows: the fills, then the rest.
     Fills of unknown orders, cancels of unknown orders and modifies that change nothing are no rows; the manifest counts

@@ -205,13 +205,15 @@ def test_chunks_and_blocks_change_nothing() -> None:
     array = random_stream(5, 3000, instrument_id=INSTRUMENT)
     whole = lives_of(array, chunk=10**6, rows=10**5)
     pieces = lives_of(array, chunk=7, rows=200)
-    assert whole[0].equals(pieces[0]) and whole[1].equals(pieces[1])
+    assert whole[0].equals(pieces[0])
+    assert whole[1].equals(pieces[1])
 
 
 def test_both_forms_of_closing_an_event_give_the_same_rows() -> None:
     array = random_stream(6, 2000, instrument_id=INSTRUMENT)
     one, other = lives_of(array), lives_of(to_sentinel_form(array))
-    assert one[0].equals(other[0]) and one[1].equals(other[1])
+    assert one[0].equals(other[0])
+    assert one[1].equals(other[1])
 
 
 def test_validity_is_that_of_the_quotes() -> None:
@@ -234,7 +236,8 @@ def test_many_orders_and_prices_make_the_arrays_grow() -> None:
     for number in range(20_000):
         tape.cancel(number + 1, "B", 1000 + number, 1)
     events, lives = lives_of(tape.array(), chunk=65_536, rows=4096)
-    assert events.height == 40_000 and lives["end_reason"].to_list() == ["cancel"] * 20_000
+    assert events.height == 40_000
+    assert lives["end_reason"].to_list() == ["cancel"] * 20_000
 
 
 def test_an_order_without_a_side_is_refused() -> None:

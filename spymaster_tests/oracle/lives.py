@@ -60,7 +60,7 @@ class Lives:
             if record.action == "R":
                 self._forget(record.ts_recv)
             elif record.size:
-                assert record.action == "A" and record.price is not None
+                assert record.action == "A"
                 self._enter(record, record.ts_event, seen=False)
 
     def _event(self, event: Event) -> None:

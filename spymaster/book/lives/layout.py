@@ -6,8 +6,8 @@ In words:
   fields. `O_SIZE` 0 is a free slot.
 - `free` int32 [capacity]: the slots that are free, a stack of `S_FREE_N`.
 - `index` int32 [4 * capacity]: open addressing from order id to slot + 1, 0 is empty.
-- `levels` int64 [power of two, 2]: open addressing from `2 * price + side` to the quantity that rests there; `NO_PRICE` is
-  an empty place. Levels are never removed, only all together: a session has a few thousand prices.
+- `levels` int64 [power of two, 2]: open addressing from `2 * price + side` to the quantity that rests there; `NO_PRICE`
+  is an empty place. Levels are never removed, only all together: a session has a few thousand prices.
 - `quotes` int64 [3, n]: event id, best bid and best ask of a stretch of `bbo_change`.
 - `events` int64 [columns, rows] and `lives` the same: the rows being written.
 - `state` int64: the scalars `S_*` and counters `K_*`.
