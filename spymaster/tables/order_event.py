@@ -14,7 +14,8 @@ _TRADES = ("trade", "trade_implied")
 class OrderEvent(TableModel):
     """One row per live message of the selected contract, fills paired with the book changes that follow them.
 
-    A cancel or modify that settles reported fills and changes more besides is two rows: the fills, then the rest.
+    A cancel or modify that settles reported fills and changes more besides is two rows: the fills, then the rest. A
+    modify to the other side is a cancel and an add.
     Fills of unknown orders, cancels of unknown orders and modifies that change nothing are no rows; the manifest counts
     them. Orders that a snapshot brings are in `order_life` only.
     """
@@ -39,7 +40,7 @@ class OrderEvent(TableModel):
     event_id = Column(pl.Int64, "0-based number of the closed live event in file order", ge=0)
     kind = Column(
         MESSAGE_KIND,
-        "add; cancel: nothing is left; reprice: other price or side; size_up, size_down; fill_partial, fill_full: "
+        "add; cancel: nothing is left; reprice; size_up, size_down; fill_partial, fill_full: "
         "executed, by what is left of the displayed size; refill: executed, then shown again with more than was left; "
         "trade, trade_implied: a print, the latter without an order",
     )

@@ -27,7 +27,7 @@ class OrderLife(TableModel):
 
     order_id = Column(pl.UInt64, "order id of the exchange")
     contract = Column(pl.String, "the selected contract of the date")
-    side = Column(SIDE, "side of the order at its end")
+    side = Column(SIDE, "side of the order")
     ts_add = Column(
         TIMESTAMP,
         "entry; where known_add is false the oldest time known of it (of a snapshot's order its entry)",
@@ -36,7 +36,7 @@ class OrderLife(TableModel):
     ts_end = Column(
         TIMESTAMP, "end; of an open life the time up to which it was watched (clear, snapshot, end of file)", unit="ns"
     )
-    ts_last_reprice = Column(TIMESTAMP, "last change of price or side; null without one", unit="ns", nullable=True)
+    ts_last_reprice = Column(TIMESTAMP, "last change of price; null without one", unit="ns", nullable=True)
     event_id_add = Column(pl.Int64, "event of the entry; null where known_add is false", nullable=True, ge=0)
     event_id_end = Column(pl.Int64, "event of the end; null in an open life", nullable=True, ge=0)
     end_reason = Column(LIFE_END, "cancel: withdrawn; fill: executed; open: lost from sight while it rested")

@@ -104,12 +104,13 @@ class Lives:
                 return
             order = self.orders.get(record.order_id)
         assert record.price is not None
-        if order and record.action == "A":
+        seen = record.action == "A" or order is not None
+        if order and (record.action == "A" or (record.side != order.side and record.size)):
             self._take(record, order, order.size)
             order = None
         if order is None:
             if record.size:
-                self._enter(record, record.ts_event, seen=record.action == "A")
+                self._enter(record, record.ts_event, seen=seen)
                 self._row(record, "add", record.side, record.order_id, record.price, record.size, 0, record.size)
         elif record.size == 0:
             self._take(record, order, order.size)
@@ -119,12 +120,12 @@ class Lives:
     def _modify(self, record: Record, order: Order) -> None:
         assert record.price is not None
         filled, left = order.pending, order.size - order.pending
-        moved = (record.price, record.side) != (order.price, order.side)
+        moved = record.price != order.price
         refilled = filled > 0 and record.size > left and not moved
         if filled and not refilled:
             self._settle(record, order, filled)
         if moved:
-            old, order.price, order.side = order.price, record.price, record.side
+            old, order.price = order.price, record.price
             order.life["n_reprice"] += 1
             order.life["ts_last_reprice"] = record.ts_event
             self._row(record, "reprice", order.side, order.id, order.price, record.size, left, record.size, old)

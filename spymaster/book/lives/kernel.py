@@ -86,17 +86,20 @@ def apply_book_record(a, record, action, ts):
         if price == UNDEF_PRICE:
             return
         place, slot = locate(a, order_id)
+    seen = action == ACTION_ADD
     if slot >= 0:
-        if action == ACTION_MODIFY:
-            modify(a, record, place, slot, price, side, size, ts)
+        turned = side != a.orders[slot, la.O_SIDE] and size > 0
+        if action == ACTION_MODIFY and not turned:
+            modify(a, record, place, slot, price, size, ts)
             return
-        st[la.K_DUPLICATE_ADD] += 1
+        st[la.K_DUPLICATE_ADD] += np.int64(seen)
+        seen = True  # one order goes and another comes under its id
         take(a, record, place, slot, a.orders[slot, la.O_SIZE], ts)
         place, slot = locate(a, order_id)
     elif action == ACTION_MODIFY:
         st[la.K_MODIFY_AS_ADD] += 1
     if size > 0:
-        put(a, place, order_id, price, side, size, ts, action == ACTION_ADD)
+        put(a, place, order_id, price, side, size, ts, seen)
         write_event(a, record, la.ADD, side, order_id, price, la.NO_PRICE, size, np.int64(0), size)
 
 

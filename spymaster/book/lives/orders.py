@@ -233,23 +233,22 @@ def take(a, record, place, slot, size, ts):
 
 
 @kernel()
-def modify(a, record, place, slot, price, side, size, ts):
-    """Feed action M of a known order."""
+def modify(a, record, place, slot, price, size, ts):
+    """Feed action M of a known order on its own side."""
     order_id = a.orders[slot, la.O_ID]
-    old_price, old_side, old_size = a.orders[slot, la.O_PRICE], a.orders[slot, la.O_SIDE], a.orders[slot, la.O_SIZE]
+    old_price, side, old_size = a.orders[slot, la.O_PRICE], a.orders[slot, la.O_SIDE], a.orders[slot, la.O_SIZE]
     if size == 0:
         take(a, record, place, slot, old_size, ts)
         return
     filled = a.orders[slot, la.O_PENDING]
     left = old_size - filled
     a.orders[slot, la.O_PENDING] = 0
-    if price != old_price or side != old_side:
+    if price != old_price:
         if filled > 0:
             settle(a, record, slot, filled, left)
-        rest(a, old_price, old_side, -old_size)
+        rest(a, old_price, side, -old_size)
         rest(a, price, side, size)
         a.orders[slot, la.O_PRICE] = price
-        a.orders[slot, la.O_SIDE] = side
         a.orders[slot, la.O_REPRICES] += 1
         a.orders[slot, la.O_TS_REPRICE] = ts
         write_event(a, record, la.REPRICE, side, order_id, price, old_price, size, left, size)
