@@ -35,7 +35,7 @@ def _step_up(p: Values, factor: float) -> Values:
     adjusted = np.minimum.accumulate(p[order] * factor * n / np.arange(n, 0, -1))
     q = np.empty(n)
     q[order] = np.minimum(adjusted, 1.0)
-    return q
+    return np.maximum(q, p)  # rounding may have left it a last digit below
 
 
 def partial_conjunction(p: ArrayLike, u: int) -> float:

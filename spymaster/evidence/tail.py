@@ -1,4 +1,8 @@
-"""Small p-values from few surrogates: a generalised Pareto tail (Knijnenburg, Wessels, Reinders & Shmulevich 2009)."""
+"""Small p-values from few surrogates: a generalised Pareto tail (Knijnenburg, Wessels, Reinders & Shmulevich 2009).
+
+Shapes below 0 are not fitted. Such a tail ends, often close to the largest surrogate, and calls everything beyond
+its end impossible; an exponential one in its place never ends and gives larger p-values.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,11 @@ FITS = 199
 """Samples that the goodness of fit is judged against."""
 LEAST_FIT = 0.05
 """A tail that fits worse than this is not used."""
-SMALLEST_SHAPE, LARGEST_SHAPE = -0.5, 0.9
+FEWER = (0.6, 0.4, 0.25)
+"""Shares of the values that are tried where a tail does not fit to all of them."""
+LARGEST_SHAPE = 0.9
+SMALLEST_P = 1e-12
+"""Nothing is claimed below: a tail fitted to 250 values is no evidence that far out."""
 
 
 def pareto_cdf(values: NDArray[np.float64], shape: float, scale: float) -> NDArray[np.float64]:
@@ -20,26 +28,21 @@ def pareto_cdf(values: NDArray[np.float64], shape: float, scale: float) -> NDArr
 
 
 def fit_pareto(excesses: NDArray[np.float64]) -> tuple[float, float]:
-    """Shape and scale by likelihood over one parameter (Grimshaw 1993), on a grid refined around its best point."""
-    largest, mean = float(excesses.max()), float(excesses.mean())
-    if mean <= 0:
-        return 0.0, 1.0
-    lowest = -1 / largest + 1e-6 / largest
-    grid = np.concatenate([np.linspace(lowest, 0, 80, endpoint=False), np.geomspace(1e-4, 50, 120) / mean])
+    """Shape (0 to 0.9) and scale by likelihood over one parameter (Grimshaw 1993), on a grid refined around its best.
+
+    Excesses are positive. The parameter is shape / scale; at 0 the tail is exponential.
+    """
+    mean = float(excesses.mean())
+    best, shape, scale = -np.log(mean) - 1, 0.0, mean
+    grid = np.geomspace(1e-3, 50, 120) / mean
     for _ in range(3):
         shapes = np.log1p(grid[:, None] * excesses[None, :]).mean(axis=1)
-        shapes = np.where(np.abs(shapes) < 1e-12, 1e-12, shapes)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            likelihood = -np.log(shapes / grid) - shapes - 1
-        likelihood[~np.isfinite(likelihood) | (shapes < SMALLEST_SHAPE) | (shapes > LARGEST_SHAPE)] = -np.inf
-        best = int(np.argmax(likelihood))
-        low, high = grid[max(best - 1, 0)], grid[min(best + 1, len(grid) - 1)]
-        chosen, shape = grid[best], shapes[best]
-        grid = np.linspace(low, high, 41)
-        grid = grid[grid != 0]
-    if not np.isfinite(likelihood[best]):
-        return 0.0, mean
-    return float(shape), float(shape / chosen)
+        likelihood = np.where(shapes <= LARGEST_SHAPE, -np.log(shapes / grid) - shapes - 1, -np.inf)
+        at = int(np.argmax(likelihood))
+        if likelihood[at] > best:
+            best, shape, scale = likelihood[at], float(shapes[at]), float(shapes[at] / grid[at])
+        grid = np.linspace(grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)], 41)
+    return shape, scale
 
 
 def anderson_darling(excesses: NDArray[np.float64], shape: float, scale: float) -> float:
@@ -51,17 +54,25 @@ def anderson_darling(excesses: NDArray[np.float64], shape: float, scale: float) 
 
 
 def tail_p(statistic: float, surrogates: NDArray[np.float64], values: int, rng: np.random.Generator) -> float | None:
-    """P of a statistic above all surrogates, by a tail fitted to their `values` largest; None where none fits.
+    """P of a statistic above all surrogates, by a tail fitted to their `values` largest, or to fewer where that is bad.
 
-    The fit is judged by its Anderson-Darling distance against samples of the fitted tail, each fitted anew. A bounded
-    tail that ends before the statistic says nothing about it: None.
+    The fit is judged by its Anderson-Darling distance against samples of the fitted tail, each fitted anew. None where
+    no tail fits, or there are no more surrogates than values.
     """
     if len(surrogates) <= values:
         return None
     ordered = np.sort(surrogates)[::-1]
+    for kept in (values, *(round(values * share) for share in FEWER)):
+        p = _fitted_p(statistic, ordered, kept, rng)
+        if p is not None:
+            return p
+    return None
+
+
+def _fitted_p(statistic: float, ordered: NDArray[np.float64], values: int, rng: np.random.Generator) -> float | None:
     threshold = (ordered[values - 1] + ordered[values]) / 2
     excesses = ordered[:values] - threshold
-    if excesses[0] <= excesses[-1]:
+    if excesses[-1] <= 0:
         return None
     shape, scale = fit_pareto(excesses)
     distance = anderson_darling(excesses, shape, scale)
@@ -72,5 +83,6 @@ def tail_p(statistic: float, surrogates: NDArray[np.float64], values: int, rng: 
         larger += anderson_darling(sample, *fit_pareto(sample)) >= distance
     if (1 + larger) / (FITS + 1) <= LEAST_FIT:
         return None
-    p = values / len(surrogates) * (1 - float(pareto_cdf(np.array([statistic - threshold]), shape, scale)[0]))
-    return p if p > 0 else None
+    beyond = statistic - threshold
+    tail = np.exp(-beyond / scale) if abs(shape) < 1e-9 else (1 + shape * beyond / scale) ** (-1 / shape)
+    return max(values / len(ordered) * float(tail), SMALLEST_P)
