@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DayArrays
-from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, centres, linear, logarithmic
+from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, centres, linear, logarithmic, steps_of
 from spymaster.evidence.effects import effect_of
 from spymaster.evidence.maxstat import staged
 from spymaster.evidence.nulls import below
@@ -36,6 +36,8 @@ class Grid:
     name: str
     edges: Edges
     cell: int
+    gap: int | None = None
+    """A bin that is not one: what lies between two stretches."""
 
 
 def _around_seconds() -> Edges:
@@ -46,15 +48,15 @@ def _around_seconds() -> Edges:
 GRIDS = (
     Grid("ms", linear(0, 500 * MS, MS), 5 * MS),
     Grid("sub_ms", logarithmic(10 * US, 5 * MS, 12), 500 * US),
-    Grid("s", _around_seconds(), 50 * MS),
+    Grid("s", _around_seconds(), 50 * MS, gap=20),
 )
 
 
 @kernel()
-def count_ages(add, first, width, words, edges, counts):
+def count_ages(add, first, width, words, edges, bins, step, counts):
     """Counts by bin of `drawn - add`, drawn uniformly in `[first, first + width)`."""
     for i in range(add.shape[0]):
-        place = bin_of(edges, first[i] + below(words[i], width[i]) - add[i])
+        place = bin_of(edges, bins, step, first[i] + below(words[i], width[i]) - add[i])
         if place >= 0:
             counts[place] += 1
 
@@ -97,6 +99,7 @@ def _on_grid(
     more: int | None,
 ) -> TestResult:
     lives, edges = day.lives, grid.edges
+    bins, step = steps_of(edges)
     origin = streams.offset(grid.cell)
     add, end = lives.ts_add[rows], lives.ts_end[rows]
     cell = origin + (end - origin) // grid.cell * grid.cell
@@ -110,8 +113,11 @@ def _on_grid(
         found = np.zeros(len(edges) - 1, np.int64)
         if number == 0:
             seen = ages[(ages >= edges[0]) & (ages < edges[-1])]
-            return np.bincount(np.searchsorted(edges, seen, side="right") - 1, minlength=len(found))
-        count_ages(add, first, width, streams.words(number, len(add)), edges, found)
+            found += np.bincount(np.searchsorted(edges, seen, side="right") - 1, minlength=len(found))
+        else:
+            count_ages(add, first, width, streams.words(number, len(add)), edges, bins, step, found)
+        if grid.gap is not None:
+            found[grid.gap] = 0
         return found
 
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))

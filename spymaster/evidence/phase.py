@@ -14,10 +14,11 @@ from spymaster.evidence.bins import MS, SECOND, Edges, centres
 from spymaster.evidence.effects import effect_of
 from spymaster.evidence.lifetimes import by_edge
 from spymaster.evidence.maxstat import staged
-from spymaster.evidence.nulls import blockshift, decluster
+from spymaster.evidence.nulls import below, blockshift, decluster
 from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
+from spymaster.jit import kernel
 
 TEST = "E4"
 PERIODS = {
@@ -36,6 +37,32 @@ LEAST_BLOCKS = 20
 """Shifting a handful of blocks says nothing about their phase."""
 AFTER = (10 * MS, 100 * MS)
 """Shares described: this long after the period begins."""
+
+
+@kernel()
+def count_phases(times, words, period, dead, bins, counts):
+    """Histogram of phases after `blockshift` and `decluster`, in one pass."""
+    n = times.shape[0]
+    blocks = 0
+    start = 0
+    last = np.int64(-(2**62))
+    while start < n:
+        base = times[start] // period * period
+        offset = below(words[blocks], period)
+        blocks += 1
+        end = start
+        wrapped = start
+        while end < n and times[end] - base < period:
+            wrapped += times[end] - base + offset < period
+            end += 1
+        for part in range(2):
+            first, stop, back = (wrapped, end, period) if part == 0 else (start, wrapped, 0)
+            for i in range(first, stop):
+                moved = times[i] + offset - back
+                if moved - last >= dead:
+                    last = moved
+                    counts[(moved - base) * bins // period] += 1
+        start = end
 
 
 def run(
@@ -87,7 +114,11 @@ def _on_period(
         return kept[: decluster(shifted, DEAD_NS, kept)]
 
     def counts(number: int) -> NDArray[np.int64]:
-        return np.bincount(drawn(number) % period * BINS // period, minlength=BINS)
+        if number == 0:
+            return np.bincount(data % period * BINS // period, minlength=BINS)
+        found = np.zeros(BINS, np.int64)
+        count_phases(raw, streams.words(number, len(raw)), period, DEAD_NS, BINS, found)
+        return found
 
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
     peak = result.peak()

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DayArrays, kind
-from spymaster.evidence.bins import MS, US, Edges, bin_of, centres, linear, logarithmic
+from spymaster.evidence.bins import MS, US, Edges, bin_of, centres, linear, logarithmic, steps_of
 from spymaster.evidence.effects import effect_of
 from spymaster.evidence.lifetimes import by_edge
 from spymaster.evidence.maxstat import one_stage, staged
@@ -60,7 +60,7 @@ class Series:
 
 
 @kernel()
-def count_lags(ref, ref_event, target, target_event, edges, counts):
+def count_lags(ref, ref_event, target, target_event, edges, bins, step, counts):
     """Counts by bin of every lag from a reference to a later target of another event."""
     start = 0
     n = target.shape[0]
@@ -71,7 +71,7 @@ def count_lags(ref, ref_event, target, target_event, edges, counts):
         k = start
         while k < n and target[k] - ref[i] < most:
             if target_event[k] != ref_event[i]:
-                counts[bin_of(edges, target[k] - ref[i])] += 1
+                counts[bin_of(edges, bins, step, target[k] - ref[i])] += 1
             k += 1
 
 
@@ -144,12 +144,13 @@ def _on_grid(
     more: int | None,
 ) -> TestResult:
     edges = grid.edges
+    bins, step = steps_of(edges)
     redrawn = _redrawn(ref, grid, streams)
 
     def counts(number: int) -> NDArray[np.int64]:
         found = np.zeros(len(edges) - 1, np.int64)
         ts, event = redrawn(number)
-        count_lags(ts, event, target.ts, target.event, edges, found)
+        count_lags(ts, event, target.ts, target.event, edges, bins, step, found)
         return found
 
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
@@ -216,11 +217,12 @@ def _redrawn(ref: Series, grid: Grid, streams: Streams):
 def _leads(ref: Series, target: Series, grid: Grid, streams: Streams) -> bool:
     """Whether targets come at a sharp delay *before* the references: the link then says nothing about answers."""
     redrawn = _redrawn(ref, grid, streams)
+    bins, step = steps_of(grid.edges)
 
     def counts(number: int) -> NDArray[np.int64]:
         found = np.zeros(len(grid.edges) - 1, np.int64)
         ts, event = redrawn(number)
-        count_lags(target.ts, target.event, ts, event, grid.edges, found)
+        count_lags(target.ts, target.event, ts, event, grid.edges, bins, step, found)
         return found
 
     return one_stage(counts, MIRROR_SURROGATES)[0].p <= 1 / (MIRROR_SURROGATES + 1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spymaster.evidence import phase
+from spymaster.evidence.nulls import blockshift, decluster
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
@@ -70,6 +71,18 @@ def test_the_rayleigh_test_of_raw_events_rejects_without_a_clock() -> None:
         for k in (7, 11, 13)
     ]
     assert np.mean(fooled) > 0.5
+
+
+@pytest.mark.parametrize("name", ["10ms", "100ms", "1s"])
+def test_the_fused_histogram_is_shift_then_decluster(name: str) -> None:
+    times, period = Market(30, 9).background().day().messages.ts, phase.PERIODS[name]
+    words = Streams(3, "E4").words(1, len(times))
+    shifted, kept, counts = np.empty_like(times), np.empty_like(times), np.zeros(phase.BINS, np.int64)
+    blockshift(times, words, period, shifted)
+    kept = kept[: decluster(shifted, phase.DEAD_NS, kept)]
+    phase.count_phases(times, words, period, phase.DEAD_NS, phase.BINS, counts)
+    wanted = np.bincount(kept % period * phase.BINS // period, minlength=phase.BINS)
+    assert counts.tolist() == wanted.tolist()
 
 
 def test_kuiper_is_the_distance_from_a_uniform_circle() -> None:

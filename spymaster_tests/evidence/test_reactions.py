@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spymaster.evidence import reactions
+from spymaster.evidence.bins import steps_of
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
@@ -77,7 +78,7 @@ def test_messages_of_the_same_event_are_no_answers() -> None:
     ref, target = np.array([100_000], np.int64), np.array([200_000, 300_000], np.int64)
     counts = np.zeros(2, np.int64)
     edges = np.array([50_000, 150_000, 250_000], np.int64)
-    reactions.count_lags(ref, np.array([5]), target, np.array([5, 6]), edges, counts)
+    reactions.count_lags(ref, np.array([5]), target, np.array([5, 6]), edges, *steps_of(edges), counts)
     assert counts.tolist() == [0, 1]
 
 
@@ -89,7 +90,7 @@ def level(seed: int) -> tuple[float, bool]:
     ref, target = reactions.references(day, "trade_buy"), reactions.targets(day, CANCELS)
     edges = np.arange(1, 201, dtype=np.int64) * MS
     counts = np.zeros(199, np.int64)
-    reactions.count_lags(ref.ts, ref.event, target.ts, target.event, edges, counts)
+    reactions.count_lags(ref.ts, ref.event, target.ts, target.event, edges, *steps_of(edges), counts)
     mean = len(ref.ts) * len(target.ts) / (day.end - day.start) * MS
     tail = 1 - math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(int(counts.max())))
     return result.p_raw, tail * len(counts) <= 0.05
