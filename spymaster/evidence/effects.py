@@ -42,7 +42,7 @@ class Effect:
 def effect_of(
     day: DayArrays,
     result: MaxResult,
-    peak: slice,
+    peak: slice | NDArray[np.int64],
     times: PeakTimes,
     whole: NDArray[np.int64],
     kept: float,

@@ -47,8 +47,9 @@ class TestResult:
     n_tgt: int
     statistic: float
     stat_name: str
-    p_raw: float
-    p_floor: float
+    p_raw: float | None
+    """None for what is a fact and no test."""
+    p_floor: float | None
     p_method: str
     n_surrogate: int
     null_method: str
@@ -63,6 +64,8 @@ class TestResult:
     weights: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     exemplars: Exemplars | None = None
+    window: tuple[int, int] | None = None
+    """Start and end of what was tested; None for the whole day."""
     facts: dict[str, Any] = field(default_factory=dict)
     """What is described beside the test."""
 

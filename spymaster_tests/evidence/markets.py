@@ -28,7 +28,7 @@ class Market:
     seconds: int
     seed: int
     orders: list[np.ndarray] = field(default_factory=list)
-    """Columns add, end, side, size, distance; an end of -1 is still open."""
+    """Columns add, end, side, size, distance, lots executed at its end, refills; an end of -1 is still open."""
     trades: list[np.ndarray] = field(default_factory=list)
     """Columns time, aggressor, quantity."""
     reprices: list[np.ndarray] = field(default_factory=list)
@@ -59,14 +59,23 @@ class Market:
         return self
 
     def place(
-        self, add: np.ndarray, end: np.ndarray, *, size: int | None = None, side: int | None = None, distance: int = 1
+        self,
+        add: np.ndarray,
+        end: np.ndarray,
+        *,
+        size: int | None = None,
+        side: int | None = None,
+        distance: int = 1,
+        filled: int = 0,
+        refills: int = 0,
     ) -> Market:
-        """Orders that enter and are cancelled at these times."""
+        """Orders that enter at these times and are cancelled, or executed in full if `filled` lots, at those."""
         n = len(add)
         values, odds = zip(*SIZE_LAW, strict=True)
         sizes = self.rng.choice(values, n, p=odds) if size is None else np.full(n, size)
         sides = self.rng.integers(0, 2, n) if side is None else np.full(n, side)
-        self.orders.append(np.stack([add, end, sides, sizes, np.full(n, distance)]))
+        rest = (np.full(n, value) for value in (distance, filled, refills))
+        self.orders.append(np.stack([add, end, sides, sizes, *rest]))
         return self
 
     def trade(self, at: np.ndarray, aggressor: int | None = None) -> Market:
@@ -89,7 +98,10 @@ class Market:
         gone = (orders[1] >= 0) & (orders[1] < horizon)
         rows = [
             _rows(orders[0], "add", orders[2], number, orders[3], orders[4]),
-            _rows(orders[1][gone], "cancel", orders[2][gone], number[gone], orders[3][gone], orders[4][gone]),
+            *(
+                _rows(orders[1][part], kind, orders[2][part], number[part], orders[3][part], orders[4][part])
+                for kind, part in (("cancel", gone & (orders[5] == 0)), ("fill_full", gone & (orders[5] > 0)))
+            ),
         ]
         moved = np.concatenate(self.reprices, axis=1) if self.reprices else np.zeros((4, 0), np.int64)
         moved = moved[:, (moved[0] >= 0) & (moved[0] < horizon)]
@@ -118,18 +130,19 @@ class Market:
             price_int=price,
             prev_price_int=SPOT + pl.col("from_ticks") * TICK,
             qty=pl.col("size").cast(pl.Int32),
-            size_after=pl.when(pl.col("kind") == "cancel").then(0).otherwise("size").cast(pl.Int32),
+            size_after=pl.when(pl.col("kind").is_in(("cancel", "fill_full"))).then(0).otherwise("size").cast(pl.Int32),
             dist_ticks=pl.when(pl.col("kind") != "trade").then(pl.col("dist").cast(pl.Int32)),
             book_valid=pl.lit(True),
         )
         entry = events.filter(kind="add").select("order", added="event")
-        exit_ = events.filter(kind="cancel").select("order", ended="event")
+        exit_ = events.filter(pl.col("kind").is_in(("cancel", "fill_full"))).select("order", ended="event")
         changed = events.filter(kind="reprice").group_by("order").agg(changes=pl.len())
         lives = (
             pl.DataFrame(
                 {
                     "order": number.astype(np.float64), "add": orders[0], "end": np.where(gone, orders[1], horizon - 1),
                     "side": orders[2], "size": orders[3], "dist": orders[4], "gone": gone,
+                    "filled": orders[5], "refills": orders[6],
                 }
             )
             .join(entry, on="order").join(exit_, on="order", how="left").join(changed, on="order", how="left")
@@ -142,15 +155,19 @@ class Market:
             ts_end=(pl.col("end") + START).cast(pl.Datetime("ns", "UTC")),
             event_id_add="added",
             event_id_end="ended",
-            end_reason=pl.when("gone").then(pl.lit("cancel")).otherwise(pl.lit("open")),
+            end_reason=pl.when(~pl.col("gone"))
+            .then(pl.lit("open"))
+            .when(pl.col("filled") > 0)
+            .then(pl.lit("fill"))
+            .otherwise(pl.lit("cancel")),
             known_add=pl.lit(True),
             size0=pl.col("size").cast(pl.Int32),
             price_int_add=pl.lit(SPOT),
             dist_add=pl.col("dist").cast(pl.Int32),
-            filled_qty=pl.lit(0, pl.Int32),
+            filled_qty=pl.col("filled").cast(pl.Int32),
             max_displayed=pl.col("size").cast(pl.Int32),
             n_reprice=pl.col("changes").fill_null(0).cast(pl.Int32),
-            n_refill=pl.lit(0, pl.Int32),
+            n_refill=pl.col("refills").cast(pl.Int32),
         )
         prints = frame.filter(kind="trade")
         seconds = np.arange(1, self.seconds + 1) * SECOND_NS + START
