@@ -138,6 +138,8 @@ class DayArrays:
     n_mass_cancel: int
     large_add: int
     """Lots from which an add counts as large."""
+    layer_total: int | None = None
+    """Lots from which large orders of two seconds on one side are many, from earlier days; None takes the day's own."""
 
     @property
     def minutes(self) -> int:
@@ -180,11 +182,12 @@ def day_arrays(
     *,
     tick_size_int: int,
     large_add: int | None = None,
+    layer_total: int | None = None,
 ) -> DayArrays:
     """The arrays of a day from the columns named above of its five tables, in stored order.
 
-    large_add: from earlier days; without one, the 99th percentile of this day's adds. Raises `EvidenceInputError` if
-    the day has no seconds, or messages before them.
+    large_add, layer_total: from earlier days; without them, the 99th percentile of this day's adds and totals. Raises
+    `EvidenceInputError` if the day has no seconds, or messages before them.
     """
     if snapshot.is_empty():
         raise EvidenceInputError("the day has no seconds: silver.book_snapshot_1s is empty")
@@ -211,6 +214,7 @@ def day_arrays(
         clock.start + len(clock.open) * SECOND_NS,
         mass,
         large_add,
+        layer_total,
     )
 
 

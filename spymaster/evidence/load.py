@@ -16,10 +16,11 @@ def session_arrays(
     *,
     tick_size_int: int,
     large_add: int | None = None,
+    layer_total: int | None = None,
 ) -> DayArrays:
     """The day of partitions of `silver.order_event`, `order_life`, `trade`, `bbo_change` and `book_snapshot_1s`.
 
-    large_add: lots from which an add counts as large, from earlier days. Raises `EvidenceInputError` for a day without
+    large_add, layer_total: as in `day_arrays`, from earlier days. Raises `EvidenceInputError` for a day without
     seconds.
     """
     return day_arrays(
@@ -30,4 +31,5 @@ def session_arrays(
         snapshot.read(arrays.SNAPSHOT_COLUMNS),
         tick_size_int=tick_size_int,
         large_add=large_add,
+        layer_total=layer_total,
     )

@@ -69,6 +69,13 @@ class TestResult:
     facts: dict[str, Any] = field(default_factory=dict)
     """What is described beside the test."""
 
+    @property
+    def p(self) -> float:
+        """p of a test; ValueError for a fact, which has none."""
+        if self.p_raw is None:
+            raise ValueError(f"{self.test_id}/{self.sub_id} is a fact and has no p")
+        return self.p_raw
+
 
 def weighted_peak(centres: NDArray[np.float64], excess: NDArray[np.float64]) -> tuple[float, float]:
     """Mean and standard deviation of a peak, weighted by what is beyond the null."""

@@ -89,7 +89,7 @@ class Market:
         rows = np.concatenate(self.trades, axis=1)
         return np.sort(rows[0][rows[1] == aggressor])
 
-    def day(self) -> DayArrays:
+    def day(self, layer_total: int | None = None) -> DayArrays:
         """The arrays, through the same door as a stored day."""
         horizon = self.seconds * SECOND_NS
         orders = np.concatenate(self.orders, axis=1)
@@ -188,6 +188,7 @@ class Market:
             ),
             snapshot,
             tick_size_int=TICK,
+            layer_total=layer_total,
         )
 
 

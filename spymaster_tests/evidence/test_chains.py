@@ -51,7 +51,7 @@ def test_a_peg_is_recovered_with_its_lag() -> None:
     lag = np.maximum(quoted.market.rng.normal(0.3 * MS, 0.05 * MS, len(quoted.at)), 60_000).astype(np.int64)
     quoted.steer(quoted.at + lag, quoted.sign)
     result = quoted.run()
-    assert result.p_raw == result.p_floor
+    assert result.p == result.p_floor
     assert result.peak_value == pytest.approx(0.3, abs=0.05)
     assert (result.facts["chains_pegged"], result.facts["chains_other"]) == (1, 0)
     assert result.effect == 1.0
@@ -63,7 +63,7 @@ def test_an_order_that_moves_by_itself_is_no_peg() -> None:
     quoted.steer(at, quoted.market.rng.choice([-1, 1], len(at)))
     result = quoted.run()
     assert result.facts["chains_pegged"] == 0
-    assert result.p_raw > 0.01
+    assert result.p > 0.01
 
 
 def test_an_order_that_goes_back_and_forth_oscillates() -> None:
@@ -92,7 +92,7 @@ def test_p_keeps_its_level_where_orders_and_quote_move_independently() -> None:
         for _ in range(4):
             at = np.unique(quoted.market.times(3))
             quoted.steer(at, quoted.market.rng.choice([-1, 1], len(at)))
-        p.append(quoted.run(39).p_raw)
+        p.append(quoted.run(39).p)
     assert np.mean(np.array(p) <= 0.05) <= 0.17
 
 
@@ -129,4 +129,4 @@ def test_lags_are_those_of_a_slow_search() -> None:
 
 def test_a_day_without_chains_says_so() -> None:
     result = Quoted.of(7, 60).run(19)
-    assert (result.n_tgt, result.effect, result.p_raw) == (0, 0.0, 1.0)
+    assert (result.n_tgt, result.effect, result.p) == (0, 0.0, 1.0)

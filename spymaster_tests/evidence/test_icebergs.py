@@ -31,7 +31,7 @@ def test_orders_that_come_back_are_recovered_with_their_delay() -> None:
     delay = market.rng.normal(3 * MS, 0.2 * MS, len(end)).astype(np.int64)
     market.place(end + delay, end + delay + 10**10, size=12, side=0)
     result = results(market)["synthetic"]
-    assert result.p_raw == result.p_floor
+    assert result.p == result.p_floor
     assert result.peak_value == pytest.approx(3, abs=0.5)
     assert result.effect == pytest.approx(1.0, abs=0.25)
     assert result.facts["share_within_1_ms"] > 0.8
@@ -44,7 +44,7 @@ def test_p_keeps_its_level_where_nobody_comes_back() -> None:
     for seed in range(40):
         market = Market(60, 500 + seed).background(orders=200)
         filled(market, 4, 5)
-        p.append(results(market, 39, seed)["synthetic"].p_raw)
+        p.append(results(market, 39, seed)["synthetic"].p)
     assert np.mean(np.array(p, float) <= 0.05) <= 0.13
 
 

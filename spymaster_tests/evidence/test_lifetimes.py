@@ -33,7 +33,7 @@ def test_a_planted_age_is_recovered_with_its_share() -> None:
     market = Market(300, 3).background()
     planted = fleeting(market, 20, 0.3, 2.0)
     result = results(market)["ms"]
-    assert result.p_raw == result.p_floor
+    assert result.p == result.p_floor
     assert result.peak_value == pytest.approx(20, abs=1)
     assert result.effect * result.n_ref == pytest.approx(planted, rel=0.25)
     assert result.effect_lo <= planted / result.n_ref <= result.effect_hi
@@ -58,12 +58,12 @@ def test_ages_below_a_millisecond_and_around_a_second_have_their_own_grids() -> 
     found = results(market)
     assert found["sub_ms"].peak_value == pytest.approx(0.8, rel=0.1)
     assert found["s"].peak_value == pytest.approx(1000, rel=0.01)
-    assert max(found["sub_ms"].p_raw, found["s"].p_raw) <= 0.02
+    assert max(found["sub_ms"].p, found["s"].p) <= 0.02
 
 
 def test_p_keeps_its_level_in_a_bursty_market() -> None:
     p = [
-        result.p_raw
+        result.p
         for seed in range(40)
         for result in lifetimes.run(Market(60, 100 + seed).background().day(), ALL, Streams(seed, "E1"), 39)
     ]
@@ -74,8 +74,8 @@ def test_p_keeps_its_level_in_a_bursty_market() -> None:
 def test_the_same_seed_is_the_same_result() -> None:
     market = Market(60, 5).background()
     one, other = (lifetimes.run(market.day(), ALL, Streams(9, "E1"), 19)[0] for _ in range(2))
-    assert (one.p_raw, one.effect_lo, one.effect_hi, one.weights) == (
-        other.p_raw, other.effect_lo, other.effect_hi, other.weights,
+    assert (one.p, one.effect_lo, one.effect_hi, one.weights) == (
+        other.p, other.effect_lo, other.effect_hi, other.weights,
     )  # fmt: skip
 
 

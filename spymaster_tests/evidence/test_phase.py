@@ -30,7 +30,7 @@ def test_orders_at_a_moment_of_the_second_are_found_there() -> None:
     market = Market(600, 1).background(orders=20)
     on_the_second(market, 0.8, 10)
     found = results(market)
-    assert found["1s"].p_raw == found["1s"].p_floor
+    assert found["1s"].p == found["1s"].p_floor
     assert found["1s"].peak_value == pytest.approx(10, abs=10)
     assert found["1s"].effect * found["1s"].n_ref == pytest.approx(0.8 * 600, rel=0.35)
     assert found["1s"].effect_lo > 0
@@ -42,13 +42,13 @@ def test_bursts_alone_have_no_phase() -> None:
     for start in market.rng.integers(0, 299 * 10**9, 4):
         at = start + np.arange(100) * 100_000
         market.place(at, at + 10**9)
-    assert min(result.p_raw for result in results(market).values()) > 0.01
+    assert min(result.p for result in results(market).values()) > 0.01
 
 
 def test_p_keeps_its_level_in_a_bursty_market() -> None:
     p = np.array(
         [
-            result.p_raw
+            result.p
             for seed in range(25)
             for result in phase.run(Market(60, 300 + seed).background(orders=20).day(), ADDS, Streams(seed, "E4"), 39)
         ]

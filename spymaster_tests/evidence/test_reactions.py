@@ -35,7 +35,7 @@ def test_a_planted_answer_is_recovered_with_its_share() -> None:
     market = Market(600, 1).background()
     share = answer(market, 0.15, 20, 0.5)
     result = results(market)["ms"]
-    assert result.p_raw == result.p_floor
+    assert result.p == result.p_floor
     assert result.peak_value == pytest.approx(20, abs=1)
     assert result.effect == pytest.approx(share, rel=0.3)
     assert result.effect_lo <= share <= result.effect_hi
@@ -46,8 +46,8 @@ def test_answers_of_the_other_side_are_another_stratum() -> None:
     market = Market(300, 2).background()
     answer(market, 0.3, 20, 0.5, side=1)
     other = Stratum(kind="cancel", reference="trade_buy", relation="other")
-    assert results(market, other)["ms"].p_raw <= 0.02
-    assert results(market)["ms"].p_raw > 0.05
+    assert results(market, other)["ms"].p <= 0.02
+    assert results(market)["ms"].p > 0.05
 
 
 def test_fast_answers_have_a_fine_grid() -> None:
@@ -93,7 +93,7 @@ def level(seed: int) -> tuple[float, bool]:
     reactions.count_lags(ref.ts, ref.event, target.ts, target.event, edges, *steps_of(edges), counts)
     mean = len(ref.ts) * len(target.ts) / (day.end - day.start) * MS
     tail = 1 - math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(int(counts.max())))
-    return result.p_raw, tail * len(counts) <= 0.05
+    return result.p, tail * len(counts) <= 0.05
 
 
 def test_surrogates_keep_their_level_where_a_poisson_test_always_rejects() -> None:
