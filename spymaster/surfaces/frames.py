@@ -16,6 +16,8 @@ from spymaster.tables import TableModel
 from spymaster.tables.bbo_change import BboChange
 from spymaster.tables.book_snapshot_1s import BookSnapshot1s
 from spymaster.tables.model import PolarsType
+from spymaster.tables.order_event import OrderEvent
+from spymaster.tables.order_life import OrderLife
 from spymaster.tables.trade import Trade
 from spymaster.tables.wall_surface_1s import WallSurface1s
 
@@ -82,6 +84,18 @@ def bbo_frame(columns: Columns, contract: str) -> pl.DataFrame:
         **dict.fromkeys(("ask_price_int", "ask_qty", "ask_orders"), no_ask),
     }
     return _frame(BboChange, columns, missing, contract)
+
+
+def event_frame(columns: Columns, contract: str) -> pl.DataFrame:
+    """`silver.order_event` of `book.lives.layout.EVENT_COLUMNS` columns."""
+    names = ("prev_price_int", "size_before", "size_after", "dist_ticks", "rel_ticks")
+    return _frame(OrderEvent, columns, _no_price(columns, *names), contract)
+
+
+def life_frame(columns: Columns, contract: str) -> pl.DataFrame:
+    """`silver.order_life` of `book.lives.layout.LIFE_COLUMNS` columns."""
+    names = ("ts_last_reprice", "event_id_add", "event_id_end", "dist_add", "queue_ahead_add")
+    return _frame(OrderLife, columns, _no_price(columns, *names), contract)
 
 
 def _no_price(columns: Columns, *names: str) -> Missing:

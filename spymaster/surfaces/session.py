@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from spymaster.feed.records import records
 from spymaster.lake import Partition
-from spymaster.market.instruments import instrument
+from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 from spymaster.surfaces.errors import SurfaceInputError
 from spymaster.surfaces.futures import TABLES, FuturesPass
@@ -28,12 +28,7 @@ def session_pass(
     """
     settings = settings or Settings()
     known = instrument(mbo.symbol, settings)
-    chosen = selection.read(["contract", "instrument_id", "is_selected"]).filter("is_selected")
-    if chosen.is_empty():
-        contract, instrument_id, tick_size_int = "", 0, known.tick_size_int
-    else:
-        contract, instrument_id, _ = chosen.row(0)
-        tick_size_int = _tick_size(definitions, contract)
+    contract, instrument_id, tick_size_int = selected_contract(selection, definitions, known)
     return FuturesPass(
         records(mbo, contract) if contract else (),
         contract=contract,
@@ -45,6 +40,18 @@ def session_pass(
         settings=settings.engine,
         source=mbo.label,
     )
+
+
+def selected_contract(selection: Partition, definitions: Partition, known: Instrument) -> tuple[str, int, int]:
+    """Name, instrument id and tick size (1e-9) of the selected contract; an empty name where there is no outright.
+
+    Raises `SurfaceInputError` if it has no definition.
+    """
+    chosen = selection.read(["contract", "instrument_id", "is_selected"]).filter("is_selected")
+    if chosen.is_empty():
+        return "", 0, known.tick_size_int
+    contract, instrument_id, _ = chosen.row(0)
+    return contract, instrument_id, _tick_size(definitions, contract)
 
 
 def _tick_size(definitions: Partition, contract: str) -> int:

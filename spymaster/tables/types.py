@@ -14,6 +14,20 @@ RECORD_SIDES = ("B", "A", "N")
 PHASES = ("closed", "pre_open", "continuous")
 """In the order of the codes of `spymaster.market.calendar.phases`."""
 BOOK_STATES = ("empty", "snapshot", "live")
+MESSAGE_KINDS = (
+    "add",
+    "cancel",
+    "reprice",
+    "size_up",
+    "size_down",
+    "fill_partial",
+    "fill_full",
+    "refill",
+    "trade",
+    "trade_implied",
+)
+"""What a message does: see `spymaster.tables.order_event`."""
+LIFE_ENDS = ("cancel", "fill", "open")
 APPROACH_DIRECTIONS = ("up", "down", "none")
 BANDS = ("AT", "NEAR", "MID", "FAR")
 DISTANCE_BANDS = ("D0", "D1", "D2_3", "D4_5", "D6_10", "D11_20", "D21_40")
@@ -50,6 +64,8 @@ ACTION = pl.Enum(ACTIONS)
 RECORD_SIDE = pl.Enum(RECORD_SIDES)
 PHASE = pl.Enum(PHASES)
 BOOK_STATE = pl.Enum(BOOK_STATES)
+MESSAGE_KIND = pl.Enum(MESSAGE_KINDS)
+LIFE_END = pl.Enum(LIFE_ENDS)
 APPROACH_DIRECTION = pl.Enum(APPROACH_DIRECTIONS)
 BAND = pl.Enum(BANDS)
 CALIBRATION_BAND = pl.Enum((*BANDS, *DISTANCE_BANDS))

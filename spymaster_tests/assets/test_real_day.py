@@ -133,6 +133,18 @@ def test_every_check_passes(lake: Lake) -> None:
     assert verdicts == []
 
 
+def test_orders_are_accounted_for(lake: Lake) -> None:
+    """Every fill of a known order is in a message, and nine in ten modifies after a fill are plain partial fills."""
+    events, lives = table(lake, "silver.order_event"), table(lake, "silver.order_life")
+    kinds = dict(events.group_by("kind").len().rows())
+    assert lake.partition("silver.order_event", "ES", CHRISTMAS).manifest.counters["unknown_fill"] == 7
+    assert kinds["trade"] + kinds["trade_implied"] == 2_973
+    assert lives.filter("known_add").height == kinds["add"]
+    assert lives.filter(~pl.col("known_add")).height == 8_725
+    assert lives.filter(pl.col("end_reason") == "open").height == 11_217
+    assert kinds["refill"] / (kinds["refill"] + kinds["fill_partial"]) == pytest.approx(0.085, abs=5e-4)
+
+
 def test_candles_hold_everything_that_traded(lake: Lake) -> None:
     bars = table(lake, "silver.candle_2m")
     assert (bars.height, bars["volume"].sum(), bars["n_off_market"].sum()) == (30, 9_892, 0)

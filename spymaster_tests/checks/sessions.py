@@ -40,6 +40,8 @@ TABLES = (
     "silver.radar_vacuum_1s",
     "silver.trade",
     "silver.bbo_change",
+    "silver.order_event",
+    "silver.order_life",
     "silver.vacuum_surface_1s",
     "silver.physics_bands_1s",
     "silver.candle_2m",
@@ -70,6 +72,7 @@ def build_lake(root: Path, *, records: int = 1500) -> Lake:
         write_raw(root, dt, seed=seed, records=records)
         _bronze(lake, dt)
         _engine(lake, dt)
+        _lives(lake, dt)
         _physics(lake, dt)
         _setups(lake, dt)
     return lake
@@ -192,6 +195,17 @@ def _engine(lake: Lake, dt: datetime.date) -> None:
     for name in blocks[0]:
         frames = [block[name] for block in blocks]
         _write(lake, f"silver.{name}", dt, frames, [mbo], counters=engine.counters)
+
+
+def _lives(lake: Lake, dt: datetime.date) -> None:
+    from spymaster.surfaces.lives import session_lives
+
+    names = ("bronze.future_mbo", "bronze.contract_day_selection", "bronze.future_definition", "silver.bbo_change")
+    inputs = [lake.partition(name, SYMBOL, dt) for name in names]
+    lives = session_lives(*inputs, settings=lake.settings)
+    blocks = list(lives)
+    for name in blocks[0]:
+        _write(lake, f"silver.{name}", dt, [block[name] for block in blocks], inputs, counters=lives.counters)
 
 
 def _physics(lake: Lake, dt: datetime.date) -> None:

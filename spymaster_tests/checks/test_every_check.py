@@ -31,6 +31,8 @@ BANDS = "silver.physics_bands_1s"
 RADAR = "silver.radar_vacuum_1s"
 TRADE = "silver.trade"
 BBO = "silver.bbo_change"
+ORDER_EVENT = "silver.order_event"
+ORDER_LIFE = "silver.order_life"
 CALIBRATION = "gold.physics_norm_calibration"
 CANDLE = "silver.candle_2m"
 LEVEL = "silver.session_level"
@@ -112,6 +114,9 @@ SPOILERS: dict[str, Spoiler] = {
     f"{WALL}:conservation": put(WALL, MIDDLE_ROW, add_qty=pl.col("add_qty") + 1),
     f"{TRADE}:volume_of_snapshot": put(TRADE, MIDDLE_ROW, qty=pl.col("qty") + 1),
     f"{BBO}:last_state_of_snapshot": put(BBO, pl.len() - 1 == ROW, bid_orders=pl.col("bid_orders") + 1),
+    f"{ORDER_EVENT}:prints_of_trades": put(ORDER_EVENT, pl.col("kind") == "trade", event_id=pl.col("event_id") + 1),
+    f"{ORDER_EVENT}:flow_of_wall": drop(ORDER_EVENT, MIDDLE_ROW & (pl.col("kind") != "trade")),
+    f"{ORDER_LIFE}:messages_of_lives": put(ORDER_LIFE, MIDDLE_ROW, n_reprice=pl.col("n_reprice") + 1),
     f"{VACUUM}:scores_in_unit_interval": put(VACUUM, FIRST_IDLE, vacuum_score=1.5),
     f"{VACUUM}:idle_is_half": put(VACUUM, FIRST_IDLE, vacuum_score=0.500001),
     f"{VACUUM}:rows_of_wall": put(VACUUM, MIDDLE_ROW, price_int=pl.col("price_int") + ONE_TICK),
@@ -164,7 +169,21 @@ SPOILERS |= {
 SPOILERS |= {f"{table}:windows_of_snapshot": drop(table, MIDDLE_ROW) for table in (RADAR, BANDS, MEASURE, CONDITIONS)}
 SPOILERS |= {
     f"{table}:contract_of_selection": put(table, MIDDLE_ROW, contract="ESM4")
-    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, CANDLE, LEVEL, MEASURE, CONDITIONS)
+    for table in (
+        SNAPSHOT,
+        WALL,
+        RADAR,
+        TRADE,
+        BBO,
+        ORDER_EVENT,
+        ORDER_LIFE,
+        VACUUM,
+        BANDS,
+        CANDLE,
+        LEVEL,
+        MEASURE,
+        CONDITIONS,
+    )
 }
 SPOILERS |= {
     f"{table}:finite": put(table, ROW == 0, **{first_float(table): float("inf")})

@@ -205,6 +205,17 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
     scales = pl.DataFrame(halves, schema=["tod_bucket", "measure"], orient="row").with_columns(
         horizon_s=5, n_sessions=3, median=pl.int_range(pl.len()) / 100, mad=pl.lit(0.2)
     )
+    messages = events.with_columns(
+        kind=pl.Series(rng.choice(["add", "cancel", "reprice", "size_up", "fill_full", "refill", "trade"], n)),
+        dist_ticks=pl.when(pl.int_range(pl.len()) % 5 > 0).then(pl.Series(rng.integers(-4, 40, n))),
+    )
+    lives = events.select(
+        "contract",
+        ts_add="ts_event",
+        ts_end=pl.col("ts_event") + pl.Series(rng.integers(0, 10**10, n)),
+        end_reason=pl.Series(rng.choice(["cancel", "fill", "open"], n)),
+        known_add=pl.int_range(pl.len()) % 3 > 0,
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -224,6 +235,8 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "silver.move_conditions_1s": conditions,
         "silver.option_forward_1s": forwards,
         "silver.option_quote_1s": quoted,
+        "silver.order_event": messages,
+        "silver.order_life": lives,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),
         "silver.pressure_surface_1s": pl.concat(PressurePass([wall], shots, calibration, buckets=buckets)),
         "silver.radar_vacuum_1s": RadarBuilder(eps_qty=1.0).update(wall, shots),

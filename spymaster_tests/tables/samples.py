@@ -14,6 +14,7 @@ import polars as pl
 from spymaster.tables import TableModel
 from spymaster_tests.tables import episode_samples as of_episodes
 from spymaster_tests.tables import option_samples as of_options
+from spymaster_tests.tables import order_samples as of_orders
 from spymaster_tests.tables import setup_samples as of_setups
 
 SECOND = 1_000_000_000
@@ -296,6 +297,8 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "bronze.option_statistics": of_options.statistics,
     "bronze.option_mbo": of_options.option_mbo,
     "bronze.contract_day_selection": _contract_day_selection,
+    "silver.order_event": of_orders.order_event,
+    "silver.order_life": of_orders.order_life,
     "silver.book_snapshot_1s": _book_snapshot,
     "silver.wall_surface_1s": _wall_surface,
     "silver.vacuum_surface_1s": _vacuum_surface,

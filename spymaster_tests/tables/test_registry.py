@@ -49,6 +49,8 @@ FUTURES_TABLES = {
     "silver.radar_vacuum_1s",
     "silver.trade",
     "silver.bbo_change",
+    "silver.order_event",
+    "silver.order_life",
     "silver.vacuum_surface_1s",
     "silver.physics_bands_1s",
     "gold.physics_norm_calibration",

@@ -41,6 +41,8 @@ DRAWINGS: Final = {
     "silver.move_conditions_1s": "moves:move_conditions_1s",
     "silver.option_forward_1s": "smiles:option_forward_1s",
     "silver.option_quote_1s": "smiles:option_quote_1s",
+    "silver.order_event": "orders:order_event",
+    "silver.order_life": "orders:order_life",
     "silver.physics_bands_1s": "lines:physics_bands_1s",
     "silver.pressure_surface_1s": "pressure:pressure_surface_1s",
     "silver.radar_vacuum_1s": "lines:radar_vacuum_1s",

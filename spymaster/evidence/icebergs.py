@@ -1,0 +1,223 @@
+"""E6: hidden quantity, by the venue's own icebergs and by orders that come back after a fill.
+
+*Native*: an order id that was refilled, or that executed more than it ever displayed. A fact, without a p.
+
+*Synthetic*: after an order of five lots or more was filled completely, the first new order of the same size (give or
+take a tenth) at the same price and side within 300 ms. Two nulls, and both must be rejected: sizes permuted among the
+entries of a minute at the price, and entries drawn anew in their own cells of 5 ms (icebergs of this kind: Zotikov &
+Antonov 2021). The larger p counts. Size 1 is everywhere, hence the least size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
+from spymaster.evidence.bins import MS, US, bin_of, centres, logarithmic
+from spymaster.evidence.bootstrap import block_sums, ratio_interval
+from spymaster.evidence.effects import effect_of
+from spymaster.evidence.lifetimes import by_edge
+from spymaster.evidence.maxstat import staged
+from spymaster.evidence.nulls import jitter_marked, markperm
+from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
+from spymaster.jit import kernel
+from spymaster.tables.types import LIFE_ENDS
+
+TEST = "E6"
+LEAST_SIZE = 5
+TOLERANCE = 10
+"""Sizes may differ by one lot in so many."""
+EDGES = logarithmic(100 * US, 300 * MS, 12)
+CELL = 5 * MS
+_APART = 2**47
+"""Entries of different prices are put so far apart in time (ns) that one sorted series holds them all."""
+
+
+@kernel()
+def find_refills(fill, fill_size, add, add_size, edges, tolerance, counts, fills, adds):
+    """Count by bin the delay to the first entry of like size after each fill, and note the pairs. Returns how many."""
+    n = add.shape[0]
+    least, most = edges[0], edges[edges.shape[0] - 1]
+    nothing = np.zeros(0, np.int32)
+    found = 0
+    for i in range(fill.shape[0]):
+        low, high = 0, n
+        while low < high:
+            middle = (low + high) // 2
+            if add[middle] < fill[i] + least:
+                low = middle + 1
+            else:
+                high = middle
+        k = low
+        while k < n and add[k] - fill[i] < most:
+            if abs(add_size[k] - fill_size[i]) * tolerance <= fill_size[i]:
+                counts[bin_of(edges, nothing, 0, add[k] - fill[i])] += 1
+                fills[found] = i
+                adds[found] = k
+                found += 1
+                break
+            k += 1
+    return found
+
+
+def run(
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+) -> list[TestResult]:
+    """Two results: `native`, and `synthetic`, whose p is the larger of both nulls'."""
+    return [native(day, stratum, streams.sub("native")), synthetic(day, stratum, streams, surrogates, more)]
+
+
+def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
+    """Orders that showed hidden quantity; the effect is hidden volume as a share of traded volume."""
+    lives = day.lives
+    hidden = np.maximum(lives.filled - lives.largest, 0)
+    chosen = (lives.refills > 0) | (hidden > 0)
+    if stratum.side != "*":
+        chosen &= lives.side == "BA".index(stratum.side)
+    rows = np.flatnonzero(chosen)
+    trades = day.trades
+    wholes = block_sums(trades.ts, day.start, day.minutes, trades.qty)
+    parts = block_sums(np.clip(lives.ts_end[rows], day.start, day.end - 1), day.start, day.minutes, hidden[rows])
+    volume = max(int(trades.qty.sum()), 1)
+    low, high = ratio_interval(parts, wholes, streams.random(BOOTSTRAP))
+    picked, typical = choose_links(-hidden[rows].astype(np.float64), streams.random(EXEMPLARS))
+    index = rows[picked]
+    ratio = lives.filled[rows] / np.maximum(lives.largest[rows], 1)
+    return TestResult(
+        test_id=TEST,
+        sub_id="native",
+        stratum_json=stratum.json(),
+        n_ref=volume,
+        n_tgt=len(rows),
+        statistic=float(len(rows)),
+        stat_name="orders",
+        p_raw=None,
+        p_floor=None,
+        p_method="fact",
+        n_surrogate=0,
+        null_method="none",
+        null_param={},
+        effect=float(hidden[rows].sum()) / volume,
+        effect_unit="share",
+        effect_lo=low,
+        effect_hi=high,
+        peak_value=float(np.median(ratio)) if len(rows) else 0.0,
+        peak_unit="filled / displayed",
+        peak_width=float(np.subtract(*np.quantile(ratio, [0.75, 0.25]))) if len(rows) else 0.0,
+        exemplars=Exemplars(
+            "lives",
+            index,
+            np.arange(len(index)),
+            ("tranche",) * len(index),
+            lives.ts_end[index] - lives.ts_add[index],
+            np.ones(len(index)),
+            typical,
+        ),
+        facts={"refills": float(lives.refills[rows].sum()), "hidden_lots": float(hidden[rows].sum())},
+    )
+
+
+def synthetic(
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+) -> TestResult:
+    """Entries that come back after a fill. The effect is the excess as a share of full fills."""
+    lives, messages = day.lives, day.messages
+    side = -1 if stratum.side == "*" else "BA".index(stratum.side)
+    entered = messages.usable & (messages.kind == kind("add"))
+    filled = (
+        lives.usable & (lives.reason == LIFE_ENDS.index("fill")) & (lives.size >= LEAST_SIZE) & (lives.reprices == 0)
+    )
+    if side >= 0:
+        entered &= messages.side == side
+        filled &= lives.side == side
+    fills, adds = np.flatnonzero(filled), np.flatnonzero(entered)
+    places = np.unique(
+        np.concatenate([lives.price[fills] * 2 + lives.side[fills], messages.price[adds] * 2 + messages.side[adds]])
+    )
+
+    def in_place(price: NDArray[np.int64], sides: NDArray[np.uint8], ts: NDArray[np.int64]) -> NDArray[np.int64]:
+        return np.searchsorted(places, price * 2 + sides) * _APART + ts - day.start
+
+    fill = in_place(lives.price[fills], lives.side[fills], lives.ts_end[fills])
+    add = in_place(messages.price[adds], messages.side[adds], messages.ts[adds])
+    order = np.argsort(add, kind="stable")
+    adds, add = adds[order], add[order]
+    size, wanted = messages.qty[adds].astype(np.int64), lives.size[fills].astype(np.int64)
+    jittered, permuted = streams.sub("jitter"), streams.sub("sizes")
+    origin = jittered.offset(CELL)
+    drawn, source = np.empty_like(add), np.empty(len(add), np.int32)
+    minute = add // (60 * SECOND_NS)
+    mixed = np.empty(len(add), np.int64)
+    which, back = np.empty(len(fill), np.int64), np.empty(len(fill), np.int64)
+
+    def refills(times: NDArray[np.int64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
+        counts = np.zeros(len(EDGES) - 1, np.int64)
+        return counts, find_refills(fill, wanted, times, sizes, EDGES, TOLERANCE, counts, which, back)
+
+    def with_times(number: int) -> tuple[NDArray[np.int64], int]:
+        if number == 0:
+            return refills(add, size)
+        jitter_marked(add, jittered.words(number, len(add)), origin, CELL, drawn, source)
+        return refills(drawn, size[source])
+
+    def with_sizes(number: int) -> NDArray[np.int64]:
+        if number == 0:
+            return refills(add, size)[0]
+        markperm(minute, permuted.words(number, len(add)), mixed)
+        return refills(add, size[mixed])[0]
+
+    result = staged(lambda number: with_times(number)[0], surrogates, more, rng=streams.random(EXEMPLARS))
+    other = staged(with_sizes, surrogates, more, rng=permuted.random(EXEMPLARS))
+    peak = result.peak()
+    low, high = int(EDGES[peak.start]), int(EDGES[peak.stop])
+
+    def times(number: int) -> NDArray[np.int64]:
+        _, found = with_times(number)
+        delay = (drawn if number else add)[back[:found]] - fill[which[:found]]
+        return lives.ts_end[fills[which[:found][(delay >= low) & (delay < high)]]]
+
+    kept = min((high - low) / CELL, 1.0)
+    effect = effect_of(day, result, peak, times, lives.ts_end[fills], kept, streams)
+    value, spread = weighted_peak(centres(EDGES)[peak], result.excess[peak])
+    _, found = refills(add, size)
+    delay = add[back[:found]] - fill[which[:found]]
+    inside = np.flatnonzero((delay >= low) & (delay < high))
+    chosen, typical = choose_links(np.abs(delay[inside] - value), streams.random(EXEMPLARS))
+    picked = inside[chosen]
+    weight = effect.weights[np.searchsorted(EDGES[peak.start : peak.stop + 1], delay[picked], side="right") - 1]
+    links = np.arange(len(picked))
+    return TestResult(
+        test_id=TEST,
+        sub_id="synthetic",
+        stratum_json=stratum.json(),
+        n_ref=len(fills),
+        n_tgt=len(adds),
+        statistic=min(result.statistic, other.statistic),
+        stat_name="smaller of the largest z of a delay",
+        p_raw=max(result.p, other.p),
+        p_floor=max(result.p_floor, other.p_floor),
+        p_method=result.p_method if result.p >= other.p else other.p_method,
+        n_surrogate=min(result.surrogates, other.surrogates),
+        null_method="jitter and markperm",
+        null_param={"cell_ns": CELL, "redrawn": "entry", "permuted": "sizes of a minute at the price"},
+        effect=effect.share,
+        effect_unit="share",
+        effect_lo=effect.low,
+        effect_hi=effect.high,
+        peak_value=value / MS,
+        peak_unit="ms",
+        peak_width=spread / MS,
+        weights=by_edge(EDGES[peak], effect.weights),
+        exemplars=Exemplars(
+            "messages", adds[back[picked]], links, ("tranche",) * len(picked), delay[picked], weight, typical
+        ),
+        facts={
+            "p_jitter": result.p,
+            "p_sizes_permuted": other.p,
+            "variation": float(np.std(delay[inside]) / np.mean(delay[inside])) if len(inside) else 0.0,
+            "share_within_1_ms": float(np.mean(np.abs(delay[inside] - value) <= MS)) if len(inside) else 0.0,
+        },
+    )

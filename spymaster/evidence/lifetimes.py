@@ -1,0 +1,185 @@
+"""E1: do cancelled orders die at preferred ages?
+
+Ages of cancelled orders that were never repriced, against surrogates in which each cancel is drawn anew in its own cell
+of time, but after its entry. Three grids: milliseconds up to half a second with cells of 5 ms, twelve bins a decade
+below 5 ms with cells of 0.5 ms, and the neighbourhood of one and two seconds with cells of 50 ms. "Fleeting" orders die
+within 2 s (Hasbrouck & Saar 2009). Several users behind one gateway blend into broad bumps, which this test does not
+see.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spymaster.evidence.arrays import DayArrays
+from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, centres, linear, logarithmic, steps_of
+from spymaster.evidence.effects import effect_of
+from spymaster.evidence.maxstat import staged
+from spymaster.evidence.nulls import below
+from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import EXEMPLARS, Streams
+from spymaster.jit import kernel
+from spymaster.tables.types import LIFE_ENDS
+
+TEST = "E1"
+FLEETING = (1 * MS, 10 * MS, 50 * MS, 100 * MS, 2 * SECOND)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Bins of age, and the width of the cells that cancels are redrawn in; both ns."""
+
+    name: str
+    edges: Edges
+    cell: int
+    gap: int | None = None
+    """A bin that is not one: what lies between two stretches."""
+
+
+def _around_seconds() -> Edges:
+    first = linear(900 * MS, 1100 * MS, 10 * MS)
+    return np.concatenate([first, linear(1900 * MS, 2100 * MS, 10 * MS)])
+
+
+GRIDS = (
+    Grid("ms", linear(0, 500 * MS, MS), 5 * MS),
+    Grid("sub_ms", logarithmic(10 * US, 5 * MS, 12), 500 * US),
+    Grid("s", _around_seconds(), 50 * MS, gap=20),
+)
+
+
+@kernel()
+def count_ages(add, first, width, words, edges, bins, step, counts):
+    """Counts by bin of `drawn - add`, drawn uniformly in `[first, first + width)`."""
+    for i in range(add.shape[0]):
+        place = bin_of(edges, bins, step, first[i] + below(words[i], width[i]) - add[i])
+        if place >= 0:
+            counts[place] += 1
+
+
+@kernel()
+def peak_ages(add, first, width, words, low, high, out):
+    """Times drawn as above whose age is in `[low, high)`. Returns how many."""
+    found = 0
+    for i in range(add.shape[0]):
+        drawn = first[i] + below(words[i], width[i])
+        if low <= drawn - add[i] < high:
+            out[found] = drawn
+            found += 1
+    return found
+
+
+def cancelled(day: DayArrays, stratum: Stratum) -> NDArray[np.int64]:
+    """Lives of the stratum that ended in a cancel without a reprice, but for rests of aggressive orders."""
+    lives = day.lives
+    chosen = stratum.among(lives, lives.size)
+    chosen &= (lives.reason == LIFE_ENDS.index("cancel")) & (lives.reprices == 0) & ~lives.aggressive
+    return np.flatnonzero(chosen)
+
+
+def run(
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+) -> list[TestResult]:
+    """One result per grid. `more` fresh surrogates follow where p <= 0.05."""
+    rows = cancelled(day, stratum)
+    return [_on_grid(day, stratum, rows, grid, streams.sub(grid.name), surrogates, more) for grid in GRIDS]
+
+
+def _on_grid(
+    day: DayArrays,
+    stratum: Stratum,
+    rows: NDArray[np.int64],
+    grid: Grid,
+    streams: Streams,
+    surrogates: int,
+    more: int | None,
+) -> TestResult:
+    lives, edges = day.lives, grid.edges
+    bins, step = steps_of(edges)
+    origin = streams.offset(grid.cell)
+    add, end = lives.ts_add[rows], lives.ts_end[rows]
+    cell = origin + (end - origin) // grid.cell * grid.cell
+    first = np.maximum(cell, add)
+    width = cell + grid.cell - first
+    near = (first + width - add > edges[0]) & (first - add < edges[-1])  # the others cannot reach a bin
+    add, end, first, width = add[near], end[near], first[near], width[near]
+    ages = end - add
+
+    def counts(number: int) -> NDArray[np.int64]:
+        found = np.zeros(len(edges) - 1, np.int64)
+        if number == 0:
+            seen = ages[(ages >= edges[0]) & (ages < edges[-1])]
+            found += np.bincount(np.searchsorted(edges, seen, side="right") - 1, minlength=len(found))
+        else:
+            count_ages(add, first, width, streams.words(number, len(add)), edges, bins, step, found)
+        if grid.gap is not None:
+            found[grid.gap] = 0
+        return found
+
+    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
+    peak = result.peak()
+    low, high = int(edges[peak.start]), int(edges[peak.stop])
+
+    def times(number: int) -> NDArray[np.int64]:
+        if number == 0:
+            return end[inside]
+        out = np.empty(len(add), np.int64)
+        return out[: peak_ages(add, first, width, streams.words(number, len(add)), low, high, out)]
+
+    inside = (ages >= low) & (ages < high)
+    overlap = np.minimum(first + width - add, high) - np.maximum(first - add, low)
+    kept = float(np.mean(np.clip(overlap[inside], 0, None) / width[inside])) if inside.any() else 0.0
+    effect = effect_of(day, result, peak, times, lives.ts_end[rows], kept, streams)
+    value, spread = weighted_peak(centres(edges)[peak], result.excess[peak])
+    every = lives.ts_end[rows] - lives.ts_add[rows]
+    return TestResult(
+        test_id=TEST,
+        sub_id=grid.name,
+        stratum_json=stratum.json(),
+        n_ref=len(rows),
+        n_tgt=len(add),
+        statistic=result.statistic,
+        stat_name="largest z of an age",
+        p_raw=result.p,
+        p_floor=result.p_floor,
+        p_method=result.p_method,
+        n_surrogate=result.surrogates,
+        null_method="jitter",
+        null_param={"cell_ns": grid.cell, "redrawn": "cancel"},
+        effect=effect.share,
+        effect_unit="share",
+        effect_lo=effect.low,
+        effect_hi=effect.high,
+        peak_value=value / MS,
+        peak_unit="ms",
+        peak_width=spread / MS,
+        weights=by_edge(edges[peak], effect.weights),
+        exemplars=_exemplars(rows[near], ages, edges[peak.start : peak.stop + 1], value, effect.weights, streams),
+        facts={f"share_below_{age // MS}_ms": float(np.mean(every < age)) if len(every) else None for age in FLEETING},
+    )
+
+
+def by_edge(edges: Edges, weights: NDArray[np.float64]) -> dict[str, float]:
+    """Weight by first edge (ns) of the peak's bins."""
+    return {str(int(edge)): float(weight) for edge, weight in zip(edges, weights, strict=True)}
+
+
+def _exemplars(
+    rows: NDArray[np.int64],
+    ages: NDArray[np.int64],
+    edges: Edges,
+    value: float,
+    weights: NDArray[np.float64],
+    streams: Streams,
+) -> Exemplars:
+    """Orders in the peak, whose bins are between `edges`."""
+    inside = np.flatnonzero((ages >= edges[0]) & (ages < edges[-1]))
+    chosen, typical = choose_links(np.abs(ages[inside] - value), streams.random(EXEMPLARS))
+    picked = inside[chosen]
+    weight = weights[np.searchsorted(edges, ages[picked], side="right") - 1]
+    role = ("member",) * len(picked)
+    return Exemplars("lives", rows[picked], np.arange(len(picked)), role, ages[picked], weight, typical)

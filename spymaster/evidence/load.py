@@ -1,0 +1,35 @@
+"""From the stored tables of a session to the arrays that tests read."""
+
+from __future__ import annotations
+
+from spymaster.evidence import arrays
+from spymaster.evidence.arrays import DayArrays, day_arrays
+from spymaster.lake import Partition
+
+
+def session_arrays(
+    events: Partition,
+    lives: Partition,
+    trades: Partition,
+    quotes: Partition,
+    snapshot: Partition,
+    *,
+    tick_size_int: int,
+    large_add: int | None = None,
+    layer_total: int | None = None,
+) -> DayArrays:
+    """The day of partitions of `silver.order_event`, `order_life`, `trade`, `bbo_change` and `book_snapshot_1s`.
+
+    large_add, layer_total: as in `day_arrays`, from earlier days. Raises `EvidenceInputError` for a day without
+    seconds.
+    """
+    return day_arrays(
+        events.read(arrays.EVENT_COLUMNS),
+        lives.read(arrays.LIFE_COLUMNS),
+        trades.read(arrays.TRADE_COLUMNS),
+        quotes.read(arrays.QUOTE_COLUMNS),
+        snapshot.read(arrays.SNAPSHOT_COLUMNS),
+        tick_size_int=tick_size_int,
+        large_add=large_add,
+        layer_total=layer_total,
+    )

@@ -1,0 +1,152 @@
+"""Null models: what a day would look like if there were no structure finer than J, no preferred phase, or no link.
+
+Each redraws times (or marks) so that everything slower is kept exactly. They are what p-values are computed from; a
+Poisson process is none of them, for in a bursty market it is rejected always.
+
+- `jitter`: every event uniformly anew in its own cell of a fixed grid (interval jitter; Amarasingham, Harrison,
+  Hatsopoulos & Geman 2012). Event-centred jitter would create structure and is not offered.
+- `blockshift`: every block of one period shifted circularly by an offset of its own.
+- `seriesshift`: one series shifted circularly as a whole, within a segment.
+- `markperm`: marks permuted among the events of one cell.
+- `signflip`: signs multiplied by a random sign per block.
+
+Times are sorted int64 ns; `words` are uniform uint32, one per event or block (`streams.Streams.words`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spymaster.jit import hot_kernel, kernel
+
+Times = NDArray[np.int64]
+Words = NDArray[np.uint32]
+
+
+@hot_kernel()
+def below(word, width):
+    """A uniform 32-bit word as an integer in [0, width), for widths below 2^32."""
+    return np.int64((np.uint64(word) * np.uint64(width)) >> np.uint64(32))
+
+
+@kernel()
+def jitter(times, words, origin, width, out):
+    """Redraw each event in its cell `[origin + k * width, origin + (k + 1) * width)`; `out` is sorted again."""
+    last_cell = np.int64(-(2**62))
+    first = 0
+    for i in range(times.shape[0]):
+        cell = (times[i] - origin) // width
+        drawn = origin + cell * width + below(words[i], width)
+        if cell != last_cell:
+            last_cell = cell
+            first = i
+        place = i
+        while place > first and out[place - 1] > drawn:
+            out[place] = out[place - 1]
+            place -= 1
+        out[place] = drawn
+
+
+@kernel()
+def jitter_marked(times, words, origin, width, out, source):
+    """`jitter`, and in `source` (int32) which event lies at each place of `out`: marks travel with their event."""
+    last_cell = np.int64(-(2**62))
+    first = 0
+    for i in range(times.shape[0]):
+        cell = (times[i] - origin) // width
+        drawn = origin + cell * width + below(words[i], width)
+        if cell != last_cell:
+            last_cell = cell
+            first = i
+        place = i
+        while place > first and out[place - 1] > drawn:
+            out[place] = out[place - 1]
+            source[place] = source[place - 1]
+            place -= 1
+        out[place] = drawn
+        source[place] = i
+
+
+@kernel()
+def blockshift(times, words, period, out):
+    """Shift the events of each block `[k * period, (k + 1) * period)` circularly by one offset; `out` is sorted.
+
+    Returns the number of blocks, each of which used one word.
+    """
+    n = times.shape[0]
+    blocks = 0
+    start = 0
+    while start < n:
+        block = times[start] // period
+        end = start
+        while end < n and times[end] // period == block:
+            end += 1
+        offset = below(words[blocks], period)
+        blocks += 1
+        base = block * period
+        wrapped = start  # the first event that the shift carries over the end of the block
+        while wrapped < end and times[wrapped] - base + offset < period:
+            wrapped += 1
+        place = start
+        for i in range(wrapped, end):
+            out[place] = times[i] + offset - period
+            place += 1
+        for i in range(start, wrapped):
+            out[place] = times[i] + offset
+            place += 1
+        start = end
+    return blocks
+
+
+@kernel()
+def decluster(times, dead, out):
+    """Keep the first event of a burst: none within `dead` ns of the one kept before. Returns how many are kept."""
+    kept = 0
+    last = np.int64(-(2**62))
+    for i in range(times.shape[0]):
+        if times[i] - last >= dead:
+            last = times[i]
+            out[kept] = last
+            kept += 1
+    return kept
+
+
+def seriesshift(times: Times, start: int, end: int, shift: int) -> tuple[Times, NDArray[np.int64]]:
+    """Events of `[start, end)` shifted circularly by `shift` ns; also which event lies at each place.
+
+    Raises ValueError if an event lies outside.
+    """
+    if len(times) and (times[0] < start or times[-1] >= end):
+        raise ValueError(f"times {times[0]} to {times[-1]} are not all in [{start}, {end})")
+    moved = start + (times - start + shift) % (end - start)
+    order = np.argsort(moved, kind="stable")
+    return moved[order], order
+
+
+def draw_shift(generator: np.random.Generator, least: int, most: int) -> int:
+    """A shift of either sign, between `least` and `most` ns."""
+    return int(generator.integers(least, most)) * (1 if generator.integers(0, 2) else -1)
+
+
+@kernel()
+def markperm(cells, words, order):
+    """Permute events among those of one cell (Fisher & Yates). `cells` is sorted; `order` takes the permutation."""
+    n = cells.shape[0]
+    start = 0
+    for i in range(n):
+        order[i] = i
+    while start < n:
+        end = start
+        while end < n and cells[end] == cells[start]:
+            end += 1
+        for i in range(end - 1, start, -1):
+            other = start + below(words[i], i - start + 1)
+            order[i], order[other] = order[other], order[i]
+        start = end
+
+
+def signflip(times: Times, words: Words, block: int, origin: int = 0) -> NDArray[np.int8]:
+    """+1 or -1 per event, one draw per block of `block` ns; `words` holds one per block that has events."""
+    _, number = np.unique((times - origin) // block, return_inverse=True)
+    return np.where(words[number] & 1, 1, -1).astype(np.int8)

@@ -1,0 +1,252 @@
+"""E5: are there periodic senders, whether or not they follow the clock?
+
+Windows of two minutes, events declustered and counted in milliseconds, and the sum of power at a frequency and at its
+double (Z2 of Buccheri et al. 1983), divided by what is usual around that frequency: bursts make all slow frequencies
+strong, a sender makes one stand out. Windows whose largest value could not be chance (1 %, for the division is itself
+noisy) are tested against surrogates: events drawn anew in cells of two periods, declustered again, and the largest
+value of the whole band. Windows that were not screened have p 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spymaster.evidence.arrays import SECOND_NS, DayArrays
+from spymaster.evidence.bins import MS
+from spymaster.evidence.bootstrap import RESAMPLES
+from spymaster.evidence.maxstat import mc_p
+from spymaster.evidence.nulls import decluster, jitter
+from spymaster.evidence.result import Exemplars, TestResult, choose_links
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
+
+TEST = "E5"
+WINDOW_S = 120
+LEAST_EVENTS = 150
+SAMPLES = 2**17
+"""Milliseconds of the transform: a window and zeros."""
+STEP_HZ = 1000 / SAMPLES
+MEDIAN_BINS, MEDIAN_STRIDE = 601, 100
+CHI2_4_MEDIAN, CHI2_2_MEDIAN = 3.357, 1.386
+LINE_BINS = round(1 / STEP_HZ)
+LEAST_LINE = 2 * np.log(26_000 / 1e-4)
+SCREEN = 0.01
+SAME_LINE = 0.005
+HARMONICS = 8
+LEAST_CELL, MOST_CELL = 20 * MS, 10 * SECOND_NS
+BLOCK_NS = 5 * SECOND_NS
+
+
+@dataclass(frozen=True)
+class Pass:
+    """A band of frequencies, and the dead time that goes with it."""
+
+    name: str
+    low_hz: float
+    high_hz: float
+    dead_ns: int
+
+
+PASSES = (Pass("slow", 0.2, 40.0, 10 * MS), Pass("fast", 40.0, 200.0, 2 * MS))
+
+
+def spectrum(times: NDArray[np.int64], start: int, band: Pass) -> NDArray[np.float64]:
+    """Whitened Z2 at the frequencies of a band, of sorted times in the window from `start`.
+
+    Under no structure each value has about a chi-squared distribution with four degrees of freedom.
+    """
+    power = powers(times, start)
+    first, last = round(band.low_hz / STEP_HZ), round(band.high_hz / STEP_HZ)
+    margin = min(MEDIAN_BINS // 2, first - 1)
+    places = np.arange(first - margin, last + MEDIAN_BINS // 2 + 1)
+    both = power[places] + power[2 * places]
+    usual = _running_median(both)[margin : margin + last - first + 1]
+    return both[margin : margin + last - first + 1] / (usual / CHI2_4_MEDIAN)
+
+
+def powers(times: NDArray[np.int64], start: int) -> NDArray[np.float64]:
+    """Power at every multiple of `STEP_HZ`, 2 on average for events without structure."""
+    counts = np.bincount((times - start) // MS, minlength=WINDOW_S * 1000)[: WINDOW_S * 1000].astype(np.float64)
+    return np.abs(np.fft.rfft(counts - counts.mean(), SAMPLES)) ** 2 * (2 / max(len(times), 1))
+
+
+def fundamental(times: NDArray[np.int64], start: int, frequency: float) -> float:
+    """The slowest frequency of which `frequency` is a multiple (1 to 8) and that has a line of its own.
+
+    A sender without much jitter is as strong at every multiple of its rate. Where `frequency` has no line either, Z2
+    stood out by its double. A line is power that one of ten thousand
+    windows without structure would show somewhere, against the median within 1 Hz.
+    """
+    power = powers(times, start)
+    for multiple in range(HARMONICS, 0, -1):
+        middle = round(frequency / multiple / STEP_HZ)
+        if middle * STEP_HZ < PASSES[0].low_hz:
+            continue
+        near = np.arange(max(middle - 1, 1), middle + 2)
+        around = power[max(middle - LINE_BINS, 1) : middle + LINE_BINS]
+        if power[near].max() / (np.median(around) / CHI2_2_MEDIAN) >= LEAST_LINE:
+            return float(near[power[near].argmax()]) * STEP_HZ
+    return 2 * frequency
+
+
+def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median around each value, at every hundredth and straight lines between; edges are reflected."""
+    half = MEDIAN_BINS // 2
+    padded = np.pad(values, half, mode="reflect")
+    at = np.append(np.arange(0, len(values) - 1, MEDIAN_STRIDE), len(values) - 1)
+    around = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_BINS)[at]
+    return np.interp(np.arange(len(values)), at, np.maximum(np.median(around, axis=1), 1e-12))
+
+
+def screen_p(largest: float, frequencies: int) -> float:
+    """P that the largest of so many chi-squared values (four degrees of freedom) is this large."""
+    tail = np.exp(-largest / 2) * (1 + largest / 2)
+    return float(-np.expm1(frequencies * np.log1p(-min(tail, 1 - 1e-15))))
+
+
+def run(
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+) -> list[TestResult]:
+    """One result per pass and screened window; `facts["windows"]` says how many windows were looked at.
+
+    `more` surrogates replace the first where p <= 0.05.
+    """
+    rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
+    found: list[TestResult] = []
+    for band in PASSES:
+        found += _in_band(day, stratum, rows, band, streams.sub(band.name), surrogates, more)
+    return found
+
+
+def _in_band(
+    day: DayArrays,
+    stratum: Stratum,
+    rows: NDArray[np.int64],
+    band: Pass,
+    streams: Streams,
+    surrogates: int,
+    more: int | None,
+) -> list[TestResult]:
+    ts = day.messages.ts[rows]
+    tested = 0
+    hits: list[tuple[int, slice, float]] = []
+    for number, start in enumerate(range(day.start, day.end - WINDOW_S * SECOND_NS + 1, WINDOW_S * SECOND_NS)):
+        part = slice(*np.searchsorted(ts, [start, start + WINDOW_S * SECOND_NS]))
+        times = _declustered(ts[part], band)
+        if len(times) < LEAST_EVENTS:
+            continue
+        tested += 1
+        values = spectrum(times, start, band)
+        if screen_p(float(values.max()), len(values)) <= SCREEN:
+            strongest = (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
+            hits.append((number, part, fundamental(times, start, strongest)))
+    results = []
+    for number, part, frequency in hits:
+        near = sum(abs(other / frequency - 1) <= SAME_LINE for _, _, other in hits)
+        facts = {"windows": float(tested), "windows_with_line": float(near)}
+        one = streams.sub(f"window {number}")
+        results.append(_tested(day, stratum, rows[part], band, number, frequency, one, surrogates, more, facts))
+    return results
+
+
+def _declustered(ts: NDArray[np.int64], band: Pass) -> NDArray[np.int64]:
+    kept = np.empty_like(ts)
+    return kept[: decluster(ts, band.dead_ns, kept)]
+
+
+def _tested(
+    day: DayArrays,
+    stratum: Stratum,
+    rows: NDArray[np.int64],
+    band: Pass,
+    number: int,
+    frequency: float,
+    streams: Streams,
+    surrogates: int,
+    more: int | None,
+    facts: dict[str, float],
+) -> TestResult:
+    ts, start = day.messages.ts[rows], day.start + number * WINDOW_S * SECOND_NS
+    cell = int(np.clip(2 / frequency * SECOND_NS, LEAST_CELL, MOST_CELL))
+    origin, drawn = streams.offset(cell), np.empty_like(ts)
+    times = _declustered(ts, band)
+    observed = spectrum(times, start, band)
+    resultants: list[float] = []
+
+    def largest(surrogate: int) -> float:
+        jitter(ts, streams.words(surrogate, len(ts)), origin, cell, drawn)
+        inside = drawn[(drawn >= start) & (drawn < start + WINDOW_S * SECOND_NS)]
+        events = _declustered(inside, band)
+        resultants.append(resultant(events, frequency))
+        return float(spectrum(events, start, band).max())
+
+    used = surrogates
+    statistics = np.array([observed.max(), *(largest(one) for one in range(1, used + 1))])
+    if more is not None and mc_p(statistics) <= 0.05:
+        used = more
+        statistics = np.array([observed.max(), *(largest(surrogates + one) for one in range(1, used + 1))])
+    expected = float(np.mean(resultants))
+    low, high = _interval(times, frequency, expected, streams)
+    period = SECOND_NS / frequency
+    phase = (ts % period) / period
+    middle = np.angle(np.mean(np.exp(2j * np.pi * phase))) / (2 * np.pi) % 1
+    away = np.abs((phase - middle + 0.5) % 1 - 0.5) * period
+    chosen, typical = choose_links(away, streams.random(EXEMPLARS))
+    count = len(chosen)
+    return TestResult(
+        test_id=TEST,
+        sub_id=band.name,
+        stratum_json=stratum.json(),
+        n_ref=len(times),
+        n_tgt=len(ts),
+        statistic=float(statistics[0]),
+        stat_name="largest whitened Z2",
+        p_raw=mc_p(statistics),
+        p_floor=1 / (used + 1),
+        p_method="mc",
+        n_surrogate=used,
+        null_method="jitter",
+        null_param={"cell_ns": cell, "redrawn": "event", "dead_ns": band.dead_ns},
+        effect=resultant(times, frequency) - expected,
+        effect_unit="share",
+        effect_lo=low,
+        effect_hi=high,
+        peak_value=frequency,
+        peak_unit="Hz",
+        peak_width=STEP_HZ,
+        notes=("outside_band",) if not band.low_hz <= frequency <= band.high_hz else (),
+        exemplars=Exemplars(
+            "messages",
+            rows[chosen],
+            np.arange(count),
+            ("member",) * count,
+            away[chosen].astype(np.int64),
+            np.full(count, max(resultant(times, frequency) - expected, 0.0)),
+            typical,
+        ),
+        window=(start, start + WINDOW_S * SECOND_NS),
+        facts=facts,
+    )
+
+
+def resultant(times: NDArray[np.int64], frequency: float) -> float:
+    """Share of events that are locked to a phase: length of the mean of their directions."""
+    if not len(times):
+        return 0.0
+    angle = 2 * np.pi * frequency * ((times - times[0]) / SECOND_NS)
+    return float(np.abs(np.mean(np.exp(1j * angle))))
+
+
+def _interval(times: NDArray[np.int64], frequency: float, expected: float, streams: Streams) -> tuple[float, float]:
+    """95 % interval of the resultant beyond the surrogates', from blocks of 5 s drawn with replacement."""
+    angle = 2 * np.pi * frequency * ((times - times[0]) / SECOND_NS)
+    block = (times - times[0]) // BLOCK_NS
+    n = int(block[-1]) + 1
+    real, imaginary = (np.bincount(block, part(angle), n) for part in (np.cos, np.sin))
+    drawn = streams.random(BOOTSTRAP).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    length = np.hypot(drawn @ real, drawn @ imaginary) / np.maximum(drawn @ np.bincount(block, minlength=n), 1)
+    low, high = np.quantile(length - expected, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,255 @@
+"""E3: do cancels, adds and reprices answer market events after a sharp delay?
+
+Lags from each reference event to the messages of a stratum that follow within 200 ms, against surrogates in which the
+references are drawn anew in their own cells of time. Messages of the reference's own event, and lags below 50 us, are
+mechanical (a fill and its cancel, triggered stops, packets) and are left out.
+
+The side of a reference is the one it acts for: buyers' trades, rising quotes and large bids are B, their mirrors A.
+`same` and `other` are relative to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spymaster.evidence.arrays import DayArrays, kind
+from spymaster.evidence.bins import MS, US, Edges, bin_of, centres, linear, logarithmic, steps_of
+from spymaster.evidence.effects import effect_of
+from spymaster.evidence.lifetimes import by_edge
+from spymaster.evidence.maxstat import one_stage, staged
+from spymaster.evidence.nulls import jitter_marked
+from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import EXEMPLARS, Streams
+from spymaster.jit import kernel
+
+TEST = "E3"
+LEAST_LAG, MOST_LAG = 50 * US, 200 * MS
+MIRROR_SURROGATES = 99
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Bins of lag, and the width of the cells that references are redrawn in; both ns."""
+
+    name: str
+    edges: Edges
+    cell: int
+
+
+GRIDS = (
+    Grid(
+        "ms",
+        np.concatenate([[LEAST_LAG], linear(100 * US, 5 * MS, 100 * US)[:-1], linear(5 * MS, MOST_LAG, MS)]),
+        5 * MS,
+    ),
+    Grid("sub_ms", logarithmic(LEAST_LAG, 500 * US, 20), 500 * US),
+)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Times and event numbers of references or targets, sorted, and where they are in the day's arrays."""
+
+    ts: NDArray[np.int64]
+    event: NDArray[np.int64]
+    index: NDArray[np.int64]
+
+
+@kernel()
+def count_lags(ref, ref_event, target, target_event, edges, bins, step, counts):
+    """Counts by bin of every lag from a reference to a later target of another event."""
+    start = 0
+    n = target.shape[0]
+    least, most = edges[0], edges[edges.shape[0] - 1]
+    for i in range(ref.shape[0]):
+        while start < n and target[start] - ref[i] < least:
+            start += 1
+        k = start
+        while k < n and target[k] - ref[i] < most:
+            if target_event[k] != ref_event[i]:
+                counts[bin_of(edges, bins, step, target[k] - ref[i])] += 1
+            k += 1
+
+
+@kernel()
+def pairs_within(ref, ref_event, target, target_event, low, high, refs, targets):
+    """Pairs with a lag in `[low, high)`, as places; as many as fit. Returns how many there are."""
+    start = 0
+    found = 0
+    n = target.shape[0]
+    for i in range(ref.shape[0]):
+        while start < n and target[start] - ref[i] < low:
+            start += 1
+        k = start
+        while k < n and target[k] - ref[i] < high:
+            if target_event[k] != ref_event[i]:
+                if found < refs.shape[0]:
+                    refs[found] = i
+                    targets[found] = k
+                found += 1
+            k += 1
+    return found
+
+
+def reference_side(reference: str) -> str:
+    """The side that a reference acts for."""
+    return "B" if reference in ("trade_buy", "bbo_up", "large_add_bid") else "A"
+
+
+def references(day: DayArrays, name: str) -> Series:
+    """Usable reference events; trades and quotes count once per event."""
+    if name.startswith("trade"):
+        chosen = day.trades.usable & (day.trades.aggressor == (0 if name == "trade_buy" else 1))
+        index = np.flatnonzero(chosen)
+        return Series(day.trades.ts[index], day.trades.event[index], index)
+    if name.startswith("bbo"):
+        moved = day.quotes.bid_move.astype(np.int64) + day.quotes.ask_move
+        index = np.flatnonzero(day.quotes.usable & (moved > 0 if name == "bbo_up" else moved < 0))
+        return Series(day.quotes.ts[index], day.quotes.event[index], index)
+    messages = day.messages
+    side = 0 if name == "large_add_bid" else 1
+    chosen = messages.usable & (messages.kind == kind("add")) & (messages.side == side)
+    index = np.flatnonzero(chosen & (messages.qty >= day.large_add))
+    return Series(messages.ts[index], messages.event[index], index)
+
+
+def targets(day: DayArrays, stratum: Stratum) -> Series:
+    """Messages of the stratum on its side relative to the reference."""
+    own = reference_side(stratum.reference)
+    side = None if stratum.relation == "*" else own if stratum.relation == "same" else "BA"[own == "B"]
+    index = np.flatnonzero(stratum.among(day.messages, day.messages.qty, side))
+    return Series(day.messages.ts[index], day.messages.event[index], index)
+
+
+def run(
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+) -> list[TestResult]:
+    """One result per grid of lags. `more` fresh surrogates follow where p <= 0.05."""
+    ref, target = references(day, stratum.reference), targets(day, stratum)
+    return [_on_grid(day, stratum, ref, target, grid, streams.sub(grid.name), surrogates, more) for grid in GRIDS]
+
+
+def _on_grid(
+    day: DayArrays,
+    stratum: Stratum,
+    ref: Series,
+    target: Series,
+    grid: Grid,
+    streams: Streams,
+    surrogates: int,
+    more: int | None,
+) -> TestResult:
+    edges = grid.edges
+    bins, step = steps_of(edges)
+    redrawn = _redrawn(ref, grid, streams)
+
+    def counts(number: int) -> NDArray[np.int64]:
+        found = np.zeros(len(edges) - 1, np.int64)
+        ts, event = redrawn(number)
+        count_lags(ts, event, target.ts, target.event, edges, bins, step, found)
+        return found
+
+    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
+    peak = result.peak()
+    low, high = int(edges[peak.start]), int(edges[peak.stop])
+    room = int(result.observed[peak].sum() * 2 + 1000)
+
+    def times(number: int) -> NDArray[np.int64]:
+        places, others = np.empty(room, np.int64), np.empty(room, np.int64)
+        ts, event = redrawn(number)
+        found = pairs_within(ts, event, target.ts, target.event, low, high, places, others)
+        return ts[places[: min(found, room)]]
+
+    inner = edges[peak.start : peak.stop + 1]
+    places, others = np.empty(room, np.int64), np.empty(room, np.int64)
+    found = min(pairs_within(ref.ts, ref.event, target.ts, target.event, low, high, places, others), room)
+    places, others = places[:found], others[:found]
+    kept = _kept(ref.ts[places], target.ts[others], low, high, grid.cell, streams.offset(grid.cell))
+    effect = effect_of(day, result, peak, times, ref.ts, kept, streams)
+    value, spread = weighted_peak(centres(edges)[peak], result.excess[peak])
+    leads = result.p <= 0.05 and _leads(ref, target, grid, streams.sub("mirror"))
+    return TestResult(
+        test_id=TEST,
+        sub_id=grid.name,
+        stratum_json=stratum.json(),
+        n_ref=len(ref.ts),
+        n_tgt=len(target.ts),
+        statistic=result.statistic,
+        stat_name="largest z of a lag",
+        p_raw=result.p,
+        p_floor=result.p_floor,
+        p_method=result.p_method,
+        n_surrogate=result.surrogates,
+        null_method="jitter",
+        null_param={"cell_ns": grid.cell, "redrawn": "reference"},
+        effect=effect.share,
+        effect_unit="share",
+        effect_lo=effect.low,
+        effect_hi=effect.high,
+        peak_value=value / MS,
+        peak_unit="ms",
+        peak_width=spread / MS,
+        weights=by_edge(edges[peak], effect.weights),
+        notes=("leads_reference",) if leads else (),
+        exemplars=_exemplars(ref, target, places, others, inner, value, effect.weights, streams),
+        facts={"share_of_targets": effect.excess / max(len(target.ts), 1)},
+    )
+
+
+def _redrawn(ref: Series, grid: Grid, streams: Streams):
+    """Times and events of the references, as they are (0) or redrawn."""
+    origin = streams.offset(grid.cell)
+    drawn, source = np.empty_like(ref.ts), np.empty(len(ref.ts), np.int32)
+
+    def series(number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if number == 0:
+            return ref.ts, ref.event
+        jitter_marked(ref.ts, streams.words(number, len(ref.ts)), origin, grid.cell, drawn, source)
+        return drawn, ref.event[source]
+
+    return series
+
+
+def _leads(ref: Series, target: Series, grid: Grid, streams: Streams) -> bool:
+    """Whether targets come at a sharp delay *before* the references: the link then says nothing about answers."""
+    redrawn = _redrawn(ref, grid, streams)
+    bins, step = steps_of(grid.edges)
+
+    def counts(number: int) -> NDArray[np.int64]:
+        found = np.zeros(len(grid.edges) - 1, np.int64)
+        ts, event = redrawn(number)
+        count_lags(target.ts, target.event, ts, event, grid.edges, bins, step, found)
+        return found
+
+    return one_stage(counts, MIRROR_SURROGATES)[0].p <= 1 / (MIRROR_SURROGATES + 1)
+
+
+def _kept(ref: NDArray[np.int64], target: NDArray[np.int64], low: int, high: int, cell: int, origin: int) -> float:
+    """Mean share of the pairs' redrawn references that still have a lag in `[low, high)`."""
+    if not len(ref):
+        return 0.0
+    first = origin + (ref - origin) // cell * cell
+    overlap = np.minimum(first + cell, target - low + 1) - np.maximum(first, target - high + 1)
+    return float(np.mean(np.clip(overlap, 0, None) / cell))
+
+
+def _exemplars(
+    ref: Series,
+    target: Series,
+    places: NDArray[np.int64],
+    others: NDArray[np.int64],
+    edges: Edges,
+    value: float,
+    weights: NDArray[np.float64],
+    streams: Streams,
+) -> Exemplars:
+    """The answering messages of pairs in the peak; the lag names the moment of what they answered."""
+    lags = target.ts[others] - ref.ts[places]
+    chosen, typical = choose_links(np.abs(lags - value), streams.random(EXEMPLARS))
+    weight = weights[np.searchsorted(edges, lags[chosen], side="right") - 1]
+    index, link = target.index[others[chosen]], np.arange(len(chosen))
+    return Exemplars("messages", index, link, ("response",) * len(chosen), lags[chosen], weight, typical)

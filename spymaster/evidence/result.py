@@ -1,0 +1,102 @@
+"""What a test hands back: a statistic with its p, an effect with its interval, and the messages behind both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+MOST_TYPICAL = 50
+RANDOM_LINKS = 50
+
+
+@dataclass(frozen=True)
+class Exemplars:
+    """Messages or lives that a person can open.
+
+    table: `messages` or `lives` of the day's arrays; the other columns are one per row: index there, number of the
+    link (pair, chain, order), role in it, lag in ns, weight (share of such rows beyond what the null expects), and
+    whether it is among the most typical.
+    """
+
+    table: str
+    index: NDArray[np.int64]
+    link: NDArray[np.int64]
+    role: tuple[str, ...]
+    lag_ns: NDArray[np.int64]
+    weight: NDArray[np.float64]
+    is_typical: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """One test on one stratum.
+
+    effect in `effect_unit` with a 95 % interval; peak in `peak_unit`. n_ref and n_tgt: what the effect is a share of,
+    and how many messages could have shown it. `weights` are the excess fractions by bin of the peak.
+    """
+
+    __test__ = False  # not a test of pytest's
+
+    test_id: str
+    sub_id: str
+    stratum_json: str
+    n_ref: int
+    n_tgt: int
+    statistic: float
+    stat_name: str
+    p_raw: float | None
+    """None for what is a fact and no test."""
+    p_floor: float | None
+    p_method: str
+    n_surrogate: int
+    null_method: str
+    null_param: dict[str, Any]
+    effect: float
+    effect_unit: str
+    effect_lo: float
+    effect_hi: float
+    peak_value: float
+    peak_unit: str
+    peak_width: float
+    weights: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    exemplars: Exemplars | None = None
+    window: tuple[int, int] | None = None
+    """Start and end of what was tested; None for the whole day."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What is described beside the test."""
+
+    @property
+    def p(self) -> float:
+        """p of a test; ValueError for a fact, which has none."""
+        if self.p_raw is None:
+            raise ValueError(f"{self.test_id}/{self.sub_id} is a fact and has no p")
+        return self.p_raw
+
+
+def weighted_peak(centres: NDArray[np.float64], excess: NDArray[np.float64]) -> tuple[float, float]:
+    """Mean and standard deviation of a peak, weighted by what is beyond the null."""
+    weights = np.maximum(excess, 0.0)
+    if weights.sum() <= 0:
+        return float(centres.mean()), 0.0
+    mean = float(np.average(centres, weights=weights))
+    return mean, float(np.sqrt(np.average((centres - mean) ** 2, weights=weights)))
+
+
+def excess_share(observed: NDArray, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By bin, the share of what is there that the null does not explain: max(0, 1 - mean / observed)."""
+    return np.maximum(0.0, 1 - mean / np.maximum(observed, 1))
+
+
+def choose_links(
+    distance: NDArray[np.float64], rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Places of the 50 most typical rows (smallest distance to the peak), then of 50 others at random."""
+    order = np.argsort(distance, kind="stable")
+    typical, rest = order[:MOST_TYPICAL], order[MOST_TYPICAL:]
+    others = np.sort(rng.choice(rest, min(RANDOM_LINKS, len(rest)), replace=False)) if len(rest) else rest
+    chosen = np.concatenate([typical, others]).astype(np.int64)
+    return chosen, np.arange(len(chosen)) < len(typical)

@@ -1,0 +1,73 @@
+"""E10 finds pairs that are placed and removed together, and not orders that merely come in bursts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spymaster.evidence import coplacement
+from spymaster.evidence.result import TestResult
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import Streams
+from spymaster_tests.evidence.markets import MS, Market
+
+
+def results(market: Market, surrogates: int = 99, seed: int = 1) -> dict[str, TestResult]:
+    found = coplacement.run(market.day(), Stratum(), Streams(seed, "E10"), surrogates)
+    return {result.sub_id: result for result in found}
+
+
+def twins(market: Market, per_second: float, apart_ns: int, size: int = 4) -> int:
+    """Plant pairs that live 200 ms; returns how many."""
+    add = market.times(per_second)
+    for side in range(2):
+        at = add + side * apart_ns
+        market.place(at, at + 200 * MS, side=side, size=size)
+    return len(add)
+
+
+def test_planted_twins_are_recovered_with_their_share_and_life() -> None:
+    market = Market(300, 1).background()
+    pairs = twins(market, 0.7, 500)
+    result = results(market)["1us"]
+    assert result.p == result.p_floor
+    assert result.effect * result.n_ref == pytest.approx(2 * pairs, rel=0.1)
+    assert result.effect_lo <= 2 * pairs / result.n_ref <= result.effect_hi
+    assert result.peak_value == pytest.approx(200, abs=1)
+    assert result.notes == ()
+    assert result.exemplars is not None
+    assert len(result.exemplars.index) == 2 * len(np.unique(result.exemplars.link))
+
+
+def test_twins_a_little_apart_are_seen_by_the_wider_sub_tests() -> None:
+    market = Market(300, 2).background()
+    twins(market, 0.7, 30_000)
+    found = results(market)
+    assert found["50us"].p == found["50us"].p_floor
+    assert found["10us"].n_tgt < 10
+
+
+def test_equal_sizes_by_chance_are_noted() -> None:
+    """Where nobody places twins, sizes say nothing; where somebody does, even the commonest size is equal too often."""
+    market = Market(120, 3).background()
+    twins(market, 1, 500, size=1)
+    busy = Market(120, 4).background()
+    assert results(market)["1us"].facts["p_sizes_permuted"] <= 0.05
+    assert results(busy)["50us"].notes == ("equal_sizes_by_chance",)
+
+
+def test_p_keeps_its_level_in_a_bursty_market() -> None:
+    p = [
+        result.p
+        for seed in range(25)
+        for result in results(Market(40, 400 + seed).background(orders=200), 39, seed).values()
+    ]
+    assert np.mean(np.array(p, float) <= 0.05) <= 0.13
+
+
+def test_ladders_are_three_prices_of_a_side() -> None:
+    add = np.array([0, 5, 9, 9, 500, 505, 510, 900], np.int64)
+    side = np.array([0, 0, 0, 1, 1, 1, 0, 0], np.uint8)
+    price = np.array([1, 2, 3, 9, 5, 6, 7, 8], np.int64)
+    assert coplacement.count_ladders(add, add, side, price, 10, 3) == 1
+    assert coplacement.count_ladders(add, add, side, price, 10, 2) == 2

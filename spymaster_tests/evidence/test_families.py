@@ -1,0 +1,76 @@
+"""All tests of a day: every family counts all it tried, and a quiet market keeps its rate of false discoveries."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from spymaster.evidence.families import DEMO, TESTS, Judged, Profile, run_tests
+from spymaster.evidence.multiplicity import benjamini_hochberg
+from spymaster.evidence.strata import register
+from spymaster_tests.evidence.markets import MS, Market
+
+SMALL = Profile(39, None, 4)
+
+
+@pytest.fixture(scope="module")
+def quiet() -> list[Judged]:
+    return run_tests(Market(150, 1).background(orders=120).day(), seed=1, profile=SMALL)
+
+
+def test_every_registered_test_runs(quiet: list[Judged]) -> None:
+    assert set(TESTS) == set(register())
+    assert {one.result.test_id for one in quiet} >= set(TESTS) - {"E2", "E5"}  # nothing is moved, nothing is periodic
+
+
+def test_q_is_of_the_whole_family(quiet: list[Judged]) -> None:
+    family = [one for one in quiet if one.result.test_id == "E4"]
+    q = benjamini_hochberg([one.result.p for one in family])
+    assert [one.q_bh for one in family] == pytest.approx(q.tolist())
+    assert all(one.family_size == len(family) for one in family)
+    assert all(one.q_by is not None and one.q_bh is not None and one.q_by >= one.q_bh for one in family)
+
+
+def test_facts_are_in_no_family(quiet: list[Judged]) -> None:
+    facts = [one for one in quiet if one.result.sub_id == "native"]
+    assert {(one.family_size, one.q_bh) for one in facts} == {(0, None)}
+
+
+def test_a_planted_habit_is_discovered_and_the_quiet_day_is_not(quiet: list[Judged]) -> None:
+    market = Market(150, 1).background(orders=120)
+    add = market.times(8)
+    market.place(add, add + 20 * MS)
+    found = run_tests(market.day(), seed=1, profile=replace(DEMO, strata=4), tests=["E1"])
+    best = min(found, key=lambda one: one.q_bh or 1.0)
+    assert best.q_bh is not None
+    assert best.q_bh <= 0.05
+    assert best.result.peak_value == pytest.approx(20, abs=1)
+    assert np.mean([one.result.p <= 0.05 for one in quiet if one.result.p_raw is not None]) <= 0.15
+
+
+def test_windows_without_a_line_count_in_the_family() -> None:
+    market = Market(360, 3).background(orders=30)
+    ticks = np.arange(240, 360, 0.1)
+    at = (ticks * 1e9).astype(np.int64)
+    market.place(at, at + 10**9, side=0, size=1)
+    found = run_tests(market.day(), seed=1, profile=Profile(19, None, 2), tests=["E5"])
+    assert found
+    assert found[0].family_size > len(found)
+
+
+def test_the_second_stage_goes_to_strata_with_a_small_p() -> None:
+    market = Market(150, 4).background(orders=60)
+    add = market.times(5)
+    market.place(add, add + 20 * MS)
+    found = run_tests(market.day(), seed=1, profile=Profile(19, 59, 3), tests=["E1"])
+    assert {one.result.n_surrogate for one in found} == {19, 59}
+
+
+def test_the_same_seed_gives_the_same_numbers() -> None:
+    day = Market(90, 5).background(orders=60).day()
+    one, other = (run_tests(day, seed=3, profile=SMALL, tests=["E1", "E10"]) for _ in range(2))
+    assert [(a.result.p_raw, a.result.effect, a.q_bh) for a in one] == [
+        (b.result.p_raw, b.result.effect, b.q_bh) for b in other
+    ]

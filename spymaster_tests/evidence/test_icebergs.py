@@ -1,0 +1,80 @@
+"""E6 lists what order ids prove, and finds orders that come back after a fill at a delay of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spymaster.evidence import icebergs
+from spymaster.evidence.result import TestResult
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import Streams
+from spymaster_tests.evidence.markets import MS, Market
+
+
+def filled(market: Market, per_second: float, size: int) -> np.ndarray:
+    """Orders that are executed in full; returns the times of their ends."""
+    add = market.times(per_second)
+    end = add + market.rng.integers(10 * MS, 3_000 * MS, len(add))
+    market.place(add, end, size=size, side=0, filled=size)
+    return end
+
+
+def results(market: Market, surrogates: int = 99, seed: int = 1) -> dict[str, TestResult]:
+    found = icebergs.run(market.day(), Stratum(side="B"), Streams(seed, "E6"), surrogates)
+    return {result.sub_id: result for result in found}
+
+
+def test_orders_that_come_back_are_recovered_with_their_delay() -> None:
+    market = Market(600, 1).background()
+    end = filled(market, 0.5, 12)
+    delay = market.rng.normal(3 * MS, 0.2 * MS, len(end)).astype(np.int64)
+    market.place(end + delay, end + delay + 10**10, size=12, side=0)
+    result = results(market)["synthetic"]
+    assert result.p == result.p_floor
+    assert result.peak_value == pytest.approx(3, abs=0.5)
+    assert result.effect == pytest.approx(1.0, abs=0.25)
+    assert result.facts["share_within_1_ms"] > 0.8
+    assert result.exemplars is not None
+    assert np.all(np.abs(result.exemplars.lag_ns - 3 * MS) < 2 * MS)
+
+
+def test_p_keeps_its_level_where_nobody_comes_back() -> None:
+    p = []
+    for seed in range(40):
+        market = Market(60, 500 + seed).background(orders=200)
+        filled(market, 4, 5)
+        p.append(results(market, 39, seed)["synthetic"].p)
+    assert np.mean(np.array(p, float) <= 0.05) <= 0.13
+
+
+def test_refilled_orders_are_facts_with_their_hidden_share() -> None:
+    market = Market(120, 2).background()
+    market.place(np.array([10**9]), np.array([50 * 10**9]), size=10, side=0, filled=200, refills=19)
+    day = market.day()
+    result = icebergs.native(day, Stratum(side="B"), Streams(1, "E6"))
+    assert (result.n_tgt, result.p_raw, result.facts["hidden_lots"]) == (1, None, 190)
+    assert result.effect == pytest.approx(190 / day.trades.qty.sum())
+    assert result.peak_value == 20
+    assert icebergs.native(day, Stratum(side="A"), Streams(1, "E6")).n_tgt == 0
+
+
+def slow_refills(fill, fill_size, add, add_size) -> np.ndarray:
+    counts = np.zeros(len(icebergs.EDGES) - 1, np.int64)
+    for at, size in zip(fill, fill_size, strict=True):
+        for other, lots in zip(add, add_size, strict=True):
+            lag = other - at
+            if icebergs.EDGES[0] <= lag < icebergs.EDGES[-1] and abs(lots - size) * icebergs.TOLERANCE <= size:
+                counts[np.searchsorted(icebergs.EDGES, lag, side="right") - 1] += 1
+                break
+    return counts
+
+
+def test_the_first_entry_of_like_size_counts() -> None:
+    rng = np.random.default_rng(7)
+    fill, add = (np.sort(rng.integers(0, 5_000 * MS, n)).astype(np.int64) for n in (60, 400))
+    fill_size, add_size = (rng.choice([5, 6, 10, 11, 12, 20], n).astype(np.int64) for n in (60, 400))
+    counts, room = np.zeros(len(icebergs.EDGES) - 1, np.int64), np.empty((2, 60), np.int64)
+    found = icebergs.find_refills(fill, fill_size, add, add_size, icebergs.EDGES, icebergs.TOLERANCE, counts, *room)
+    assert counts.sum() == found > 20
+    assert counts.tolist() == slow_refills(fill, fill_size, add, add_size).tolist()

@@ -1,0 +1,87 @@
+"""E5 finds senders with a period of their own, and no period in bursts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spymaster.evidence import periods
+from spymaster.evidence.periods import PASSES
+from spymaster.evidence.result import TestResult
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import Streams
+from spymaster_tests.evidence.markets import MS, START, Market
+
+ADDS = Stratum(kind="add")
+
+
+def results(market: Market, surrogates: int = 99) -> list[TestResult]:
+    return periods.run(market.day(), ADDS, Streams(1, "E5"), surrogates)
+
+
+def sender(market: Market, hz: float, jitter_ms: float, busy: float = 1.0) -> None:
+    """An order every period, with a phase that drifts against the clock's."""
+    ticks = np.arange(0, market.seconds, 1 / hz)
+    ticks = ticks[ticks % 60 < 60 * busy]
+    at = (ticks * 1e9).astype(np.int64) + market.rng.integers(0, max(int(jitter_ms * MS), 1), len(ticks))
+    market.place(at, at + 10**9)
+
+
+@pytest.mark.parametrize("hz", [10.0, 27.03])
+def test_a_sender_is_recovered_with_its_frequency(hz: float) -> None:
+    market = Market(120, 1).background(orders=40)
+    sender(market, hz, 1, busy=0.6)
+    best = results(market)[0]
+    assert best.p == best.p_floor
+    assert best.peak_value == pytest.approx(hz, rel=0.005)
+    assert best.effect_lo > 0
+    assert best.window == (START, START + 120 * 10**9)
+
+
+def test_a_fast_sender_is_in_the_fast_pass() -> None:
+    market = Market(120, 2).background(orders=40)
+    sender(market, 70, 0.5, busy=0.5)
+    found = {result.sub_id: result for result in results(market, 19)}
+    assert found["fast"].notes == ()
+    assert all(result.peak_value == pytest.approx(70, rel=0.005) for result in found.values())
+    assert all(result.notes == ("outside_band",) for name, result in found.items() if name == "slow")
+
+
+def test_multiples_of_a_slow_sender_are_known_as_such() -> None:
+    market = Market(120, 4).background(orders=30)
+    sender(market, 10, 0.2)
+    found = {result.sub_id: result for result in results(market, 19)}
+    assert found["fast"].peak_value == pytest.approx(10, rel=0.005)
+    assert (found["slow"].notes, found["fast"].notes) == ((), ("outside_band",))
+
+
+def test_a_line_that_persists_is_counted() -> None:
+    market = Market(360, 3).background(orders=30)
+    sender(market, 10, 1)
+    found = [result for result in results(market, 19) if result.sub_id == "slow"]
+    assert {result.facts["windows_with_line"] for result in found} == {3}
+    assert [round(result.peak_value, 1) for result in found] == [10.0] * 3
+    assert len({result.window for result in found}) == 3
+
+
+def test_bursts_have_no_period() -> None:
+    """Windows that were not screened have p 1: few may fall below 0.05."""
+    low = tested = 0
+    for seed in range(16):
+        found = results(Market(120, 600 + seed).background(orders=40), 39)
+        low += sum(result.p <= 0.05 for result in found)
+        tested += len(PASSES)
+    assert low / tested <= 0.1
+
+
+def test_the_whitened_spectrum_of_noise_is_chi_squared() -> None:
+    times = np.sort(np.random.default_rng(5).integers(0, 120 * 10**9, 6000))
+    values = periods.spectrum(times, 0, PASSES[0])
+    assert np.median(values) == pytest.approx(periods.CHI2_4_MEDIAN, rel=0.05)
+    assert np.mean(values > 9.488) == pytest.approx(0.05, abs=0.02)
+
+
+def test_what_the_screen_promises() -> None:
+    assert periods.screen_p(9.488, 1) == pytest.approx(0.05, abs=1e-3)
+    assert periods.screen_p(9.488, 100) == pytest.approx(1 - 0.95**100, abs=1e-3)
+    assert periods.screen_p(0.0, 5) == pytest.approx(1.0)

@@ -1,0 +1,91 @@
+"""E4 finds what the clock starts, and not what merely comes in bursts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spymaster.evidence import phase
+from spymaster.evidence.nulls import blockshift, decluster
+from spymaster.evidence.result import TestResult
+from spymaster.evidence.strata import Stratum
+from spymaster.evidence.streams import Streams
+from spymaster_tests.evidence.markets import MS, Market
+
+ADDS = Stratum(kind="add")
+
+
+def results(market: Market, surrogates: int = 99) -> dict[str, TestResult]:
+    return {result.sub_id: result for result in phase.run(market.day(), ADDS, Streams(1, "E4"), surrogates)}
+
+
+def on_the_second(market: Market, share: float, after_ms: float) -> None:
+    """Orders that enter so long after whole seconds, in a share of them."""
+    seconds = np.flatnonzero(market.rng.random(market.seconds) < share) * 10**9
+    at = seconds + round(after_ms * MS) + market.rng.integers(0, MS, len(seconds))
+    market.place(at, at + 10**9, distance=0)
+
+
+def test_orders_at_a_moment_of_the_second_are_found_there() -> None:
+    market = Market(600, 1).background(orders=20)
+    on_the_second(market, 0.8, 10)
+    found = results(market)
+    assert found["1s"].p == found["1s"].p_floor
+    assert found["1s"].peak_value == pytest.approx(10, abs=10)
+    assert found["1s"].effect * found["1s"].n_ref == pytest.approx(0.8 * 600, rel=0.35)
+    assert found["1s"].effect_lo > 0
+
+
+def test_bursts_alone_have_no_phase() -> None:
+    """Single bursts of a hundred orders: a histogram of phases would show each of them."""
+    market = Market(300, 2).background(orders=20)
+    for start in market.rng.integers(0, 299 * 10**9, 4):
+        at = start + np.arange(100) * 100_000
+        market.place(at, at + 10**9)
+    assert min(result.p for result in results(market).values()) > 0.01
+
+
+def test_p_keeps_its_level_in_a_bursty_market() -> None:
+    p = np.array(
+        [
+            result.p
+            for seed in range(25)
+            for result in phase.run(Market(60, 300 + seed).background(orders=20).day(), ADDS, Streams(seed, "E4"), 39)
+        ]
+    )
+    assert np.mean(p <= 0.05) <= 0.13
+
+
+def rayleigh_rejects(times: np.ndarray, period: int) -> bool:
+    """The test that must not be used: resultant length of raw events as if they were independent."""
+    angle = times % period / period * 2 * np.pi
+    n = len(times)
+    return bool(np.exp(-(np.cos(angle).sum() ** 2 + np.sin(angle).sum() ** 2) / n) <= 0.05)
+
+
+def test_the_rayleigh_test_of_raw_events_rejects_without_a_clock() -> None:
+    """It lives here only, to show that the market would fool it."""
+    fooled = [
+        rayleigh_rejects(Market(90, 300 + seed).background(orders=60).day().messages.ts, 10**9 * k)
+        for seed in range(20)
+        for k in (7, 11, 13)
+    ]
+    assert np.mean(fooled) > 0.5
+
+
+@pytest.mark.parametrize("name", ["10ms", "100ms", "1s"])
+def test_the_fused_histogram_is_shift_then_decluster(name: str) -> None:
+    times, period = Market(30, 9).background().day().messages.ts, phase.PERIODS[name]
+    words = Streams(3, "E4").words(1, len(times))
+    shifted, kept, counts = np.empty_like(times), np.empty_like(times), np.zeros(phase.BINS, np.int64)
+    blockshift(times, words, period, shifted)
+    kept = kept[: decluster(shifted, phase.DEAD_NS, kept)]
+    phase.count_phases(times, words, period, phase.DEAD_NS, phase.BINS, counts)
+    wanted = np.bincount(kept % period * phase.BINS // period, minlength=phase.BINS)
+    assert counts.tolist() == wanted.tolist()
+
+
+def test_kuiper_is_the_distance_from_a_uniform_circle() -> None:
+    assert phase.kuiper(np.linspace(0, 1, 1000, endpoint=False)) == pytest.approx(0.001, abs=1e-3)
+    assert phase.kuiper(np.full(10, 0.3)) == pytest.approx(1.0, abs=1e-9)
+    assert phase.kuiper(np.zeros(0)) == 0.0
