@@ -26,8 +26,12 @@ Words = NDArray[np.uint32]
 
 @hot_kernel()
 def below(word, width):
-    """A uniform 32-bit word as an integer in [0, width), for widths below 2^32."""
-    return np.int64((np.uint64(word) * np.uint64(width)) >> np.uint64(32))
+    """A uniform 32-bit word as an integer in [0, width): floor(word * width / 2^32), for widths below 2^48.
+
+    In two parts: the whole product of a word and a minute in ns does not fit into 64 bits.
+    """
+    w, wide, half = np.uint64(word), np.uint64(width), np.uint64(16)
+    return np.int64((w * (wide >> half) + ((w * (wide & np.uint64(0xFFFF))) >> half)) >> half)
 
 
 @kernel()

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spymaster.evidence.nulls import (
+    below,
     blockshift,
     decluster,
     draw_shift,
@@ -37,6 +38,22 @@ def test_jitter_keeps_the_count_of_every_cell(times: np.ndarray, width: int, ori
     assert np.array_equal((out - origin) // width, (times - origin) // width)
     assert np.array_equal((times[source] - origin) // width, (times - origin) // width)
     assert sorted(source.tolist()) == list(range(len(times)))
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 2**40))
+@settings(max_examples=200, deadline=None)
+def test_a_drawn_integer_is_the_words_share_of_the_width(word: int, width: int) -> None:
+    assert below(np.uint32(word), np.int64(width)) == word * width >> 32
+
+
+@pytest.mark.parametrize("period", [250 * MS, 60_000 * MS, 300_000 * MS])
+def test_blocks_are_shifted_by_any_part_of_their_period(period: int) -> None:
+    times = np.arange(2_000, dtype=np.int64) * period
+    out = np.empty_like(times)
+    blockshift(times, STREAMS.words(1, len(times)), period, out)
+    share = (out - times) / period
+    assert np.histogram(share, bins=10, range=(0, 1))[0].min() > 150  # 200 expected, sd 13
+    assert share.min() < 0.01 < 0.99 < share.max() < 1
 
 
 @given(TIMES, st.integers(1, 50 * MS))
