@@ -84,7 +84,11 @@ class Client:
     async def _take(self, socket: ClientConnection, message: str | bytes) -> None:
         now = time.monotonic()
         if isinstance(message, str):
-            self._told(json.loads(message))
+            told = json.loads(message)
+            self._told(told)
+            if told["type"] == "eos":  # once more from the start
+                self._sec, self._seq, self._epoch, self._base = -1, -1, self._epoch + 1, None
+                await subscribe(socket, self._plan, 0)
             return
         frame = codec.parse(message)
         self.seen.bytes += len(message)

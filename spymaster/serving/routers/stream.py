@@ -20,6 +20,8 @@ from spymaster.serving.stream import Bucket, ReplayStream
 CONTROL_PER_S, CONTROL_BURST = 20.0, 40.0
 ACK_PER_S, ACK_BURST = 200.0, 400.0
 _DRAIN_S = 1.0
+_CLOSE_S = 3.0
+"""Time for the code of a close to leave; what the stream held has been given back before."""
 _GONE = (WebSocketDisconnect, ClosedResourceError, OSError)
 """What sending to, or reading from, a client that has left raises."""
 _LOG = logging.getLogger(__name__)
@@ -79,7 +81,7 @@ async def _converse(socket: WebSocket, services: Services) -> None:
                 task.exception()  # told by the close code; asked for, so that nothing complains of it
     if code is not None and socket.application_state is WebSocketState.CONNECTED:
         with suppress(RuntimeError, WebSocketDisconnect, TimeoutError):
-            await asyncio.wait_for(socket.close(code), _DRAIN_S)
+            await asyncio.wait_for(socket.close(code), _CLOSE_S)
 
 
 async def _read(socket: WebSocket, replay: ReplayStream) -> int | None:
