@@ -157,6 +157,7 @@ export class Stage {
 
   private drawHeat(model: Model, dirty: number, ratio: number): void {
     // Drawing nothing costs as much as drawing: before the first rows the page's background stands in.
+    this.heat.style.visibility = this.data.started ? '' : 'hidden';
     if (!this.data.started) return;
     const begun = performance.now();
     const moving = Boolean(dirty & (DIRTY.VIEW | DIRTY.DATA));
