@@ -119,14 +119,16 @@ def _scale_sessions(measures: Sequence[Partition], dt: date, settings: Settings)
     MoveConditionScale,
     # Up to the date itself, which is never read: a backfill by Dagster reaches a partition through its own date only.
     sessions=History(MoveMeasure1s, -30, 0, select=_scale_sessions),
+    definitions=History(FutureDefinition, -30, 0, dates_of="sessions"),
     lineage={
-        "*": ("q0_ask_w5", "add_ask_w5", "pull_ask_w5", "fill_ask_w5", "c0_ask_w5", "c1_ask_w5", "msgs", "absorb")
+        "*": ("q0_ask_w5", "add_ask_w5", "pull_ask_w5", "fill_ask_w5", "c0_ask_w5", "c1_ask_w5", "msgs", "absorb"),
+        "value_json": ("ofi_1", "q0_ask_w1", "q1_ask_w1", "queue_imb", "spread_ticks", "mid2_int", "tick_size_int"),
     },
 )
-def move_condition_scale(session: Session, sessions: Sequence[Partition]):
+def move_condition_scale(session: Session, sessions: Sequence[Partition], definitions: Sequence[Partition]):
     from spymaster.setups.condition_scale import session_scale
 
-    return session_scale(sessions, session.dt)
+    return session_scale(sessions, definitions, session.dt, eps_qty=session.instrument.eps_qty)
 
 
 @lake_assets(

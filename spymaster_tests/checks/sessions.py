@@ -234,7 +234,9 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
     measures = session_measures(wall, snapshot, definitions, instrument=root)
     _write(lake, "silver.move_measure_1s", dt, measures, [wall, snapshot, definitions])
     before = lake.partitions("silver.move_measure_1s", SYMBOL, end=dt - datetime.timedelta(days=1))
-    _write(lake, "gold.move_condition_scale", dt, [session_scale(before, dt)], before)
+    defined_before = [one.sibling("bronze.future_definition") for one in before]
+    scales = session_scale(before, defined_before, dt, eps_qty=root.eps_qty)
+    _write(lake, "gold.move_condition_scale", dt, [scales], [*before, *defined_before])
     own, scale = (
         lake.partition("silver.move_measure_1s", SYMBOL, dt),
         lake.partition("gold.move_condition_scale", SYMBOL, dt),
