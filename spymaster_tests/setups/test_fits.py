@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import date
 
@@ -64,7 +65,7 @@ def test_the_micro_price_is_where_the_mid_ends_up():
     chain = np.zeros((33, 33))
     moves = np.zeros(33)
     kept = list(valid.iter_rows(named=True))
-    for here, after in zip(kept, kept[1:], strict=False):
+    for here, after in itertools.pairwise(kept):
         if (after["window_end"] - here["window_end"]).total_seconds() != 1:
             continue
         for sign in (1, -1):
