@@ -144,7 +144,7 @@ class Layout:
         for lag in range(self.history):
             used = self.coefficients[:, lag] != 0.0
             cells[:, used] += self.coefficients[used, lag][None, :, None] * windows[:, lag][:, None, :]
-        flat = cells.reshape(len(windows), -1)
+        flat = cells.reshape(len(windows), len(self.cells) * len(BASE_FEATURES))
         if self.family.shape:
             if shape is None:
                 raise SetupInputError(f"vectors of {self.family.name} need the shape of their candles")

@@ -41,7 +41,8 @@ def test_windows_of_a_second_are_radar_to_the_byte(market: Market):
     made = windows(market, [(k, 1) for k in range(shots.height)])
     direct = zone_sums(WallBlock.of(wall, moves=True), nanoseconds(shots["window_end"]), geometry=True)
     assert (made.sums == direct.sums).all()
-    assert made.geometry is not None and direct.geometry is not None
+    assert made.geometry is not None
+    assert direct.geometry is not None
     assert (made.geometry == direct.geometry).all()
     radar = RadarBuilder(eps_qty=1.0).update(wall, shots)
     values = radar_features(made, eps_qty=1.0).astype(np.float32)
