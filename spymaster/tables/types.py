@@ -44,7 +44,10 @@ LEVEL_TYPES = (
 )  # fmt: skip
 """Prices known in advance: see `spymaster.tables.session_level`."""
 
+PROVENANCES = ("real", "simulated")
+
 SIDE = pl.Enum(SIDES)
+PROVENANCE = pl.Enum(PROVENANCES)
 AGGRESSOR = pl.Enum(AGGRESSORS)
 ACTION = pl.Enum(ACTIONS)
 RECORD_SIDE = pl.Enum(RECORD_SIDES)

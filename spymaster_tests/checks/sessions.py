@@ -47,6 +47,8 @@ TABLES = (
     "silver.move_conditions_1s",
     "gold.physics_norm_calibration",
     "gold.move_condition_scale",
+    "gold.setup_vector",
+    "gold.vector_scaler",
 )
 """Tables of the lake. Those that need options, or what options are made into, have lakes of their own."""
 EARLIER = datetime.date(2024, 3, 5)
@@ -244,6 +246,16 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
     one_session = lake.settings.setups.model_copy(update={"scale_min_sessions_demo": 1})
     conditions = move_conditions(own.read(), scale.read(), eps_qty=root.eps_qty, settings=one_session, profile="demo")
     _write(lake, "silver.move_conditions_1s", dt, [conditions], [own, scale])
+    _vectors(lake, dt, [wall, own, lake.partition("silver.trade", SYMBOL, dt), bars[-1], scale, definitions])
+
+
+def _vectors(lake: Lake, dt: datetime.date, inputs: list[Any]) -> None:
+    from spymaster.setups.session_vectors import session_vectors
+    from spymaster.setups.vector_scaler import select_sessions, session_scaler
+
+    _write(lake, "gold.setup_vector", dt, [session_vectors(*inputs, settings=lake.settings)], inputs)
+    before = select_sessions(lake.partitions("gold.setup_vector", SYMBOL), dt, lake.settings)
+    _write(lake, "gold.vector_scaler", dt, [session_scaler(before, dt)], before)
 
 
 def _write(

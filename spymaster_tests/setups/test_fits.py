@@ -100,7 +100,8 @@ def test_the_adjustment_rises_with_the_imbalance_and_is_antisymmetric():
 def test_mirrored_seconds_lie_in_mirrored_states_on_every_edge():
     imbalance = np.round(np.linspace(-1, 1, 41), 2)
     for spread in (1, 2, 3, 9):
-        there, back = state_of(imbalance, spread), state_of(-imbalance, spread)
+        at = np.full(len(imbalance), spread)
+        there, back = state_of(imbalance, at), state_of(-imbalance, at)
         assert (there % IMBALANCE_BINS + back % IMBALANCE_BINS == IMBALANCE_BINS - 1).all()
         assert (there // IMBALANCE_BINS == min(spread, SPREADS) - 1).all()
 

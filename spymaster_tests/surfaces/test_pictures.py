@@ -176,6 +176,25 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
     scales = pl.DataFrame(halves, schema=["tod_bucket", "measure"], orient="row").with_columns(
         horizon_s=5, n_sessions=3, median=pl.int_range(pl.len()) / 100, mad=pl.lit(0.2)
     )
+    families = [family for family in ("s1", "s5", "c120") for _ in range(seconds)]
+    points = [rng.normal(size=12 if family == "c120" else 30).tolist() for family in families]
+    vectors = pl.DataFrame(
+        {
+            "family": families,
+            "kind": ["candidate"] * len(families),
+            "ts_cutoff": np.tile(begin, 3),
+            "vector": points,
+            "valid": [True] * len(families),
+        }
+    ).with_columns(vector=pl.when(pl.col("family") != "c120").then("vector"), valid=pl.col("family") != "c120")
+    scaler = pl.DataFrame(
+        {
+            "family": ["c120", "s1", "s5"],
+            "sessions_used": [[], [DT], [DT]],
+            "n_rows": [0, 700, 700],
+            "mad": [None, rng.random(30).tolist(), [0.0] * 30],
+        }
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -185,6 +204,8 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "bronze.option_mbo": events.with_columns(instrument_id=pl.int_range(pl.len()) % min(n, 50)),
         "gold.move_condition_scale": scales,
         "gold.physics_norm_calibration": calibration,
+        "gold.setup_vector": vectors,
+        "gold.vector_scaler": scaler,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
         "silver.candle_2m": candles,

@@ -31,6 +31,8 @@ DRAWINGS: Final = {
     "bronze.option_mbo": "events:option_mbo",
     "gold.move_condition_scale": "moves:move_condition_scale",
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",
+    "gold.setup_vector": "vectors:setup_vector",
+    "gold.vector_scaler": "vectors:vector_scaler",
     "silver.bbo_change": "events:bbo_change",
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",
     "silver.candle_2m": "candles:candle_2m",
