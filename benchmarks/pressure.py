@@ -12,6 +12,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -47,16 +48,13 @@ def session_lake(folder: Path, messages: int, seed: int) -> Lake:
     made = FuturesPass(file.chunks(), contract=contract, instrument_id=instrument_id, instrument=ES,
                        tick_size_int=ES.tick_size_int, dt=DAY, tables=names)  # fmt: skip
     lake = Lake.open(folder / "lake", create=True, kind="simulated")
-    writers = {name: lake.writer(table(f"silver.{name}"), "ES", DAY).__enter__() for name in names}
-    try:
+    with ExitStack() as stack:
+        writers = {name: stack.enter_context(lake.writer(table(f"silver.{name}"), "ES", DAY)) for name in names}
         for block in made:
             for name, frame in block.items():
                 writers[name].write(frame)
         for writer in writers.values():
             writer.commit(provenance="simulated")
-    finally:
-        for writer in writers.values():
-            writer.__exit__(None, None, None)
     return lake
 
 

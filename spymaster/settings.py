@@ -124,7 +124,7 @@ class SetupSettings(_Section):
     round_reach_ticks: int = Field(default=600, ge=0, description="round prices this far from the last close, ticks")
     merge_ticks: int = Field(default=2, ge=0, description="levels this close are one group, ticks")
     placebos_per_level: int = Field(
-        default=200, ge=0, description="shifted copies of each level, as far as there is room"
+        default=102, ge=0, description="shifted copies of each level, as far as there is room; at most one per shift"
     )
     placebo_min_ticks: int = Field(default=10, ge=1, description="smallest shift of a placebo, ticks")
     placebo_max_ticks: int = Field(default=60, ge=1, description="largest shift of a placebo, ticks")
@@ -143,6 +143,12 @@ class SetupSettings(_Section):
     def _shifts_in_order(self) -> SetupSettings:
         if self.placebo_max_ticks < self.placebo_min_ticks:
             raise ValueError("placebo_max_ticks is below placebo_min_ticks")
+        shifts = 2 * (self.placebo_max_ticks - self.placebo_min_ticks + 1)
+        if self.placebos_per_level > shifts:
+            raise ValueError(
+                f"placebos_per_level is {self.placebos_per_level}, but from {self.placebo_min_ticks} to "
+                f"{self.placebo_max_ticks} ticks up and down there are {shifts} shifts"
+            )
         if any(step <= 0 for step in self.round_points.values()):
             raise ValueError(f"round_points must be above 0: {self.round_points}")
         return self

@@ -2,8 +2,8 @@
 
 An average is the mean of the last n closes up to and including its own candle, of candles that are not halted, over
 this date and up to five earlier ones. Earlier dates are read backwards and only as far as the longest average needs
-them. Where a date's contract is not that of the date before it, older prices are moved by what the roll was worth
-(`spymaster.setups.roll`); where that is not known, nothing older enters an average.
+them. Where a date's contract is not that of the last date with candles before it, older prices are moved by what the
+roll was worth (`spymaster.setups.roll`); where that is not known, nothing older enters an average.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spymaster.market.calendar import rth_window
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 from spymaster.setups.candles import BBO_COLUMNS, SNAPSHOT_COLUMNS, TRADE_COLUMNS, day_bars
-from spymaster.setups.contracts import contract_of, tick_size
+from spymaster.setups.contracts import tick_size
 from spymaster.setups.roll import roll_adjustment
 from spymaster.tables.candle_2m import BAR_NS, Candle2m
 
@@ -106,16 +106,14 @@ def session_candles(
         return Candle2m.empty()
     earlier: list[Closes] = []
     found = 0
-    for position, dt in enumerate(before):
+    for dt in before:
         if found >= max(LENGTHS):
             break
         day = days.bars(dt)
-        previous = before[position + 1] if position + 1 < len(before) else None
         closes = day["close_price_int"].fill_null(0).to_numpy()[days.enters(dt, day)]
-        earlier.append(Closes(closes, days.roll(previous, dt)))
+        earlier.append(Closes(closes, days.roll(dt)))
         found += len(closes)
-    roll = days.roll(before[0] if before else None, today)
-    return with_averages(bars, days.enters(today, bars), roll, earlier)
+    return with_averages(bars, days.enters(today, bars), days.roll(today), earlier)
 
 
 class _Days:
@@ -152,11 +150,17 @@ class _Days:
         rth = rth_window(dt, self._item.root, self._settings)
         return eligible(bars, calendar=self._settings.setups.sma_calendar, rth=rth)
 
-    def roll(self, previous: date | None, dt: date) -> int | None:
-        """Roll between two dates; 0 without an earlier one."""
-        if previous is None:
-            return 0
-        old, new = (contract_of(self._of[2][day]) for day in (previous, dt))
+    def roll(self, dt: date) -> int | None:
+        """Roll since the latest earlier date with candles; 0 without one, and on a date that has none itself."""
+        new = self._contract(dt)
+        earlier = (self._contract(day) for day in sorted(self.dates, reverse=True) if day < dt)
+        old = next((one for one in earlier if one is not None), None)
         if old is None or new is None or old == new:
             return 0
         return roll_adjustment(self._mbo[dt], old, new) if dt in self._mbo else None
+
+    def _contract(self, dt: date) -> str | None:
+        """The contract of a date with candles: one with a second of trading hours."""
+        seconds = self._of[2][dt].scan(["contract", "phase"])
+        trading = seconds.filter(pl.col("phase").cast(pl.String) == "continuous").head(1).collect()
+        return next(iter(trading["contract"]), None)

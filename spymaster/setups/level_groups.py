@@ -17,6 +17,14 @@ def level_id(root: str, level: Level) -> str:
     return f"{root}:{level.session_date}:{level.level_type}:{level.number}"
 
 
+def group_id(first: str, valid_from: int) -> str:
+    """`ES:2026-01-06:PMH:0@1767709800000000000`: the row that begins a group, which no other one shares.
+
+    The level alone would not do: each stretch of a level that moves may be in a group of its own.
+    """
+    return f"{first}@{valid_from}"
+
+
 def in_order(levels: Sequence[Level]) -> list[Level]:
     """By the time they are known, then by kind and number."""
     return sorted(levels, key=lambda one: (one.valid_from, _RANK[one.level_type], one.number, one.session_date))
@@ -27,7 +35,7 @@ def groups(levels: Sequence[Level], ids: Sequence[str], reach: int) -> tuple[lis
 
     A row joins the group of the row within `reach` that is valid when it begins and has been known for the longest;
     otherwise it begins a group that is called after it. Only rows that began earlier have a part in it, so a later one
-    changes nothing. Tags are the kinds of level in the group at that moment.
+    changes nothing. Tags are the kinds of level in the group at that moment. A group is never called as one that ended.
     """
     prices = np.array([one.price for one in levels], dtype=np.int64)
     ends = np.array([one.valid_to for one in levels], dtype=np.int64)
@@ -38,7 +46,7 @@ def groups(levels: Sequence[Level], ids: Sequence[str], reach: int) -> tuple[lis
     for k, level in enumerate(levels):
         active = active[ends[active] > level.valid_from]
         near = active[np.abs(prices[active] - level.price) <= reach]
-        of.append(of[near[0]] if len(near) else ids[k])
+        of.append(of[near[0]] if len(near) else group_id(ids[k], level.valid_from))
         members = [kinds[j] for j in active if of[j] == of[k]]
         tags.append(sorted({*members, level.level_type}, key=_RANK.__getitem__))
         active = np.append(active, k)

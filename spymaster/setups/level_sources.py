@@ -138,6 +138,12 @@ class Prints:
         price, vwap, qty = (trades[name].to_numpy() for name in ("price_int", "vwap_price_int", "qty"))
         return cls(ts, price, vwap, qty)
 
+    @classmethod
+    def none(cls) -> Prints:
+        """No print."""
+        nothing = np.empty(0, dtype=np.int64)
+        return cls(nothing, nothing, nothing, nothing)
+
     def between(self, first: int, last: int) -> Prints:
         """Those in [first, last)."""
         a, b = np.searchsorted(self.ts, [first, last])

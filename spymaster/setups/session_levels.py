@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from spymaster.lake.partition import Partition
-from spymaster.market.calendar import previous_session
+from spymaster.market.calendar import previous_session, session_bounds, session_dates
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 from spymaster.setups import moving_levels, static_levels
@@ -31,9 +31,9 @@ ROUND_STEP_TICKS: Final = 100
 class Sources:
     """What the levels of one date are made from, at the prices of its contract.
 
-    candles: `silver.candle_2m` rows by date, the date itself last; trades: rows of `silver.trade` by date, those of the
-    date and of the one before without off-market prints; statistics: rows of `bronze.future_statistics` of the
-    contract, in order of receipt; gex: `silver.gex_level_1m` rows of the date, or None.
+    candles: `silver.candle_2m` rows by date, the date itself last; trades: `silver.trade` rows at the market by date;
+    statistics: rows of `bronze.future_statistics` of the contract, in order of receipt; gex: `silver.gex_level_1m` rows
+    of the date, or None.
     """
 
     def __init__(
@@ -59,17 +59,29 @@ class Sources:
             for day in sorted(trades)
             if day in shift
         ]
-        self.prints = Prints.of(pl.concat(held))
-        self.dates = frozenset(trades)
+        self.prints = Prints.of(pl.concat(held)) if held else Prints.none()
+        self.dates = frozenset(day for day in trades if day in shift)
 
     def covers(self, first: int, last: int) -> bool:
-        """Whether trades of every UTC date of [first, last) were read."""
-        day = _utc_date(first)
-        while day <= _utc_date(last - 1):
-            if day not in self.dates:
-                return False
-            day += timedelta(days=1)
-        return True
+        """Whether the candles of [first, last) are complete and trades of each of its UTC dates were read."""
+        return self.candles.covers(first, last) and _dates_of(first, last) <= self.dates
+
+
+def traded_dates(partitions: Sequence[Partition], dt: date, settings: Settings) -> list[Partition]:
+    """Those of the partitions whose trades the levels of `dt` are made from, in order of date.
+
+    These are the dates of the sessions of `dt` up to itself, and of the session before each.
+    """
+    needed: set[date] = set()
+    for one in partitions[-1:]:
+        item = instrument(one.symbol, settings)
+        start = _first_ns(dt)
+        for label in session_dates(np.array([start, start + DAY_NS - 1]), item):
+            own = session_bounds(label.item(), item)
+            prior = session_bounds(previous_session(label.item(), one.symbol, settings), item)
+            needed |= _dates_of(*prior) if prior is not None else set()
+            needed |= _dates_of(own[0], start + DAY_NS) if own is not None else set()
+    return [one for one in partitions if one.dt in needed and one.dt <= dt]
 
 
 def session_levels(
@@ -84,8 +96,8 @@ def session_levels(
 ) -> pl.DataFrame:
     """`silver.session_level` of the last date of `candles`; the other lists are of that date and earlier ones, too.
 
-    gex: the date's `silver.gex_level_1m`, where there is one. Raises `SetupInputError` if the contract has no
-    definition.
+    quotes: what tells which prints are at the market; trades of a date without them are left out. gex: the date's
+    `silver.gex_level_1m`, where there is one. Raises `SetupInputError` if the contract has no definition.
     """
     days = {partition.dt: partition.read(CANDLE_COLUMNS) for partition in candles}
     dt = max(days)
@@ -98,11 +110,9 @@ def session_levels(
     known = {partition.dt: partition for partition in quotes}
     prints = {}
     for partition in trades:
-        rows = partition.read(TRADE_COLUMNS)
         if partition.dt in known:
-            quote = known[partition.dt].read(BBO_COLUMNS)
-            rows = rows.filter(at_market(rows, quote, tick_size_int=tick, reach_ticks=reach))
-        prints[partition.dt] = rows
+            rows, quote = partition.read(TRADE_COLUMNS), known[partition.dt].read(BBO_COLUMNS)
+            prints[partition.dt] = rows.filter(at_market(rows, quote, tick_size_int=tick, reach_ticks=reach))
     sources = Sources(
         dt, days, prints, _statistics(statistics, definitions, days), gex.read() if gex is not None else None
     )
@@ -110,9 +120,13 @@ def session_levels(
 
 
 def level_frame(sources: Sources, contract: str, tick: int, item: Instrument, settings: Settings) -> pl.DataFrame:
-    """The table's rows: levels of the sessions that the date's candles belong to, with groups and placebos."""
+    """The table's rows: levels of the sessions that the date's candles belong to, with groups and placebos.
+
+    What is not known before the date is over or the level's session has closed has no time to hold, and no row.
+    """
     end = _first_ns(sources.dt) + DAY_NS
-    levels = in_order([one for one in find_levels(sources, tick, item, settings) if one.valid_from < end])
+    found = (_once_rolled(one, sources) for one in find_levels(sources, tick, item, settings))
+    levels = in_order([one for one in found if one.valid_from < min(end, one.valid_to)])
     ids = [level_id(item.root, one) for one in levels]
     group, tags = groups(levels, ids, settings.setups.merge_ticks * tick)
     real = pl.DataFrame(
@@ -151,7 +165,7 @@ def level_frame(sources: Sources, contract: str, tick: int, item: Instrument, se
         .with_columns(
             placebo_of="level_id",
             level_id=name,
-            group_id=name,
+            group_id=pl.concat_str(name, pl.lit("@"), pl.col("valid_from")),
             tags=pl.concat_list("level_type"),
             is_placebo=pl.lit(True),
             price_int=pl.col("price_int") + shift * tick,
@@ -190,15 +204,26 @@ def find_levels(sources: Sources, tick: int, item: Instrument, settings: Setting
         yield from static_levels.volume_nodes(session, hours, tick, is_partial=partial)
         own = candles.start[(candles.session == np.datetime64(label)) & (candles.start >= span[0])]
         begins = int(own[0])
-        partial = not candles.covers(hours.open, begins)
+        partial = begins > hours.open and not sources.covers(hours.open, begins)
         yield from moving_levels.vwaps(prints, hours, hours.open, "VWAP", tick, span=span, partial=partial)
         if hours.rth is not None:
             first = hours.rth[0]
-            partial = not candles.covers(first, max(first, begins))
+            partial = begins > first and not sources.covers(first, begins)
             yield from moving_levels.vwaps(prints, hours, first, "RVWAP", tick, span=span, partial=partial)
         yield from moving_levels.averages(sources.frame, candles, hours, tick, span=span)
         if sources.gex is not None:
             yield from moving_levels.gamma_levels(sources.gex, hours, tick, span=span)
+
+
+def _once_rolled(level: Level, sources: Sources) -> Level:
+    """The level, not before the roll that its price contains is known: from the snapshot that the date opens with.
+
+    Settlements are those of the contract itself.
+    """
+    start = _first_ns(sources.dt)
+    if not sources.frame["roll_adj_int"][0] or level.level_type == "SETTLE" or level.source_first >= start:
+        return level
+    return level._replace(valid_from=max(level.valid_from, start), source_last=max(level.source_last, start))
 
 
 def _prior_days(candles: Candles, hours: Hours, prior: Hours, item: Instrument, settings: Settings) -> Iterator[Level]:
@@ -245,5 +270,7 @@ def _first_ns(dt: date) -> int:
     return (dt - date(1970, 1, 1)).days * DAY_NS
 
 
-def _utc_date(ns: int) -> date:
-    return datetime.fromtimestamp(ns // 1_000_000_000, UTC).date()
+def _dates_of(first: int, last: int) -> set[date]:
+    """UTC dates of [first, last)."""
+    days = range(first // DAY_NS, -(-last // DAY_NS))
+    return {date(1970, 1, 1) + timedelta(days=day) for day in days}

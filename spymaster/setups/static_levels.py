@@ -7,7 +7,7 @@ inside a candle and are of trades.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import time
+from datetime import date, time
 from typing import Final
 
 import numpy as np
@@ -124,36 +124,44 @@ def volume_nodes(prints: Prints, hours: Hours, tick: int, *, is_partial: bool) -
 
 
 def settlement(statistics: pl.DataFrame, hours: Hours) -> Iterator[Level]:
-    """The settlement of the session before, from the moment it is received; a row per price it is given.
+    """The settlement of the latest session before that has one, since it is received; a row per price it is given.
 
     statistics: rows of the contract of `bronze.future_statistics`, in order of `ts_recv`, at the prices of today's
-    contract. A record that names no session counts if it was received before this one opened.
+    contract. A record sets or deletes the price of the session it names and no other. One that names none is of the New
+    York date on which it is received, and counts if that was before this session opened.
     """
-    label = np.datetime64(hours.label)
     rows = statistics.filter(pl.col("stat_type") == SETTLEMENT).select(
-        pl.col("ts_recv").to_physical(), "price_int", pl.col("ts_ref").dt.date(), pl.col("update").cast(pl.String)
+        pl.col("ts_recv").to_physical(),
+        "price_int",
+        about=pl.col("ts_ref").dt.date(),
+        received_on=pl.col("ts_recv").dt.convert_time_zone("America/New_York").dt.date(),
+        update=pl.col("update").cast(pl.String),
     )
-    current: tuple[int, int, int] | None = None  # price, valid from, received
+    known: dict[date, tuple[int, int]] = {}  # price and time of receipt, by the session that it settles
+    current: Level | None = None
     number = 0
-    for received, price, about, update in rows.iter_rows():
-        past = np.datetime64(about) < label if about is not None else received <= hours.open
+    for received, price, about, received_on, update in rows.iter_rows():
+        past = about < hours.label if about is not None else received <= hours.open
         if not past or received >= hours.close:
             continue
+        settled = about if about is not None else received_on
+        if update == "new" and price is not None:
+            known[settled] = (price, received)
+        else:
+            known.pop(settled, None)
+        latest = known[max(known)] if known else None
+        if current is not None and latest is not None and latest[0] == current.price:
+            continue
         since = max(received, hours.open)
-        if current is not None:
-            if update == "new" and price == current[0]:
-                continue
-            if since > current[1]:
-                yield _settled(hours, number, current, since)
-                number += 1
-        current = (price, since, received) if update == "new" and price is not None else None
+        if current is not None and since > current.valid_from:
+            yield current._replace(valid_to=since)
+            number += 1
+        current = None
+        if latest is not None:  # an older one that is the latest again is so by this record
+            source = latest[1], received
+            current = Level(hours.label, "SETTLE", number, latest[0], since, hours.close, *source, False, False)
     if current is not None:
-        yield _settled(hours, number, current, hours.close)
-
-
-def _settled(hours: Hours, number: int, current: tuple[int, int, int], until: int) -> Level:
-    price, since, received = current
-    return Level(hours.label, "SETTLE", number, price, since, until, received, received, False, False)
+        yield current
 
 
 def _extremes(

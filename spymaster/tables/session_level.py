@@ -40,7 +40,8 @@ class SessionLevel(TableModel):
     is_moving = Column(pl.Boolean, "a level with a new row whenever it has moved by a tick")
     is_partial_source = Column(pl.Boolean, "the lake does not hold all of the time that it should be made from")
     group_id = Column(
-        pl.String, "levels valid at once and at most 2 ticks apart share it: level_id of the first of them"
+        pl.String,
+        "levels valid at once and at most 2 ticks apart share it: level_id of the first of them @ its valid_from in ns",
     )
     tags = Column(pl.List(pl.String), "level types of the group at valid_from, in order of the enumeration")
     is_placebo = Column(pl.Boolean, "a copy at a price that means nothing")

@@ -61,6 +61,7 @@ STATISTIC_UPDATE = pl.Enum(STATISTIC_UPDATES)
 REJECT_REASON = pl.Enum(REJECT_REASONS)
 FORWARD_SOURCE = pl.Enum(FORWARD_SOURCES)
 LEVEL_TYPE = pl.Enum(LEVEL_TYPES)
+"""Column of the tables of setups, whose rows are pooled over dates and exported; elsewhere the manifest says it."""
 
 MAX_GRID_TICKS = 600
 """Widest distance from spot that the surfaces store."""

@@ -18,6 +18,7 @@ from spymaster.tables.move_condition_scale import MoveConditionScale
 from spymaster.tables.move_conditions_1s import MoveConditions1s
 from spymaster.tables.move_measure_1s import MoveMeasure1s
 from spymaster.tables.session_level import SessionLevel
+from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_vector import SetupVector
 from spymaster.tables.trade import Trade
 from spymaster.tables.vector_scaler import VectorScaler
@@ -56,11 +57,17 @@ def candle_2m(
     return session_candles(trades, quotes, snapshots, mbo, definitions, settings=session.settings)
 
 
+def _traded_dates(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
+    from spymaster.setups.session_levels import traded_dates
+
+    return traded_dates(partitions, dt, settings)
+
+
 @lake_assets(
     SessionLevel,
     candles=History(Candle2m, -5, 0),
-    trades=History(Trade, -5, 0),
-    quotes=History(BboChange, -1, 0),
+    trades=History(Trade, -5, 0, select=_traded_dates),
+    quotes=History(BboChange, -5, 0, select=_traded_dates),
     statistics=History(FutureStatistics, -5, 0),
     definitions=History(FutureDefinition, -5, 0),
     gex=Same(GexLevel1m, optional=True),
@@ -160,6 +167,7 @@ def move_conditions_1s(session: Session, measures: Partition, scale: Partition):
     candles=Same(Candle2m),
     scale=Same(MoveConditionScale),
     definitions=Same(FutureDefinition),
+    episodes=Same(SetupEpisode, optional=True),
     lineage={
         "*": (
             "depth_qty_start",
@@ -178,6 +186,7 @@ def move_conditions_1s(session: Session, measures: Partition, scale: Partition):
             "median",
             "value_json",
         ),
+        "ts_cutoff": ("ts_decision", "window_end"),
         "sigma_60": ("mid2_int",),
         "valid": ("valid",),
     },
@@ -191,11 +200,12 @@ def setup_vector(
     candles: Partition,
     scale: Partition,
     definitions: Partition,
+    episodes: Partition | None,
 ):
     from spymaster.setups.session_vectors import layouts, session_vectors
 
     session.notes["layouts"] = layouts()
-    return session_vectors(wall, measures, trades, candles, scale, definitions, settings=session.settings)
+    return session_vectors(wall, measures, trades, candles, scale, definitions, episodes, settings=session.settings)
 
 
 def _scaler_sessions(vectors: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:

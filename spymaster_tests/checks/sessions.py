@@ -23,6 +23,7 @@ from spymaster.lake.encoding import Encoding
 from spymaster.lake.raw import raw_files
 from spymaster.market.dbn import SIM_DATASET
 from spymaster.market.instruments import instrument
+from spymaster.settings import Settings, SetupSettings
 from spymaster.tables.model import TableModel
 from spymaster_tests.checks.quiet import quiet_session
 from spymaster_tests.streams import day_ns, write_raw_day
@@ -65,7 +66,8 @@ def write_raw(root: Path, dt: datetime.date, *, seed: int, records: int) -> Path
 
 def build_lake(root: Path, *, records: int = 1500) -> Lake:
     """Two sessions with every one of `TABLES`; the second is calibrated on the first."""
-    lake = Lake.open(root, create=True, kind="simulated")
+    one_session = Settings(setups=SetupSettings(scale_min_sessions=1, scale_min_sessions_demo=1))
+    lake = Lake.open(root, create=True, kind="simulated", settings=one_session)
     for seed, dt in enumerate((EARLIER, DT)):
         write_raw(root, dt, seed=seed, records=records)
         _bronze(lake, dt)
@@ -78,7 +80,7 @@ def build_lake(root: Path, *, records: int = 1500) -> Lake:
 def copy_lake(source: Lake, root: Path) -> Lake:
     """A lake of its own with the same content; files are shared until they are replaced."""
     shutil.copytree(source.root, root, copy_function=os.link)
-    return Lake.open(root)
+    return Lake.open(root, settings=source.settings)
 
 
 def spoil(
@@ -94,7 +96,7 @@ def spoil(
     partition = lake.partition(table, SYMBOL, dt)
     old = partition.manifest
     frame = change(partition.read())
-    sources = list(inputs) if inputs is not None else [_Recorded(record) for record in old.inputs]
+    sources = list(inputs) if inputs is not None else [Recorded(record) for record in old.inputs]
     with (
         mock.patch.object(TableModel, "validate"),
         mock.patch("spymaster.lake.writer.check_continuity"),
@@ -124,7 +126,7 @@ class _PlainEncoding(Encoding):
         return group.to_arrow()
 
 
-class _Recorded:
+class Recorded:
     """An input as the old manifest has it."""
 
     def __init__(self, record: Any) -> None:
@@ -243,8 +245,9 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
         lake.partition("silver.move_measure_1s", SYMBOL, dt),
         lake.partition("gold.move_condition_scale", SYMBOL, dt),
     )
-    one_session = lake.settings.setups.model_copy(update={"scale_min_sessions_demo": 1})
-    conditions = move_conditions(own.read(), scale.read(), eps_qty=root.eps_qty, settings=one_session, profile="demo")
+    conditions = move_conditions(
+        own.read(), scale.read(), eps_qty=root.eps_qty, settings=lake.settings.setups, profile=lake.profile
+    )
     _write(lake, "silver.move_conditions_1s", dt, [conditions], [own, scale])
     _vectors(lake, dt, [wall, own, lake.partition("silver.trade", SYMBOL, dt), bars[-1], scale, definitions])
 

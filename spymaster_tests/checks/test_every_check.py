@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -13,7 +14,7 @@ from spymaster.checks import all_checks
 from spymaster.lake import Lake
 from spymaster.lake.layout import MANIFEST_FILE
 from spymaster.tables import all_tables
-from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, TABLES, spoil
+from spymaster_tests.checks.sessions import CONTRACT, DT, EARLIER, SYMBOL, TABLES, Recorded, spoil
 
 Spoiler = Callable[[Lake], None]
 
@@ -126,6 +127,7 @@ SPOILERS: dict[str, Spoiler] = {
     f"{BANDS}:equal_recomputation": put(BANDS, FIRST_VALID, below_mid_ease=pl.col("below_mid_ease") * 0.99),
     f"{CANDLE}:trades_counted_once": put(CANDLE, MIDDLE_ROW, n_trades=pl.col("n_trades") + 1),
     f"{CANDLE}:candles_of_trading_hours": drop(CANDLE, MIDDLE_ROW),
+    f"{CANDLE}:roll_of_contracts": put(CANDLE, ROW >= 0, roll_adj_int=ONE_TICK),
     f"{CANDLE}:averages_recomputed": put(CANDLE, MIDDLE_ROW, sma200=4800.0),
     f"{LEVEL}:pre_market_of_candles": put(
         LEVEL, (pl.col("level_type") == "PMH") & ~pl.col("is_placebo"), price_int=pl.col("price_int") + ONE_TICK
@@ -147,6 +149,7 @@ SPOILERS: dict[str, Spoiler] = {
     f"{VECTOR}:last_window_of_radar": put(VECTOR, VALID_VECTOR, ts_cutoff=pl.col("ts_cutoff").dt.offset_by("1s")),
     f"{SCALER}:sessions_are_earlier": put(SCALER, ROW == 0, sessions_used=[DT]),
     f"{SCALER}:dead_dims_never_vary": put(SCALER, ROW == 0, dead_dims=[3]),
+    f"{MOVE_SCALE}:added_of_sessions": drop(MOVE_SCALE, MIDDLE_ROW),
     f"{CONDITIONS}:conditions_of_measures": put(
         CONDITIONS, pl.col("z_n_bid_w5").is_not_null(), z_n_bid_w5=pl.col("z_n_bid_w5") * 0.99 + 0.01
     ),
@@ -180,6 +183,99 @@ SPOILERS |= {f"{table}:contract": put(table, ROW == 0, **{first_required(table):
 SPOILERS |= {f"{table}:manifest_true": lie_about_rows(table) for table in TABLES}
 
 
+OF_VALID = pl.col("valid") & (pl.col("valid").cum_sum() == 1)
+KNOWN_Z = pl.col("z_n_bid_w15").is_not_null()
+USUAL = (pl.col("measure") == "add") & (pl.col("n_rows") > 0)
+TRADED = pl.col("n_trades") > 0
+MORE: dict[str, tuple[str, Spoiler]] = {
+    "a candle's vwap is not known": (f"{CANDLE}:trades_counted_once", put(CANDLE, TRADED, vwap_price_int=None)),
+    "a candle's high is not known": (f"{CANDLE}:trades_counted_once", put(CANDLE, TRADED, high_price_int=None)),
+    "a candle's close": (
+        f"{CANDLE}:trades_counted_once",
+        put(CANDLE, TRADED, close_price_int=pl.col("open_price_int") + ONE_TICK),
+    ),
+    "a candle without trades has its trades' price": (
+        f"{CANDLE}:trades_counted_once",
+        put(CANDLE, ROW >= 0, n_trades=0, n_off_market=pl.col("n_trades") + pl.col("n_off_market"), volume=0),
+    ),
+    "buyers and sellers of a candle change places": (
+        f"{CANDLE}:trades_counted_once",
+        put(CANDLE, TRADED, buy_volume=pl.col("sell_volume"), sell_volume=pl.col("buy_volume")),
+    ),
+    "a candle's sigma is not known": (
+        f"{CANDLE}:candles_of_trading_hours",
+        put(CANDLE, pl.col("sigma_bar_ticks").is_not_null(), sigma_bar_ticks=None),
+    ),
+    "a candle's number": (
+        f"{CANDLE}:candles_of_trading_hours",
+        put(CANDLE, MIDDLE_ROW, candle_id=pl.col("candle_id") + 1),
+    ),
+    "an average of too few closes": (f"{CANDLE}:averages_recomputed", put(CANDLE, ROW == 0, sma400=4800.0)),
+    "a usable second is not valid": (
+        f"{MEASURE}:spot_and_mid_of_snapshot",
+        put(MEASURE, OF_VALID, valid=False),
+    ),
+    "the first second is valid": (f"{MEASURE}:spot_and_mid_of_snapshot", put(MEASURE, ROW == 0, valid=True)),
+    "a measure does not know the mid": (f"{MEASURE}:spot_and_mid_of_snapshot", put(MEASURE, OF_VALID, mid2_int=None)),
+    "a measure does not know absorb": (f"{MEASURE}:spot_and_mid_of_snapshot", put(MEASURE, OF_VALID, absorb=None)),
+    "an imbalance of queues": (
+        f"{MEASURE}:spot_and_mid_of_snapshot",
+        put(MEASURE, OF_VALID, queue_imb=-pl.col("queue_imb") + 1e-3),
+    ),
+    "an imbalance of flow": (f"{MEASURE}:spot_and_mid_of_snapshot", put(MEASURE, OF_VALID, ofi_1=pl.col("ofi_1") + 1)),
+    "a best price that has moved": (
+        f"{MEASURE}:spot_and_mid_of_snapshot",
+        put(MEASURE, OF_VALID, b_ask_w5=pl.col("b_ask_w5") + 0.2),
+    ),
+    "messages of a second": (f"{MEASURE}:spot_and_mid_of_snapshot", put(MEASURE, MIDDLE_ROW, msgs=pl.col("msgs") + 1)),
+    "quantities at both ends": (
+        f"{MEASURE}:flows_of_wall",
+        put(MEASURE, pl.col("valid"), q0_bid_w5=pl.col("q0_bid_w5") + 1, q1_bid_w5=pl.col("q1_bid_w5") + 1),
+    ),
+    "a mean distance is not known": (f"{MEASURE}:flows_of_wall", put(MEASURE, pl.col("valid"), c0_ask_w15=None)),
+    "a mean distance": (
+        f"{MEASURE}:flows_of_wall",
+        put(MEASURE, pl.col("valid"), c1_bid_w1=pl.col("c1_bid_w1") + 0.01),
+    ),
+    "a median that is not that of the sessions": (
+        f"{MOVE_SCALE}:added_of_sessions",
+        put(MOVE_SCALE, USUAL, median=pl.col("median") + 1.0),
+    ),
+    "a pool of one row more": (
+        f"{MOVE_SCALE}:added_of_sessions",
+        put(MOVE_SCALE, USUAL, n_rows=pl.col("n_rows") + 1),
+    ),
+    "a z that is not known": (f"{CONDITIONS}:conditions_of_measures", put(CONDITIONS, KNOWN_Z, z_n_bid_w15=None)),
+    "no soft and": (f"{CONDITIONS}:conditions_of_measures", put(CONDITIONS, KNOWN_Z, soft_and_w5=None)),
+    "a z without a scale": (
+        f"{CONDITIONS}:conditions_of_measures",
+        put(MOVE_SCALE, pl.col("measure") == "r_ask", n_sessions=0),
+    ),
+    "a consumption": (
+        f"{CONDITIONS}:conditions_of_measures",
+        put(CONDITIONS, KNOWN_Z, f_ask_w1=pl.col("f_ask_w1") + 0.01),
+    ),
+    "a state": (
+        f"{CONDITIONS}:conditions_of_measures",
+        put(CONDITIONS, KNOWN_Z, state_up_w5=15 - pl.col("state_up_w5")),
+    ),
+    "conditions of a second that is not valid": (
+        f"{CONDITIONS}:conditions_of_measures",
+        put(CONDITIONS, ROW == 0, valid=True),
+    ),
+}
+"""Violations that a check is easily blind to: key of the check, and what is done."""
+
+
+@pytest.mark.parametrize("case", MORE)
+def test_checks_see_what_is_missing_too(case: str, lake: Lake):
+    key, apply = MORE[case]
+    apply(lake)
+    result = run(key, lake)
+    assert not result.passed
+    assert result.metadata["violations"]
+
+
 def run(key: str, lake: Lake, dt: datetime.date = DT):
     return CHECKS[key].run(lake, SYMBOL, dt)
 
@@ -209,3 +305,57 @@ def test_spoiling_does_not_reach_the_good_lake(good_lake: Lake, lake: Lake):
     SPOILERS[f"{WALL}:conservation"](lake)
     assert not run(f"{WALL}:conservation", lake).passed
     assert run(f"{WALL}:conservation", good_lake).passed
+
+
+ROLL = f"{CANDLE}:roll_of_contracts"
+OTHER = "ESM4"
+
+
+def other_contract(lake: Lake, table: str, dt: datetime.date) -> pl.DataFrame:
+    """Rows of another contract."""
+    return lake.partition(table, SYMBOL, dt).read().with_columns(contract=pl.lit(OTHER))
+
+
+def with_opening(lake: Lake, *, apart: int) -> None:
+    """The date's records open with orders of the two contracts, whose mids are `apart` ticks from one another."""
+    price, snapshot = pl.col("price_int"), pl.lit(0x28)
+    first = lake.partition(MBO, SYMBOL, DT).read().filter(pl.col("action") == "A").head(1)
+    quotes = [(OTHER, "B", 0), (OTHER, "A", 2), (CONTRACT, "B", apart - 1), (CONTRACT, "A", apart + 3)]
+    head = [
+        first.with_columns(contract=pl.lit(name), side=pl.lit(side), price_int=price + at * ONE_TICK, flags=snapshot)
+        for name, side, at in quotes
+    ]
+    live = ((pl.col("flags") & 0x20) == 0) & (pl.col("action") != "R")
+    spoil(lake, MBO, lambda frame: pl.concat([*(one.cast(frame.schema) for one in head), frame.filter(live)]))
+
+
+def test_a_roll_is_that_of_the_mids_at_the_opening(lake: Lake):
+    spoil(lake, CANDLE, lambda frame: frame.with_columns(contract=pl.lit(OTHER)), dt=EARLIER)
+    put(CANDLE, ROW >= 0, roll_adj_int=None)(lake)
+    assert run(ROLL, lake).passed  # no book of the other contract
+    with_opening(lake, apart=40)
+    assert not run(ROLL, lake).passed
+    put(CANDLE, ROW >= 0, roll_adj_int=40 * ONE_TICK)(lake)
+    assert run(ROLL, lake).passed
+
+
+def test_a_roll_is_missed_over_a_date_without_candles(lake: Lake):
+    """The date between has candles of none, the one before it of another contract: 0 is not what the roll is worth."""
+    before = EARLIER - datetime.timedelta(days=1)
+    with lake.writer(CANDLE, SYMBOL, before) as writer:
+        writer.write(
+            other_contract(lake, CANDLE, EARLIER).with_columns(
+                pl.col("bar_start", "window_end").dt.offset_by("-1d"), bar_index=pl.col("bar_index") - 720
+            )
+        )
+        writer.commit(provenance="simulated", dataset=lake.partition(CANDLE, SYMBOL, DT).manifest.dataset)
+    spoil(lake, CANDLE, lambda frame: frame.clear(), dt=EARLIER)
+    trades = lake.partition(TRADE, SYMBOL, EARLIER)
+    records = lake.partition(CANDLE, SYMBOL, DT).manifest.inputs
+    named = replace(trades.as_input(), name=trades.as_input().name.replace(str(EARLIER), str(before)))
+    assert run(ROLL, lake).passed  # nothing earlier was read
+    spoil(lake, CANDLE, inputs=[Recorded(one) for one in (*records, named)])
+    with_opening(lake, apart=40)
+    assert not run(ROLL, lake).passed
+    put(CANDLE, ROW >= 0, roll_adj_int=40 * ONE_TICK)(lake)
+    assert run(ROLL, lake).passed

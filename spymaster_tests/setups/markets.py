@@ -68,13 +68,13 @@ def seconds(
     return pl.DataFrame(
         {
             "window_end": pl.Series(start + np.arange(1, count + 1) * SECOND).cast(TIMESTAMP),
-            "contract": [contract] * count,
+            "contract": pl.Series([contract] * count, dtype=pl.String),
             "mid_price_int": pl.Series(SPOT + np.round(ticks * TICK).astype(np.int64)),
             "message_count": pl.Series(np.arange(1, count + 1) % 7, dtype=pl.Int32),
-            "crossed": [False] * count,
+            "crossed": pl.Series([False] * count, dtype=pl.Boolean),
             "phase": pl.Series([phase] * count, dtype=pl.Enum(["closed", "pre_open", "continuous"])),
-            "is_partial": [False] * count,
-            "book_valid": [k not in invalid for k in range(count)],
+            "is_partial": pl.Series([False] * count, dtype=pl.Boolean),
+            "book_valid": pl.Series([k not in invalid for k in range(count)], dtype=pl.Boolean),
         }
     )
 
@@ -110,3 +110,22 @@ def stored(frame: pl.DataFrame) -> bytes:
     file = io.BytesIO()
     frame.rechunk().write_parquet(file)
     return file.getvalue()
+
+
+class Held:
+    """Rows of a date that are read like a stored partition."""
+
+    symbol = "ES"
+
+    def __init__(self, dt: date, frame: pl.DataFrame) -> None:
+        self.dt, self.frame, self.label = dt, frame, f"rows of {dt}"
+        self.reads = 0
+
+    def read(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The rows; counted."""
+        self.reads += 1
+        return self.frame if columns is None else self.frame.select(columns)
+
+    def scan(self, columns: Sequence[str]) -> pl.LazyFrame:
+        """The same, lazily."""
+        return self.read(columns).lazy()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
+from pydantic import ValidationError
 
+from spymaster.market.calendar import partition_dates
 from spymaster.market.instruments import instrument
 from spymaster.settings import Settings, SetupSettings
 from spymaster.setups import moving_levels, static_levels
@@ -17,11 +19,11 @@ from spymaster.setups.level_groups import groups, in_order
 from spymaster.setups.level_sources import Candles, Hours, Level, Prints
 from spymaster.setups.moving_levels import staircase
 from spymaster.setups.placebos import placebos, shifts
-from spymaster.setups.session_levels import Sources, level_frame
+from spymaster.setups.session_levels import Sources, level_frame, traded_dates
 from spymaster.tables.candle_2m import Candle2m
 from spymaster.tables.session_level import SessionLevel
 from spymaster.tables.types import TIMESTAMP
-from spymaster_tests.setups.markets import BAR, DT, SECOND, SPOT, TICK, ns, random_market, stored, trades
+from spymaster_tests.setups.markets import BAR, DT, SECOND, SPOT, TICK, Held, ns, random_market, stored, trades
 
 ES = instrument("ES")
 SETTINGS = Settings()
@@ -71,6 +73,13 @@ def bars(
             "is_carry": [False] * n,
         }
     )
+
+
+def rows_of(candles: dict[date, pl.DataFrame], prints: dict[date, pl.DataFrame] | None = None) -> pl.DataFrame:
+    """Levels, without placebos, of the last date's candles."""
+    dt = max(candles)
+    made = Sources(dt, candles, prints or {dt: trades(ns("09:30", dt), [])}, NO_STATISTICS, None)
+    return SessionLevel.validate(level_frame(made, "ESH4", TICK, ES, SETTINGS)).filter(~pl.col("is_placebo"))
 
 
 def ticks(levels: list[Level]) -> dict[str, float]:
@@ -139,6 +148,16 @@ class TestFixed:
         halted = frame.with_columns(is_halt=pl.int_range(pl.len()) == 5)
         assert not list(static_levels.swings(Candles.of([halted]), HOURS))
 
+    @pytest.mark.parametrize(("last", "swings"), [("16:58", 2), ("17:00", 0)])
+    def test_what_is_known_when_the_session_closes_has_no_row(self, last: str, swings: int):
+        highs = [1, 1, 1, 9, 1, 1, 1]
+        frame = bars(ns(last) - 7 * BAR, highs, [-high for high in highs])
+        found = rows_of({DT: frame})
+        assert found.filter(pl.col("level_type").cast(pl.String).is_in(["SWH", "SWL"])).height == swings
+
+    def test_round_prices_of_the_last_candle_of_a_session_have_no_row(self):
+        assert rows_of({DT: bars(ns("16:58"), [0])}).is_empty()
+
     def test_nodes_are_maxima_of_the_smoothed_volume(self):
         prints = Prints.of(trades(ns("10:00", BEFORE), [(0, 0, 10), (1, 1, 10), (2, 30, 50), (3, 31, 1), (4, 60, 3)]))
         found = list(static_levels.volume_nodes(prints, HOURS, TICK, is_partial=False))
@@ -147,23 +166,59 @@ class TestFixed:
         assert all(one.source_last < one.valid_from == HOURS.open for one in found)
 
     def test_a_settlement_holds_from_its_receipt_until_it_changes(self):
-        def row(wall: int, price: int, about: date | None, update: str = "new") -> dict:
-            ref = None if about is None else int(np.datetime64(about, "ns").astype(np.int64))
-            return {"stat_type": 3, "ts_recv": wall, "price_int": SPOT + price * TICK, "ts_ref": ref, "update": update}
-
         rows = [
-            row(ns("16:30", BEFORE), 1, BEFORE), row(ns("20:00", BEFORE), 2, BEFORE), row(ns("21:00", BEFORE), 2, None),
-            row(ns("01:00"), 2, BEFORE), row(ns("16:30"), 5, DT),
+            a_record(ns("16:30", BEFORE), 1, BEFORE), a_record(ns("20:00", BEFORE), 2, BEFORE),
+            a_record(ns("21:00", BEFORE), 2, None), a_record(ns("01:00"), 2, BEFORE), a_record(ns("16:30"), 5, DT),
         ]  # fmt: skip
-        frame = pl.DataFrame(rows).cast({"ts_recv": TIMESTAMP, "ts_ref": TIMESTAMP, "stat_type": pl.UInt16})
-        found = list(static_levels.settlement(frame, HOURS))
-        assert [((one.price - SPOT) // TICK, one.valid_from, one.valid_to) for one in found] == [
+        assert settled(rows) == [
             (1, HOURS.open, ns("20:00", BEFORE)),
             (2, ns("20:00", BEFORE), HOURS.close),
         ]
-        gone = pl.concat([frame, pl.DataFrame([row(ns("03:00"), 2, BEFORE, "delete")]).cast(frame.schema)])
-        last = list(static_levels.settlement(gone.sort("ts_recv"), HOURS))[-1]
-        assert last.valid_to == ns("03:00")
+        gone = [*rows[:4], a_record(ns("03:00"), 2, BEFORE, "delete"), rows[4]]
+        assert settled(gone) == [
+            (1, HOURS.open, ns("20:00", BEFORE)),
+            (2, ns("20:00", BEFORE), ns("03:00")),
+        ]
+
+    @pytest.mark.parametrize("update", ["new", "delete"])
+    def test_a_late_record_of_an_older_session_leaves_the_settlement_alone(self, update: str):
+        older = date(2024, 3, 4)
+        rows = [
+            a_record(ns("16:30", older), 7, older), a_record(ns("16:30", BEFORE), 1, BEFORE),
+            a_record(ns("17:10", BEFORE), 8, older, update), a_record(ns("02:00"), 9, older, update),
+        ]  # fmt: skip
+        assert settled(rows) == [(1, HOURS.open, HOURS.close)]
+
+    def test_without_the_price_of_the_session_before_that_of_an_older_one_holds_as_it_is_by_then(self):
+        older = date(2024, 3, 4)
+        rows = [
+            a_record(ns("16:30", older), 7, None), a_record(ns("16:30", BEFORE), 1, BEFORE),
+            a_record(ns("20:00", BEFORE), 8, older), a_record(ns("02:00"), 1, BEFORE, "delete"),
+            a_record(ns("04:00"), 3, BEFORE),
+        ]  # fmt: skip
+        assert settled(rows) == [
+            (1, HOURS.open, ns("02:00")),
+            (8, ns("02:00"), ns("04:00")),
+            (3, ns("04:00"), HOURS.close),
+        ]
+        back = next(one for one in static_levels.settlement(records(rows), HOURS) if one.valid_from == ns("02:00"))
+        assert (back.source_first, back.source_last) == (ns("20:00", BEFORE), ns("02:00"))
+
+
+def a_record(wall: int, price: int, about: date | None, update: str = "new") -> dict:
+    """A settlement of a session, in ticks from SPOT."""
+    ref = None if about is None else int(np.datetime64(about, "ns").astype(np.int64))
+    return {"stat_type": 3, "ts_recv": wall, "price_int": SPOT + price * TICK, "ts_ref": ref, "update": update}
+
+
+def records(rows: list[dict]) -> pl.DataFrame:
+    return pl.DataFrame(rows).cast({"ts_recv": TIMESTAMP, "ts_ref": TIMESTAMP, "stat_type": pl.UInt16})
+
+
+def settled(rows: list[dict]) -> list[tuple[int, int, int]]:
+    """Ticks from SPOT and the stretch of each settlement."""
+    found = static_levels.settlement(records(rows), HOURS)
+    return [((one.price - SPOT) // TICK, one.valid_from, one.valid_to) for one in found]
 
 
 class TestMoving:
@@ -225,18 +280,27 @@ class TestGroups:
     def test_levels_two_ticks_apart_are_one_by_the_name_of_the_first(self):
         levels = in_order([a_level("PMH", 0, 0, 90), a_level("ORH5", 2, 10, 90), a_level("PDH", 3, 20, 90)])
         group, tags = groups(levels, ["a", "b", "c"], 2 * TICK)
-        assert group == ["a", "a", "a"]  # the third is near the second
+        assert group == ["a@0", "a@0", "a@0"]  # the third is near the second
         assert tags == [["PMH"], ["PMH", "ORH5"], ["PMH", "PDH", "ORH5"]]
 
     def test_levels_that_do_not_hold_at_once_are_not(self):
         levels = [a_level("PMH", 0, 0, 10), a_level("ORH5", 0, 10, 20), a_level("PDH", 2.5, 12, 20)]
-        assert groups(levels, ["a", "b", "c"], 2 * TICK)[0] == ["a", "b", "c"]
+        assert groups(levels, ["a", "b", "c"], 2 * TICK)[0] == ["a@0", "b@10", "c@12"]
+
+    def test_two_stretches_of_one_level_far_apart_are_two_groups(self):
+        levels = [a_level("VWAP", 0, 0, 10), a_level("VWAP", 50, 10, 20), a_level("PDH", 51, 12, 20)]
+        group, tags = groups(levels, ["v", "v", "p"], 2 * TICK)
+        assert group == ["v@0", "v@10", "v@10"]
+        assert tags[2] == ["PDH", "VWAP"]
 
 
 class TestPlacebos:
     def test_shifts_are_every_one_once_and_depend_on_the_level_alone(self):
         one, two = (shifts(name, SetupSettings()) for name in ("ES:2024-03-06:PMH:0", "ES:2024-03-06:PML:0"))
         assert sorted(one) == [*range(-60, -9), *range(10, 61)]
+        assert len(one) == SetupSettings().placebos_per_level == 102
+        with pytest.raises(ValidationError, match="there are 102 shifts"):
+            SetupSettings(placebos_per_level=103)
         assert sorted(two) == sorted(one)
         assert one.tolist() != two.tolist()
         assert shifts("ES:2024-03-06:PMH:0", SetupSettings(placebos_per_level=7)).tolist() == one[:7].tolist()
@@ -249,6 +313,66 @@ class TestPlacebos:
         assert {26, 35} <= of_first.keys()
         assert {of_first[s] for s in (-16, -20, -24)} == {40}
         assert {of_first[s] for s in (-15, -25, 10)} == {100}
+
+
+@pytest.mark.parametrize("roll", [0, 40 * TICK])
+def test_what_contains_a_roll_is_not_known_before_the_date_of_the_roll(roll: int):
+    day = pl.concat([
+        bars(ns("09:30", BEFORE), [7, 12, 8] + [2] * 192, label=BEFORE),
+        bars(ns("18:00", BEFORE), [1, 1, 1, 9, 1, 1, 1] + [1] * 23),
+    ])  # fmt: skip
+    today = bars(ns("19:00", BEFORE), [3] * 600, roll=roll)
+    sold = {
+        BEFORE: trades(ns("09:30", BEFORE), [(k, k % 7, 3) for k in range(600)] + [(34_000, 1, 2), (34_010, 30, 2)]),
+        DT: trades(ns("19:00", BEFORE), [(0.5, 2, 1), (60, 3, 1)]),
+    }
+    found = rows_of({BEFORE: day, DT: today}, sold)
+    start = pl.lit(ns("19:00", BEFORE)).cast(TIMESTAMP)  # 00:00 UTC
+    moved = found.filter(pl.col("ts_source_first") < start)
+    assert {"PDH", "PDL", "PDC", "ROUND100", "HVN", "SWH", "VWAP"} <= set(moved["level_type"].cast(pl.String))
+    early = moved.filter((pl.col("valid_from") < start) | (pl.col("ts_source_last") < start))
+    if roll:
+        assert early.is_empty()
+    else:
+        assert {"PDH", "HVN", "ROUND100", "SWH", "VWAP"} <= set(early["level_type"].cast(pl.String))
+    high = found.filter(pl.col("level_type").cast(pl.String) == "PDH")["price_int"]
+    assert high.to_list() == [SPOT + 12 * TICK + roll]
+
+
+@pytest.mark.parametrize(
+    ("dt", "needed"),
+    [
+        (date(2024, 3, 11), [date(2024, 3, 7), date(2024, 3, 8), date(2024, 3, 11)]),  # a Monday
+        (date(2024, 3, 13), [date(2024, 3, 11), date(2024, 3, 12), date(2024, 3, 13)]),
+        (date(2024, 4, 1), [date(2024, 3, 27), date(2024, 3, 28), date(2024, 4, 1)]),  # after Good Friday
+    ],
+)
+def test_trades_are_read_of_the_dates_of_the_session_and_of_the_one_before(dt: date, needed: list[date]):
+    empty = trades(ns("09:30", dt), [])
+    week = [Held(day, empty) for day in partition_dates(dt - timedelta(days=7), dt + timedelta(days=1))]
+    assert [one.dt for one in traded_dates(week, dt, SETTINGS)] == needed  # pyright: ignore[reportArgumentType]
+    assert not any(one.reads for one in week)
+    assert traded_dates([], dt, SETTINGS) == []
+
+
+@pytest.mark.parametrize("missing", [None, "a candle", "trades of the evening before"])
+def test_nodes_are_partial_where_a_candle_or_the_trades_of_a_date_are_missing(missing: str | None):
+    evening, monday = date(2024, 3, 4), BEFORE
+    count = (PRIOR.close - PRIOR.open) // BAR
+    held = bars(PRIOR.open, [1] * count, label=BEFORE)
+    if missing == "a candle":
+        held = held.filter(pl.int_range(pl.len()) != 40)
+    midnight = pl.lit(ns("19:00", evening)).cast(TIMESTAMP)
+    candles = {
+        evening: held.filter(pl.col("bar_start") < midnight),
+        monday: held.filter(pl.col("bar_start") >= midnight),
+        DT: bars(ns("19:00", BEFORE), [3] * 30),
+    }
+    sold = {day: trades(ns("18:30", evening), [(9000 * k, 2, 3)]) for k, day in enumerate(candles)}
+    if missing == "trades of the evening before":
+        del sold[evening]
+    nodes = rows_of(candles, sold).filter(pl.col("level_type").cast(pl.String) == "HVN")
+    assert nodes["is_partial_source"].to_list() == [missing is not None]
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +392,20 @@ def known_at(frame: pl.DataFrame, cut: int) -> pl.DataFrame:
     """What can be known of the table at a time: rows that have begun, with the ends that have come."""
     at = pl.lit(cut).cast(TIMESTAMP)
     return frame.filter(pl.col("valid_from") <= at).with_columns(valid_to=pl.min_horizontal("valid_to", at))
+
+
+def test_levels_of_one_group_are_near_one_another_and_groups_do_not_return(market: list[pl.DataFrame]):
+    """From one member to the next there is a chain of members that hold at once, each near another."""
+    frame = table(*market)
+    assert frame.filter("is_placebo")["group_id"].is_unique().all()
+    real = frame.filter(~pl.col("is_placebo")).sort("valid_from")
+    span = real.group_by("group_id").agg(
+        gap=(pl.col("valid_from") >= pl.col("valid_to").cum_max().shift(1)).any(),
+        step=(pl.col("price_int").sort().diff() / TICK).max(),
+    )
+    assert not span["gap"].any()
+    assert (span["step"].drop_nulls() <= 2).all()
+    assert real["group_id"].n_unique() < real.height
 
 
 def test_every_kind_of_level_is_found(market: list[pl.DataFrame]):

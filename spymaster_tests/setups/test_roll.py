@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 
 from spymaster.lake import Lake, Partition
+from spymaster.settings import Settings
+from spymaster.setups.averages import session_candles
 from spymaster.setups.roll import opening_mid2, roll_adjustment
 from spymaster.tables.future_mbo import FutureMbo
+from spymaster_tests.setups.markets import Held, ns, quotes, seconds, trades
 from spymaster_tests.tables.samples import frame_of
 
 DT = date(2024, 3, 6)
@@ -59,3 +64,29 @@ def test_a_roll_is_worth_the_difference_of_the_mids(mbo: Partition):
 @pytest.mark.parametrize("other", ["ESU4", "ESZ4"])
 def test_a_one_sided_or_missing_book_has_no_worth(mbo: Partition, other: str):
     assert roll_adjustment(mbo, old="ESH4", new=other) is None
+
+
+def candles_of(mbo: Partition, contracts: dict[date, str | None], *, halted: tuple[date, ...] = ()) -> pl.DataFrame:
+    """Candles of the last date: two each of dates with a contract, of `halted` ones seconds without trading hours."""
+    held: dict[str, list[Any]] = {"trades": [], "quotes": [], "snapshots": []}
+    for dt, contract in contracts.items():
+        start = ns("09:30", dt)
+        phase = "pre_open" if dt in halted else "continuous"
+        frames = trades(start, [(1, 0, 1)] if contract else []), quotes([(0, -1, 1)])
+        second = seconds(start, 240 if contract else 0, contract=contract or "", phase=phase)
+        for name, frame in zip(held, (*frames, second), strict=True):
+            held[name].append(Held(dt, frame))
+    ticks = pl.DataFrame({"contract": ["ESH4", "ESM4"], "tick_size_int": [POINT // 4] * 2})
+    definitions: Any = Held(max(contracts), ticks)
+    return session_candles(**held, mbo=[mbo], definitions=definitions, settings=Settings())
+
+
+@pytest.mark.parametrize("between", [None, "ESM4"])
+def test_a_roll_is_not_lost_over_a_date_without_candles(mbo: Partition, between: str | None):
+    """Whether that date has no seconds at all, or none of trading hours, be it of the new contract already."""
+    days = [date(2024, 3, 4), date(2024, 3, 5), DT]
+    contracts = {days[0]: "ESH4", days[1]: between, DT: "ESM4"}
+    found = candles_of(mbo, contracts, halted=(days[1],))
+    assert found["roll_adj_int"].to_list() == [round(51.25 * POINT)] * 2
+    assert candles_of(mbo, {days[1]: None, DT: "ESM4"})["roll_adj_int"].to_list() == [0, 0]
+    assert candles_of(mbo, {days[0]: "ESM4", days[1]: None, DT: "ESM4"})["roll_adj_int"].to_list() == [0, 0]

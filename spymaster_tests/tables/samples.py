@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from spymaster.tables import TableModel
+from spymaster_tests.tables import episode_samples as of_episodes
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import setup_samples as of_setups
 from spymaster_tests.tables import vector_samples as of_vectors
@@ -315,5 +316,7 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "gold.move_condition_scale": of_setups.move_scale,
     "gold.setup_vector": of_vectors.setup_vector,
     "gold.vector_scaler": of_vectors.vector_scaler,
+    "gold.setup_episode": of_episodes.episode,
+    "gold.setup_outcome": of_episodes.outcome,
     "gold.physics_norm_calibration": _physics_norm_calibration,
 }

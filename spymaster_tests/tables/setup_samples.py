@@ -69,7 +69,7 @@ def level(index: int) -> Row:
         "ts_source_last": begin,
         "is_moving": name == "SMA200",
         "is_partial_source": False,
-        "group_id": identity,
+        "group_id": f"{identity}@{begin}",
         "tags": [name],
         "is_placebo": placebo,
         "placebo_of": identity if placebo else None,

@@ -49,7 +49,7 @@ def breaking_value(column: Column, rule: Rule) -> Any:
     if rule.name == "finite":
         return float("nan")
     if rule.name == "isin":
-        return "not one of them" if column.dtype == pl.String else -987
+        return "not one of them" if column.dtype == pl.String else -98
     bound = getattr(column, rule.name)
     step = 0.5 if column.is_float else 1
     return {"ge": bound - step, "gt": bound, "le": bound + step, "lt": bound}[rule.name]

@@ -9,7 +9,8 @@ In words:
   `qty` 0 is empty. What rests in the last slot is good till cancelled.
 - `expiries` has one row per expiry; `bbo_ts` and `bbo_level` are the middles of the future's best prices over the date,
   in steps of `step` points from `base`.
-- `firms` are the makers: when each acts next, and how far the future has moved since it last did.
+- `firms` are the makers: when each acts next, how far the future has moved since it last did, and where in `out` the
+  first record about its own orders lies (-1: nowhere yet).
 - `nodes` link what waits for something into the list of a bucket, `heads` has the first node of each. A quote waits,
   once upwards and once downwards, for the level of the future at which it is out of place: a move of the future costs
   the quotes that it moves and no others. A series waits in a wheel of `WHEEL` turns for its makers to look at it.
@@ -86,7 +87,7 @@ EXPIRY = np.dtype(
 )  # fmt: skip
 """The surface of an expiry is that of `second`: `theta` is the total variance at the money, `point` what a point of
 volatility is in units of the root of the total variance."""
-FIRM = np.dtype([("wake", "i8"), ("low", "i8"), ("high", "i8"), ("trigger", "i8")], align=True)
+FIRM = np.dtype([("wake", "i8"), ("low", "i8"), ("high", "i8"), ("trigger", "i8"), ("answer", "i8")], align=True)
 NODE = np.dtype([("bucket", "i4"), ("prev", "i4"), ("next", "i4")], align=True)
 PLANTED = np.dtype(
     [("ts", "i8"), ("series", "i8"), ("side", "i8"), ("flow", "i8"), ("id", "i8"), ("qty", "i8")], align=True

@@ -212,6 +212,7 @@ def _send(b, ts, i, side, firm, target):
             px = px - px % step if side == BUY else px + -px % step
     if firm == 0 and b.series[i].guests > 0:
         _leave_with(b, ts, i, side, px)
+    sent = b.n
     if px < 1:
         if slot.qty > 0:
             cancel(b, _soon(b, ts), i, side, firm)
@@ -223,6 +224,8 @@ def _send(b, ts, i, side, firm, target):
         else:
             cancel(b, _soon(b, ts), i, side, firm)
             add(b, _soon(b, ts), i, side, firm, px, 5 + below(b, R_MAKER, 26))
+    if b.n > sent and b.firms[firm].answer < 0:
+        b.firms[firm].answer = sent
     return blocked
 
 
@@ -301,7 +304,8 @@ def see(b, ts, level):
 def act(b, f):
     """A firm moves its quotes that the future has left behind: first those whose price moves away from the others."""
     firm = b.firms[f]
-    ts, sent = firm.wake, b.n
+    ts = firm.wake
+    firm.answer = -1
     for way in range(2):
         past = b.level - firm.low if way == UP else firm.high - b.level
         step = 1 if way == UP else -1
@@ -318,13 +322,14 @@ def act(b, f):
     firm.wake = NEVER
     firm.low = b.level
     firm.high = b.level
-    if b.n > sent:
+    if firm.answer >= 0:
+        first = b.out[firm.answer]
         row = b.responses[b.n_responses]
         row.agent = FIRST_FIRM + f
         row.event = -1
-        row.id = b.out[sent].order_id
+        row.id = first.order_id
         row.ts_trigger = firm.trigger
-        row.ts = np.int64(b.out[sent].ts_event)
+        row.ts = np.int64(first.ts_event)
         b.n_responses += 1
 
 

@@ -21,8 +21,8 @@ from spymaster.surfaces.pictures.canvas import (
     new_york,
     spans,
 )
+from spymaster.tables.candle_2m import BAR_NS
 
-BAR_NS = 120_000_000_000
 COLUMNS = (
     "bar_start", "contract", "open_price_int", "high_price_int", "low_price_int", "close_price_int", "buy_volume",
     "sell_volume", "sma200", "sma400", "is_halt", "is_carry", "n_off_market",

@@ -14,8 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.patheffects import Normal, Stroke
 from matplotlib.ticker import EngFormatter
 from PIL import Image
+
+from spymaster.surfaces.pictures import Subject
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
 BID: Final = "#2166ac"
@@ -132,9 +135,21 @@ def hatch(axes: Sequence[Axes], runs: Sequence[tuple[int, int]], label: str = "n
     return Patch(label=label, **style) if runs else None
 
 
+def windows_of(subject: Subject) -> pl.DataFrame:
+    """One row per window with its spot, validity and contract, of a table with several."""
+    columns = ["window_end", "contract", "spot_ref_price_int", "window_valid"]
+    parts = [batch.unique("window_end", keep="first", maintain_order=True) for batch in subject.read(columns)]
+    return pl.concat(parts).unique("window_end", keep="first", maintain_order=True)
+
+
 def invalid(windows: pl.DataFrame) -> list[tuple[int, int]]:
     """Runs of windows that are not valid, of a frame with a row per second."""
     return spans(windows["window_end"].to_physical().to_numpy(), ~windows["window_valid"].to_numpy())
+
+
+def outline() -> list[Stroke | Normal]:
+    """White around a line, so that it is seen on any ground (`path_effects`)."""
+    return [Stroke(linewidth=2.2, foreground="white"), Normal()]
 
 
 def legend(ax: Axes, *extra: Patch | None, **options: Any) -> None:

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import SymLogNorm
 from matplotlib.figure import Figure
-from matplotlib.patheffects import Normal, Stroke
 
 from spymaster.surfaces.pictures import Subject
 from spymaster.surfaces.pictures.canvas import (
@@ -25,6 +24,7 @@ from spymaster.surfaces.pictures.canvas import (
     invalid,
     legend,
     new_york,
+    outline,
     said,
 )
 
@@ -77,7 +77,7 @@ def gex_surface_1s(subject: Subject) -> Figure:
         side = np.full(net.shape, np.nan)
         side[row, column] = sign * frame[name].cast(pl.Float64).to_numpy()
         heat.plot(middle, _largest(side, low, step), drawstyle="steps-mid", color=color, linewidth=0.8, label=label)
-    heat.plot(middle, spot, color=TOTAL, linewidth=1.0, label="spot", path_effects=_outline())
+    heat.plot(middle, spot, color=TOTAL, linewidth=1.0, label="spot", path_effects=outline())
     heat.set_ylabel("strike", fontsize=7)
     heat.grid(False)
     legend(heat, hatch([heat], invalid(windows)), loc="upper left")
@@ -150,7 +150,7 @@ def gex_level_1m(subject: Subject) -> Figure:
         ("put_wall_price_int", PUT, (0, (4, 2)), "put wall"),
     ):
         price.plot(x, walls[name], drawstyle="steps-pre", color=color, linestyle=style, linewidth=1.2, label=label)
-    price.plot(x, walls["spot_ref_price_int"], color=TOTAL, linewidth=1.0, label="spot", path_effects=_outline())
+    price.plot(x, walls["spot_ref_price_int"], color=TOTAL, linewidth=1.0, label="spot", path_effects=outline())
     _limit(price, list(walls.values()))
     price.set_ylabel("price", fontsize=7)
     price.ticklabel_format(axis="y", useOffset=False)
@@ -181,7 +181,3 @@ def _limit(ax: Axes, lines: list[np.ndarray]) -> None:
         low, high = float(values.min()), float(values.max())
         room = max(0.15 * (high - low), 0.001 * high)
         ax.set_ylim(low - room, high + room)
-
-
-def _outline() -> list[Stroke | Normal]:
-    return [Stroke(linewidth=2.2, foreground="white"), Normal()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import polars as pl
 from matplotlib import colormaps
@@ -11,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import Normal, Stroke
 
 from spymaster.surfaces.pictures import Subject
 from spymaster.surfaces.pictures.canvas import (
@@ -24,7 +21,9 @@ from spymaster.surfaces.pictures.canvas import (
     invalid,
     legend,
     new_york,
+    outline,
     said,
+    windows_of,
 )
 
 MARGIN_TICKS = 24
@@ -35,7 +34,7 @@ ZONE = 20
 
 def wall_surface_1s(subject: Subject) -> Figure:
     """Resting depth by price and time, bids and asks in their colours on one logarithmic scale, with spot and BBO."""
-    windows = _windows(subject)
+    windows = windows_of(subject)
     ends = windows["window_end"].to_physical().to_numpy()
     tick = _tick(subject)
     low = int(windows["spot_ref_price_int"].to_numpy().min()) - MARGIN_TICKS * tick
@@ -68,7 +67,7 @@ def wall_surface_1s(subject: Subject) -> Figure:
 
 def vacuum_surface_1s(subject: Subject) -> Figure:
     """Mean vacuum score by distance from spot and time: asks above, bids below, 0.5 idle."""
-    windows = _windows(subject)
+    windows = windows_of(subject)
     ends = windows["window_end"].to_physical().to_numpy()
     first, last = int(ends[0]) - 1_000_000_000, int(ends[-1])
     seconds = bin_seconds(first, last, most=300)
@@ -111,16 +110,6 @@ def vacuum_surface_1s(subject: Subject) -> Figure:
     bar.ax.tick_params(labelsize=7)
     bar.set_label("building  <  0.5 idle  <  leaving", fontsize=7)
     return made
-
-
-def _windows(subject: Subject) -> pl.DataFrame:
-    """One row per window with its spot, validity and contract."""
-
-    def rows() -> Iterator[pl.DataFrame]:
-        for batch in subject.read(["window_end", "contract", "spot_ref_price_int", "window_valid"]):
-            yield batch.unique("window_end", keep="first", maintain_order=True)
-
-    return pl.concat(rows()).unique("window_end", keep="first", maintain_order=True)
 
 
 def _tick(subject: Subject) -> int:
@@ -181,5 +170,4 @@ def _lines(
     number = (windows["window_end"].to_physical().to_numpy() - 1 - edges[0]) // (seconds * 1_000_000_000)
     spot = np.full(len(x), np.nan)
     spot[number] = windows["spot_ref_price_int"].to_numpy() / 1e9
-    outline = [Stroke(linewidth=2.2, foreground="white"), Normal()]
-    ax.plot(x, spot, color=TOTAL, linewidth=0.9, label="spot (last trade)", path_effects=outline)
+    ax.plot(x, spot, color=TOTAL, linewidth=0.9, label="spot (last trade)", path_effects=outline())

@@ -9,7 +9,6 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.patheffects import Normal, Stroke
 
 from spymaster.surfaces.pictures import Subject
 from spymaster.surfaces.pictures.canvas import (
@@ -24,7 +23,9 @@ from spymaster.surfaces.pictures.canvas import (
     invalid,
     legend,
     new_york,
+    outline,
     said,
+    windows_of,
 )
 
 MARGIN_BUCKETS = 10
@@ -39,7 +40,7 @@ SECOND_NS = 1_000_000_000
 
 def pressure_surface_1s(subject: Subject) -> Figure:
     """Mean net pressure by price and time; a bar where a side rests at several times the usual, and spot."""
-    windows = _windows(subject)
+    windows = windows_of(subject)
     ends = windows["window_end"].to_physical().to_numpy()
     size = _bucket_size(subject)
     spots = windows["spot_ref_price_int"].to_numpy()
@@ -95,13 +96,6 @@ def pressure_surface_1s(subject: Subject) -> Figure:
     return made
 
 
-def _windows(subject: Subject) -> pl.DataFrame:
-    """One row per window with its spot, validity and contract."""
-    columns = ["window_end", "contract", "spot_ref_price_int", "window_valid"]
-    parts = [batch.unique("window_end", keep="first", maintain_order=True) for batch in subject.read(columns)]
-    return pl.concat(parts).unique("window_end", keep="first", maintain_order=True)
-
-
 def _bucket_size(subject: Subject) -> int:
     """Size of a bucket, 1e-9, from two neighbours of the first window."""
     for batch in subject.read(["bucket_price_int"]):
@@ -126,6 +120,5 @@ def _spot(ax: Axes, windows: pl.DataFrame, edges: np.ndarray, seconds: int) -> N
     number = (windows["window_end"].to_physical().to_numpy() - 1 - edges[0]) // (seconds * SECOND_NS)
     spot = np.full(len(edges) - 1, np.nan)
     spot[number] = windows["spot_ref_price_int"].to_numpy() / 1e9
-    outline = [Stroke(linewidth=2.4, foreground="white"), Normal()]
     x = days((edges[:-1] + edges[1:]) / 2)
-    ax.plot(x, spot, color=TOTAL, linewidth=1.0, label="spot (last trade)", path_effects=outline)
+    ax.plot(x, spot, color=TOTAL, linewidth=1.0, label="spot (last trade)", path_effects=outline())
