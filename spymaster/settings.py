@@ -141,6 +141,10 @@ class SetupSettings(_Section):
     scale_min_sessions_demo: int = Field(default=2, ge=1, description="the same in the demo profile")
     scale_max_sessions: int = Field(default=30, ge=1, description="earlier sessions that a scale takes")
 
+    candidate_every_s: int = Field(
+        default=30, ge=1, le=3600, description="seconds between the candidates that vectors are scaled with"
+    )
+
     @model_validator(mode="after")
     def _shifts_in_order(self) -> SetupSettings:
         if self.placebo_max_ticks < self.placebo_min_ticks:

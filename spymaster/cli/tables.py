@@ -8,12 +8,21 @@ import typer
 
 from spymaster.cli.options import JsonOption
 
+LAYOUT = "vector_layout"
+"""What `gold.setup_vector` holds at which position: no table, but asked for in the same way."""
+
 
 def tables(
-    name: Annotated[str | None, typer.Argument(metavar="TABLE", help="One table, e.g. silver.trade or trade.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="TABLE", help="One table, e.g. silver.trade or trade; or vector_layout."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the tables, or the columns, units and rules of one."""
+    """List the tables, or the columns, units and rules of one.
+
+    `vector_layout` names every number of the vectors in gold.setup_vector.
+    """
     from spymaster.cli import output
     from spymaster.tables import all_tables, table
 
@@ -29,6 +38,9 @@ def tables(
         output.print_table("tables", ("table", "columns", "key", "holds"), rows, right=("columns",))
         return
 
+    if name == LAYOUT:
+        _print_layouts(as_json)
+        return
     model = table(name)
     if as_json:
         output.print_json(_contract(model))
@@ -47,6 +59,24 @@ def tables(
     if model.invariants:
         output.print_table(
             "always true", ("rule", "sentence"), [(rule.name, rule.sentence) for rule in model.invariants]
+        )
+
+
+def _print_layouts(as_json: bool) -> None:
+    """The dims of every family's stored layout."""
+    from spymaster.cli import output
+    from spymaster.setups.vector_layout import FAMILIES, layout
+
+    made = [layout(name) for name in FAMILIES]
+    if as_json:
+        output.print_json({one.family.name: one.described() for one in made})
+        return
+    for one in made:
+        output.print_table(
+            f"{one.family.name}: layout {one.version}, {one.n} numbers of windows of {one.family.window_s} s",
+            ("dim", "name", "weight"),
+            [(dim.dim_index, dim.name, dim.weight) for dim in one.dims],
+            right=("dim", "weight"),
         )
 
 

@@ -10,9 +10,11 @@ import polars as pl
 
 from spymaster.lake.partition import Partition
 from spymaster.settings import Settings, SetupSettings
+from spymaster.setups import fits
 from spymaster.setups.condition_values import condition_values, eps, tod_bucket
+from spymaster.setups.contracts import tick_size
 from spymaster.setups.errors import SetupInputError
-from spymaster.tables.move_condition_scale import CONDITIONS, TOD_BUCKETS, MoveConditionScale
+from spymaster.tables.move_condition_scale import CONDITIONS, FITS, TOD_BUCKETS, WHOLE_DAY, MoveConditionScale
 from spymaster.tables.move_measure_1s import HORIZONS, MOVE_SIDES, MoveMeasure1s, measure
 
 _SINGLE: Final = ("msgs", "absorb")
@@ -42,10 +44,13 @@ def select_sessions(measures: Sequence[Partition], dt: date, settings: Settings)
     return chosen[::-1]
 
 
-def session_scale(sessions: Sequence[Partition], dt: date) -> pl.DataFrame:
+def session_scale(
+    sessions: Sequence[Partition], definitions: Sequence[Partition], dt: date, *, eps_qty: float
+) -> pl.DataFrame:
     """`gold.move_condition_scale` of `dt` from stored `silver.move_measure_1s` of earlier dates.
 
-    One look-back at a time is held in memory. Raises SetupInputError if a session is not before `dt`.
+    definitions: `bronze.future_definition` of the same dates. One look-back at a time is held in memory. Raises
+    SetupInputError if a session is not before `dt`, or has no definitions.
     """
     late = [partition.label for partition in sessions if partition.dt >= dt]
     if late:
@@ -65,7 +70,37 @@ def session_scale(sessions: Sequence[Partition], dt: date) -> pl.DataFrame:
         )
         for horizon in HORIZONS
     ]
-    return pl.concat(parts).sort(MoveConditionScale.key)
+    return pl.concat([*parts, session_fits(sessions, definitions, eps_qty=eps_qty)]).sort(MoveConditionScale.key)
+
+
+def session_fits(sessions: Sequence[Partition], definitions: Sequence[Partition], *, eps_qty: float) -> pl.DataFrame:
+    """Rows of the fits over whole days; one session at a time is held in memory."""
+    defined = {partition.dt: partition for partition in definitions}
+    fitted = fits.Fits(eps_qty)
+    for partition in sessions:
+        if partition.dt not in defined:
+            raise SetupInputError(f"{partition.label} has no bronze.future_definition of its date beside it")
+        fitted.add(partition.read(fits.COLUMNS), tick_size(partition, defined[partition.dt]))
+    return fit_rows(fitted, [partition.dt for partition in sessions])
+
+
+def fit_rows(fitted: fits.Fits, dates: Sequence[date]) -> pl.DataFrame:
+    """Two rows, as the table holds them. dates: those of the sessions that were added."""
+    values = (fits.as_json(fitted.micro_price()), fits.as_json(fitted.ofi_weights()))
+    counts = (fitted.pairs, fitted.seconds)
+    rows = [
+        {
+            "tod_bucket": WHOLE_DAY,
+            "measure": name,
+            "horizon_s": HORIZONS[0],
+            "value_json": value,
+            "n_sessions": len(dates) if count else 0,
+            "n_rows": count,
+            "last_dt_used": max(dates) if count else None,
+        }
+        for name, value, count in zip(FITS, values, counts, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=MoveConditionScale.schema())
 
 
 def empty_pool(horizon: int) -> pl.DataFrame:
@@ -112,6 +147,7 @@ def _summary(rows: pl.DataFrame, name: str, horizon: int) -> pl.DataFrame:
     return (
         every.join(known, on="tod_bucket", how="left", maintain_order="left")
         .with_columns(pl.col("n_sessions", "n_rows").fill_null(0), measure=pl.lit(name), horizon_s=pl.lit(horizon))
+        .with_columns(value_json=pl.lit(None, pl.String))
         .select(pl.col(column).cast(dtype) for column, dtype in MoveConditionScale.schema().items())
     )
 

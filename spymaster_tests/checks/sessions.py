@@ -50,6 +50,8 @@ TABLES = (
     "silver.move_conditions_1s",
     "gold.physics_norm_calibration",
     "gold.move_condition_scale",
+    "gold.setup_vector",
+    "gold.vector_scaler",
 )
 """Tables of the lake. Those that need options, or what options are made into, have lakes of their own."""
 EARLIER = datetime.date(2024, 3, 5)
@@ -250,7 +252,9 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
     measures = session_measures(wall, snapshot, definitions, instrument=root)
     _write(lake, "silver.move_measure_1s", dt, measures, [wall, snapshot, definitions])
     before = lake.partitions("silver.move_measure_1s", SYMBOL, end=dt - datetime.timedelta(days=1))
-    _write(lake, "gold.move_condition_scale", dt, [session_scale(before, dt)], before)
+    defined_before = [one.sibling("bronze.future_definition") for one in before]
+    scales = session_scale(before, defined_before, dt, eps_qty=root.eps_qty)
+    _write(lake, "gold.move_condition_scale", dt, [scales], [*before, *defined_before])
     own, scale = (
         lake.partition("silver.move_measure_1s", SYMBOL, dt),
         lake.partition("gold.move_condition_scale", SYMBOL, dt),
@@ -259,6 +263,16 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
         own.read(), scale.read(), eps_qty=root.eps_qty, settings=lake.settings.setups, profile=lake.profile
     )
     _write(lake, "silver.move_conditions_1s", dt, [conditions], [own, scale])
+    _vectors(lake, dt, [wall, own, lake.partition("silver.trade", SYMBOL, dt), bars[-1], scale, definitions])
+
+
+def _vectors(lake: Lake, dt: datetime.date, inputs: list[Any]) -> None:
+    from spymaster.setups.session_vectors import session_vectors
+    from spymaster.setups.vector_scaler import select_sessions, session_scaler
+
+    _write(lake, "gold.setup_vector", dt, [session_vectors(*inputs, settings=lake.settings)], inputs)
+    before = select_sessions(lake.partitions("gold.setup_vector", SYMBOL), dt, lake.settings)
+    _write(lake, "gold.vector_scaler", dt, [session_scaler(before, dt)], before)
 
 
 def _write(

@@ -39,6 +39,8 @@ LEVEL = "silver.session_level"
 MEASURE = "silver.move_measure_1s"
 CONDITIONS = "silver.move_conditions_1s"
 MOVE_SCALE = "gold.move_condition_scale"
+VECTOR = "gold.setup_vector"
+SCALER = "gold.vector_scaler"
 MBO = "bronze.future_mbo"
 SELECTION = "bronze.contract_day_selection"
 DEFINITION = "bronze.future_definition"
@@ -103,6 +105,8 @@ IDLE = pl.all_horizontal(pl.col(name) == 0 for name in SIGNED) & pl.col("window_
 FIRST_IDLE = IDLE & (IDLE.cum_sum() == 1)
 FIRST_VALID = pl.col("window_valid") & (pl.col("window_valid").cum_sum() == 1)
 
+VALID_VECTOR = (pl.col("family") == "s1") & pl.col("valid")
+
 SPOILERS: dict[str, Spoiler] = {
     f"{SNAPSHOT}:snapshot_completed": put(SNAPSHOT, ROW >= 0, book_valid=False, window_valid=False),
     f"{SNAPSHOT}:bid_below_ask": put(SNAPSHOT, MIDDLE_ROW, best_bid_price_int=pl.col("best_ask_price_int")),
@@ -146,6 +150,10 @@ SPOILERS: dict[str, Spoiler] = {
     ),
     f"{MEASURE}:flows_of_wall": put(MEASURE, pl.col("valid"), add_ask_w15=pl.col("add_ask_w15") + 1),
     f"{MOVE_SCALE}:causal": put(MOVE_SCALE, MIDDLE_ROW, last_dt_used=DT),
+    f"{VECTOR}:look_back_is_valid": put(VECTOR, VALID_VECTOR, ts_cutoff=pl.col("ts_cutoff").dt.offset_by("-10m")),
+    f"{VECTOR}:last_window_of_radar": put(VECTOR, VALID_VECTOR, ts_cutoff=pl.col("ts_cutoff").dt.offset_by("1s")),
+    f"{SCALER}:sessions_are_earlier": put(SCALER, ROW == 0, sessions_used=[DT]),
+    f"{SCALER}:dead_dims_never_vary": put(SCALER, ROW == 0, dead_dims=[3]),
     f"{MOVE_SCALE}:added_of_sessions": drop(MOVE_SCALE, MIDDLE_ROW),
     f"{CONDITIONS}:conditions_of_measures": put(
         CONDITIONS, pl.col("z_n_bid_w5").is_not_null(), z_n_bid_w5=pl.col("z_n_bid_w5") * 0.99 + 0.01

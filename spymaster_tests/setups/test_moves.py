@@ -263,7 +263,7 @@ class TestScale:
 
         today = Partition.at(tmp_path, "silver.move_measure_1s", "ES", DT)
         with pytest.raises(SetupInputError, match=r"not earlier: silver\.move_measure_1s ES 2024-01-03"):
-            session_scale([today], DT)
+            session_scale([today], [], DT, eps_qty=1.0)
         with pytest.raises(SetupInputError, match="not earlier"):
             select_sessions([today], DT, Settings())
 

@@ -216,6 +216,25 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         end_reason=pl.Series(rng.choice(["cancel", "fill", "open"], n)),
         known_add=pl.int_range(pl.len()) % 3 > 0,
     )
+    families = [family for family in ("s1", "s5", "c120") for _ in range(seconds)]
+    points = [rng.normal(size=12 if family == "c120" else 30).tolist() for family in families]
+    vectors = pl.DataFrame(
+        {
+            "family": families,
+            "kind": ["candidate"] * len(families),
+            "ts_cutoff": np.tile(begin, 3),
+            "vector": points,
+            "valid": [True] * len(families),
+        }
+    ).with_columns(vector=pl.when(pl.col("family") != "c120").then("vector"), valid=pl.col("family") != "c120")
+    scaler = pl.DataFrame(
+        {
+            "family": ["c120", "s1", "s5"],
+            "sessions_used": [[], [DT], [DT]],
+            "n_rows": [0, 700, 700],
+            "mad": [None, rng.random(30).tolist(), [0.0] * 30],
+        }
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -227,6 +246,8 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "gold.physics_norm_calibration": calibration,
         "gold.setup_episode": episodes,
         "gold.setup_outcome": outcomes,
+        "gold.setup_vector": vectors,
+        "gold.vector_scaler": scaler,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
         "silver.candle_2m": candles,

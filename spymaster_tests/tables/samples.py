@@ -16,6 +16,7 @@ from spymaster_tests.tables import episode_samples as of_episodes
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import order_samples as of_orders
 from spymaster_tests.tables import setup_samples as of_setups
+from spymaster_tests.tables import vector_samples as of_vectors
 
 SECOND = 1_000_000_000
 START = 1_704_207_600 * SECOND
@@ -316,6 +317,8 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.move_measure_1s": of_setups.move_measure,
     "silver.move_conditions_1s": of_setups.move_conditions,
     "gold.move_condition_scale": of_setups.move_scale,
+    "gold.setup_vector": of_vectors.setup_vector,
+    "gold.vector_scaler": of_vectors.vector_scaler,
     "gold.setup_episode": of_episodes.episode,
     "gold.setup_outcome": of_episodes.outcome,
     "gold.physics_norm_calibration": _physics_norm_calibration,

@@ -116,6 +116,7 @@ def move_scale(index: int) -> Row:
         "horizon_s": 5,
         "median": -0.2 if known else None,
         "mad": 0.3 if known else None,
+        "value_json": None,
         "n_sessions": 20 if known else 0,
         "n_rows": 30_000 if known else 0,
         "last_dt_used": date(2023, 12, 29) if known else None,

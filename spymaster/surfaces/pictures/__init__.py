@@ -33,6 +33,8 @@ DRAWINGS: Final = {
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",
     "gold.setup_episode": "episodes:setup_episode",
     "gold.setup_outcome": "episodes:setup_outcome",
+    "gold.setup_vector": "vectors:setup_vector",
+    "gold.vector_scaler": "vectors:vector_scaler",
     "silver.bbo_change": "events:bbo_change",
     "silver.book_snapshot_1s": "lines:book_snapshot_1s",
     "silver.candle_2m": "candles:candle_2m",
