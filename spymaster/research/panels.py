@@ -118,7 +118,7 @@ def panel_rows(pool: pl.DataFrame, panel: Panel, scaler: Scaler, hashes: dict[da
     return rows.with_columns(
         index_id=pl.lit(digest.hexdigest()[:16]),
         vector_dim=pl.lit(made.n),
-        row=pl.int_range(pl.len()),
+        panel_row=pl.int_range(pl.len()),
         scaler_sha256=pl.lit(scaler.sha256),
     ).select(pl.col(name).cast(dtype) for name, dtype in RetrievalIndex.schema().items())
 
@@ -142,17 +142,17 @@ def load_library(rows: pl.DataFrame, vectors: dict[date, Partition], scaler: Sca
         wanted = rows.filter(vector_dt=day)
         held = vectors[day].scan(["episode_id", "family", "lead_s", "vector"])
         found = held.filter((pl.col("family") == scaler.layout.family.name) & (pl.col("lead_s") == 0))
-        both = wanted.select("row", "episode_id").join(found.collect(), on="episode_id", how="left")
+        both = wanted.select("panel_row", "episode_id").join(found.collect(), on="episode_id", how="left")
         if both["vector"].null_count():
             raise QueryError(
                 f"{vectors[day].label} has no vector for {both.filter(pl.col('vector').is_null())['episode_id'][0]}",
                 hint="Materialise gold.retrieval_index again.",
             )
-        parts.append(both.select("row", "vector"))
+        parts.append(both.select("panel_row", "vector"))
     n = scaler.layout.n
     points = np.empty((0, n), dtype=np.float32)
     if parts:
-        points = scaler.apply(as_matrix(pl.concat(parts).sort("row")["vector"], n))
+        points = scaler.apply(as_matrix(pl.concat(parts).sort("panel_row")["vector"], n))
     return Library(
         points=points,
         session=rows["session_date"].to_physical().to_numpy().astype(np.int64),

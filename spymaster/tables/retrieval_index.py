@@ -20,7 +20,7 @@ class RetrievalIndex(TableModel):
 
     layer = "gold"
     name = "retrieval_index"
-    key = ("family", "kind", "horizon_s", "row")
+    key = ("family", "kind", "horizon_s", "panel_row")
     parameters = ("setups",)
     parquet = ParquetLayout(
         dictionary=(
@@ -41,7 +41,7 @@ class RetrievalIndex(TableModel):
     vector_dim = Column(pl.Int32, "numbers of a vector", ge=1)
     kind = Column(pl.Enum(EPISODE_KINDS), "zoom of the setups")
     horizon_s = Column(pl.Int32, "time in which the outcome was looked for", unit="s", isin=TOUCH_HORIZONS_S)
-    row = Column(pl.Int32, "number in the panel, in order of the decisions", ge=0)
+    panel_row = Column(pl.Int32, "number in the panel, in order of the decisions", ge=0)
     episode_id = Column(pl.String, "as in setup_episode")
     vector_dt = Column(pl.Date, "date of the partition that holds episode and vector")
     session_date = Column(pl.Date, "trade date of the exchange")

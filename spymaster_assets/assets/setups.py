@@ -164,6 +164,7 @@ def move_conditions_1s(session: Session, measures: Partition, scale: Partition):
     wall=Same(WallSurface1s),
     measures=Same(MoveMeasure1s),
     trades=Same(Trade),
+    snapshot=Same(BookSnapshot1s),
     candles=Same(Candle2m),
     scale=Same(MoveConditionScale),
     definitions=Same(FutureDefinition),
@@ -187,7 +188,7 @@ def move_conditions_1s(session: Session, measures: Partition, scale: Partition):
             "value_json",
         ),
         "ts_cutoff": ("ts_decision", "window_end"),
-        "sigma_60": ("mid2_int",),
+        "sigma_60": ("mid_price_int",),
         "valid": ("valid",),
     },
     kinds=("numba",),
@@ -197,6 +198,7 @@ def setup_vector(
     wall: Partition,
     measures: Partition,
     trades: Partition,
+    snapshot: Partition,
     candles: Partition,
     scale: Partition,
     definitions: Partition,
@@ -205,7 +207,9 @@ def setup_vector(
     from spymaster.setups.session_vectors import layouts, session_vectors
 
     session.notes["layouts"] = layouts()
-    return session_vectors(wall, measures, trades, candles, scale, definitions, episodes, settings=session.settings)
+    return session_vectors(
+        wall, measures, trades, snapshot, candles, scale, definitions, episodes, settings=session.settings
+    )
 
 
 def _scaler_sessions(vectors: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
