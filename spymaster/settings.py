@@ -131,6 +131,8 @@ class SetupSettings(_Section):
     placebo_clear_ticks: int = Field(default=4, ge=0, description="a placebo this close to a level is dropped, ticks")
     kappa: float = Field(default=3.0, gt=0, description="sharpness of the soft AND over the four conditions")
     theta: float = Field(default=0.5, description="a condition holds from this z on")
+    k_barrier: float = Field(default=1.0, gt=0, description="distance of the barriers of an outcome in usual moves")
+    min_barrier_ticks: int = Field(default=4, ge=1, description="smallest distance of such a barrier, ticks")
     scale_min_sessions: int = Field(default=20, ge=1, description="earlier sessions that a scale needs")
     scale_min_sessions_demo: int = Field(default=2, ge=1, description="the same in the demo profile")
     scale_max_sessions: int = Field(default=30, ge=1, description="earlier sessions that a scale takes")

@@ -1,4 +1,4 @@
-"""Silver and Gold: candles, levels and the conditions of a move."""
+"""Silver and Gold: candles, levels, the conditions of a move, episodes and their outcomes."""
 
 from __future__ import annotations
 
@@ -19,9 +19,8 @@ from spymaster.tables.move_conditions_1s import MoveConditions1s
 from spymaster.tables.move_measure_1s import MoveMeasure1s
 from spymaster.tables.session_level import SessionLevel
 from spymaster.tables.setup_episode import SetupEpisode
-from spymaster.tables.setup_vector import SetupVector
+from spymaster.tables.setup_outcome import SetupOutcome
 from spymaster.tables.trade import Trade
-from spymaster.tables.vector_scaler import VectorScaler
 from spymaster.tables.wall_surface_1s import WallSurface1s
 from spymaster_assets.factory import lake_assets
 from spymaster_assets.inputs import History, Same
@@ -160,73 +159,64 @@ def move_conditions_1s(session: Session, measures: Partition, scale: Partition):
 
 
 @lake_assets(
-    SetupVector,
-    wall=Same(WallSurface1s),
-    measures=Same(MoveMeasure1s),
-    trades=Same(Trade),
-    snapshot=Same(BookSnapshot1s),
+    SetupEpisode,
+    levels=Same(SessionLevel),
+    quotes=Same(BboChange),
     candles=Same(Candle2m),
-    scale=Same(MoveConditionScale),
+    snapshots=Same(BookSnapshot1s),
     definitions=Same(FutureDefinition),
-    episodes=Same(SetupEpisode, optional=True),
     lineage={
-        "*": (
-            "depth_qty_start",
-            "depth_qty_end",
-            "depth_qty_rest",
-            "add_qty",
-            "pull_qty_total",
-            "pull_qty_rest",
-            "fill_qty",
-            "ofi_1",
-            "queue_imb",
-            "mid2_int",
-            "qty",
-            "levels_consumed",
-            "close_price_int",
-            "median",
-            "value_json",
-        ),
-        "ts_cutoff": ("ts_decision", "window_end"),
-        "sigma_60": ("mid_price_int",),
-        "valid": ("valid",),
+        "*": ("level_id", "price_int", "valid_from", "valid_to", "bid_price_int", "ask_price_int", "mid_price_int"),
+        "trigger_bar": ("bar_index", "high_price_int", "low_price_int", "close_price_int"),
+        "spot_ref_price_int": ("spot_ref_price_int",),
+        "msg_rate_rel": ("message_count",),
+        "valid": ("window_valid", "crossed", "phase", "is_complete", "is_halt"),
     },
     kinds=("numba",),
 )
-def setup_vector(
+def setup_episode(
     session: Session,
-    wall: Partition,
-    measures: Partition,
-    trades: Partition,
-    snapshot: Partition,
+    levels: Partition,
+    quotes: Partition,
     candles: Partition,
-    scale: Partition,
+    snapshots: Partition,
     definitions: Partition,
-    episodes: Partition | None,
 ):
-    from spymaster.setups.session_vectors import layouts, session_vectors
+    from spymaster.setups.episodes import session_episodes
 
-    session.notes["layouts"] = layouts()
-    return session_vectors(
-        wall, measures, trades, snapshot, candles, scale, definitions, episodes, settings=session.settings
-    )
-
-
-def _scaler_sessions(vectors: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
-    from spymaster.setups.vector_scaler import select_sessions
-
-    return select_sessions(vectors, dt, settings)
+    return session_episodes(levels, quotes, candles, snapshots, definitions, instrument=session.instrument)
 
 
 @lake_assets(
-    VectorScaler,
-    # As with the scale of the conditions: the date itself is never read.
-    sessions=History(SetupVector, -30, 0, select=_scaler_sessions),
-    lineage={"*": ("vector", "kind", "layout_version")},
+    SetupOutcome,
+    episodes=Same(SetupEpisode),
+    quotes=Same(BboChange),
+    candles=Same(Candle2m),
+    snapshots=Same(BookSnapshot1s),
+    definitions=Same(FutureDefinition),
+    lineage={
+        "*": ("p0_mid2_int", "level_price_int", "sigma_15", "bid_price_int", "ask_price_int"),
+        "bar_close_side_1": ("close_price_int",),
+        "episode_id": ("episode_id",),
+    },
+    kinds=("numba",),
 )
-def vector_scaler(session: Session, sessions: Sequence[Partition]):
-    from spymaster.setups.session_vectors import layouts
-    from spymaster.setups.vector_scaler import session_scaler
+def setup_outcome(
+    session: Session,
+    episodes: Partition,
+    quotes: Partition,
+    candles: Partition,
+    snapshots: Partition,
+    definitions: Partition,
+):
+    from spymaster.setups.outcomes import session_outcomes
 
-    session.notes["layouts"] = layouts()
-    return session_scaler(sessions, session.dt)
+    return session_outcomes(
+        episodes,
+        quotes,
+        candles,
+        snapshots,
+        definitions,
+        instrument=session.instrument,
+        settings=session.settings.setups,
+    )
