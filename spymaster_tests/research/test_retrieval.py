@@ -57,6 +57,7 @@ def test_neighbours_are_those_of_brute_force_under_the_same_rules():
     """Gate G12, with the rules taken one by one in another order of work."""
     held, asked = library(), question()
     said = answer(held, asked, STANDARD)
+    assert asked.point is not None
     distance = np.sqrt(((held.points.astype(np.float64) - asked.point) ** 2).sum(axis=1))
     kept: list[int] = []
     for row in np.argsort(distance, kind="stable")[: 20 * STANDARD.k]:
