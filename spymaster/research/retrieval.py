@@ -146,9 +146,7 @@ def answer(library: Library, question: Question, rules: Rules, usual: np.ndarray
 
 def neighbours(library: Library, point: np.ndarray, allowed: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     """Rows and distances of the at most k neighbours among the allowed rows (bool[n]), nearest first."""
-    index = np.flatnonzero(allowed)
-    found, distance = nearest(library.points[index], point, rules.settings.raw_factor * rules.k)
-    found = index[found]
+    found, distance = nearest(library.points, point, rules.settings.raw_factor * rules.k, allowed)
     kept: list[int] = []
     of_session: dict[int, int] = {}
     of_group: dict[object, list[int]] = {}

@@ -49,6 +49,18 @@ def test_ties_go_to_the_first_row_and_few_rows_are_all_found():
     assert len(nearest(points[:0], np.zeros(5, dtype=np.float32), 5)[0]) == 0
 
 
+def test_only_allowed_rows_are_found():
+    rng = np.random.default_rng(6)
+    points, query = rng.normal(size=(400, 30)).astype(np.float32), rng.normal(size=30).astype(np.float32)
+    allowed = rng.random(400) < 0.2
+    rows, distance = nearest(points, query, 25, allowed)
+    part = np.flatnonzero(allowed)
+    assert rows.tolist() == part[by_hand(points[part], query, 25)[0]].tolist()
+    assert len(nearest(points, query, 400, allowed)[0]) == allowed.sum()
+    assert len(nearest(points, query, 5, np.zeros(400, dtype=bool))[0]) == 0
+    assert (np.diff(distance) >= 0).all()
+
+
 def test_the_same_question_has_the_same_answer_whatever_the_layout():
     rng = np.random.default_rng(5)
     points = rng.normal(size=(500, 216)).astype(np.float32)
