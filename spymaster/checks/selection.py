@@ -11,6 +11,7 @@ from spymaster.checks.frames import (
     CANDLE,
     CONDITIONS,
     DEFINITION,
+    EPISODE,
     LEVEL,
     MBO,
     MEASURE,
@@ -99,5 +100,19 @@ def _contract_check(table: str) -> Check:
 
 CONTRACT_CHECKS = [
     _contract_check(table)
-    for table in (SNAPSHOT, WALL, RADAR, TRADE, BBO, VACUUM, BANDS, PRESSURE, CANDLE, LEVEL, MEASURE, CONDITIONS)
+    for table in (
+        SNAPSHOT,
+        WALL,
+        RADAR,
+        TRADE,
+        BBO,
+        VACUUM,
+        BANDS,
+        PRESSURE,
+        CANDLE,
+        LEVEL,
+        MEASURE,
+        CONDITIONS,
+        EPISODE,
+    )
 ]

@@ -40,12 +40,14 @@ class Bars:
     def of(cls, candles: pl.DataFrame) -> Bars:
         """From rows with `CANDLE_COLUMNS`."""
         priced = candles["close_price_int"].is_not_null()
-        prices = (candles[f"{name}_price_int"].fill_null(0).to_numpy() for name in ("high", "low", "close"))
+        high, low, close = (candles[f"{name}_price_int"].fill_null(0).to_numpy() for name in ("high", "low", "close"))
         return cls(
             candles["bar_index"].to_numpy().copy(),
             candles["candle_id"].to_numpy(),
             candles["bar_start"].to_physical().to_numpy().copy(),
-            *(one.copy() for one in prices),
+            high.copy(),
+            low.copy(),
+            close.copy(),
             priced.to_numpy().copy(),
             (priced & ~candles["is_carry"]).to_numpy(),
             candles["is_complete"].to_numpy(),

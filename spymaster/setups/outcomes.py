@@ -43,12 +43,10 @@ def session_outcomes(
 
     Raises `SetupInputError` if the contract has no definition.
     """
-    rows = episodes.read(EPISODE_COLUMNS)
-    if rows.is_empty():
-        return SetupOutcome.empty()
     tick = tick_size(snapshots, definitions)
     seconds = Seconds.of(snapshots.read(SNAPSHOT_COLUMNS), tick)
     mids = Mids.of(quotes.read(BBO_COLUMNS), seconds, instrument)
+    rows = episodes.read(EPISODE_COLUMNS)
     return outcome_frame(rows, mids, Bars.of(candles.read(CANDLE_COLUMNS)), tick, instrument, settings)
 
 
@@ -73,10 +71,10 @@ def outcome_frame(
     passed = _passages(rows, begin, end, moves, mids, tick, valid)
     start, level = (rows[name].fill_null(0).to_numpy() for name in ("p0_mid2_int", "level_price_int"))
     offset = rows["direction"].to_numpy() * (start - 2 * level) / (2.0 * tick)
-    step = _step(mids, begin, tick)
+    past = _overshoot(mids, begin, tick)
     around = {
-        "b1": first_passage(barrier, barrier, np.where(known, sigma, np.nan), step),
-        "lv_b1": first_passage(barrier - offset, barrier + offset, np.where(known, sigma, np.nan), step),
+        "b1": first_passage(barrier, barrier, np.where(known, sigma, np.nan), past),
+        "lv_b1": first_passage(barrier - offset, barrier + offset, np.where(known, sigma, np.nan), past),
     }
     return (
         rows.with_columns(
@@ -176,13 +174,16 @@ def _bars(rows: pl.DataFrame, bars: Bars) -> dict[str, pl.Series]:
     return made
 
 
-def _step(mids: Mids, at: np.ndarray, tick: int) -> np.ndarray:
-    """Root mean square of the steps of the mid in the half hour up to each time, ticks; NaN without one."""
+def _overshoot(mids: Mids, at: np.ndarray, tick: int) -> np.ndarray:
+    """How far the mid goes past a price that it reaches, by its steps in the half hour before, ticks; NaN without one.
+
+    The mid moves between whole and half ticks.
+    """
     moved = np.zeros(len(mids.ts), dtype=bool)
     moved[1:] = mids.usable[1:] & ~mids.fresh[1:] & (mids.mid2[1:] != mids.mid2[:-1])
     index = np.flatnonzero(moved)
-    size = (mids.mid2[index] - mids.mid2[index - 1]) / (2.0 * tick)
-    sums = np.concatenate([[0.0], np.cumsum(size * size)])
+    size = np.abs(mids.mid2[index] - mids.mid2[index - 1]) / (2.0 * tick)
     upto, since = (np.searchsorted(mids.ts[index], t, side="right") for t in (at, at - STEP_SPAN_NS))
-    with np.errstate(invalid="ignore"):
-        return np.sqrt((sums[upto] - sums[since]) / np.where(upto > since, upto - since, np.nan))
+    sums = [np.concatenate([[0.0], np.cumsum(one)]) for one in (size, size * size)]
+    length, square = (np.where(upto > since, one[upto] - one[since], np.nan) for one in sums)
+    return np.maximum(square / (2.0 * length) - 0.25, 0.0)

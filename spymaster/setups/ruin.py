@@ -4,8 +4,10 @@
     P_down = 1 - x/l - (2/pi) sum_n (1/n) sin(n pi x/l) exp(-n^2 pi^2 v/(2 l^2))
 
 for a start x above the lower of two barriers that are l apart, and variance v until the end. A price that moves in
-steps goes past a barrier when it reaches it; both barriers are taken 0.58 steps further away for that (Broadie,
-Glasserman and Kou 1997, Mathematical Finance 7).
+steps may go past a barrier when it reaches it; both barriers are taken the mean overshoot further away for that. Of
+normal steps it is 0.58 standard deviations (Broadie, Glasserman and Kou 1997, Mathematical Finance 7); of steps between
+the points of a lattice that the barriers lie on it is 0 if none is longer than one, and by renewal theory about
+E[s^2]/(2 E|s|) less half a lattice step.
 """
 
 from __future__ import annotations
@@ -15,22 +17,21 @@ from typing import Final
 import numpy as np
 
 TERMS: Final = 200
-OVERSHOOT: Final = 0.58
 LEAST: Final = 1e-6
 FAR: Final = 8.0
 """A barrier so many standard deviations away is not reached; there the series converges too slowly."""
 
 
 def first_passage(
-    above: np.ndarray, below: np.ndarray, sigma: np.ndarray, step: np.ndarray
+    above: np.ndarray, below: np.ndarray, sigma: np.ndarray, overshoot: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Probabilities of the upper barrier first, the lower first, and neither; each within [1e-6, 1], together 1.
 
     above, below: distances of the barriers (0 or less: reached at the start); sigma: standard deviation until the end;
-    step: root mean square of the price's steps. float64[n], all in one unit; NaN in any gives NaN.
+    overshoot: how far the price goes past a barrier. float64[n], all in one unit; NaN in any gives NaN.
     """
-    known = np.isfinite(above + below + sigma + step)
-    correction = OVERSHOOT * np.where(known, step, 0.0)
+    known = np.isfinite(above + below + sigma + overshoot)
+    correction = np.where(known, overshoot, 0.0)
     up, down = (np.maximum(np.where(known, one, 1.0), 0.0) + correction for one in (above, below))
     width = up + down
     share = down / width

@@ -43,7 +43,7 @@ class SetupOutcome(TableModel):
     layer = "gold"
     name = "setup_outcome"
     key = ("episode_id", "horizon_s", "k_barrier")
-    time_column = "ts_label_start"
+    time_column = "ts_label_end"
     parameters = ("instrument", "setups")
     parquet = ParquetLayout(dictionary=("outcome", "lv_outcome", "horizon_end_reason", "provenance"))
 

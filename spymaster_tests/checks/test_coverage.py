@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spymaster.checks import all_checks
 from spymaster_tests.checks import (
+    test_episodes,
     test_every_check,
     test_gex_checks,
     test_option_bronze,
@@ -18,6 +19,7 @@ OF_MODELS = {"contract", "finite", "manifest_true"}
 
 def test_no_check_is_left_to_nobody():
     modules = (
+        test_episodes,
         test_every_check,
         test_gex_checks,
         test_option_bronze,

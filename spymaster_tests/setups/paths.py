@@ -17,7 +17,7 @@ ES = instrument("ES")
 
 
 def best_prices(
-    times: Sequence[int] | np.ndarray, mids2: Sequence[int] | np.ndarray, **columns: object
+    times: Sequence[int] | np.ndarray, mids2: Sequence[int] | np.ndarray, **columns: pl.Series
 ) -> pl.DataFrame:
     """Changes of the best prices: ns, and twice the mid in ticks from SPOT; a tick wide, or two where it is even."""
     total = 2 * SPOT + np.asarray(mids2, dtype=np.int64) * TICK

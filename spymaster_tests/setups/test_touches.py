@@ -50,8 +50,10 @@ def slow_touches(levels: pl.DataFrame, bbo: pl.DataFrame, seconds: pl.DataFrame)
         if mark not in sigma:
             sigma[mark] = slow_sigma(seconds, mark * 15 * SECOND)
         before = max((k for k in range(max(0, r - 400), r + 1) if times[k] <= time - 15 * SECOND), default=None)
-        same = before is not None and segment[r] is not None and segment[before] == segment[r]
-        moved.append(mids[r] - mids[before] if same else None)
+        if before is not None and segment[r] is not None and segment[before] == segment[r]:
+            moved.append(mids[r] - mids[before])
+        else:
+            moved.append(None)
     found: list[Touch] = []
     for (name,), rows in levels.group_by("level_id", maintain_order=True):
         state, way, approached, out_since, last_end = "far", 0, 0, None, None

@@ -159,6 +159,35 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "is_placebo": np.arange(seconds) % 3 == 2,
         }
     )
+    kinds = np.where(np.arange(seconds) % 2 == 0, "touch", "candle")
+    episodes = pl.DataFrame(
+        {
+            "episode_id": [f"e{k}" for k in range(seconds)],
+            "contract": ["ESH4"] * seconds,
+            "kind": kinds.tolist(),
+            "direction": rng.choice([-1, 1], seconds),
+            "is_placebo": np.arange(seconds) % 5 == 4,
+            "ts_approach": pl.Series(begin - 9 * 10**9).set(pl.Series(kinds == "candle"), None),
+            "ts_decision": begin,
+            "ts_trigger_bar": pl.Series(begin - 240 * 10**9).set(pl.Series(kinds == "touch"), None),
+            "level_price_int": spot,
+            "p0_mid2_int": spot * 2 + TICK,
+            "valid": np.arange(seconds) % 9 != 3,
+        }
+    )
+    ends = rng.choice(["break", "reject", "chop"], seconds)
+    outcomes = pl.DataFrame(
+        {
+            "episode_id": [f"e{k}" for k in range(seconds)],
+            "horizon_s": [360] * seconds,
+            "barrier_ticks": [9] * seconds,
+            "ts_label_start": begin,
+            "ts_label_end": begin + 360 * 10**9,
+            "ts_hit": pl.Series(begin + 40 * 10**9).set(pl.Series(ends == "chop"), None),
+            "outcome": ends.tolist(),
+            "valid": np.arange(seconds) % 9 != 3,
+        }
+    )
     conditions = pl.DataFrame(
         {
             "window_end": begin + 10**9,
@@ -227,6 +256,8 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         ),
         "gold.setup_vector": vectors,
         "gold.vector_scaler": scaler,
+        "gold.setup_episode": episodes,
+        "gold.setup_outcome": outcomes,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
         "silver.candle_2m": candles,
@@ -294,6 +325,16 @@ def test_a_smile_is_drawn_against_strikes_where_definitions_are_at_hand(long: di
     png = draw(name, long[name], symbol="ES", dt=DT, beside={"bronze.option_definition": known})
     assert (png or b"").startswith(b"\x89PNG")
     assert png != draw(name, long[name], symbol="ES", dt=DT)
+
+
+def test_episodes_are_drawn_over_candles_and_outcomes_over_episodes_where_they_are_at_hand(
+    long: dict[str, pl.DataFrame],
+):
+    beside = {name: long[name] for name in ("silver.candle_2m", "gold.setup_episode")}
+    for name in ("gold.setup_episode", "gold.setup_outcome"):
+        alone, over = (draw(name, long[name], symbol="ES", dt=DT, beside=one) for one in (None, beside))
+        assert (over or b"").startswith(b"\x89PNG")
+        assert alone != over
 
 
 def test_the_same_rows_are_the_same_bytes_and_simulated_ones_say_so(long: dict[str, pl.DataFrame]):

@@ -34,6 +34,8 @@ DRAWINGS: Final = {
     "gold.retrieval_index": "retrieval:retrieval_index",
     "gold.retrieval_neighbor": "retrieval:retrieval_neighbor",
     "gold.retrieval_result": "retrieval:retrieval_result",
+    "gold.setup_episode": "episodes:setup_episode",
+    "gold.setup_outcome": "episodes:setup_outcome",
     "gold.setup_vector": "vectors:setup_vector",
     "gold.vector_scaler": "vectors:vector_scaler",
     "silver.bbo_change": "events:bbo_change",
