@@ -160,6 +160,27 @@ class SetupSettings(_Section):
         return self
 
 
+class RetrievalSettings(_Section):
+    """Similar moments of earlier sessions (`spymaster.research`); `_demo` is for the demo profile."""
+
+    k: int = Field(default=50, ge=1, le=500, description="neighbours of an answer")
+    k_demo: int = Field(default=10, ge=1, le=500)
+    raw_factor: int = Field(default=20, ge=1, description="nearest rows looked at, times k")
+    per_session: int = Field(default=3, ge=1, description="neighbours of one session, at most")
+    per_session_demo: int = Field(default=5, ge=1)
+    group_minutes: int = Field(default=10, ge=0, description="neighbours at one level are this far apart, minutes")
+    min_sessions: int = Field(default=20, ge=1, description="earlier sessions that an answer needs")
+    min_sessions_demo: int = Field(default=2, ge=1)
+    embargo_sessions: int = Field(default=1, ge=0, description="sessions next to the question's that are left out")
+    embargo_sessions_demo: int = Field(default=0, ge=0)
+    shrink: float = Field(default=20.0, ge=0, description="weight of the base rate, neighbours")
+    novelty_cut: float = Field(default=0.95, gt=0, le=1, description="share of nearer setups beyond which one is novel")
+    novelty_least: int = Field(default=200, ge=1, description="setups that novelty is measured against, at least")
+    uninformative: float = Field(default=0.02, ge=0, le=1, description="an answer this close to the base rate is none")
+    tod_minutes: int = Field(default=90, ge=1, description="reach of the filter by time of day, minutes")
+    sigma_ratio: float = Field(default=2.0, gt=1, description="reach of the filter by size of moves, either way")
+
+
 class ServingSettings(_Section):
     """The sidecar (`spymaster.serving`): where it listens, who may ask, and every bound it keeps."""
 
@@ -210,6 +231,7 @@ class Settings(BaseSettings):
     options: OptionSettings = OptionSettings()
     pressure: PressureSettings = PressureSettings()
     setups: SetupSettings = SetupSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
     serving: ServingSettings = ServingSettings()
 
     @field_validator("symbols", mode="before")

@@ -162,7 +162,7 @@ def _history_note(
     """
     complete = {partition.dt for partition in found}
     narrowed = chosen and chosen[0].dt > found[0].dt
-    since = chosen[0].dt if narrowed else wanted[0]
+    since = chosen[0].dt if narrowed else next(iter(wanted), date.min)
     return {"read": len(chosen), "gaps": [dt.isoformat() for dt in wanted if dt >= since and dt not in complete]}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -229,8 +230,8 @@ def added_of_sessions(session: Session) -> Finding:
     )
     key = list(wanted.columns)
     missing = wanted.join(rows, on=key, how="anti").with_columns(fault=pl.lit("missing"))
-    inputs = [one.name.rsplit(" ", 1)[1] for one in session.partition(MOVE_SCALE).manifest.inputs]
-    days = [date.fromisoformat(day) for day in inputs]
+    inputs = [one.name for one in session.partition(MOVE_SCALE).manifest.inputs]
+    days = [date.fromisoformat(name.rsplit(" ", 1)[1]) for name in inputs if name.startswith(f"{MEASURE} ")]
     if not all(session.lake.has(MEASURE, session.symbol, day) for day in days):
         return finding(missing.height, missing, "a scale for every half hour", rows=rows.height)
     names = [f"add_{side}_w{w}" for w in HORIZONS for side in ("ask", "bid")]
@@ -264,6 +265,26 @@ def added_of_sessions(session: Session) -> Finding:
     ).select(*key, fault=pl.lit("not that of the sessions"))
     bad = pl.concat([missing.select(wrong.columns), wrong]).sort(key)
     return finding(bad.height, bad, "scales are there, and what is added is that of the sessions", sessions=len(days))
+
+
+@check(MOVE_SCALE, suite=Suite.PHYSICS, blocking=True)
+def fits_are_mirrored(session: Session) -> Finding:
+    """Weights of the imbalances are ten with absolute sum 1; the micro-price of a mirrored book is mirrored, too."""
+    fits = {
+        name: json.loads(text)
+        for name, text in collect(scan(session, MOVE_SCALE, ["measure", "value_json"])).drop_nulls().iter_rows()
+    }
+    faults = []
+    weights, table = fits.get("ofi_weights"), fits.get("micro_price")
+    if weights is not None and not (len(weights) == 10 and abs(sum(map(abs, weights)) - 1.0) < 1e-9):
+        faults.append(f"{len(weights)} weights of absolute sum {sum(map(abs, weights))}")
+    if table is not None:
+        spreads = [table[k : k + 11] for k in range(0, len(table), 11)]
+        mirrored = all(one == [-value for value in one[::-1]] for one in spreads)
+        if not (mirrored and len(table) == 33):
+            faults.append(f"a micro-price of {len(table)} states that is not antisymmetric in the imbalance")
+    message = faults[0] if faults else f"{len(fits)} fits"
+    return Finding(len(faults), message, {"fits": len(fits)}, tuple(faults))
 
 
 @check(CONDITIONS, MEASURE, MOVE_SCALE, suite=Suite.PHYSICS, blocking=True)

@@ -11,7 +11,22 @@ import sys
 import typer
 
 from spymaster import __version__
-from spymaster.cli import bench, check, clean, demo, fit, inspect, raw, run, serve, simulate, status, tables, up
+from spymaster.cli import (
+    analogues,
+    bench,
+    check,
+    clean,
+    demo,
+    fit,
+    inspect,
+    raw,
+    run,
+    serve,
+    simulate,
+    status,
+    tables,
+    up,
+)
 from spymaster.errors import SpymasterError
 
 app = typer.Typer(
@@ -46,6 +61,7 @@ app.command("check")(check.check)
 app.add_typer(inspect.app, name="inspect")
 app.command("status")(status.status)
 app.command("tables")(tables.tables)
+app.command("analogues")(analogues.analogues)
 app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("token")(serve.token)

@@ -26,8 +26,8 @@ import polars as pl
 
 from spymaster.setups import fits
 from spymaster.setups.condition_values import tod_bucket
+from spymaster.setups.mids import SNAPSHOT_COLUMNS, Seconds
 from spymaster.setups.vector_layout import BASE_FEATURES, BBO_DIST, PLAIN_FEATURES, SIDE_FEATURES, SIGNED_FEATURES
-from spymaster.setups.volatility import sigma_15
 from spymaster.setups.zone_windows import SECOND_NS, ends_of, spot_ticks
 from spymaster.surfaces.radar import FEATURES, radar_features
 from spymaster.surfaces.windows import ZoneSums
@@ -40,7 +40,7 @@ MEASURE_COLUMNS: Final = (
     "spread_ticks", "mid2_int",
 )  # fmt: skip
 TRADE_COLUMNS: Final = ("ts_event", "qty", "aggressor", "levels_consumed")
-"""Columns read of `silver.move_measure_1s` and `silver.trade`."""
+"""Columns read of `silver.move_measure_1s` and `silver.trade`; of the snapshot, those of `mids`."""
 
 SWEEP_LEVELS: Final = 2
 SMALLEST_SIGMA_TICKS: Final = 0.5
@@ -83,16 +83,25 @@ class Priors:
         return cls(whole.get("ofi_weights"), whole.get("micro_price"), **medians)
 
 
-class Seconds:
+class Tape:
     """A session's seconds as arrays, of which a window takes sums and ends; nothing looks ahead."""
 
-    def __init__(self, measures: pl.DataFrame, trades: pl.DataFrame, priors: Priors, *, tick: int, eps: float) -> None:
-        """measures, trades: rows with `MEASURE_COLUMNS` and `TRADE_COLUMNS`. tick: 1e-9. eps: smallest lot E."""
+    def __init__(
+        self,
+        measures: pl.DataFrame,
+        trades: pl.DataFrame,
+        snapshot: pl.DataFrame,
+        priors: Priors,
+        *,
+        tick: int,
+        eps: float,
+    ) -> None:
+        """Rows with `MEASURE_COLUMNS`, `TRADE_COLUMNS` and `mids.SNAPSHOT_COLUMNS`. tick: 1e-9. eps: smallest lot E."""
         self.tick, self.eps = tick, eps
         self.end = ends_of(measures)
         self.spot = spot_ticks(measures, tick)
         self.mid2 = _floats(measures["mid2_int"])
-        self.sigma_15 = sigma_15(self.end, self.mid2, tick)
+        self.sigma_15 = Seconds.of(snapshot.select(SNAPSHOT_COLUMNS), tick).sigma_at(self.end * SECOND_NS)
         self.bucket = measures.select(tod_bucket()).to_series().to_numpy()
         self.valid_run = _run_length(measures["valid"].to_numpy(), self.end)
         ofi = np.stack([_floats(measures[f"ofi_{k}"]) for k in range(1, OFI_LEVELS + 1)], axis=1)

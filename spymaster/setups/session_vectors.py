@@ -16,6 +16,7 @@ from spymaster.settings import Settings
 from spymaster.setups.base_features import MEASURE_COLUMNS, TRADE_COLUMNS
 from spymaster.setups.candle_shape import CANDLE_COLUMNS
 from spymaster.setups.contracts import tick_size
+from spymaster.setups.mids import SNAPSHOT_COLUMNS
 from spymaster.setups.vector_layout import BASE_FEATURES, FAMILIES, SHAPE, layout
 from spymaster.setups.vectors import Answer, Builder, Request, candidate_requests
 from spymaster.setups.zone_windows import WALL_COLUMNS
@@ -32,13 +33,14 @@ EPISODE_VECTORS: Final = {
 
 
 def session_builder(
-    measures: Partition, trades: Partition, candles: Partition, scale: Partition, definitions: Partition,
-    *, settings: Settings,
+    measures: Partition, trades: Partition, snapshot: Partition, candles: Partition, scale: Partition,
+    definitions: Partition, *, settings: Settings,
 ) -> Builder:  # fmt: skip
     """What makes the vectors of a date, from its stored partitions."""
     return Builder(
         measures.read(MEASURE_COLUMNS),
         trades.read(TRADE_COLUMNS),
+        snapshot.read(SNAPSHOT_COLUMNS),
         candles.read(CANDLE_COLUMNS),
         scale.read(),
         tick=tick_size(measures, definitions),
@@ -47,11 +49,11 @@ def session_builder(
 
 
 def session_vectors(
-    wall: Partition, measures: Partition, trades: Partition, candles: Partition, scale: Partition,
-    definitions: Partition, episodes: Partition | None = None, *, settings: Settings,
+    wall: Partition, measures: Partition, trades: Partition, snapshot: Partition, candles: Partition,
+    scale: Partition, definitions: Partition, episodes: Partition | None = None, *, settings: Settings,
 ) -> pl.DataFrame:  # fmt: skip
     """`gold.setup_vector` from stored partitions of one date. Placebos have vectors where they are matched."""
-    builder = session_builder(measures, trades, candles, scale, definitions, settings=settings)
+    builder = session_builder(measures, trades, snapshot, candles, scale, definitions, settings=settings)
     hours = rth_window(wall.dt, wall.symbol, settings)
     wanted = [] if hours is None else candidate_requests(
         hours[0] // SECOND_NS, hours[1] // SECOND_NS, settings.setups.candidate_every_s

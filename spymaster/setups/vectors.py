@@ -14,10 +14,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from spymaster.setups.base_features import Priors, Seconds, canonical, side_features
+from spymaster.setups.base_features import Priors, Tape, canonical, side_features
 from spymaster.setups.candle_shape import Candles
 from spymaster.setups.vector_layout import FAMILIES, Layout, layout
-from spymaster.setups.volatility import over
 from spymaster.setups.zone_windows import zone_windows
 
 LONGEST_WINDOW: Final = 1024
@@ -64,30 +63,30 @@ class Builder:
     """Vectors of one session."""
 
     def __init__(
-        self, measures: pl.DataFrame, trades: pl.DataFrame, candles: pl.DataFrame, scale: pl.DataFrame, *, tick: int,
-        eps: float,
+        self, measures: pl.DataFrame, trades: pl.DataFrame, snapshot: pl.DataFrame, candles: pl.DataFrame,
+        scale: pl.DataFrame, *, tick: int, eps: float,
     ) -> None:  # fmt: skip
-        """Frames of one date, with the columns named in `base_features` and `candle_shape`; scale: of the same date.
+        """Frames of one date, with the columns named in `base_features`, `mids` and `candle_shape`; and its scale.
 
         tick: tick size, 1e-9. eps: smallest lot E of the instrument.
         """
-        self.seconds = Seconds(measures, trades, Priors.of(scale), tick=tick, eps=eps)
+        self.tape = Tape(measures, trades, snapshot, Priors.of(scale), tick=tick, eps=eps)
         self.candles = Candles(candles, tick=tick, eps=eps)
 
     def vectors(self, wall_batches: Iterable[pl.DataFrame], requests: Sequence[Request]) -> list[Answer]:
         """Answers in the order of the requests, in one pass over the wall (rows with `zone_windows.WALL_COLUMNS`)."""
         places = [self._places(request) for request in requests]
         keys = [
-            self.seconds.end[row][:, None] * LONGEST_WINDOW
+            self.tape.end[row][:, None] * LONGEST_WINDOW
             - request.layout.family.window_s * LONGEST_WINDOW * np.arange(request.layout.history)
             + request.layout.family.window_s
             for request, (row, _) in zip(requests, places, strict=True)
         ]
         every = np.unique(np.concatenate([key.reshape(-1) for key in keys])) if keys else np.empty(0, dtype=np.int64)
         end, length = every // LONGEST_WINDOW, every % LONGEST_WINDOW
-        row = np.searchsorted(self.seconds.end, end)
-        zone = zone_windows(wall_batches, end, length, self.seconds.spot[row], self.seconds.tick)
-        sides, singles = side_features(zone, eps=self.seconds.eps), self.seconds.singles(zone, row, length)
+        row = np.searchsorted(self.tape.end, end)
+        zone = zone_windows(wall_batches, end, length, self.tape.spot[row], self.tape.tick)
+        sides, singles = side_features(zone, eps=self.tape.eps), self.tape.singles(zone, row, length)
         return [
             self._answer(request, *place, np.searchsorted(every, key), sides, singles)
             for request, place, key in zip(requests, places, keys, strict=True)
@@ -95,13 +94,13 @@ class Builder:
 
     def _places(self, request: Request) -> tuple[np.ndarray, np.ndarray]:
         """Rows of the covered cut-offs, and which those are (bool[v])."""
-        end, family = self.seconds.end, request.layout.family
+        end, family = self.tape.end, request.layout.family
         row = np.searchsorted(end, request.cutoff_s)
         row = np.minimum(row, max(len(end) - 1, 0))
         if not len(end):
             return row[:0], np.zeros(len(request.cutoff_s), dtype=bool)
         needed = request.layout.history * family.window_s + 1  # the mid before the first window, too
-        covered = (end[row] == request.cutoff_s) & (self.seconds.valid_run[row] >= needed)
+        covered = (end[row] == request.cutoff_s) & (self.tape.valid_run[row] >= needed)
         if family.shape:
             covered &= self.candles.bars(request.cutoff_s)[1]
         return row[covered], covered
@@ -111,17 +110,17 @@ class Builder:
         singles: np.ndarray,
     ) -> Answer:  # fmt: skip
         direction = request.direction[covered]
-        sigma = self.seconds.sigma_15[row]
-        windows = canonical(sides[at], singles[at], direction, over(sigma, 60))
+        sigma = self.tape.sigma_15[row]
+        windows = canonical(sides[at], singles[at], direction, 2.0 * sigma)
         shape = None
         if request.layout.family.shape:
             bars = self.candles.bars(request.cutoff_s[covered])[0]
-            shape = self.candles.shape(bars, direction, over(sigma, 120), self.seconds.usual_msgs[row])
+            shape = self.candles.shape(bars, direction, np.sqrt(8.0) * sigma, self.tape.usual_msgs[row])
         made = request.layout.assemble(windows, shape)
         made[~np.isfinite(made).all(axis=1)] = np.nan
         vectors = np.full((len(covered), request.layout.n), np.nan, dtype=np.float32)
         sigma_60 = np.full(len(covered), np.nan)
-        vectors[covered], sigma_60[covered] = made, over(sigma, 60)
+        vectors[covered], sigma_60[covered] = made, 2.0 * sigma
         return Answer(request, vectors, sigma_60, covered)
 
 

@@ -49,7 +49,7 @@ class SetupVector(TableModel):
     ts_cutoff = Column(TIMESTAMP, "end of the last window: nothing from then on is in the vector", unit="ns")
     sigma_60 = Column(
         pl.Float64,
-        "deviation of the mid over 60 s at ts_cutoff; null while too little of the session is known",
+        "usual move of the mid over 60 s at ts_cutoff, as in setup_episode; null if not known yet",
         unit="ticks",
         nullable=True,
         ge=0,

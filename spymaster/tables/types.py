@@ -58,10 +58,7 @@ LEVEL_TYPES = (
 )  # fmt: skip
 """Prices known in advance: see `spymaster.tables.session_level`."""
 
-PROVENANCES = ("real", "simulated")
-
 SIDE = pl.Enum(SIDES)
-PROVENANCE = pl.Enum(PROVENANCES)
 AGGRESSOR = pl.Enum(AGGRESSORS)
 ACTION = pl.Enum(ACTIONS)
 RECORD_SIDE = pl.Enum(RECORD_SIDES)
@@ -77,6 +74,7 @@ STATISTIC_UPDATE = pl.Enum(STATISTIC_UPDATES)
 REJECT_REASON = pl.Enum(REJECT_REASONS)
 FORWARD_SOURCE = pl.Enum(FORWARD_SOURCES)
 LEVEL_TYPE = pl.Enum(LEVEL_TYPES)
+PROVENANCE = pl.Enum(("real", "simulated"))
 """Column of the tables of setups, whose rows are pooled over dates and exported; elsewhere the manifest says it."""
 
 MAX_GRID_TICKS = 600

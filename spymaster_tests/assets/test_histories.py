@@ -69,3 +69,9 @@ def test_it_does_not_need_the_date_itself_but_the_other_does(lake: Lake):
 def test_a_partition_that_is_held_back_is_a_gap(lake: Lake):
     held = {SessionKey(WEDNESDAY, "ES"): "a check failed"}
     assert resolved(lake, THURSDAY, withheld=held).values["trades"] == []
+
+
+def test_where_the_other_reads_nothing_neither_does_it(lake: Lake):
+    found = resolved(lake, MONDAY)
+    assert found.values == {"walls": [], "trades": []}
+    assert found.notes["trades_history"] == {"read": 0, "gaps": []}

@@ -263,7 +263,7 @@ def _setups(lake: Lake, dt: datetime.date) -> None:
         own.read(), scale.read(), eps_qty=root.eps_qty, settings=lake.settings.setups, profile=lake.profile
     )
     _write(lake, "silver.move_conditions_1s", dt, [conditions], [own, scale])
-    _vectors(lake, dt, [wall, own, lake.partition("silver.trade", SYMBOL, dt), bars[-1], scale, definitions])
+    _vectors(lake, dt, [wall, own, lake.partition("silver.trade", SYMBOL, dt), snapshot, bars[-1], scale, definitions])
 
 
 def _vectors(lake: Lake, dt: datetime.date, inputs: list[Any]) -> None:

@@ -10,6 +10,7 @@ from spymaster_tests.checks import (
     test_option_bronze,
     test_option_quotes,
     test_pressure,
+    test_retrieval_checks,
 )
 
 OF_MODELS = {"contract", "finite", "manifest_true"}
@@ -17,6 +18,14 @@ OF_MODELS = {"contract", "finite", "manifest_true"}
 
 
 def test_no_check_is_left_to_nobody():
-    modules = (test_episodes, test_every_check, test_gex_checks, test_option_bronze, test_option_quotes, test_pressure)
+    modules = (
+        test_episodes,
+        test_every_check,
+        test_gex_checks,
+        test_option_bronze,
+        test_option_quotes,
+        test_pressure,
+        test_retrieval_checks,
+    )
     covered = set().union(*(module.SPOILERS for module in modules))
     assert {check.key for check in all_checks() if check.name not in OF_MODELS} <= covered

@@ -154,6 +154,9 @@ SPOILERS: dict[str, Spoiler] = {
     f"{VECTOR}:last_window_of_radar": put(VECTOR, VALID_VECTOR, ts_cutoff=pl.col("ts_cutoff").dt.offset_by("1s")),
     f"{SCALER}:sessions_are_earlier": put(SCALER, ROW == 0, sessions_used=[DT]),
     f"{SCALER}:dead_dims_never_vary": put(SCALER, ROW == 0, dead_dims=[3]),
+    f"{MOVE_SCALE}:fits_are_mirrored": put(
+        MOVE_SCALE, pl.col("measure") == "micro_price", value_json=pl.lit("[0.5, 0.0, 0.5]")
+    ),
     f"{MOVE_SCALE}:added_of_sessions": drop(MOVE_SCALE, MIDDLE_ROW),
     f"{CONDITIONS}:conditions_of_measures": put(
         CONDITIONS, pl.col("z_n_bid_w5").is_not_null(), z_n_bid_w5=pl.col("z_n_bid_w5") * 0.99 + 0.01

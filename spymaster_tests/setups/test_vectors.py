@@ -185,8 +185,9 @@ def test_later_seconds_change_no_byte(made: list[Answer], second: int):
         return pl.concat([one.filter(early), two.filter(~early).select(one.columns)])
 
     mixed = Market(
-        until(session.wall, other.wall), session.snapshot, until(session.measures, other.measures),
-        until(session.trades, other.trades, "ts_event"), until(session.candles, other.candles),
+        until(session.wall, other.wall), until(session.snapshot, other.snapshot),
+        until(session.measures, other.measures), until(session.trades, other.trades, "ts_event"),
+        until(session.candles, other.candles),
     )  # fmt: skip
     changed = 0
     for one, two in zip(made, answers(mixed, scale), strict=True):

@@ -40,7 +40,7 @@ class Market:
     candles: pl.DataFrame
 
     def builder(self, scale: pl.DataFrame) -> Builder:
-        return Builder(self.measures, self.trades, self.candles, scale, tick=TICK, eps=ES.eps_qty)
+        return Builder(self.measures, self.trades, self.snapshot, self.candles, scale, tick=TICK, eps=ES.eps_qty)
 
     def walls(self, rows: int = 5000):
         return in_blocks(self.wall, rows)
@@ -63,7 +63,8 @@ class Market:
         wall = wall.sort("window_end", "price_int", pl.col("side").to_physical())
         swap = [("best_bid_price_int", "best_ask_price_int"), ("best_bid_qty", "best_ask_qty"),
                 ("buy_volume", "sell_volume")]  # fmt: skip
-        shots = turned(self.snapshot, swap, ["spot_ref_price_int", "best_bid_price_int", "best_ask_price_int"])
+        prices = ["spot_ref_price_int", "mid_price_int", "best_bid_price_int", "best_ask_price_int"]
+        shots = turned(self.snapshot, swap, prices)
         trades = self.trades.with_columns(
             aggressor=pl.col("aggressor").cast(pl.String).replace({"A": "B", "B": "A"}).cast(pl.Enum(["B", "A", "N"]))
         )

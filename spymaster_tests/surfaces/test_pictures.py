@@ -227,6 +227,14 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "valid": [True] * len(families),
         }
     ).with_columns(vector=pl.when(pl.col("family") != "c120").then("vector"), valid=pl.col("family") != "c120")
+    setups = pl.DataFrame(
+        {
+            "rank": np.arange(1, seconds + 1),
+            "ts_query": begin,
+            "vector_dt": [DT] * seconds,
+            "outcome": rng.choice(["break", "reject", "chop"], seconds).tolist(),
+        }
+    )
     scaler = pl.DataFrame(
         {
             "family": ["c120", "s1", "s5"],
@@ -244,10 +252,23 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "bronze.option_mbo": events.with_columns(instrument_id=pl.int_range(pl.len()) % min(n, 50)),
         "gold.move_condition_scale": scales,
         "gold.physics_norm_calibration": calibration,
-        "gold.setup_episode": episodes,
-        "gold.setup_outcome": outcomes,
+        "gold.retrieval_index": setups.with_columns(family=pl.lit("s1"), kind=pl.lit("touch"), horizon_s=120),
+        "gold.retrieval_neighbor": setups.with_columns(query_id=pl.lit("q"), distance=pl.col("rank") / 7),
+        "gold.retrieval_result": setups.with_columns(
+            contract=pl.lit("ESH4"),
+            abstain=pl.col("rank") % 3 == 0,
+            provisional=pl.lit(True),
+            p_break=pl.when(pl.col("rank") % 5 > 0).then(0.25),
+            p_reject=pl.when(pl.col("rank") % 5 > 0).then(0.5),
+            p_chop=pl.when(pl.col("rank") % 5 > 0).then(0.25),
+            p0_break=pl.lit(0.3),
+            p0_reject=pl.lit(0.3),
+            p0_chop=pl.lit(0.4),
+        ),
         "gold.setup_vector": vectors,
         "gold.vector_scaler": scaler,
+        "gold.setup_episode": episodes,
+        "gold.setup_outcome": outcomes,
         "silver.bbo_change": events,
         "silver.book_snapshot_1s": snapshot,
         "silver.candle_2m": candles,

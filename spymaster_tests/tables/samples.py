@@ -15,6 +15,7 @@ from spymaster.tables import TableModel
 from spymaster_tests.tables import episode_samples as of_episodes
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import order_samples as of_orders
+from spymaster_tests.tables import retrieval_samples as of_retrieval
 from spymaster_tests.tables import setup_samples as of_setups
 from spymaster_tests.tables import vector_samples as of_vectors
 
@@ -317,6 +318,9 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.move_measure_1s": of_setups.move_measure,
     "silver.move_conditions_1s": of_setups.move_conditions,
     "gold.move_condition_scale": of_setups.move_scale,
+    "gold.retrieval_index": of_retrieval.index,
+    "gold.retrieval_result": of_retrieval.result,
+    "gold.retrieval_neighbor": of_retrieval.neighbor,
     "gold.setup_vector": of_vectors.setup_vector,
     "gold.vector_scaler": of_vectors.vector_scaler,
     "gold.setup_episode": of_episodes.episode,

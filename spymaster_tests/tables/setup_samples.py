@@ -108,15 +108,15 @@ def move_measure(index: int) -> Row:
 
 
 def move_scale(index: int) -> Row:
-    """Half hours from 09:00, of the last of which nothing is known."""
-    known = index < 3
+    """A fit over whole days, and half hours from midnight, of the last of which nothing is known."""
+    fit, known = index == 0, index < 3
     return {
-        "tod_bucket": 18 + index,
-        "measure": "n_ask",
-        "horizon_s": 5,
-        "median": -0.2 if known else None,
-        "mad": 0.3 if known else None,
-        "value_json": None,
+        "tod_bucket": index - 1,
+        "measure": "micro_price" if fit else "n_ask",
+        "horizon_s": 1 if fit else 5,
+        "median": -0.2 if known and not fit else None,
+        "mad": 0.3 if known and not fit else None,
+        "value_json": "[-0.25, 0.0, 0.25]" if fit else None,
         "n_sessions": 20 if known else 0,
         "n_rows": 30_000 if known else 0,
         "last_dt_used": date(2023, 12, 29) if known else None,

@@ -1,0 +1,84 @@
+"""Integrity of retrieval: everything is of earlier sessions, and shares are what their neighbours say."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import polars as pl
+
+from spymaster.checks.base import Finding, Session, Suite, check
+from spymaster.checks.frames import INDEX, NEIGHBOR, RESULT, collect, finding, scan
+
+TOLERANCE = 1e-9
+OUTCOMES = ("break", "reject", "chop")
+
+
+@check(INDEX, suite=Suite.PHYSICS, blocking=True)
+def rows_are_earlier(session: Session) -> Finding:
+    """Setups of the index are of dates before its own, by the rows and by the manifest, and their outcomes were known.
+
+    A touch of the evening may belong to the next trade date; what counts is the date of the partition.
+    """
+    rows = collect(scan(session, INDEX, ["vector_dt", "ts_decision", "horizon_s"]))
+    inputs = [one for one in session.partition(INDEX).manifest.inputs if one.kind == "partition"]
+    histories = [one for one in inputs if not one.name.startswith("gold.vector_scaler ")]
+    late = sorted({one.name for one in histories if date.fromisoformat(one.name.rsplit(" ", 1)[1]) >= session.dt})
+    faults = [f"input {name} is not earlier than {session.dt}" for name in late]
+    days = rows.filter(pl.col("vector_dt") >= session.dt)
+    faults += [f"setup of {day} is not earlier than {session.dt}" for day in days["vector_dt"]]
+    message = faults[0] if faults else f"{rows['vector_dt'].n_unique()} earlier dates"
+    return Finding(len(faults), message, {"rows": rows.height, "inputs": len(histories)}, tuple(faults))
+
+
+@check(RESULT, NEIGHBOR, suite=Suite.PHYSICS, blocking=True)
+def shares_of_neighbours(session: Session) -> Finding:
+    """Shares are the weighted votes of the neighbours, leaning on the base rate as the settings say."""
+    shrink = session.lake.settings.retrieval.shrink
+    results = collect(scan(session, RESULT).filter(pl.col("p_break").is_not_null()))
+    vote = [
+        pl.col("weight").filter(pl.col("outcome").cast(pl.String) == name).sum().alias(f"v_{name}") for name in OUTCOMES
+    ]
+    found = collect(
+        scan(session, NEIGHBOR).group_by("query_id").agg(pl.col("weight").sum().alias("v"), *vote, count=pl.len())
+    )
+    both = results.join(found, on="query_id", how="left")
+    off = [
+        ((pl.col(f"v_{name}") + shrink * pl.col(f"p0_{name}")) / (pl.col("v") + shrink) - pl.col(f"p_{name}")).abs()
+        > TOLERANCE
+        for name in OUTCOMES
+    ]
+    wrong = pl.any_horizontal(off).fill_null(True) | (pl.col("count") != pl.col("k")).fill_null(True)
+    bad = both.filter(wrong).select("query_id", "p_break", "p_reject", "p_chop").sort("query_id")
+    return finding(bad.height, bad, "shares are the votes of k neighbours", answers=results.height)
+
+
+@check(NEIGHBOR, RESULT, suite=Suite.PHYSICS, blocking=True)
+def neighbours_had_ended(session: Session) -> Finding:
+    """What came of a neighbour was known before the question: it was decided longer ago than its outcome took."""
+    results = scan(session, RESULT, ["query_id", "ts_query", "horizon_s"])
+    both = collect(
+        scan(session, NEIGHBOR, ["query_id", "rank", "ts_decision"]).join(results, on="query_id", how="left")
+    )
+    known = pl.col("ts_decision").to_physical() + pl.col("horizon_s").cast(pl.Int64) * 1_000_000_000
+    bad = both.filter((known > pl.col("ts_query").to_physical()).fill_null(True)).sort("query_id", "rank")
+    return finding(bad.height, bad, "outcomes of neighbours were known", neighbours=both.height)
+
+
+@check(NEIGHBOR, suite=Suite.DATA)
+def nearest_first(session: Session) -> Finding:
+    """Ranks of a question count from 1, distances do not fall, and no session gives more than its share."""
+    settings, demo = session.lake.settings.retrieval, session.lake.profile == "demo"
+    most = settings.per_session_demo if demo else settings.per_session
+    rows = collect(scan(session, NEIGHBOR, ["query_id", "rank", "distance", "session_date"]))
+    counted = rows.with_columns(
+        due=pl.int_range(1, pl.len() + 1).over("query_id"),
+        before=pl.col("distance").shift(1).over("query_id"),
+        of_session=pl.len().over("query_id", "session_date"),
+    )
+    fine = (
+        (pl.col("rank") == pl.col("due"))
+        & (pl.col("before").is_null() | (pl.col("before") <= pl.col("distance")))
+        & (pl.col("of_session") <= most)
+    )
+    bad = counted.filter(~fine).select("query_id", "rank", "distance", "session_date")
+    return finding(bad.height, bad, f"nearest first, at most {most} of a session", neighbours=rows.height)

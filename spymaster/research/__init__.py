@@ -1,0 +1,1 @@
+"""What many setups tell together: similar moments of earlier sessions."""

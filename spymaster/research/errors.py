@@ -1,0 +1,13 @@
+"""What can be wrong with a question about earlier sessions."""
+
+from __future__ import annotations
+
+from spymaster.errors import SpymasterError
+
+
+class QueryError(SpymasterError):
+    """A question that cannot be asked: a time outside every session, an unknown family, direction or horizon."""
+
+
+class NotCausalError(QueryError):
+    """A question about a time that, by its own words, has not come yet."""

@@ -1,0 +1,165 @@
+"""Questions about any second of a stored session, in the library and on the command line."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from spymaster.cli.main import app
+from spymaster.lake import Lake
+from spymaster.lake.errors import MissingPartitionError
+from spymaster.research.analogues import Filters, analogues, neighbour_paths, panel_for
+from spymaster.research.errors import NotCausalError, QueryError
+from spymaster.research.panels import Panel, earlier, load_library, panel_of, session_index
+from spymaster.research.search import nearest
+from spymaster.setups.vector_scaler import as_matrix, scaler_of, select_sessions, session_scaler
+from spymaster.tables.retrieval_index import RetrievalIndex
+from spymaster.tables.setup_episode import SetupEpisode
+from spymaster.tables.setup_outcome import SetupOutcome
+from spymaster.tables.setup_vector import SetupVector
+from spymaster.tables.vector_scaler import VectorScaler
+from spymaster_tests.checks.sessions import DT, SYMBOL, build_lake
+from spymaster_tests.research.lakes import DATES, session, store
+from spymaster_tests.setups.markets import TICK
+
+TOLD = ("p_break", "median_mfe", "end_q10")
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """A session made by the engine, and eight earlier dates of setups."""
+    made = build_lake(tmp_path_factory.mktemp("asked") / "lake")
+    made.set_profile("demo")
+    for number, dt in enumerate(DATES):
+        for model, frame in session(dt, seed=number).items():
+            store(made, model, dt, frame)
+    before = select_sessions(made.partitions(SetupVector, SYMBOL), DT, made.settings)
+    scaler = session_scaler(before, DT)
+    store(made, VectorScaler, DT, scaler)
+    past = [earlier(made.partitions(model, SYMBOL), DT) for model in (SetupVector, SetupEpisode, SetupOutcome)]
+    store(made, RetrievalIndex, DT, session_index(past[0], past[1], past[2], scaler, DT))
+    return made
+
+
+@pytest.fixture(scope="module")
+def asked(lake: Lake) -> dict:
+    """The latest candidate with a vector: a row of `gold.setup_vector`."""
+    rows = lake.partition(SetupVector, SYMBOL, DT).read().filter(pl.col("valid") & (pl.col("family") == "s1"))
+    return rows.sort("ts_cutoff").row(-1, named=True)
+
+
+def ns(asked: dict) -> int:
+    return int(asked["ts_cutoff"].timestamp()) * 1_000_000_000
+
+
+def test_the_vector_asked_about_is_the_one_that_is_stored(lake: Lake, asked: dict):
+    one = analogues(lake, SYMBOL, ns(asked) + 7, direction="up")[0]
+    rows = panel_of(lake.partition(RetrievalIndex, SYMBOL, DT).read(), Panel("s1", "touch", 120))
+    scaler = scaler_of(lake.partition(VectorScaler, SYMBOL, DT).read(), "s1")
+    assert scaler is not None
+    library = load_library(rows, {p.dt: p for p in lake.partitions(SetupVector, SYMBOL)}, scaler)
+    point = scaler.apply(as_matrix(pl.Series([asked["vector"]], dtype=pl.List(pl.Float32)), 455))[0]
+    found, distance = nearest(library.points, point, 1)
+    assert one.result["d_1"] == distance[0]
+    assert one.neighbours["episode_id"][0] == rows["episode_id"][int(found[0])]
+    assert one.result["n_sessions"] == len(DATES)
+    assert one.neighbours.height == one.result["k"] == 10
+    assert one.result["provisional"]
+    assert sum(one.result[f"p0_{name}"] for name in ("break", "reject", "chop")) == pytest.approx(1)
+    assert one.result["p_break"] is not None
+    assert one.result["provenance"] == "simulated"
+
+
+def test_what_came_of_them_is_concealed_unless_asked_for(lake: Lake, asked: dict):
+    one = analogues(lake, SYMBOL, ns(asked), direction="up")[0]
+    hidden = one.concealed()
+    assert all(name in one.result and name not in hidden.result for name in TOLD)
+    assert "p0_break" in hidden.result
+    assert "outcome" in one.neighbours.columns
+    assert not {"outcome", "mfe_ticks", "end_ticks", "t_hit_s"} & set(hidden.neighbours.columns)
+    assert hidden.neighbours["distance"].equals(one.neighbours["distance"])
+
+
+def test_without_a_clear_move_both_directions_are_answered(lake: Lake, asked: dict):
+    ways = analogues(lake, SYMBOL, ns(asked))
+    assert [one.result["direction"] for one in ways] in ([1], [-1], [1, -1])
+    down = analogues(lake, SYMBOL, ns(asked), direction="down")[0]
+    up = analogues(lake, SYMBOL, ns(asked), direction="up")[0]
+    assert down.result["d_1"] != up.result["d_1"]
+
+
+def test_a_second_without_a_vector_has_no_answer(lake: Lake, asked: dict):
+    early = ns(asked) - 400 * 10**9
+    one = analogues(lake, SYMBOL, early, direction="up")[0]
+    assert one.result["abstain_reason"] == "invalid"
+    assert one.neighbours.is_empty()
+    slow = analogues(lake, SYMBOL, ns(asked), direction="up", family="c120")[0]
+    assert (slow.result["abstain_reason"], slow.result["horizon_s"]) == ("invalid", 360)
+    assert slow.result["ts_query"] % (120 * 10**9) == 0
+
+
+def test_paths_are_mids_from_the_decision_on_along_the_direction(lake: Lake, asked: dict):
+    at = ns(asked) - 60 * 10**9
+    near = pl.DataFrame(
+        {"rank": [1, 2], "episode_id": ["a", "b"], "direction": [1, -1], "ts_decision": [at + 500, at + 500]}
+    )
+    rows = pl.DataFrame({"episode_id": ["a", "b", "c"], "vector_dt": [DT, DT, DATES[0]]})
+    paths = neighbour_paths(lake, SYMBOL, near, rows)
+    mids = lake.partition("silver.move_measure_1s", SYMBOL, DT).read(["window_end", "mid2_int"])
+    second = mids.with_columns(offset_s=mids["window_end"].dt.epoch("s") - at // 10**9)
+    start = second.filter(offset_s=0)["mid2_int"].item()
+    expected = second.filter(pl.col("offset_s").is_between(-300, 300)).drop_nulls("mid2_int")
+    up = paths.filter(rank=1)
+    assert up["offset_s"].to_list() == expected["offset_s"].to_list()
+    assert up["ticks"].to_list() == pytest.approx(((expected["mid2_int"] - start) / (2 * TICK)).to_list())
+    assert paths.filter(rank=2)["ticks"].to_list() == pytest.approx((-up["ticks"]).to_list())
+    assert up["ticks"].n_unique() > 1
+
+
+def test_filters_and_k_are_kept(lake: Lake, asked: dict):
+    one = analogues(lake, SYMBOL, ns(asked), direction="up", k=5, filters=Filters(frozenset({"PMH"})))[0]
+    assert one.neighbours.height == 5
+    assert set(one.neighbours["level_types"].explode()) == {"PMH"}
+
+
+def test_what_cannot_be_asked_is_refused(lake: Lake, asked: dict):
+    with pytest.raises(NotCausalError, match="cannot be asked as of"):
+        analogues(lake, SYMBOL, ns(asked), asof=ns(asked) - 1)
+    with pytest.raises(QueryError, match="no family 's9'"):
+        analogues(lake, SYMBOL, ns(asked), family="s9")
+    with pytest.raises(QueryError, match="no horizon of 45 s"):
+        analogues(lake, SYMBOL, ns(asked), horizon_s=45)
+    with pytest.raises(QueryError, match="no direction 'left'"):
+        analogues(lake, SYMBOL, ns(asked), direction="left")
+    with pytest.raises(QueryError, match="no time zone"):
+        analogues(lake, SYMBOL, asked["ts_cutoff"].replace(tzinfo=None))
+    with pytest.raises(MissingPartitionError):
+        analogues(lake, SYMBOL, asked["ts_cutoff"] + timedelta(days=30))
+    assert panel_for("auto", None) == Panel("s1", "touch", 120)
+    assert panel_for("s5", 30) == Panel("s5", "touch", 30)
+
+
+def test_the_command_answers_in_json_and_in_words(lake: Lake, asked: dict):
+    command = ["analogues", "--symbol", SYMBOL, "--lake", str(lake.root), "--direction", "up"]
+    plain = CliRunner().invoke(app, [*command, "--ts", asked["ts_cutoff"].isoformat(), "--json"])
+    told = json.loads(plain.stdout)
+    assert told[0]["result"]["ts_query"] == str(ns(asked))
+    assert "p_break" not in told[0]["result"]
+    assert len(told[0]["neighbours"]) == 10
+    assert plain.exit_code == (3 if told[0]["result"]["abstain"] else 0)
+    words = CliRunner().invoke(app, [*command, "--ts", str(ns(asked)), "--reveal"])
+    assert "base rate" in words.stdout
+    assert "8 earlier sessions, provisional" in words.stdout
+
+
+def test_the_command_tells_failures_by_its_exit_code(lake: Lake, asked: dict):
+    command = ["analogues", "--symbol", SYMBOL, "--lake", str(lake.root)]
+    early = CliRunner().invoke(app, [*command, "--ts", str(ns(asked) - 400 * 10**9)])
+    assert (early.exit_code, "no answer: invalid" in early.stdout) == (3, True)
+    assert CliRunner().invoke(app, [*command, "--ts", "yesterday"]).exit_code == 2
+    assert CliRunner().invoke(app, [*command, "--ts", str(ns(asked)), "--horizon", "45"]).exit_code == 2
+    assert CliRunner().invoke(app, [*command, "--ts", "2024-04-05T15:00:00Z"]).exit_code == 4
