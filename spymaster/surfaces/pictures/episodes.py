@@ -90,10 +90,8 @@ def _shares(subject: Subject, scored: pl.DataFrame) -> Figure:
     horizons = scored["horizon_s"].unique().sort().to_list()
     bottom = np.zeros(len(horizons))
     for name, color in ENDS:
-        share = [
-            float((scored.filter(pl.col("horizon_s") == h)["outcome"].cast(pl.String) == name).mean() or 0.0)
-            for h in horizons
-        ]
+        of = scored.group_by("horizon_s").agg((pl.col("outcome").cast(pl.String) == name).mean().alias("share"))
+        share = of.sort("horizon_s")["share"].to_list()
         ax.bar([f"{h} s" for h in horizons], share, bottom=bottom, color=color, width=0.5, label=name)
         bottom = bottom + np.array(share)
     ax.set_ylabel("share", fontsize=7)
