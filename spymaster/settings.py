@@ -195,6 +195,7 @@ class ServingSettings(_Section):
     half_ticks: int = Field(default=200, ge=20, le=400, description="drawn levels on either side of spot, ticks")
     ladder_ticks: int = Field(default=40, ge=1, le=200, description="exact levels on either side of spot, ticks")
     cache_bytes: int = Field(default=2 * 1024**3, ge=1024**2, description="memory of loaded market sessions, bytes")
+    tile_cache_dir: Path | None = Field(default=None, description="folder that keeps loaded hours; unset: none")
     worker_threads: int = Field(default=4, ge=1, le=64, description="threads that read and encode")
     ring_windows: int = Field(default=1800, ge=1, le=1800, description="windows a stream remembers")
     outbox_messages: int = Field(default=16, ge=2, le=1024, description="messages that may wait for one client")

@@ -27,12 +27,14 @@ from spymaster.serving.catalog import Catalog
 from spymaster.serving.errors import ServingError
 from spymaster.serving.http import problem
 from spymaster.serving.hub import Hub
+from spymaster.serving.loader import load_chunk
 from spymaster.serving.metrics import Metrics
 from spymaster.serving.problems import with_problems
 from spymaster.serving.routers import auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
 from spymaster.serving.services import Jobs, Services
 from spymaster.serving.store import SessionStore
+from spymaster.serving.tile_cache import Loader, cached
 from spymaster.settings import Settings, get_settings
 
 STATIC = Path(__file__).parent / "static"
@@ -58,7 +60,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
         settings=settings,
         lake=lake,
         catalog=catalog,
-        store=SessionStore(catalog, settings, watcher=metrics),
+        store=SessionStore(catalog, settings, _loader(settings), watcher=metrics),
         guard=guard,
         hub=Hub(settings.serving, metrics),
         metrics=metrics,
@@ -74,6 +76,11 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
     app.middleware("http")(_count_and_cache)
     app.add_middleware(SecurityMiddleware, guard=guard, metrics=metrics)
     return app
+
+
+def _loader(settings: Settings) -> Loader:
+    folder = settings.serving.tile_cache_dir
+    return load_chunk if folder is None else cached(load_chunk, folder.expanduser())
 
 
 def api() -> FastAPI:

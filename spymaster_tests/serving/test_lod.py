@@ -41,7 +41,9 @@ def _one(cell: list[int], pool: str, fn: Transfer) -> int:
     if pool == "last":
         return cell[-1]
     if pool == "mean":
-        return int(fn.encode([np.mean(fn.decode(np.array(cell, np.uint8)))])[0])
+        # Summed in order: another sum may fall on the other side of a half.
+        values = fn.decode(np.array(cell, np.uint8)).tolist()
+        return int(fn.encode([sum(values) / len(values)])[0])
     centre = 0 if fn.fn == "unit" else 128
     best = max(abs(code - centre) for code in cell)
     return [code for code in cell if abs(code - centre) == best][-1]
