@@ -29,7 +29,7 @@ LEAST_EVENTS = 150
 SAMPLES = 2**17
 """Milliseconds of the transform: a window and zeros."""
 STEP_HZ = 1000 / SAMPLES
-MEDIAN_BINS, MEDIAN_STRIDE = 601, 100
+MEDIAN_BINS, MEDIAN_STRIDE = 601, 300
 CHI2_4_MEDIAN, CHI2_2_MEDIAN = 3.357, 1.386
 LINE_BINS = round(1 / STEP_HZ)
 LEAST_LINE = 2 * np.log(26_000 / 1e-4)
@@ -38,6 +38,8 @@ SAME_LINE = 0.005
 HARMONICS = 8
 LEAST_CELL, MOST_CELL = 20 * MS, 10 * SECOND_NS
 BLOCK_NS = 5 * SECOND_NS
+MOST_WINDOWS = 2
+"""Windows of one line that are tested, the strongest; the others are counted, and have p 1 like those without a line."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def fundamental(times: NDArray[np.int64], start: int, frequency: float) -> float
 
 
 def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median around each value, at every hundredth and straight lines between; edges are reflected."""
+    """Median around each value, at every three hundredth and straight lines between; edges are reflected."""
     half = MEDIAN_BINS // 2
     padded = np.pad(values, half, mode="reflect")
     at = np.append(np.arange(0, len(values) - 1, MEDIAN_STRIDE), len(values) - 1)
@@ -132,7 +134,7 @@ def _in_band(
 ) -> list[TestResult]:
     ts = day.messages.ts[rows]
     tested = 0
-    hits: list[tuple[int, slice, float]] = []
+    hits: list[tuple[int, slice, float, float]] = []
     for number, start in enumerate(range(day.start, day.end - WINDOW_S * SECOND_NS + 1, WINDOW_S * SECOND_NS)):
         part = slice(*np.searchsorted(ts, [start, start + WINDOW_S * SECOND_NS]))
         times = _declustered(ts[part], band)
@@ -142,10 +144,14 @@ def _in_band(
         values = spectrum(times, start, band)
         if screen_p(float(values.max()), len(values)) <= SCREEN:
             strongest = (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
-            hits.append((number, part, fundamental(times, start, strongest)))
+            hits.append((number, part, fundamental(times, start, strongest), float(values.max())))
     results = []
-    for number, part, frequency in hits:
-        near = sum(abs(other / frequency - 1) <= SAME_LINE for _, _, other in hits)
+    hits.sort(key=lambda hit: -hit[3])
+    for place, (number, part, frequency, _) in enumerate(hits):
+        same = [other for other, hit in enumerate(hits) if abs(hit[2] / frequency - 1) <= SAME_LINE]
+        near = len(same)
+        if same.index(place) >= MOST_WINDOWS:
+            continue
         facts = {"windows": float(tested), "windows_with_line": float(near)}
         one = streams.sub(f"window {number}")
         results.append(_tested(day, stratum, rows[part], band, number, frequency, one, surrogates, more, facts))
