@@ -29,7 +29,7 @@ LEAST_EVENTS = 150
 SAMPLES = 2**17
 """Milliseconds of the transform: a window and zeros."""
 STEP_HZ = 1000 / SAMPLES
-MEDIAN_BINS, MEDIAN_STRIDE = 601, 300
+MEDIAN_BINS, MEDIAN_STRIDE = 601, 100
 CHI2_4_MEDIAN, CHI2_2_MEDIAN = 3.357, 1.386
 LINE_BINS = round(1 / STEP_HZ)
 LEAST_LINE = 2 * np.log(26_000 / 1e-4)
@@ -39,7 +39,7 @@ HARMONICS = 8
 LEAST_CELL, MOST_CELL = 20 * MS, 10 * SECOND_NS
 BLOCK_NS = 5 * SECOND_NS
 MOST_WINDOWS = 2
-"""Windows of one line that are tested, the strongest; the others are counted, and have p 1 like those without a line."""
+"""Windows of one line that are tested, the strongest; the others are counted, and have p 1."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def fundamental(times: NDArray[np.int64], start: int, frequency: float) -> float
 
 
 def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median around each value, at every three hundredth and straight lines between; edges are reflected."""
+    """Median around each value, at every hundredth and straight lines between; edges are reflected."""
     half = MEDIAN_BINS // 2
     padded = np.pad(values, half, mode="reflect")
     at = np.append(np.arange(0, len(values) - 1, MEDIAN_STRIDE), len(values) - 1)
