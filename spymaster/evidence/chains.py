@@ -1,8 +1,8 @@
 """E2: which orders are steered, and with what delay do they follow the quote?
 
 A chain is an order id with ten price changes or more: a fact, which needs no p. What is tested is the delay: for each
-change of the best price of the chain's side, the time to the chain's next reprice in the same direction within 200 ms,
-against surrogates in which the changes of the quote are drawn anew in their own cells of 5 ms. (Hasbrouck & Saar 2013
+change of the best price of the chain's side, the time to the chain's next reprice in the same direction within 15 ms,
+against surrogates in which the changes of the quote are drawn anew in their own cells of 0.5 ms. (Hasbrouck & Saar 2013
 had to infer the links that order ids give here.)
 """
 
@@ -28,13 +28,14 @@ TEST = "E2"
 LEAST_REPRICES = 10
 REPORTED = (3, 10, 30, 100)
 """Numbers of price changes for which orders are counted."""
-CELL = 5 * MS
+CELL, PEG_CELL = 500 * US, 5 * MS
+"""Cells of the test, and of the share of moves that a chain would follow by chance."""
 LEAST_LAG = 50 * US
 PEG_WITHIN = 50 * MS
 PEG_SHARE, PEG_BEYOND, OSCILLATING_SHARE = 0.6, 0.2, 0.6
 PEG_SURROGATES = 19
 RUN_WINDOW_S = 600
-EDGES = np.concatenate([[LEAST_LAG], linear(100 * US, 5 * MS, 100 * US)[:-1], linear(5 * MS, 200 * MS, MS)])
+EDGES = np.concatenate([[LEAST_LAG], linear(100 * US, 15 * MS, 100 * US)])
 CLASSES = ("pegged", "oscillating", "other")
 
 
@@ -63,7 +64,7 @@ class Chains:
 def count_peg_lags(quote, quote_event, quote_sign, ts, event, sign, first, edges, bins, step, counts):
     """Counts by bin of the time from each change of the quote to a chain's next reprice of its sign, chain by chain.
 
-    Only changes while the chain was being moved count: from 200 ms before its first reprice on.
+    Only changes while the chain was being moved count: from 15 ms before its first reprice on.
     """
     n = quote.shape[0]
     least, most = edges[0], edges[edges.shape[0] - 1]
@@ -139,14 +140,13 @@ def run(
     at = np.flatnonzero(quotes.usable & (moves != 0))
     quote, quote_event, quote_sign = quotes.ts[at], quotes.event[at], moves[at]
     drawn, source = np.empty_like(quote), np.empty(len(quote), np.int32)
-    origin = streams.offset(CELL)
     bins, step = steps_of(EDGES)
     steered = (chains.ts, chains.event, chains.sign)
 
-    def redrawn(number: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def redrawn(number: int, cell: int = CELL) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         if number == 0:
             return quote, quote_event, quote_sign
-        jitter_marked(quote, streams.words(number, len(quote)), origin, CELL, drawn, source)
+        jitter_marked(quote, streams.words(number, len(quote)), streams.offset(cell), cell, drawn, source)
         return drawn, quote_event[source], quote_sign[source]
 
     def counts(number: int) -> NDArray[np.int64]:
@@ -163,7 +163,7 @@ def run(
     own = _by_chain(hit, chains)
     expected = np.zeros(len(own))
     for number in range(1, PEG_SURROGATES + 1):
-        answered(*redrawn(number), *steered, PEG_WITHIN, LEAST_LAG, hit)
+        answered(*redrawn(number, PEG_CELL), *steered, PEG_WITHIN, LEAST_LAG, hit)
         expected += _by_chain(hit, chains) / PEG_SURROGATES
     classes = classify(own, expected, _alternating(chains))
     every = day.messages.ts[stratum.among(day.messages, day.messages.qty) & (day.messages.kind == kind("reprice"))]

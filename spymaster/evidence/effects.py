@@ -67,4 +67,6 @@ def excess_interval(day: DayArrays, peak: PeakTimes, whole: NDArray[np.int64], s
     parts = block_sums(peak(0), day.start, day.minutes) - expected / INTERVAL_SURROGATES
     wholes = block_sums(whole, day.start, day.minutes)
     held = wholes > 0
+    if not held.any():
+        return 0.0, 0.0
     return ratio_interval(parts[held], wholes[held], streams.random(BOOTSTRAP))

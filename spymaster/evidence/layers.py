@@ -179,7 +179,7 @@ def _episodes(
     low, high = ratio_interval(by_block(), expected + usual / (100 * day.minutes), streams.random(BOOTSTRAP))
     hit = np.flatnonzero(at >= 0)
     chosen, typical = choose_links(np.arange(len(hit), dtype=np.float64), streams.random(EXEMPLARS))
-    members = [np.arange(layers.first[c], layers.last[c] + 1) for c in hit[chosen]]
+    members = [np.arange(int(layers.first[c]), int(layers.last[c]) + 1) for c in hit[chosen]]
     index = np.concatenate([np.zeros(0, np.int64), *members])
     lengths = np.array([len(part) for part in members], np.int64)
     delays = layers.gone[index] - trade[at[np.repeat(hit[chosen], lengths)]] if len(index) else index

@@ -38,6 +38,8 @@ SAME_LINE = 0.005
 HARMONICS = 8
 LEAST_CELL, MOST_CELL = 20 * MS, 10 * SECOND_NS
 BLOCK_NS = 5 * SECOND_NS
+MOST_WINDOWS = 2
+"""Windows of one line that are tested, the strongest; the others are counted, and have p 1."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,7 @@ def _in_band(
 ) -> list[TestResult]:
     ts = day.messages.ts[rows]
     tested = 0
-    hits: list[tuple[int, slice, float]] = []
+    hits: list[tuple[int, slice, float, float, float]] = []
     for number, start in enumerate(range(day.start, day.end - WINDOW_S * SECOND_NS + 1, WINDOW_S * SECOND_NS)):
         part = slice(*np.searchsorted(ts, [start, start + WINDOW_S * SECOND_NS]))
         times = _declustered(ts[part], band)
@@ -142,13 +144,18 @@ def _in_band(
         values = spectrum(times, start, band)
         if screen_p(float(values.max()), len(values)) <= SCREEN:
             strongest = (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
-            hits.append((number, part, fundamental(times, start, strongest)))
+            hits.append((number, part, fundamental(times, start, strongest), float(values.max()), strongest))
     results = []
-    for number, part, frequency in hits:
-        near = sum(abs(other / frequency - 1) <= SAME_LINE for _, _, other in hits)
+    hits.sort(key=lambda hit: -hit[3])
+    for place, (number, part, frequency, _, strongest) in enumerate(hits):
+        same = [other for other, hit in enumerate(hits) if abs(hit[2] / frequency - 1) <= SAME_LINE]
+        near = len(same)
+        if same.index(place) >= MOST_WINDOWS:
+            continue
         facts = {"windows": float(tested), "windows_with_line": float(near)}
         one = streams.sub(f"window {number}")
-        results.append(_tested(day, stratum, rows[part], band, number, frequency, one, surrogates, more, facts))
+        lines = (frequency, strongest)
+        results.append(_tested(day, stratum, rows[part], band, number, lines, one, surrogates, more, facts))
     return results
 
 
@@ -163,14 +170,15 @@ def _tested(
     rows: NDArray[np.int64],
     band: Pass,
     number: int,
-    frequency: float,
+    lines: tuple[float, float],
     streams: Streams,
     surrogates: int,
     more: int | None,
     facts: dict[str, float],
 ) -> TestResult:
     ts, start = day.messages.ts[rows], day.start + number * WINDOW_S * SECOND_NS
-    cell = int(np.clip(2 / frequency * SECOND_NS, LEAST_CELL, MOST_CELL))
+    frequency, strongest = lines
+    cell = int(np.clip(2 / strongest * SECOND_NS, LEAST_CELL, MOST_CELL))
     origin, drawn = streams.offset(cell), np.empty_like(ts)
     times = _declustered(ts, band)
     observed = spectrum(times, start, band)
@@ -180,7 +188,7 @@ def _tested(
         jitter(ts, streams.words(surrogate, len(ts)), origin, cell, drawn)
         inside = drawn[(drawn >= start) & (drawn < start + WINDOW_S * SECOND_NS)]
         events = _declustered(inside, band)
-        resultants.append(resultant(events, frequency))
+        resultants.append(resultant(events, strongest))
         return float(spectrum(events, start, band).max())
 
     used = surrogates
@@ -189,7 +197,7 @@ def _tested(
         used = more
         statistics = np.array([observed.max(), *(largest(surrogates + one) for one in range(1, used + 1))])
     expected = float(np.mean(resultants))
-    low, high = _interval(times, frequency, expected, streams)
+    low, high = _interval(times, strongest, expected, streams)
     period = SECOND_NS / frequency
     phase = (ts % period) / period
     middle = np.angle(np.mean(np.exp(2j * np.pi * phase))) / (2 * np.pi) % 1
@@ -210,7 +218,7 @@ def _tested(
         n_surrogate=used,
         null_method="jitter",
         null_param={"cell_ns": cell, "redrawn": "event", "dead_ns": band.dead_ns},
-        effect=resultant(times, frequency) - expected,
+        effect=resultant(times, strongest) - expected,
         effect_unit="share",
         effect_lo=low,
         effect_hi=high,
@@ -224,7 +232,7 @@ def _tested(
             np.arange(count),
             ("member",) * count,
             away[chosen].astype(np.int64),
-            np.full(count, max(resultant(times, frequency) - expected, 0.0)),
+            np.full(count, max(resultant(times, strongest) - expected, 0.0)),
             typical,
         ),
         window=(start, start + WINDOW_S * SECOND_NS),

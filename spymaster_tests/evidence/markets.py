@@ -47,9 +47,9 @@ class Market:
         return np.sort((cells * 20 * MS + self.rng.integers(0, 20 * MS, len(cells))).astype(np.int64))
 
     def background(self, orders: float = 60.0, trades: float = 8.0) -> Market:
-        """Orders with ages from a millisecond to minutes, and trades, so many a second."""
+        """Orders of all ages (a third of a second in the middle, no edges), and trades, so many a second."""
         add = self.times(orders)
-        age = (10 ** self.rng.uniform(5.5, 11.0, len(add))).astype(np.int64)
+        age = (10 ** self.rng.normal(8.5, 1.2, len(add)).clip(3, 12)).astype(np.int64)
         # cancels follow the wandering rate too: ages end where the market is busy
         busy = np.append(self.times(orders), -(10**12))
         end = busy[np.searchsorted(busy[:-1], add + age)] + self.rng.integers(0, MS, len(add))

