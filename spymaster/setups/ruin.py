@@ -18,6 +18,8 @@ import numpy as np
 
 TERMS: Final = 200
 LEAST: Final = 1e-6
+CHUNK: Final = 4096
+"""Starts whose terms are held in memory at once."""
 FAR: Final = 8.0
 """A barrier so many standard deviations away is not reached; there the series converges too slowly."""
 
@@ -30,6 +32,12 @@ def first_passage(
     above, below: distances of the barriers (0 or less: reached at the start); sigma: standard deviation until the end;
     overshoot: how far the price goes past a barrier. float64[n], all in one unit; NaN in any gives NaN.
     """
+    given = (above, below, sigma, overshoot)
+    parts = [_passage(*(one[k : k + CHUNK] for one in given)) for k in range(0, max(len(above), 1), CHUNK)]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))  # pyright: ignore[reportReturnType]
+
+
+def _passage(above: np.ndarray, below: np.ndarray, sigma: np.ndarray, overshoot: np.ndarray) -> list[np.ndarray]:
     known = np.isfinite(above + below + sigma + overshoot)
     correction = np.where(known, overshoot, 0.0)
     up, down = (np.maximum(np.where(known, one, 1.0), 0.0) + correction for one in (above, below))
@@ -48,4 +56,4 @@ def first_passage(
     p_up, p_down = np.where(below <= 0, 0.0, p_up), np.where(below <= 0, 1.0, p_down)
     every = np.clip(np.stack([p_up, p_down, 1.0 - p_up - p_down]), LEAST, 1.0)
     every /= every.sum(axis=0)
-    return tuple(np.where(known, one, np.nan) for one in every)  # pyright: ignore[reportReturnType]
+    return [np.where(known, one, np.nan) for one in every]

@@ -80,7 +80,7 @@ def build_lake(root: Path, *, records: int = 1500) -> Lake:
 def copy_lake(source: Lake, root: Path) -> Lake:
     """A lake of its own with the same content; files are shared until they are replaced."""
     shutil.copytree(source.root, root, copy_function=os.link)
-    return Lake.open(root, settings=source.settings)
+    return Lake.open(root, settings=source.settings.model_copy(deep=True))
 
 
 def spoil(

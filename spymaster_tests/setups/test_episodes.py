@@ -17,7 +17,7 @@ from spymaster.setups.mids import SECOND_NS
 from spymaster.setups.outcomes import EPISODE_COLUMNS, outcome_frame
 from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
-from spymaster.tables.types import TIMESTAMP
+from spymaster.tables.types import PHASE, TIMESTAMP
 from spymaster_tests.setups.markets import BAR, SECOND, SPOT, TICK, ns
 from spymaster_tests.setups.paths import ES, mids_of, stretches, walking
 
@@ -350,6 +350,27 @@ def test_an_episode_without_a_usable_book_before_it_is_not_valid():
     ended = outcomes.filter(pl.col("ts_label_end").to_physical() > START + COUNT * SECOND)
     assert set(ended["horizon_end_reason"].cast(pl.String)) == {"end_of_data"}
     assert not ended["valid"].any()
+
+
+def test_nothing_goes_on_over_the_close_of_a_session():
+    """From 16:20 to 17:20 New York; the exchange closes at 17:00, whatever the feed says after that."""
+    start, close = ns("16:20"), ns("17:00")
+    bbo, seconds = walking(4, start, 3600, jumps=False)
+    closed = pl.col("window_end").to_physical() > close
+    seconds = seconds.with_columns(phase=pl.when(closed).then(pl.lit("closed")).otherwise("phase").cast(PHASE))
+    mids = mids_of(bbo, seconds)
+    open_then = mids.ts < close
+    assert (mids.usable == open_then).all()
+    assert mids.fresh.sum() == 1
+    levels = stretches([(f"ROUND25:{k}", 3.0 * k, start, close + 3600 * SECOND) for k in range(-30, 31)])
+    bars = Bars.of(candles(0, []))
+    episodes = episode_frame(levels, mids, bars, TICK, contract="ESH4", provenance="simulated")
+    assert episodes["ts_decision"].to_physical().max() < close  # pyright: ignore[reportOperatorIssue]
+    outcomes = outcome_frame(episodes.select(EPISODE_COLUMNS), mids, bars, TICK, ES, SetupSettings())
+    beyond = pl.col("ts_label_end").to_physical() > close
+    reasons = outcomes.select(beyond.alias("beyond"), pl.col("horizon_end_reason").cast(pl.String), "censored")
+    assert set(reasons.rows()) == {(False, "horizon", False), (True, "session_end", True)}
+    assert outcomes.filter(beyond)["outcome"].null_count() == outcomes.filter(beyond).height
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spymaster.setups.ruin import first_passage
+from spymaster.setups.ruin import CHUNK, first_passage
 
 
 def walks(above: float, below: float, sigma: float, step: float, *, lattice: bool, n: int = 60_000) -> np.ndarray:
@@ -50,6 +50,14 @@ def test_what_cannot_be_told_is_not_and_what_is_certain_is():
     assert up[4] > 0.99999
     assert np.allclose((up + down + none)[1:], 1.0)
     assert (np.stack([up, down, none])[:, 1:] > 0).all()
+
+
+def test_many_starts_are_as_each_alone():
+    rng = np.random.default_rng(2)
+    given = [rng.uniform(1, 9, CHUNK + 5) for _ in range(3)] + [np.full(CHUNK + 5, 0.1)]
+    together = np.stack(first_passage(*given))
+    for k in (0, CHUNK - 1, CHUNK, CHUNK + 4):
+        assert np.array_equal(np.stack(first_passage(*(one[k : k + 1] for one in given)))[:, 0], together[:, k])
 
 
 def test_without_drift_both_ways_are_alike_and_further_barriers_are_reached_less():
