@@ -35,7 +35,7 @@ def put(table: str, **values: object) -> Callable[[Lake], None]:
         pl.when(FIRST).then(value if isinstance(value, pl.Expr) else pl.lit(value)).otherwise(name).alias(name)
         for name, value in values.items()
     ]
-    return lambda lake: spoil(lake, table, lambda frame: frame.with_columns(new).cast(dict(frame.schema)), dt=DT)
+    return lambda lake: spoil(lake, table, lambda frame: frame.with_columns(new).cast(frame.schema), dt=DT)
 
 
 SPOILERS: dict[str, Callable[[Lake], None]] = {

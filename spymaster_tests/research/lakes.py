@@ -81,7 +81,8 @@ def session(dt: date, *, seed: int) -> dict[type[TableModel], pl.DataFrame]:
 def _frame(model: type[TableModel], rows: list[dict[str, Any]]) -> pl.DataFrame:
     plain = {name: pl.Int64 if isinstance(kind, pl.Datetime) else kind for name, kind in model.schema().items()}
     frame = pl.DataFrame([{name: row.get(name) for name in plain} for row in rows], schema=plain)
-    return model.validate(frame.cast(dict(model.schema())).sort(model.key))
+    typed = frame.select(pl.col(name).cast(kind) for name, kind in model.schema().items())
+    return model.validate(typed.sort(model.key))
 
 
 def _vector(name: str | None, kind: str, direction: int, family: str, at: int, point: np.ndarray) -> dict[str, Any]:

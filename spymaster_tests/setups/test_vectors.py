@@ -79,7 +79,7 @@ def test_what_is_not_of_a_side_equals_the_words_of_its_definition(made, position
         rows = session.measures.filter(seconds.is_between(cutoff - length + 1, cutoff))
         before = session.measures.filter(seconds == cutoff - length)
         trades = session.trades.filter(trade_s.is_between(cutoff - length + 1, cutoff))
-        qty = {code: trades.filter(aggressor=code)["qty"].sum() for code in "BAN"}
+        qty = {code: int(trades.filter(aggressor=code)["qty"].sum()) for code in "BAN"}
         volume = sum(qty.values())
         ofi = sum(float(rows[f"ofi_{k + 1}"].sum()) * weights[k] for k in range(10))
         last = rows.row(-1, named=True)
@@ -94,7 +94,7 @@ def test_what_is_not_of_a_side_equals_the_words_of_its_definition(made, position
             "queue_imb": imbalance,
             "micro_disp": table[state],
             "signed_vol": (qty["B"] - qty["A"]) / (volume + 1),
-            "sweep_share": trades.filter(pl.col("levels_consumed") > 1)["qty"].sum() / (volume + 1),
+            "sweep_share": int(trades.filter(pl.col("levels_consumed") > 1)["qty"].sum()) / (volume + 1),
             "absorb_log": math.log((volume + 1) / (1 + moved)) - usual["absorb"],
             "msg_rate_log": math.log((rows["msgs"].sum() + 1) / (length * usual["msgs"] + 1)),
         }
@@ -122,7 +122,7 @@ def test_the_shape_of_candles_equals_the_words_of_its_definition(made: list[Answ
                 "body": (c - o) / sigma,
                 "ah_wick": (h - max(o, c)) / sigma,
                 "bh_wick": (min(o, c) - low) / sigma,
-                "volume_log": math.log((bar["volume"] + 1) / (bars["volume"].mean() + 1)),
+                "volume_log": math.log((bar["volume"] + 1) / (bars["volume"].to_numpy().mean() + 1)),
                 "signed_vol": (bar["buy_volume"] - bar["sell_volume"]) / (bar["volume"] + 1),
                 "msg_rate_log": math.log((bar["n_msgs"] + 1) / (120 * usual + 1)),
             }
