@@ -41,6 +41,13 @@ LEVEL_NAMES: dict[str, str] = {
     "HVN": "Volume node",
     **{f"OR{side[0]}{minutes}": f"OR{minutes} {side}" for minutes in (5, 15, 30) for side in ("High", "Low")},
     **{f"ROUND{points}": f"Round {points}" for points in (25, 50, 100)},
+    "VWAP": "VWAP", "RVWAP": "RTH VWAP",
+    **{
+        f"{kind}_{code}{sigmas}": f"{name} {sign}{sigmas}σ"
+        for kind, name in (("VWAP", "VWAP"), ("RVWAP", "RTH VWAP"))
+        for code, sign in (("P", "+"), ("M", "\u2212"))
+        for sigmas in (1, 2)
+    },
 }  # fmt: skip
 """The same words as on the page; a type that is not here is called by its code."""
 TOLD_FIRST = ("PMH", "PML", "ONH", "ONL", "PDH", "PDL", "PDC", "SETTLE", "SMA200", "SMA400", "GEXCW", "GEXPW", "ZG")

@@ -189,7 +189,10 @@ def test_a_level_with_a_name_is_told_before_a_nearer_average() -> None:
 
 
 def test_levels_are_called_by_their_names() -> None:
-    names = {"PMH": "PM High", "GEXCW": "Call wall", "ORL30": "OR30 Low", "ROUND25": "Round 25", "VWAP_P1": "VWAP_P1"}
+    names = {
+        "PMH": "PM High", "GEXCW": "Call wall", "ORL30": "OR30 Low", "ROUND25": "Round 25", "VWAP_P1": "VWAP +1σ",
+        "RVWAP_M2": "RTH VWAP \u22122σ", "NEW": "NEW",
+    }  # fmt: skip
     assert {code: level_name(code) for code in names} == names
     assert set(LEVEL_NAMES) <= set(LEVEL_TYPES)
 
