@@ -17,6 +17,13 @@ from spymaster_tests.cli.conftest import Cli
 WALL = "silver.wall_surface_1s"
 
 
+@pytest.fixture(autouse=True)
+def settings_of_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands read the settings that the lake was made with: with others its tables are stale, and rightly so."""
+    for profile in ("", "_DEMO"):
+        monkeypatch.setenv(f"SPYMASTER_SETUPS__SCALE_MIN_SESSIONS{profile}", "1")
+
+
 def states(cli: Cli, lake: Lake, *arguments: str) -> dict[tuple[str, str], str]:
     document = cli("status", "--lake", lake.root, "--json", *arguments).json
     return {(one["table"], one["dt"]): one["state"] for one in document["partitions"]}
