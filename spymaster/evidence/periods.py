@@ -10,6 +10,7 @@ value of the whole band. Windows that were not screened have p 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ LEAST_EVENTS = 150
 SAMPLES = 2**17
 """Milliseconds of the transform: a window and zeros."""
 STEP_HZ = 1000 / SAMPLES
-MEDIAN_BINS, MEDIAN_STRIDE = 601, 100
+MEDIAN_BINS, LEAST_HALF = 601, 10
 CHI2_4_MEDIAN, CHI2_2_MEDIAN = 3.357, 1.386
 LINE_BINS = round(1 / STEP_HZ)
 LEAST_LINE = 2 * np.log(26_000 / 1e-4)
@@ -62,11 +63,9 @@ def spectrum(times: NDArray[np.int64], start: int, band: Pass) -> NDArray[np.flo
     """
     power = powers(times, start)
     first, last = round(band.low_hz / STEP_HZ), round(band.high_hz / STEP_HZ)
-    margin = min(MEDIAN_BINS // 2, first - 1)
-    places = np.arange(first - margin, last + MEDIAN_BINS // 2 + 1)
+    places = np.arange(last + MEDIAN_BINS // 2 + 1)
     both = power[places] + power[2 * places]
-    usual = _running_median(both)[margin : margin + last - first + 1]
-    return both[margin : margin + last - first + 1] / (usual / CHI2_4_MEDIAN)
+    return both[first : last + 1] / (_usual(both, first, last) / CHI2_4_MEDIAN)
 
 
 def powers(times: NDArray[np.int64], start: int) -> NDArray[np.float64]:
@@ -94,13 +93,29 @@ def fundamental(times: NDArray[np.int64], start: int, frequency: float) -> float
     return 2 * frequency
 
 
-def _running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median around each value, at every hundredth and straight lines between; edges are reflected."""
-    half = MEDIAN_BINS // 2
-    padded = np.pad(values, half, mode="reflect")
-    at = np.append(np.arange(0, len(values) - 1, MEDIAN_STRIDE), len(values) - 1)
-    around = np.lib.stride_tricks.sliding_window_view(padded, MEDIAN_BINS)[at]
-    return np.interp(np.arange(len(values)), at, np.maximum(np.median(around, axis=1), 1e-12))
+def _usual(values: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
+    """Median around each of the values `first` to `last`, at some of them and straight lines between.
+
+    Of 601 values, and at slow frequencies of those up to a quarter slower and faster: the power of bursts falls so
+    steeply there that a wider stretch says nothing about its middle.
+    """
+    at, half = _stretches(first, last)
+    medians = [np.median(values[middle - width : middle + width + 1]) for middle, width in zip(at, half, strict=True)]
+    return np.interp(np.arange(first, last + 1), at, np.maximum(medians, 1e-12))
+
+
+@lru_cache
+def _stretches(first: int, last: int) -> tuple[list[int], list[int]]:
+    """Middles and half widths of the stretches that medians are taken of, from `first` to `last`."""
+    at, half = [first], [_half_width(first)]
+    while at[-1] < last:
+        at.append(min(at[-1] + max(half[-1] // 3, 1), last))
+        half.append(_half_width(at[-1]))
+    return at, half
+
+
+def _half_width(middle: int) -> int:
+    return min(max(middle // 4, LEAST_HALF), MEDIAN_BINS // 2)
 
 
 def screen_p(largest: float, frequencies: int) -> float:
