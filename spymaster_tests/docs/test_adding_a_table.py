@@ -53,6 +53,7 @@ def test_page_names_four_files_and_no_other_change() -> None:
     assert len(COMMANDS) == 7
 
 
+@pytest.mark.slow
 def test_files_and_commands_of_the_page_make_the_table(project: Path, lake: Path) -> None:
     printed = {command: run(command, project, lake) for command in COMMANDS}
 
