@@ -4,7 +4,7 @@ Dagster orders the steps of one run, and mostly the runs of one backfill, but no
 per date, dates with a gap between them become separate runs, and scheduled, sensed and requested runs know nothing of
 each other. Without this, what a calibration reads would depend on which run was faster.
 
-Runs are ordered by their first date (then by id), and a run waits only for runs before it, so two never wait for each
+Runs are ordered by their first date (then by age), and a run waits only for runs before it, so two never wait for each
 other. One thing is left: the run in front may be queued behind the very runs that wait for it. Then the waiting run
 steps back: it fails with a request to be queued again.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 
 import dagster as dg
 from dagster._core.storage.tags import (
@@ -82,9 +83,10 @@ def needs(recipe: Recipe, sessions: list[SessionKey]) -> Needs:
 def runs_ahead(instance: dg.DagsterInstance, this: dg.DagsterRun, wanted: Needs) -> Iterator[dg.DagsterRun]:
     """Queued and running runs before `this` that make something of what is wanted."""
     queued = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.QUEUED])) if queue_moves(instance) else []
-    mine = _place(this)
-    for run in [*queued, *running(instance)]:
-        if run.run_id == this.run_id or mine is None or (place := _place(run)) is None or place >= mine:
+    others = [run for run in [*queued, *running(instance)] if run.run_id != this.run_id]
+    places = _places(instance, [this, *others])
+    for run in others:
+        if this.run_id not in places or run.run_id not in places or places[run.run_id] >= places[this.run_id]:
             continue
         sessions = sessions_of(run)
         tables = wanted.keys() if run.asset_selection is None else run.asset_selection & wanted.keys()
@@ -128,10 +130,14 @@ def slots(instance: dg.DagsterInstance) -> int | None:
     return queue.max_concurrent_runs if queue else None
 
 
-def _place(run: dg.DagsterRun) -> tuple[str, str] | None:
-    """Where a run stands in the order."""
-    first = run.tags.get(PARTITION_NAME_TAG) or run.tags.get(ASSET_PARTITION_RANGE_START_TAG)
-    return (first.split("|")[0], run.run_id) if first else None
+def _places(instance: dg.DagsterInstance, runs: list[dg.DagsterRun]) -> dict[str, tuple[str, datetime, str]]:
+    """Where runs stand in the order, by id; a run without partitions stands nowhere."""
+    records = instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id for run in runs]))
+    created = {record.dagster_run.run_id: record.create_timestamp for record in records}
+    first = {
+        run.run_id: run.tags.get(PARTITION_NAME_TAG) or run.tags.get(ASSET_PARTITION_RANGE_START_TAG) for run in runs
+    }
+    return {name: (key.split("|")[0], created[name], name) for name, key in first.items() if key and name in created}
 
 
 def _step_back(context: dg.AssetExecutionContext, names: set[str]) -> dg.Failure:

@@ -132,9 +132,8 @@ def test_a_step_without_history_waits_only_for_its_own_date(runs: Runs):
     del earlier
 
 
-def test_two_runs_over_the_same_dates_never_wait_for_each_other(runs: Runs):
-    pair = [runs.make("2024-03-06|ES"), runs.make("2024-03-06|ES")]
-    first, second = sorted(pair, key=lambda run: run.run_id)
+def test_of_two_runs_over_the_same_dates_the_younger_waits(runs: Runs):
+    first, second = runs.make("2024-03-06|ES"), runs.make("2024-03-06|ES")
     assert runs.wait(first)[0] == 0
     assert runs.wait(second, meanwhile=lambda: runs.end(first))[0] == 1
 
