@@ -35,11 +35,18 @@ const NUMBERS = [
   ['.scrubber', 'left'],
 ];
 
+/** Cookies of the one browser that used the link, which works once. */
+let signedIn;
+
 async function picture(name, { width = 1440, height = 900, theme = 'dark', hash = '', keys = [], act, clip }) {
   const browser = await openBrowser({ width, height, theme });
   const { page } = browser;
-  await page.goto(link);
-  const { origin } = new URL(page.url());
+  const { origin } = new URL(link);
+  if (signedIn) await page.context().addCookies(signedIn);
+  else {
+    await page.goto(link);
+    signedIn = await page.context().cookies();
+  }
   await page.goto('about:blank');
   await page.goto(`${origin}/#s=${SESSION}&t=${SCENE}&th=${theme}${hash}`);
   const whole = () => {

@@ -1,4 +1,4 @@
-/** Episodes on the plot: touch markers, and for candle setups the look-back and the look-forward box. */
+/** Episodes on the plot: touch markers, and for the chosen candle setup the look-back and the look-forward box. */
 import { boxes, type Episode, knownEpisodes, outcomeOf } from '../model/episodes.ts';
 import { css } from './palette.ts';
 import { FONT, type Plot, px, py } from './plot.ts';
@@ -9,12 +9,12 @@ export function drawEpisodes(plot: Plot, episodes: readonly Episode[]): void {
   ctx.textBaseline = 'middle';
   ctx.textAlign = 'left';
   for (const episode of knownEpisodes(episodes, gate)) {
-    const chosen = episode.id === state.episode;
-    const both = boxes(episode, gate);
+    // One setup's boxes at a time: several a candle would cover the book that they are about.
+    const both = episode.id === state.episode ? boxes(episode, gate) : null;
     if (both) {
-      ctx.strokeStyle = css(colours.put, chosen ? 1 : 0.6);
+      ctx.strokeStyle = css(colours.put, 1);
       ctx.setLineDash([]);
-      ctx.lineWidth = chosen ? 1.5 : 1;
+      ctx.lineWidth = 1.5;
       const [a, b] = [px(plot, both.back[0]), px(plot, both.back[1])];
       if (b > 0 && a < width) ctx.strokeRect(a + 0.5, 24.5, b - a, height - 49);
       const [c, d] = [px(plot, both.forward[0]), px(plot, both.forward[1])];

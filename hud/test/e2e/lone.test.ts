@@ -57,7 +57,9 @@ describe.skipIf(!URL_ || !findChromium())('the HUD on a lone session', () => {
     await shows(page, '.legend', 'scale: this session');
     await shows(page, '.legend', 'no GEX: no raw');
     await shows(page, '#mechanics .why', 'No earlier session to scale by');
-    for (const tab of ['episodes', 'analogues', 'evidence']) {
+    await page.click('#tab-episodes');
+    await shows(page, '#page-episodes', /candle #\d/);
+    for (const tab of ['analogues', 'evidence']) {
       await page.click(`#tab-${tab}`);
       expect(await page.textContent(`#page-${tab}`)).toMatch(/: \S/);
     }
