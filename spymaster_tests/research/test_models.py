@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -199,12 +197,3 @@ def test_a_configuration_has_one_name():
     other = ModelRules.of(OutcomeModelSettings(num_leaves=31))
     assert len({one, trial_id(configuration(algo="logit", **panel)),
                 trial_id(configuration(algo="gbm", **{**panel, "rules": other}))}) == 3  # fmt: skip
-
-
-def test_lightgbm_is_imported_by_trees_only():
-    code = (
-        "import sys, spymaster.research.models, spymaster.research.session_models, spymaster_assets.definitions\n"
-        "print('lightgbm' in sys.modules)"
-    )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
-    assert said.stdout.strip() == "False"
