@@ -67,7 +67,9 @@ def at_levels_that_hold(session: Session) -> Finding:
 def touched_by_the_mid(session: Session) -> Finding:
     """At a touch an event brought the mid within a tick of the level, or past it; it came from the side it is said to.
 
-    The mid at a decision is that of the event, or the last one before a candle's end.
+    Price came to the level, not the level to price: unless the approach began with that very event, the mid before it
+    was not past the level of then by more than a tick. The mid at a decision is that of the event, or the last one
+    before a candle's end.
     """
     columns = [
         "episode_id",
@@ -82,11 +84,13 @@ def touched_by_the_mid(session: Session) -> Finding:
     ]
     episodes = collect(scan(session, EPISODE, columns))
     quotes = collect(
-        scan(session, BBO, ["ts_event", "bid_price_int", "ask_price_int"]).with_columns(
+        scan(session, BBO, ["ts_event", "bid_price_int", "ask_price_int"])
+        .with_columns(
             # times as episodes have them: made to rise
             ts_event=pl.col("ts_event").cum_max(),
             mid2=pl.col("bid_price_int") + pl.col("ask_price_int"),
         )
+        .with_columns(mid2_before=pl.col("mid2").shift(1))
     )
     tick2 = 2 * session.tick_size_int
     level2 = 2 * pl.col("level_price_int")
@@ -100,6 +104,9 @@ def touched_by_the_mid(session: Session) -> Finding:
     off = touches.filter(~(near | (past > tick2)) | (pl.col("gap_through") != ~near)).select(
         "episode_id", fault=pl.lit("not at the level")
     )
+    stood = pl.col("direction").cast(pl.Int64) * (pl.col("mid2_before") - level2)
+    came = events.filter(((stood <= tick2) | (pl.col("ts_approach") == pl.col("ts_decision"))).fill_null(False))
+    met = events.join(came, on="episode_id", how="anti").select("episode_id", fault=pl.lit("the level came to price"))
     levels = collect(scan(session, LEVEL, ["level_id", "valid_from", "price_int"])).sort("valid_from")
     approach = (
         touches.sort("ts_approach")
@@ -121,6 +128,7 @@ def touched_by_the_mid(session: Session) -> Finding:
         [
             unseen,
             off,
+            met.unique(),
             wrong_side.select("episode_id", fault=pl.lit("came from the other side")),
             other_mid.select("episode_id", fault=pl.lit("another mid stood then")),
         ]

@@ -121,6 +121,10 @@ CASES: dict[str, tuple[str, Spoiler]] = {
         f"{EPISODE}:touched_by_the_mid",
         put(EPISODE, TOUCH, direction=-pl.col("direction")),
     ),
+    "a level that jumped over the mid": (
+        f"{EPISODE}:touched_by_the_mid",
+        lambda lake: spoil(lake, EPISODE, _jumped, dt=DT),
+    ),
     "a touch that is said to go past": (f"{EPISODE}:touched_by_the_mid", put(EPISODE, TOUCH, gap_through=True)),
     "the mid of a candle's decision": (
         f"{EPISODE}:touched_by_the_mid",
@@ -196,6 +200,17 @@ def _older(frame: pl.DataFrame) -> pl.DataFrame:
         level_id=pl.lit("AAA") + pl.col("level_id"), valid_from=pl.col("valid_from").dt.offset_by("-1s")
     )
     return pl.concat([older, frame]).sort("level_id", "valid_from")
+
+
+def _jumped(frame: pl.DataFrame) -> pl.DataFrame:
+    """Touches of a level that has gone from ahead of the mid to 80 ticks behind it."""
+    far = pl.col("direction").cast(pl.Int64) * 80 * ONE_TICK
+    gone = pl.col("level_price_int") - far
+    early = TOUCH & (pl.col("ts_approach") < pl.col("ts_decision"))
+    return frame.with_columns(
+        level_price_int=pl.when(early).then(gone).otherwise("level_price_int"),
+        gap_through=pl.when(early).then(pl.lit(True)).otherwise("gap_through"),
+    )
 
 
 def test_good_episodes_pass_every_check(good: Lake):
