@@ -111,13 +111,12 @@ def touched_by_the_mid(session: Session) -> Finding:
     approach = (
         touches.sort("ts_approach")
         .join_asof(levels, left_on="ts_approach", right_on="valid_from", by="level_id", check_sortedness=False)
-        .join_asof(
-            quotes.select("ts_event", from_mid2="mid2"), left_on="ts_approach", right_on="ts_event",
-            check_sortedness=False,
-        )
-    )  # fmt: skip
+        .join(quotes.select("ts_event", from_mid2="mid2"), left_on="ts_approach", right_on="ts_event", how="left")
+    )
     beyond = pl.col("direction").cast(pl.Int64) * (pl.col("from_mid2") - 2 * pl.col("price_int"))
-    wrong_side = approach.filter((beyond > 0).fill_null(True))
+    # of events at that time, any may be the one that began it
+    from_there = approach.filter((beyond <= 0).fill_null(False))
+    wrong_side = touches.join(from_there, on="episode_id", how="anti")
     candles = episodes.filter(_kind("candle") & pl.col("p0_mid2_int").is_not_null()).sort("ts_decision")
     standing = candles.join_asof(
         quotes.select("ts_event", mid2="mid2"), left_on="ts_decision", right_on="ts_event", allow_exact_matches=False,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -17,8 +19,8 @@ from spymaster.tables import table
 from spymaster.tables.model import TableModel
 from spymaster_tests.checks.sessions import CONTRACT, SYMBOL, _PlainEncoding, copy_lake, spoil
 from spymaster_tests.checks.test_every_check import ONE_TICK, ROW, Spoiler, put
-from spymaster_tests.setups.markets import DT, TICK
-from spymaster_tests.setups.paths import ES
+from spymaster_tests.setups.markets import DT, SPOT, TICK
+from spymaster_tests.setups.paths import ES, best_prices
 from spymaster_tests.setups.test_episodes import COUNT, START, bars_of, market
 
 EPISODE, OUTCOME = "gold.setup_episode", "gold.setup_outcome"
@@ -28,10 +30,11 @@ SELECTION = "bronze.contract_day_selection"
 CHECKS = {check.key: check for check in all_checks() if check.tables[0] in (EPISODE, OUTCOME)}
 
 
-def build(root: Path) -> Lake:
-    """A lake with one market: of the tables that episodes read, the columns that are read."""
+def build(root: Path, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda bbo: bbo) -> Lake:
+    """A lake with one market: of the tables that episodes read, the columns that are read. change: of its quotes."""
     lake = Lake.open(root, create=True, kind="simulated")
     levels, bbo, seconds = market(0, apart=4)
+    bbo = change(bbo)
     contract = pl.lit(CONTRACT).alias("contract")
     held = {
         LEVEL: levels,
@@ -219,6 +222,28 @@ def test_good_episodes_pass_every_check(good: Lake):
     episodes = good.partition(EPISODE, SYMBOL, DT).read()
     assert episodes.filter(MATCHED).height > 20
     assert episodes.group_by("kind").len().height == 2
+
+
+def test_an_approach_and_its_touch_may_have_one_time(good: Lake, tmp_path: Path):
+    """An event goes past the level at the very time at which another began the approach."""
+    episodes = (
+        good.partition(EPISODE, SYMBOL, DT).read().filter(TOUCH & (pl.col("ts_approach") < pl.col("ts_decision")))
+    )
+    one = episodes.with_columns(pl.col("ts_approach").to_physical()).row(0, named=True)
+    at, level = one["ts_approach"], (one["level_price_int"] - SPOT) // TICK
+
+    def passed_at_once(bbo: pl.DataFrame) -> pl.DataFrame:
+        row = int(np.flatnonzero(bbo["ts_event"].to_physical().to_numpy() == at)[-1])
+        then = best_prices([at], [2 * level + one["direction"] * 6])
+        return pl.concat([bbo[: row + 1], then, bbo[row + 1 :]])
+
+    lake = build(tmp_path / "lake", passed_at_once)
+    found = lake.partition(EPISODE, SYMBOL, DT).read().filter(level_id=one["level_id"], kind="touch")
+    found = found.filter(pl.col("ts_approach").to_physical() == at)
+    assert found.select("ts_decision", "gap_through").rows() == found.select("ts_approach", pl.lit(True)).rows()
+    assert found.height == 1
+    results = {key: check.run(lake, SYMBOL, DT) for key, check in CHECKS.items()}
+    assert {key: result.message for key, result in results.items() if not result.passed} == {}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -107,7 +107,7 @@ def fast_touches(levels: pl.DataFrame, bbo: pl.DataFrame, seconds: pl.DataFrame)
 
 
 def random_levels(seed: int, count: int) -> pl.DataFrame:
-    """Fixed levels, some known late, off the tick grid, or with a gap; one that moves every few seconds, one that jumps."""
+    """Fixed levels, some known late, off the tick grid, or with a gap; one that moves every few seconds; one jumps."""
     rng = np.random.default_rng(seed)
     last = START + count * SECOND
     rows = [(f"ROUND25:{k}", float(at), START, last) for k, at in enumerate(range(-60, 61, 6))]
