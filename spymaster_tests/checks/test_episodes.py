@@ -141,6 +141,18 @@ CASES: dict[str, tuple[str, Spoiler]] = {
         f"{EPISODE}:triggered_by_candles",
         put(EPISODE, BARS & (pl.col("confirm_kind") == "hold"), confirm_kind="inside"),
     ),
+    "a candle that came from the other side": (
+        f"{EPISODE}:triggered_by_candles",
+        lambda lake: _other_side(lake, 1),
+    ),
+    "a candle that came from the other side, after one that closed at the level": (
+        f"{EPISODE}:triggered_by_candles",
+        lambda lake: _other_side(lake, 2),
+    ),
+    "a candle that met a group again at once": (
+        f"{EPISODE}:triggered_by_candles",
+        put(EPISODE, BARS, group_id="g"),
+    ),
     "a candle that is torn": (
         f"{EPISODE}:triggered_by_candles",
         put(CANDLE, ROW == 8, is_complete=False),
@@ -214,6 +226,18 @@ def _jumped(frame: pl.DataFrame) -> pl.DataFrame:
         level_price_int=pl.when(early).then(gone).otherwise("level_price_int"),
         gap_through=pl.when(early).then(pl.lit(True)).otherwise("gap_through"),
     )
+
+
+def _other_side(lake: Lake, closes: int) -> None:
+    """One candle episode whose last close before the trigger, or the one before that, was beyond the level."""
+    episodes = lake.partition(EPISODE, SYMBOL, DT).read()
+    one = episodes.filter(BARS).row(0, named=True)
+    spoil(lake, EPISODE, lambda frame: frame.filter(episode_id=one["episode_id"]), dt=DT)
+    back = pl.lit(one["trigger_bar"]) - pl.col("bar_index")
+    beyond = one["level_price_int"] + one["direction"] * 5 * ONE_TICK
+    level = one["level_price_int"]
+    close = pl.when(back == closes).then(beyond).when(back.is_between(1, closes - 1)).then(level)
+    spoil(lake, CANDLE, lambda frame: frame.with_columns(close_price_int=close.otherwise("close_price_int")), dt=DT)
 
 
 def test_good_episodes_pass_every_check(good: Lake):

@@ -329,6 +329,23 @@ def test_of_a_group_only_the_level_known_for_longest_has_episodes():
     assert only.height > 0  # by itself it would have had some
 
 
+def test_a_group_is_met_again_only_after_five_candles():
+    """PMH, which has been known for longer, ends; price meets SWH, a tick away, while its group is still judged."""
+    rows: list[Candle] = [(-12.0, -20.0, -16.0)] * 4 + [(-0.5, -12.0, -6.0)] * 2
+    rows += [(-12.0, -20.0, -16.0)] + [(0.5, -12.0, -6.0)] * 8
+    frame = candles(-4, rows)  # met from candle 0 on, and without a break from candle 3 on
+    ended = OPEN + 2 * BAR
+    first, later = ("PMH:0", 0.0, START, ended), ("SWH:0", 1.0, START + SECOND, START + 10 * 3600 * SECOND)
+
+    def ids(**group: str) -> list[tuple[str, int]]:
+        levels = stretches([first, later], group=group or None)
+        made = episode_frame(levels, nothing_quoted(), Bars.of(frame), TICK, contract="ESH4", provenance="simulated")
+        return made.sort("ts_decision").select(pl.col("level_id").str.split(":").list[2], "candle_id_trigger").rows()
+
+    assert ids() == [("PMH", 0), ("SWH", 3), ("SWH", 8)]
+    assert ids(**{"PMH:0": "g", "SWH:0": "g"}) == [("PMH", 0), ("SWH", 8)]
+
+
 def test_an_episode_without_a_usable_book_before_it_is_not_valid():
     levels, bbo, seconds = market(1)
     one, outcomes = tables(levels, bbo, seconds)
