@@ -20,13 +20,14 @@ from spymaster.market.calendar import RTH_OPEN, session_dates, wall_time_ns
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.research.errors import NotCausalError, QueryError
 from spymaster.research.panels import PANELS, Panel, load_library, panel_of
-from spymaster.research.retrieval import Question, Rules, answer
+from spymaster.research.retrieval import Question, Rules, answer, usual_distances
 from spymaster.research.session_retrieval import days, neighbour_rows, result_values
 from spymaster.setups.session_vectors import session_builder
 from spymaster.setups.vector_layout import FAMILIES
 from spymaster.setups.vector_scaler import scaler_of
 from spymaster.setups.vectors import Builder, Request
 from spymaster.setups.zone_windows import WALL_COLUMNS
+from spymaster.tables.retrieval_neighbor import RetrievalNeighbor
 
 SECOND_NS: Final = 1_000_000_000
 DIRECTIONS: Final = {"up": 1, "down": -1}
@@ -42,7 +43,7 @@ REVEALED: Final = ("p_", "median_", "end_q", "outcome", "t_hit_s", "mfe_ticks", 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which earlier setups may be neighbours; all, unless something is named."""
+    """Which earlier setups may be neighbours; all, unless something is named. With any, an answer has no novelty."""
 
     level_types: frozenset[str] = frozenset()
     near_in_time: bool = False
@@ -56,7 +57,7 @@ class AnalogueResult:
     result: dict[str, Any]
     """Columns of `gold.retrieval_result`, without episode_id where no setup is asked about."""
     neighbours: pl.DataFrame
-    """Columns of `gold.retrieval_neighbor`."""
+    """Columns of `gold.retrieval_neighbor`, without query_id and provenance; no rows where nothing is near."""
     paths: pl.DataFrame
     """rank, offset_s (-300 to 300), ticks: mid of each neighbour from its decision on, positive along its direction."""
 
@@ -104,13 +105,17 @@ def analogues(
     history = {day: lake.partition("gold.setup_vector", symbol, day) for day in rows["vector_dt"].unique()}
     library = None if scaler is None else load_library(rows, history, scaler)
     rules = Rules.of(lake.settings.retrieval, lake.profile, k)
+    usual = None
     answers = []
     for way in ways:
         made = builder.vectors(_upto(wall, cutoff), [Request.of(panel.family, [cutoff], way)])[0]
         said = point = None
         if scaler is not None and library is not None:
             point = scaler.apply(made.vectors)[0] if made.known[0] else None
-            said = answer(library, question(point, cutoff, way, float(made.sigma_60[0]), own, filters), rules)
+            asked = question(point, cutoff, way, float(made.sigma_60[0]), own, filters)
+            if usual is None and point is not None and not asked.filtered:
+                usual = usual_distances(library, rules)
+            said = answer(library, asked, rules, usual)
         values = {
             "query_id": f"{symbol}:{cutoff * SECOND_NS}:{way}:{panel.family}:{panel.horizon_s}",
             "ts_query": cutoff * SECOND_NS,
@@ -126,7 +131,7 @@ def analogues(
         near = [] if said is None or scaler is None or library is None else neighbour_rows(
             said, rows, library, point, scaler
         )  # fmt: skip
-        frame = pl.DataFrame(near, infer_schema_length=None)
+        frame = neighbour_frame(near)
         answers.append(AnalogueResult(values, frame, neighbour_paths(lake, symbol, frame, rows)))
     return answers
 
@@ -164,13 +169,22 @@ def question(
     )
 
 
+def neighbour_frame(near: list[dict[str, Any]]) -> pl.DataFrame:
+    """Columns and types of `gold.retrieval_neighbor`, without query_id and provenance, of `neighbour_rows`."""
+    schema = {
+        name: dtype for name, dtype in RetrievalNeighbor.schema().items() if name not in ("query_id", "provenance")
+    }
+    plain = {name: pl.Int64 if isinstance(dtype, pl.Datetime) else dtype for name, dtype in schema.items()}
+    return pl.DataFrame(near, schema=plain).cast(schema)  # pyright: ignore[reportArgumentType]
+
+
 def neighbour_paths(lake: Lake, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Mids around the decisions of the neighbours, where the lake still holds their seconds."""
     schema = {"rank": pl.Int32, "offset_s": pl.Int32, "ticks": pl.Float64}
     parts = [pl.DataFrame(schema=schema)]
     if near.is_empty():
         return parts[0]
-    found = near.select("rank", "episode_id", "direction", "ts_decision").join(
+    found = near.select("rank", "episode_id", "direction", pl.col("ts_decision").to_physical()).join(
         rows.select("episode_id", "vector_dt"), on="episode_id"
     )
     for day in found["vector_dt"].unique().sort():

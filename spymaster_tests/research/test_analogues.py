@@ -12,15 +12,20 @@ from typer.testing import CliRunner
 from spymaster.cli.main import app
 from spymaster.lake import Lake
 from spymaster.lake.errors import MissingPartitionError
+from spymaster.research import analogues as research
+from spymaster.research import retrieval
 from spymaster.research.analogues import Filters, analogues, neighbour_paths, panel_for
 from spymaster.research.errors import NotCausalError, QueryError
 from spymaster.research.panels import Panel, earlier, load_library, panel_of, session_index
+from spymaster.research.retrieval import Library, Rules, usual_distances
 from spymaster.research.search import nearest
 from spymaster.setups.vector_scaler import as_matrix, scaler_of, select_sessions, session_scaler
 from spymaster.tables.retrieval_index import RetrievalIndex
+from spymaster.tables.retrieval_neighbor import RetrievalNeighbor
 from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
 from spymaster.tables.setup_vector import SetupVector
+from spymaster.tables.types import TIMESTAMP
 from spymaster.tables.vector_scaler import VectorScaler
 from spymaster_tests.checks.sessions import DT, SYMBOL, build_lake
 from spymaster_tests.research.lakes import DATES, session, store
@@ -41,7 +46,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     scaler = session_scaler(before, DT)
     store(made, VectorScaler, DT, scaler)
     past = [earlier(made.partitions(model, SYMBOL), DT) for model in (SetupVector, SetupEpisode, SetupOutcome)]
-    store(made, RetrievalIndex, DT, session_index(past[0], past[1], past[2], scaler, DT))
+    store(
+        made,
+        RetrievalIndex,
+        DT,
+        session_index(past[0], past[1], past[2], scaler, DT, k_barrier=made.settings.setups.k_barrier),
+    )
     return made
 
 
@@ -107,6 +117,7 @@ def test_paths_are_mids_from_the_decision_on_along_the_direction(lake: Lake, ask
     near = pl.DataFrame(
         {"rank": [1, 2], "episode_id": ["a", "b"], "direction": [1, -1], "ts_decision": [at + 500, at + 500]}
     )
+    near = near.with_columns(pl.col("ts_decision").cast(TIMESTAMP))
     rows = pl.DataFrame({"episode_id": ["a", "b", "c"], "vector_dt": [DT, DT, DATES[0]]})
     paths = neighbour_paths(lake, SYMBOL, near, rows)
     mids = lake.partition("silver.move_measure_1s", SYMBOL, DT).read(["window_end", "mid2_int"])
@@ -124,6 +135,33 @@ def test_filters_and_k_are_kept(lake: Lake, asked: dict):
     one = analogues(lake, SYMBOL, ns(asked), direction="up", k=5, filters=Filters(frozenset({"PMH"})))[0]
     assert one.neighbours.height == 5
     assert set(one.neighbours["level_types"].explode()) == {"PMH"}
+
+
+def test_neighbours_have_the_columns_of_the_table_and_may_be_put_together(
+    lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch
+):
+    columns = {k: v for k, v in RetrievalNeighbor.schema().items() if k not in ("query_id", "provenance")}
+    monkeypatch.setattr(research, "_directions", lambda *_: [1, -1])
+    ways = analogues(lake, SYMBOL, ns(asked))
+    silent = analogues(lake, SYMBOL, ns(asked) - 400 * 10**9, direction="up")[0]
+    frames = [one.neighbours for one in (*ways, silent)]
+    assert [frame.schema for frame in frames] == [columns] * 3
+    assert pl.concat(frames).height == 20
+    assert silent.concealed().neighbours.columns == ways[0].concealed().neighbours.columns
+
+
+def test_usual_distances_are_measured_once(lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch):
+    calls = []
+
+    def counted(library: Library, rules: Rules):
+        calls.append(len(library))
+        return usual_distances(library, rules)
+
+    monkeypatch.setattr(research, "_directions", lambda *_: [1, -1])
+    for module in (research, retrieval):
+        monkeypatch.setattr(module, "usual_distances", counted)
+    assert len(analogues(lake, SYMBOL, ns(asked))) == 2
+    assert len(calls) == 1
 
 
 def test_what_cannot_be_asked_is_refused(lake: Lake, asked: dict):
@@ -150,6 +188,9 @@ def test_the_command_answers_in_json_and_in_words(lake: Lake, asked: dict):
     assert told[0]["result"]["ts_query"] == str(ns(asked))
     assert "p_break" not in told[0]["result"]
     assert len(told[0]["neighbours"]) == 10
+    decided = analogues(lake, SYMBOL, ns(asked), direction="up")[0].neighbours["ts_decision"].to_physical().to_list()
+    assert [row["ts_decision"] for row in told[0]["neighbours"]] == [str(one) for one in decided]
+    assert any(one % 1000 for one in decided)
     assert plain.exit_code == (3 if told[0]["result"]["abstain"] else 0)
     words = CliRunner().invoke(app, [*command, "--ts", str(ns(asked)), "--reveal"])
     assert "base rate" in words.stdout
