@@ -55,7 +55,8 @@ def retrieval_index(
 ):
     from spymaster.research.panels import session_index
 
-    return session_index(vectors, episodes, outcomes, scaler.read(), session.dt)
+    k_barrier = session.settings.setups.k_barrier
+    return session_index(vectors, episodes, outcomes, scaler.read(), session.dt, k_barrier=k_barrier)
 
 
 @lake_assets(
