@@ -36,6 +36,9 @@ _OF_A_DAY: Final = (
 )  # fmt: skip
 
 T = TypeVar("T")
+NEEDED: Final = (*_OF_A_DAY, "silver.wall_surface_1s", "gold.retrieval_index", "gold.vector_scaler")
+"""Tables of the date that a question needs."""
+
 Versions = tuple[tuple[str, str], ...]
 """Names and content hashes of partitions."""
 
