@@ -64,13 +64,13 @@ export class Analogues implements Panel {
       head.append(el('span', { class: 'badge sim', title }, 'SIMULATED'));
     }
     const near = asked.answers.flatMap((answer) => answer.neighbours);
-    const parts: HTMLElement[] = [head];
+    const buttons = el('div', { class: 'asks' }, this.askButton());
     if (near.length && !asked.revealed) {
       const button = el('button', { type: 'button', class: 'reveal' }, 'Reveal outcomes (O)');
       button.onclick = () => this.onReveal();
-      parts.push(button);
+      buttons.prepend(button);
     }
-    parts.push(this.askButton());
+    const parts: HTMLElement[] = [head, buttons];
     const all = near.flatMap(({ path }) => path).filter((value) => !Number.isNaN(value));
     const range = [Math.min(...all, 0), Math.max(...all, 1)] as const;
     const drawn: (() => void)[] = [];

@@ -44,6 +44,7 @@ export class Alike {
   reveal(gate: Gate): boolean {
     const { analogueQuestion: question, analogues } = this.lists;
     if (!question || !analogues || analogues.revealed || !maySee(gate, question.second)) return false;
+    if (analogues.answers.every(({ neighbours }) => !neighbours.length)) return false;
     void this.ask(question, gate, true);
     return true;
   }
