@@ -1,7 +1,7 @@
 """Analogues as the API tells them: a question in, plain documents out. Blocks on disk: worker threads only.
 
-What tells how setups ended is not in a document unless it is asked for: shares and their base rates, outcomes, and paths
-after the decision.
+What tells how setups ended is not in a document unless it is asked for: shares and their base rates, outcomes, and
+paths after the decision.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from spymaster.serving.describe import NOT_MATERIALISED
 from spymaster.serving.download import json_value, plain
 from spymaster.serving.errors import BadQuestionError, NotYetKnownError, UnavailableError
 
-STATE = "silver.move_conditions_1s"
 _LAST_NS = 2**63 - 1
 _QUERY_ID = re.compile(r"([A-Z0-9]{1,12}):([0-9]{1,19}):(1|-1):(s1|s5|c120):([0-9]{1,4}):([0-9]{1,4})")
 _SAID = ("query_id", "k", "n_sessions", "provisional", "abstain", "abstain_reason", "index_id", "d_1", "d_k", "n_eff",
@@ -99,7 +98,7 @@ def ask(kept: Kept, info: SessionInfo, asked: Asked, *, paths: bool = False) -> 
 
 
 def document(
-    answers: Sequence[AnalogueResult], info: SessionInfo, *, reveal: bool, episode_id: str | None = None
+    kept: Kept, answers: Sequence[AnalogueResult], *, reveal: bool, episode_id: str | None = None
 ) -> dict[str, Any]:
     """What is told of the answers to one question, one for each direction."""
     first = answers[0].result
@@ -108,7 +107,7 @@ def document(
         "query": query | {"ts": str(first["ts_query"]), "episode_id": episode_id},
         "provenance": first["provenance"],
         "revealed": reveal,
-        "state": _state(info, first["ts_query"]),
+        "state": _state(kept, first),
         "answers": [_answer(one, reveal) for one in answers],
     }
 
@@ -136,10 +135,8 @@ def _answer(one: AnalogueResult, reveal: bool) -> dict[str, Any]:
     }
 
 
-def _state(info: SessionInfo, ts: int) -> dict[str, Any] | None:
+def _state(kept: Kept, query: dict[str, Any]) -> dict[str, Any] | None:
     """The row of `silver.move_conditions_1s` of the second; None without one."""
-    if not info.table_status(STATE).ok:
-        return None
-    at = pl.lit(ts).cast(pl.Datetime("ns", "UTC"))
-    rows = info.partitions[STATE].scan().filter(pl.col("window_end") == at).collect()
-    return {k: json_value(v) for k, v in plain(rows).row(0, named=True).items()} if rows.height else None
+    ts = query["ts_query"]
+    row = kept.conditions(query["symbol"], datetime.fromtimestamp(ts // SECOND_NS, UTC).date(), ts)
+    return None if row is None else {k: json_value(v) for k, v in plain(row).row(0, named=True).items()}

@@ -69,7 +69,7 @@ def analogues_at(
     known_at = None if as_of is None else parse_ns(as_of, name="as_of")
     asked = Asked(symbol, parse_ns(ts, name="ts"), family, direction, k, horizon, known_at)
     info = services.catalog.get(SessionKey(symbol, asked.dt))
-    body = document(ask(services.kept, info, asked), info, reveal=reveal)
+    body = document(services.kept, ask(services.kept, info, asked), reveal=reveal)
     return json_response(request, JSONResponse(None).render(body), dict(NOT_KEPT))
 
 
@@ -83,9 +83,9 @@ def analogue_paths(
     reveal: Reveal = False,
     format: Annotated[Literal["arrow", "json"], Query()] = "arrow",  # noqa: A002 - the name of the parameter
 ) -> Response:
-    """The mid from 300 s before the decisions of the neighbours on (revealed: to 300 s after), from that at the decision.
+    """The mid from 300 s before the decision of each neighbour on; revealed, to 300 s after it.
 
-    In ticks, positive along the direction of the neighbour, where the lake still holds its seconds.
+    In ticks from the mid at the decision, positive along its direction, where the lake still holds its seconds.
     """
     asked = Asked.parse(query_id)
     info = services.catalog.get(SessionKey(asked.symbol, asked.dt))
@@ -116,7 +116,7 @@ def analogues_of(
     kind, direction, decision = _decided(session, episode_id, as_of)
     family, way = "s1" if kind == "touch" else "c120", "up" if direction > 0 else "down"
     asked = Asked(session.key.symbol, decision, family, way, k, horizon, session.timeline.end_ns(as_of))
-    body = document(ask(services.kept, session.info, asked), session.info, reveal=reveal, episode_id=episode_id)
+    body = document(services.kept, ask(services.kept, session.info, asked), reveal=reveal, episode_id=episode_id)
     return json_response(request, JSONResponse(None).render(body), dict(NOT_KEPT))
 
 
