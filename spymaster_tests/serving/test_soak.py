@@ -22,7 +22,8 @@ CLIENTS = 8
 @pytest.mark.slow
 def test_replays_over_and_over_leave_no_hole_and_take_no_memory(served: Lake) -> None:
     with serving(served.root) as server:
-        plan = Plan(server.url, TOKEN, SYMBOL, str(DT), SURFACES, CLIENTS, SPEED, LENGTH_S, starts=(0, 700, 1900), stalled=1)
+        what = server.url, TOKEN, SYMBOL, str(DT), SURFACES
+        plan = Plan(*what, CLIENTS, SPEED, LENGTH_S, starts=(0, 700, 1900), stalled=1)
         load(server, Plan(**{**vars(plan), "seconds": 20.0}), "both hours are loaded now")
         before = server.rss_mb()
         row = load(server, plan, "soak")

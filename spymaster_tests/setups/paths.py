@@ -98,3 +98,9 @@ def stretches(rows: Sequence[tuple[str, float, int, int]], *, group: dict[str, s
         }
     )
     return frame.select(LEVEL_COLUMNS).sort("level_id", "valid_from")
+
+
+def nothing_quoted() -> Mids:
+    """A market of which nothing is known but candles."""
+    bbo, seconds = walking(1, 0, 60)
+    return mids_of(bbo.clear(), seconds.clear())
