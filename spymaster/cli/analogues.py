@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from spymaster.research.analogues import AnalogueResult
 
 ABSTAINS, BAD_INPUT, MISSING = 3, 2, 4
-"""Exit codes beside 0: the answer is that there is none; a question that cannot be asked; a table that is not there, or no longer fits."""
+"""Exit codes beside 0: the answer is that there is none; a question that cannot be asked; a table that is not there, or
+no longer fits."""
 
 
 class FamilyName(StrEnum):

@@ -1,4 +1,4 @@
-"""Analogues over HTTP: what is told, what is not before it is asked for, what is refused, and that nothing looks ahead."""
+"""Analogues over HTTP: what is told and what is concealed, what is refused, and that nothing looks ahead."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from starlette.testclient import TestClient
 
+from benchmarks.analogues import main as measure
 from spymaster.lake import Lake
 from spymaster.research.analogues import analogues
 from spymaster.serving.app import create_app
@@ -28,8 +29,8 @@ from spymaster_tests.serving.episodes import CANDLE_S, PLACEBO_S, TOUCH_S
 from spymaster_tests.serving.lakes import DT, SYMBOL
 
 REVEALED = {
-    "p_break", "p_reject", "p_chop", "p0_break", "p0_reject", "p0_chop", "median_mfe", "median_mae", "end_q10", "end_q90",
-    "outcome", "t_hit_s", "mfe_ticks", "mae_ticks", "end_ticks",
+    "p_break", "p_reject", "p_chop", "p0_break", "p0_reject", "p0_chop", "median_mfe", "median_mae", "end_q10",
+    "end_q90", "outcome", "t_hit_s", "mfe_ticks", "mae_ticks", "end_ticks",
 }  # fmt: skip
 """Names that tell how something ended."""
 
@@ -201,7 +202,7 @@ def test_answers_are_the_same_bytes_without_what_came_after(
     end = end_of(market, CANDLE_S)
     for name, model in all_tables().items():
         column = {"gold.setup_outcome": "ts_label_end", "gold.setup_vector": "ts_cutoff"}.get(name, model.time_column)
-        timed = name.startswith("silver.") or name.startswith("gold.setup_")
+        timed = name.startswith(("silver.", "gold.setup_"))
         if column is not None and timed and cut.has(name, SYMBOL, DT):
             spoil(cut, name, lambda f, at=column: f.filter(pl.col(at).to_physical() <= end))
     with over(cut) as other:
@@ -251,3 +252,13 @@ def test_the_page_takes_what_is_told(client: TestClient, market: Session) -> Non
         page_paths = contract["paths" if reveal else "concealed_paths"]
         assert page_paths.keys() == paths.keys()
         assert page_paths["paths"][0].keys() == paths["paths"][0].keys()
+
+
+def test_what_a_question_costs_is_measured(asked: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+    for setups in (0, 300):
+        measure(asked.root, str(DT), SYMBOL, questions=3, setups=setups, k=None, as_json=True)
+        figures = json.loads(capsys.readouterr().out)
+        assert figures["questions"] == 3
+        assert figures["setups"] >= max(setups, 96)
+        assert figures["answer_p95_ms"] >= figures["answer_p50_ms"] > 0
+        assert ("paths_p95_ms" in figures) == (setups == 0)

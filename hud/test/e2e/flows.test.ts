@@ -189,6 +189,7 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await hud.page.evaluate(() => window.spymaster.seek(2900));
     await until(hud.page, (app) => app.lists.episodes.length === 2);
     await hud.page.waitForFunction(() => document.querySelectorAll('.episodes li').length === 2);
+    await hud.page.click('#tab-episodes');
     await hud.page.click('.episodes li:last-child button');
     await hud.page.click('#tab-analogues');
     await shows(hud.page, '.analogues', 'Asked at its decision');
