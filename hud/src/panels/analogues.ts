@@ -154,7 +154,7 @@ function odds({ neighbours, odds: shares, abstain }: AnalogueAnswer, days: strin
       {},
       el('th', { scope: 'row' }, outcome),
       el('td', {}, `${hits} of ${neighbours.length}`),
-      el('td', {}, `${percent(low)} to ${percent(high)}`),
+      el('td', {}, `${Math.round(100 * low)} to ${percent(high)}`),
       el('td', {}, told ? `${percent(told[0])} vs ${percent(told[1])}` : '—'),
     );
   });
