@@ -19,9 +19,10 @@ from spymaster.tables import table
 from spymaster.tables.model import TableModel
 from spymaster_tests.checks.sessions import CONTRACT, SYMBOL, _PlainEncoding, copy_lake, spoil
 from spymaster_tests.checks.test_every_check import ONE_TICK, ROW, Spoiler, put
+from spymaster_tests.setups.bars import START, bars_of
 from spymaster_tests.setups.markets import DT, SPOT, TICK
 from spymaster_tests.setups.paths import ES, best_prices
-from spymaster_tests.setups.test_episodes import COUNT, START, bars_of, market
+from spymaster_tests.setups.test_episode_tables import COUNT, market
 
 EPISODE, OUTCOME = "gold.setup_episode", "gold.setup_outcome"
 LEVEL, BBO, CANDLE = "silver.session_level", "silver.bbo_change", "silver.candle_2m"
