@@ -10,6 +10,7 @@ import { NO_TICK } from './core/units.ts';
 import { toHash } from './core/url.ts';
 import { Feed, type FeedEvents } from './feed.ts';
 import { type Episode, SEEK_BEFORE } from './model/episodes.ts';
+import type { Line } from './model/inspect.ts';
 import { SessionData } from './model/session.ts';
 import { Analogues } from './panels/analogues.ts';
 import { Bands } from './panels/bands.ts';
@@ -258,7 +259,7 @@ export class App {
           .join(', '),
       );
   }
-  inspect(sec: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
+  inspect(sec: number, tick: number, signal: AbortSignal): Promise<readonly Line[]> {
     return maySee(this.gate(), sec) ? this.feed.inspect(sec, tick, signal) : Promise.resolve([]);
   }
   say(text: string): void {

@@ -30,6 +30,7 @@ from spymaster.serving.hub import Hub
 from spymaster.serving.loader import load_chunk
 from spymaster.serving.metrics import Metrics
 from spymaster.serving.problems import with_problems
+from spymaster.serving.request_log import RequestLog, RequestLogMiddleware
 from spymaster.serving.routers import auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
 from spymaster.serving.services import Jobs, Services
@@ -49,7 +50,7 @@ API works without it.</p></body></html>
 def create_app(settings: Settings | None = None, *, token: str | None = None, bundle: Path = STATIC) -> FastAPI:
     """The application for a lake (`settings.lake_root`). `token`: that of the settings or the user's if not given.
 
-    Raises `LakeNotFoundError` if the root is no lake.
+    Raises `LakeNotFoundError` if the root is no lake, `RequestLogError` if the request log cannot be written.
     """
     settings = settings or get_settings()
     lake = Lake.open(settings=settings)
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
         jobs=Jobs(metrics.history_bytes.inc),
         bundle=bundle,
         bundle_version=_bundle_version(bundle),
+        request_log=RequestLog(settings.serving, metrics.log_dropped.inc),
     )
     app = api()
     app.state.services = services
@@ -75,6 +77,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
     _add_error_handlers(app)
     app.middleware("http")(_count_and_cache)
     app.add_middleware(SecurityMiddleware, guard=guard, metrics=metrics)
+    app.add_middleware(RequestLogMiddleware, write=services.request_log.write)
     return app
 
 
@@ -114,6 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        services.request_log.close()
 
 
 async def _nothing(rest: str) -> Response:
@@ -137,8 +141,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         return problem(error.status, error.code, Exception.__str__(error), error.hint)
 
     @app.exception_handler(SpymasterError)
-    async def _known(_: Request, error: SpymasterError) -> Response:
-        _LOG.error("a request failed", exc_info=error)
+    async def _known(request: Request, error: SpymasterError) -> Response:
+        _LOG.error("request %s failed", request.scope["request_id"], exc_info=error)
         return problem(500, "internal", "the data cannot be read; the server's log says why")
 
     @app.exception_handler(RequestValidationError)
@@ -155,8 +159,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         return answer
 
     @app.exception_handler(Exception)
-    async def _unknown(_: Request, error: Exception) -> Response:
-        _LOG.error("a request failed", exc_info=error)
+    async def _unknown(request: Request, error: Exception) -> Response:
+        _LOG.error("request %s failed", request.scope["request_id"], exc_info=error)
         return problem(500, "internal", "internal error")
 
 

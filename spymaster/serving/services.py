@@ -18,6 +18,7 @@ from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError, UnknownSessionError
 from spymaster.serving.hub import Hub
 from spymaster.serving.metrics import Metrics
+from spymaster.serving.request_log import RequestLog
 from spymaster.serving.security import Guard
 from spymaster.serving.store import SessionStore
 from spymaster.settings import Settings
@@ -63,6 +64,7 @@ class Services:
     jobs: Jobs
     bundle: Path
     bundle_version: str | None
+    request_log: RequestLog
     loop_lag: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 

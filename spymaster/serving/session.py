@@ -76,6 +76,10 @@ class Session:
     """Last second up to each whose window was valid, -1 for none."""
     present: NDArray[np.bool_]
     """Whether each second has a snapshot."""
+    rth: tuple[int, int] | None
+    """Seconds of regular hours on the timeline, the last excluded."""
+    opening_sec: int
+    """Second at which a page opens the session: a quarter of an hour into its trading."""
     source: ChunkSource = field(repr=False, compare=False)
 
     @property

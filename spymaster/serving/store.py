@@ -61,7 +61,6 @@ class SessionStore:
         self._pins: dict[ChunkKey, int] = {}
         self._loading: dict[ChunkKey, Future[Chunk]] = {}
         self._progress: dict[ChunkKey, int] = {}
-        self.evictions = 0
 
     @property
     def nbytes(self) -> int:
@@ -207,7 +206,6 @@ class SessionStore:
             if key in self._pins or key == newest:
                 continue
             total -= self._chunks.pop(key).nbytes
-            self.evictions += 1
             if self._watcher is not None:
                 self._watcher.evictions.inc()
 

@@ -372,6 +372,7 @@ def manifest() -> SessionManifest:
         cadence_s=1,
         exchange_tz="America/Chicago",
         segments=[Segment(name="RTH", from_=52_200, to=75_600)],
+        opening_sec=53_039,
         tick_size="0.25",
         price_decimals=2,
         base_tick=27_200,

@@ -1,6 +1,7 @@
 /** What lies under the cursor: decoded approximations at once, exact values after a short dwell. */
 import { maySee } from '../core/timegate.ts';
 import { formatQty, formatScore, isDrawn, NO_TICK, windowReason } from '../core/units.ts';
+import type { Line } from '../model/inspect.ts';
 import { NOT_LOADED } from '../model/session.ts';
 import { column, formatPoints, formatPrice } from '../wire/manifest.ts';
 import { decode } from '../wire/transfer.ts';
@@ -72,15 +73,16 @@ export class Readout {
     x: number,
     y: number,
     bounds: { width: number; height: number },
-    exact: readonly [string, string][] | null,
+    exact: readonly Line[] | null,
   ): void {
-    const lines = exact ? [...readoutLines(model), ['exact', ''] as [string, string], ...exact] : readoutLines(model);
+    const lines: Line[] = exact ? [...readoutLines(model), ['exact', ''], ...exact] : readoutLines(model);
     const key = JSON.stringify(lines);
     if (key !== this.shown) {
       this.shown = key;
       this.root.replaceChildren(
         ...lines.flatMap(([name, value]) => {
-          const term = el('span', { class: name === 'exact' ? 'head' : 'dim' }, name);
+          if (value === '') return [el('span', { class: 'head' }, name)];
+          const term = el('span', { class: 'dim' }, name);
           const text = el('b');
           setText(text, value);
           return [term, text];

@@ -155,7 +155,7 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await hud.page.waitForSelector('.readout:not([hidden])');
     await shows(hud.page, '.readout', 'resting');
     await hud.page.waitForFunction(
-      () => document.querySelector('.readout')?.textContent?.includes('41 lots'),
+      () => document.querySelector('.readout')?.textContent?.includes('41 contracts'),
       undefined,
       { timeout: 10_000 },
     );

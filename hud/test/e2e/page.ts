@@ -27,6 +27,9 @@ export async function openHud(
     height?: number;
     graphics?: 'gl' | 'none';
     theme?: 'dark' | 'light';
+    scale?: number;
+    fontSize?: number;
+    forcedColors?: boolean;
     manifest?: object;
   } = {},
 ): Promise<Opened> {
@@ -36,6 +39,9 @@ export async function openHud(
     height: options.height ?? 640,
     graphics: options.graphics ?? 'gl',
     theme: options.theme ?? 'dark',
+    scale: options.scale ?? 1,
+    fontSize: options.fontSize ?? null,
+    forcedColors: options.forcedColors ?? false,
   });
   const problems: string[] = [];
   const requests: string[] = [];

@@ -26,6 +26,7 @@ export async function startSidecar(options = {}) {
     t0_ns: String(T0),
     seconds: scene.seconds,
     base_tick: scene.base,
+    opening_sec: 2639,
     half_ticks: scene.half,
     segments: [{ name: 'RTH', from: 1800, to: scene.seconds }],
     ...(options.manifest ?? {}),
