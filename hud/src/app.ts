@@ -30,6 +30,7 @@ import { SessionInfo } from './panels/session.ts';
 import { Tabs } from './panels/tabs.ts';
 import { Transport } from './panels/transport.ts';
 import { AXIS_WIDTH } from './render/axes.ts';
+import { STRIP_UNITS } from './render/columns.ts';
 import { defaultCuts } from './render/palette.ts';
 import { Scheduler } from './render/scheduler.ts';
 import { Stage } from './render/stage.ts';
@@ -153,7 +154,12 @@ export class App {
     const [overlay, cross, strip] = [
       el('canvas', { class: 'overlay', 'aria-hidden': 'true' }),
       el('canvas', { class: 'cross', 'aria-hidden': 'true' }),
-      el('canvas', { class: 'strip', role: 'img', 'aria-label': 'depth, flow and vacuum by price at the present' }),
+      el('canvas', {
+        class: 'strip',
+        role: 'img',
+        'aria-label': 'depth, flow and vacuum by price at the present',
+        title: STRIP_UNITS,
+      }),
     ];
     this.plotHost = el(
       'div',

@@ -18,14 +18,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.middleware.base import RequestResponseEndpoint
 
 from spymaster import __version__
 from spymaster.errors import SpymasterError
 from spymaster.lake import Lake
 from spymaster.serving.catalog import Catalog
 from spymaster.serving.errors import ServingError
-from spymaster.serving.http import problem
+from spymaster.serving.http import AnswersMiddleware, problem
 from spymaster.serving.hub import Hub
 from spymaster.serving.loader import load_chunk
 from spymaster.serving.metrics import Metrics
@@ -75,7 +74,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
     app.add_api_route("/v1/{rest:path}", _nothing, include_in_schema=False)  # the page never answers for the API
     _add_page(app, services)
     _add_error_handlers(app)
-    app.middleware("http")(_count_and_cache)
+    app.add_middleware(AnswersMiddleware, requests=metrics.requests)
     app.add_middleware(SecurityMiddleware, guard=guard, metrics=metrics)
     app.add_middleware(RequestLogMiddleware, write=services.request_log.write)
     return app
@@ -162,17 +161,6 @@ def _add_error_handlers(app: FastAPI) -> None:
     async def _unknown(request: Request, error: Exception) -> Response:
         _LOG.error("request %s failed", request.scope["request_id"], exc_info=error)
         return problem(500, "internal", "internal error")
-
-
-async def _count_and_cache(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Count answers by route, and say how long the files of the page may be kept."""
-    response = await call_next(request)
-    route = getattr(request.scope.get("route"), "path", "page")
-    request.app.state.services.metrics.requests.labels(route, str(response.status_code)).inc()
-    if "cache-control" not in response.headers and not request.url.path.startswith("/v1"):
-        hashed = request.url.path.startswith("/assets/") and response.status_code == 200
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
-    return response
 
 
 def _bundle_version(bundle: Path) -> str | None:

@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import pyarrow as pa
-
 from spymaster.serving import codec
 from spymaster.serving.catalog import SessionKey
 from spymaster.serving.codec import Body, Flag, Kind
@@ -246,16 +244,16 @@ class EncodedCache:
         if known is not None:
             self._bodies.move_to_end(key)
             return known
-        made = codec.body(self._segment(name, batch.batches[name]) for name in codec.in_order(batch.batches))
+        made = codec.body(self._segment(name, batch) for name in codec.in_order(batch.batches))
         self._bodies[key] = made
         self.nbytes += len(made)
         while self.nbytes > self._bound and len(self._bodies) > 1:
             self.nbytes -= len(self._bodies.popitem(last=False)[1])
         return made
 
-    def _segment(self, name: str, batch: pa.RecordBatch) -> codec.Segment:
+    def _segment(self, name: str, batch: WindowBatch) -> codec.Segment:
         begun = time.perf_counter()
-        segment = codec.batch_segment(name, batch)
+        segment = batch.segment(name)
         self._metrics.encode.labels(name).observe(time.perf_counter() - begun)
         return segment
 

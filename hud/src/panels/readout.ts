@@ -15,7 +15,7 @@ export function readoutLines(model: Model): [string, string][] {
   if (!cursor) return [];
   const lines: [string, string][] = [
     ['time', labels.full(cursor.sec)],
-    ['price', formatPrice(manifest, cursor.tick)],
+    ['price', `${formatPrice(manifest, cursor.tick)} as quoted`],
   ];
   if (!maySee(gate, cursor.sec)) return [...lines, ['', 'not yet known']];
   const spot = data.spot(cursor.sec);
@@ -41,9 +41,9 @@ export function readoutLines(model: Model): [string, string][] {
       depth === null ? none('wall.depth') : `~${formatQty(Math.round(Math.abs(depth)))} contracts${side}`,
     ]);
     const flow = value('wall', 'net_flow');
-    lines.push(['adds − pulls', flow === null ? none('wall.net_flow') : `~${formatScore(flow, 0, true)} /s`]);
+    lines.push(['adds − pulls', flow === null ? none('wall.net_flow') : `~${formatScore(flow, 0, true)} contracts/s`]);
     const rest = value('wall', 'rest_share');
-    lines.push(['rested 500 ms', rest === null ? none('wall.rest_share') : `${Math.round(100 * rest)} %`]);
+    lines.push(['rested 500 ms', rest === null ? none('wall.rest_share') : `${Math.round(100 * rest)} % of it`]);
   }
   if (data.cells.has('vacuum.score')) {
     const score = value('vacuum', 'score');
@@ -51,14 +51,16 @@ export function readoutLines(model: Model): [string, string][] {
       'vacuum',
       score === null
         ? none('vacuum.score')
-        : `${formatScore(score)} ${score > 0.55 ? 'leaving' : score < 0.45 ? 'building' : 'idle'}`,
+        : `${formatScore(score)} of 0..1, ${score > 0.55 ? 'leaving' : score < 0.45 ? 'building' : 'idle'}`,
     ]);
   }
   if (data.cells.has('pressure.net')) {
     const net = value('pressure', 'net');
     lines.push([
       'pressure',
-      net === null ? none('pressure.net') : `${formatScore(net, 2, true)} ${net > 0 ? 'long' : net < 0 ? 'short' : ''}`,
+      net === null
+        ? none('pressure.net')
+        : `${formatScore(net, 2, true)} of −1..1${net > 0 ? ', long' : net < 0 ? ', short' : ''}`,
     ]);
   }
   return lines;

@@ -11,6 +11,9 @@ import { css } from './palette.ts';
 import { FONT, longest, median, type Plot, TEXT } from './plot.ts';
 
 export const STRIP_HEADER = Math.round(20 * TEXT);
+/** What the numbers and bars of the strip are; its tooltip. */
+export const STRIP_UNITS =
+  'depth: contracts (~ decoded); pull·add: contracts of this second, by square root, fills in white; vac: 0..1, idle in the middle; GEX: dollars per 1 % move, calls right, puts left, the mark is the net';
 /** Distance of two numbers, px, and the times the median from which a quantity is worth one where room is short. */
 const NUMBER_PX = 10 * TEXT;
 const STANDS_OUT = 2;

@@ -31,9 +31,15 @@ export async function openHud(
     fontSize?: number;
     forcedColors?: boolean;
     manifest?: object;
+    /** Every surface has a place in the manifest, the one that is not asked for too. */
+    whole?: boolean;
   } = {},
 ): Promise<Opened> {
-  const sidecar = await startSidecar({ missing: options.missing ?? [], manifest: options.manifest ?? {} });
+  const sidecar = await startSidecar({
+    missing: options.missing ?? [],
+    manifest: options.manifest ?? {},
+    whole: options.whole ?? false,
+  });
   const browser = await openBrowser({
     width: options.width ?? 1024,
     height: options.height ?? 640,

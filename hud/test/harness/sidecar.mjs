@@ -32,7 +32,7 @@ export async function startSidecar(options = {}) {
     ...(options.manifest ?? {}),
   });
   for (const surface of manifest.surfaces) {
-    const gone = missing.has(surface.name) || !(surface.name in IDS);
+    const gone = missing.has(surface.name) || !(surface.name in IDS || options.whole);
     Object.assign(
       surface,
       gone ? { status: 'unavailable', reason: 'not materialised' } : { status: 'ok', reason: null },
