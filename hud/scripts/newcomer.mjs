@@ -81,11 +81,13 @@ let code = 1;
 try {
   const link = await new Promise((resolve, reject) => {
     let text = '';
-    let first = true;
+    let installed = false;
     const take = (data) => {
-      if (first) done('installed: the command begins to speak');
-      first = false;
       text += data;
+      if (!installed && /simulat/i.test(text)) {
+        installed = true;
+        done('installed: the demo begins');
+      }
       const found = /sign in\s+(http\S+)/.exec(text);
       if (found) resolve(found[1]);
     };
@@ -99,7 +101,7 @@ try {
     const { page } = browser;
     const until = async (check, what) => {
       const end = performance.now() + 120_000;
-      while (!(await page.evaluate(check))) {
+      while (!(await page.evaluate(check, time))) {
         if (performance.now() > end) throw new Error(`never came: ${what}`);
         await page.waitForTimeout(50);
       }
@@ -112,7 +114,10 @@ try {
     await page.keyboard.type(time);
     await page.keyboard.press('Enter');
     await until(
-      () => document.querySelector('#reading .above')?.textContent?.includes('resting sells are'),
+      (wanted) =>
+        document.querySelector('.clock')?.textContent?.startsWith(wanted) &&
+        document.querySelector('#reading .note')?.textContent === `at ${wanted}` &&
+        document.querySelector('#reading .above')?.textContent !== '',
       'the moment, with its reading',
     );
     const reading = await page.textContent('#reading .above');

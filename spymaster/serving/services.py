@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from anyio import to_thread
@@ -26,6 +27,8 @@ from spymaster.settings import Settings
 HISTORY_JOBS = 4
 HISTORY_QUEUE = 64
 _TICK_S = 0.05
+_TICKS_PER_LOOK = 10
+"""Clients may take many seconds: looking at all of them every half second is soon enough."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -95,13 +98,14 @@ class Services:
                 _LOG.exception("the lake could not be scanned; trying again in %g s", self.settings.serving.rescan_s)
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop wakes, and expel clients that are stuck."""
-        while True:
+        """Measure how late the event loop wakes, and now and then expel clients that are stuck."""
+        for tick in count(1):
             begun = time.monotonic()
             await asyncio.sleep(_TICK_S)
             self.loop_lag = max(0.0, time.monotonic() - begun - _TICK_S)
             self.metrics.loop_lag.observe(self.loop_lag)
-            self.hub.expel_stalled()
+            if tick % _TICKS_PER_LOOK == 0:
+                self.hub.expel_stalled()
 
     async def readable(self) -> bool:
         """Whether the lake can be listed."""

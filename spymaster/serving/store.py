@@ -113,6 +113,15 @@ class SessionStore:
             self._run(session, number, key, future)
         return future.result()
 
+    def held(self, session: Session, number: int) -> Chunk | None:
+        """A chunk if it is in memory; never loads, so the event loop may ask."""
+        key = _key(session, number)
+        with self._lock:
+            chunk = self._chunks.get(key)
+            if chunk is not None:
+                self._chunks.move_to_end(key)
+            return chunk
+
     def resident(self, session: Session, number: int) -> bool:
         """Whether a chunk is in memory."""
         with self._lock:
