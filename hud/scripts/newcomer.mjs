@@ -1,7 +1,7 @@
 /**
  * A newcomer with a clock: from a clone and the README alone to the moment before the pre-market high, with its reading.
  *
- *   node scripts/newcomer.mjs FOLDER [--limit 300]
+ *   npm run newcomer -- FOLDER [--limit 300]
  *
  * Clones this repository into FOLDER (which must not exist), does what the README says under "Try it", opens the link it
  * prints in a headless Chromium, goes to the time the README names, and waits for the sentence. Prints when each step
@@ -19,11 +19,11 @@ const TICKS_PER_S = 100;
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
-  options: { limit: { type: 'string', default: '300' }, keep: { type: 'boolean', default: false } },
+  options: { limit: { type: 'string', default: '300' } },
 });
 const [folder] = positionals;
 if (!folder || existsSync(folder)) {
-  console.error('usage: node scripts/newcomer.mjs FOLDER_THAT_DOES_NOT_EXIST [--limit SECONDS]');
+  console.error('usage: npm run newcomer -- FOLDER_THAT_DOES_NOT_EXIST [--limit SECONDS]');
   process.exit(2);
 }
 
