@@ -81,6 +81,7 @@ const HASH = '#s=ES/2026-01-06&t=2600';
 async function loaded(): Promise<void> {
   await until(hud!.page, (app) => app.data.second('ladder', app.store.state.now) !== null);
   await shows(hud!.page, '#reading .above', 'resting sells');
+  await hud!.page.waitForSelector('.level.near');
   await hud!.page.waitForTimeout(500);
 }
 
