@@ -186,7 +186,7 @@ def encoding_ms(lake: Path, plan: Plan) -> float:
     took = []
     for window in session.iter_batches(0, min(1000, session.seconds), plan.surfaces):
         begun = time.thread_time()
-        codec.batch_body(window.batches)
+        codec.body(window.segment(name) for name in codec.in_order(window.batches))
         took.append(time.thread_time() - begun)
     return float(np.percentile(took, 99)) * 1e3
 

@@ -240,6 +240,8 @@ class ServingSettings(_Section):
     rescan_s: float = Field(default=5, gt=0, le=3600, description="how often the lake is looked at for changes, s")
     metrics_public: bool = Field(default=False, description="/metrics without the token")
     http_gzip: bool = Field(default=False, description="compress JSON, CSV and Arrow answers, for networks")
+    request_log: Path | None = Field(default=None, description="file with a JSON line for each request; unset: none")
+    request_log_bytes: int = Field(default=8 * 1024**2, ge=1024, description="size at which a new file is begun, bytes")
 
 
 class Settings(BaseSettings):

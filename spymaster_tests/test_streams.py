@@ -23,10 +23,9 @@ from spymaster.market.dbn import (
     UNDEF_PRICE,
     Records,
 )
+from spymaster_tests.stream_events import SNAPSHOT_FORMS, SnapshotForm
 from spymaster_tests.streams import (
     DAY,
-    SNAPSHOT_FORMS,
-    SnapshotForm,
     day_ns,
     interleave,
     random_stream,

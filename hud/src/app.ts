@@ -10,6 +10,7 @@ import { NO_TICK } from './core/units.ts';
 import { toHash } from './core/url.ts';
 import { Feed, type FeedEvents } from './feed.ts';
 import { type Episode, SEEK_BEFORE } from './model/episodes.ts';
+import type { Line } from './model/inspect.ts';
 import { SessionData } from './model/session.ts';
 import { Analogues } from './panels/analogues.ts';
 import { Bands } from './panels/bands.ts';
@@ -29,6 +30,7 @@ import { SessionInfo } from './panels/session.ts';
 import { Tabs } from './panels/tabs.ts';
 import { Transport } from './panels/transport.ts';
 import { AXIS_WIDTH } from './render/axes.ts';
+import { STRIP_UNITS } from './render/columns.ts';
 import { defaultCuts } from './render/palette.ts';
 import { Scheduler } from './render/scheduler.ts';
 import { Stage } from './render/stage.ts';
@@ -153,7 +155,12 @@ export class App {
     const [overlay, cross, strip] = [
       el('canvas', { class: 'overlay', 'aria-hidden': 'true' }),
       el('canvas', { class: 'cross', 'aria-hidden': 'true' }),
-      el('canvas', { class: 'strip', role: 'img', 'aria-label': 'depth, flow and vacuum by price at the present' }),
+      el('canvas', {
+        class: 'strip',
+        role: 'img',
+        'aria-label': 'depth, flow and vacuum by price at the present',
+        title: STRIP_UNITS,
+      }),
     ];
     this.plotHost = el(
       'div',
@@ -259,7 +266,7 @@ export class App {
           .join(', '),
       );
   }
-  inspect(sec: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
+  inspect(sec: number, tick: number, signal: AbortSignal): Promise<readonly Line[]> {
     return maySee(this.gate(), sec) ? this.feed.inspect(sec, tick, signal) : Promise.resolve([]);
   }
   say(text: string): void {

@@ -1,6 +1,7 @@
 /** What comes from the sidecar for the session on screen: the stream, and the lists beside it, asked for as of the gate. */
 import { DIRTY, type HudState, type Store } from './core/store.ts';
 import type { Gate } from './core/timegate.ts';
+import type { Line } from './model/inspect.ts';
 import { NOT_LOADED, type SessionData } from './model/session.ts';
 import type { Lists } from './panels/model.ts';
 import type { Lod } from './scale/x.ts';
@@ -88,7 +89,7 @@ export class Feed {
   pool(pool: HudState['pool']): void {
     this.link.setPool(pool);
   }
-  inspect(second: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
+  inspect(second: number, tick: number, signal: AbortSignal): Promise<readonly Line[]> {
     return this.context.inspect(second, tick, signal);
   }
   refreshLists(): void {

@@ -1,12 +1,11 @@
 /** Wiring only: finds the session, opens it, binds input. */
 import './styles/base.css';
 import './styles/panels.css';
+import './styles/access.css';
 import { App } from './app.ts';
 import { fromHash } from './core/url.ts';
 import { bindInput } from './input.ts';
-import { openingSecond, regularOpen, tradingStart } from './model/opening.ts';
 import { el } from './panels/dom.ts';
-import { parseOverview } from './render/scrubber.ts';
 import { address, getJson, HttpError } from './wire/http.ts';
 import { spawnWorker } from './wire/link.ts';
 import { type Manifest, parseManifest } from './wire/manifest.ts';
@@ -25,19 +24,6 @@ async function sessionKeys(): Promise<string[]> {
     sessions?: { symbol: string; dt: string }[];
   };
   return (answer.sessions ?? []).map(({ symbol, dt }) => `${symbol}/${dt}`).sort();
-}
-
-/** Regular hours tell when trading starts; a session without them is asked when its price begins to move. */
-async function firstSecond(manifest: Manifest, session: string): Promise<number> {
-  const open = regularOpen(manifest);
-  if (open !== null) return openingSecond(manifest, open);
-  try {
-    const minutes = parseOverview(await getJson(address(BASE, `/v1/sessions/${session}/overview`)));
-    return openingSecond(manifest, tradingStart(minutes));
-  } catch (error) {
-    if (error instanceof HttpError && error.status === 401) throw error;
-    return openingSecond(manifest, 0); // a page at the beginning is better than none
-  }
 }
 
 /** Manifest of a session, or null where the lake has none of this name. */
@@ -74,7 +60,7 @@ async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['
       base: BASE,
       session,
       software: new URLSearchParams(location.search).get('render') === '2d',
-      change: { ...own, now: own.now ?? (await firstSecond(manifest, session)) },
+      change: { ...own, now: own.now ?? manifest.openingSec },
       openSession: (key) => void open(key, key === session && app ? { now: app.store.state.now } : {}),
       worker,
     });

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +18,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="8787")] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser, signed in.")] = False,
     link: Annotated[bool, typer.Option("--link/--no-link", hidden=True)] = True,
+    request_log: Annotated[
+        Path | None, typer.Option(help="File that gets a JSON line for each request.", show_default="none")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Serve a lake: the page, the HTTP API and the stream, until Ctrl-C.
@@ -31,7 +35,8 @@ def serve(
     from spymaster.serving.server import address, run
     from spymaster.settings import get_settings
 
-    settings = get_settings(lake_root=str(lake_root(lake)))
+    chosen = {} if request_log is None else {"serving": {"request_log": request_log}}
+    settings = get_settings(lake_root=str(lake_root(lake)), **chosen)
     host = host if host is not None else settings.serving.host
     port = port if port is not None else settings.serving.port
     require_safe_bind(settings.serving, host)

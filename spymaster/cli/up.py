@@ -65,7 +65,7 @@ def serve(
     from spymaster.settings import LAKE_FILE, get_settings
 
     url = f"http://{host}:{port}"
-    page = sidecar(root, host, page_port) if (root / LAKE_FILE).is_file() else None
+    page = sidecar(root, host, page_port, log_folder(home)) if (root / LAKE_FILE).is_file() else None
     services = (*dagster_services(home, host, port), *((page,) if page else ()))
     out, err = output.stdout(), output.stderr()
 
@@ -118,17 +118,22 @@ def dagster_services(home: Path, host: str, port: int):
     )
 
 
-def sidecar(root: Path, host: str, port: int | None):
-    """The sidecar on a port that is free now: `port`, or that of the settings. Raises `PortInUseError`."""
+def sidecar(root: Path, host: str, port: int | None, logs: Path):
+    """The sidecar on a port that is free now: `port`, or that of the settings. Raises `PortInUseError`.
+
+    Its request log lies in `logs` unless the settings name another place.
+    """
     from spymaster.cli.supervisor import Service, require_free_port
     from spymaster.serving.server import address
     from spymaster.settings import get_settings
 
-    port = get_settings().serving.port if port is None else port
+    serving = get_settings().serving
+    port = serving.port if port is None else port
     port = port or free_port(host)
     require_free_port(host, port, option="--page-port")
     url = address(host, port)
-    options = ("serve", "--lake", str(root), "--host", host, "--port", str(port), "--no-link")
+    log = str(serving.request_log or logs / "requests.jsonl")
+    options = ("serve", "--lake", str(root), "--host", host, "--port", str(port), "--no-link", "--request-log", log)
     return Service("sidecar", (sys.executable, "-m", "spymaster.cli.main", *options), url=url, health=f"{url}/healthz")
 
 

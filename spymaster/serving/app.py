@@ -18,7 +18,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
-from starlette.middleware.base import RequestResponseEndpoint
 
 from spymaster import __version__
 from spymaster.errors import SpymasterError
@@ -26,11 +25,12 @@ from spymaster.lake import Lake
 from spymaster.research.kept import Kept
 from spymaster.serving.catalog import Catalog
 from spymaster.serving.errors import ServingError
-from spymaster.serving.http import problem
+from spymaster.serving.http import AnswersMiddleware, problem
 from spymaster.serving.hub import Hub
 from spymaster.serving.loader import load_chunk
 from spymaster.serving.metrics import Metrics
 from spymaster.serving.problems import with_problems
+from spymaster.serving.request_log import RequestLog, RequestLogMiddleware
 from spymaster.serving.routers import analogues, auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
 from spymaster.serving.services import Jobs, Services
@@ -50,7 +50,7 @@ API works without it.</p></body></html>
 def create_app(settings: Settings | None = None, *, token: str | None = None, bundle: Path = STATIC) -> FastAPI:
     """The application for a lake (`settings.lake_root`). `token`: that of the settings or the user's if not given.
 
-    Raises `LakeNotFoundError` if the root is no lake.
+    Raises `LakeNotFoundError` if the root is no lake, `RequestLogError` if the request log cannot be written.
     """
     settings = settings or get_settings()
     lake = Lake.open(settings=settings)
@@ -69,14 +69,16 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
         kept=Kept(lake),
         bundle=bundle,
         bundle_version=_bundle_version(bundle),
+        request_log=RequestLog(settings.serving, metrics.log_dropped.inc),
     )
     app = api()
     app.state.services = services
     app.add_api_route("/v1/{rest:path}", _nothing, include_in_schema=False)  # the page never answers for the API
     _add_page(app, services)
     _add_error_handlers(app)
-    app.middleware("http")(_count_and_cache)
+    app.add_middleware(AnswersMiddleware, requests=metrics.requests)
     app.add_middleware(SecurityMiddleware, guard=guard, metrics=metrics)
+    app.add_middleware(RequestLogMiddleware, write=services.request_log.write)
     return app
 
 
@@ -117,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
+        services.request_log.close()
 
 
 async def _nothing(rest: str) -> Response:
@@ -140,8 +143,8 @@ def _add_error_handlers(app: FastAPI) -> None:
         return problem(error.status, error.code, Exception.__str__(error), error.hint)
 
     @app.exception_handler(SpymasterError)
-    async def _known(_: Request, error: SpymasterError) -> Response:
-        _LOG.error("a request failed", exc_info=error)
+    async def _known(request: Request, error: SpymasterError) -> Response:
+        _LOG.error("request %s failed", request.scope["request_id"], exc_info=error)
         return problem(500, "internal", "the data cannot be read; the server's log says why")
 
     @app.exception_handler(RequestValidationError)
@@ -158,20 +161,9 @@ def _add_error_handlers(app: FastAPI) -> None:
         return answer
 
     @app.exception_handler(Exception)
-    async def _unknown(_: Request, error: Exception) -> Response:
-        _LOG.error("a request failed", exc_info=error)
+    async def _unknown(request: Request, error: Exception) -> Response:
+        _LOG.error("request %s failed", request.scope["request_id"], exc_info=error)
         return problem(500, "internal", "internal error")
-
-
-async def _count_and_cache(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Count answers by route, and say how long the files of the page may be kept."""
-    response = await call_next(request)
-    route = getattr(request.scope.get("route"), "path", "page")
-    request.app.state.services.metrics.requests.labels(route, str(response.status_code)).inc()
-    if "cache-control" not in response.headers and not request.url.path.startswith("/v1"):
-        hashed = request.url.path.startswith("/assets/") and response.status_code == 200
-        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
-    return response
 
 
 def _bundle_version(bundle: Path) -> str | None:

@@ -13,8 +13,10 @@ from typing import Any
 from anyio import to_thread
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from prometheus_client import Counter
 from starlette.concurrency import iterate_in_threadpool
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spymaster.serving.problems import PROBLEM
 from spymaster.serving.services import Jobs
@@ -79,6 +81,34 @@ def json_response(request: Request, body: bytes, headers: dict[str, str]) -> Res
 
 def _may_encode(request: Request) -> bool:
     return request.app.state.services.settings.serving.http_gzip
+
+
+class AnswersMiddleware:
+    """Counts answers by route and status, and says how long the files of the page may be kept.
+
+    Plain ASGI: pieces of a long answer go through it without a stop.
+    """
+
+    def __init__(self, app: ASGIApp, requests: Counter) -> None:
+        self._app = app
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                route = getattr(scope.get("route"), "path", "page")
+                self._requests.labels(route, str(message["status"])).inc()
+                headers = MutableHeaders(scope=message)
+                if "cache-control" not in headers and not scope["path"].startswith("/v1"):
+                    hashed = scope["path"].startswith("/assets/") and message["status"] == 200
+                    headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
+            await send(message)
+
+        await self._app(scope, receive, noted)
 
 
 class JobResponse(StreamingResponse):

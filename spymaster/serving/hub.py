@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import pyarrow as pa
-
 from spymaster.serving import codec
 from spymaster.serving.catalog import SessionKey
 from spymaster.serving.codec import Body, Flag, Kind
@@ -23,7 +21,7 @@ from spymaster.serving.control import Gap, Heartbeat, SessionChanged
 from spymaster.serving.metrics import Metrics
 from spymaster.serving.producers import Producer
 from spymaster.serving.session import WindowBatch
-from spymaster.serving.surfaces import Geometry
+from spymaster.serving.surfaces import BY_NAME, Geometry
 from spymaster.settings import ServingSettings
 
 ENCODED_BYTES = 64 * 1024 * 1024
@@ -234,7 +232,7 @@ class EncodedCache:
     """Bodies of window batches, so that many clients at one place cost one encoding; bounded by bytes."""
 
     def __init__(self, metrics: Metrics, bound: int = ENCODED_BYTES) -> None:
-        self._metrics = metrics
+        self._took = {name: metrics.encode.labels(name).observe for name in BY_NAME}
         self._bound = bound
         self._bodies: OrderedDict[tuple[object, ...], Body] = OrderedDict()
         self.nbytes = 0
@@ -246,17 +244,17 @@ class EncodedCache:
         if known is not None:
             self._bodies.move_to_end(key)
             return known
-        made = codec.body(self._segment(name, batch.batches[name]) for name in codec.in_order(batch.batches))
+        made = codec.body(self._segment(name, batch) for name in codec.in_order(batch.batches))
         self._bodies[key] = made
         self.nbytes += len(made)
         while self.nbytes > self._bound and len(self._bodies) > 1:
             self.nbytes -= len(self._bodies.popitem(last=False)[1])
         return made
 
-    def _segment(self, name: str, batch: pa.RecordBatch) -> codec.Segment:
+    def _segment(self, name: str, batch: WindowBatch) -> codec.Segment:
         begun = time.perf_counter()
-        segment = codec.batch_segment(name, batch)
-        self._metrics.encode.labels(name).observe(time.perf_counter() - begun)
+        segment = batch.segment(name)
+        self._took[name](time.perf_counter() - begun)
         return segment
 
 

@@ -46,6 +46,9 @@ class Metrics:
         self.requests = Counter(
             "spymaster_http_requests", "answers by route and status", ["route", "code"], registry=one
         )
+        self.log_dropped = Counter(
+            "spymaster_request_log_dropped", "lines of the request log that found no room", registry=one
+        )
         self.loop_lag = Histogram(
             "spymaster_loop_lag_seconds", "how late the event loop wakes", buckets=_LAG, registry=one
         )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from spymaster.market.calendar import rth_window
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.serving.catalog import SessionInfo
 from spymaster.serving.describe import Status
@@ -21,6 +23,11 @@ WALL = "silver.wall_surface_1s"
 GEX = "silver.gex_surface_1s"
 CALIBRATION = "gold.physics_norm_calibration"
 DEFINITIONS = "bronze.future_definition"
+
+AFTER_OPEN_S = 14 * 60
+"""The opening range of 15 minutes is about to close: the first moment at which most of the picture exists."""
+MOVING_MINUTES = 3
+"""Minutes in a row in which spot must move: an indicative price before the open jumps now and then, and stands."""
 
 
 def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> Session:
@@ -46,6 +53,8 @@ def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> 
     present = np.zeros(timeline.seconds, np.bool_)
     present[secs] = True
     transfers, calibration = _scales(info)
+    rth = _regular_hours(info, timeline)
+    opened = rth[0] if rth else trading_start(secs, light["spot_ref_price_int"])
     return Session(
         info=info,
         timeline=timeline,
@@ -64,14 +73,43 @@ def open_session(info: SessionInfo, settings: Settings, source: ChunkSource) -> 
         statuses=info.statuses,
         last_valid=np.maximum.accumulate(last_valid),
         present=present,
+        rth=rth,
+        opening_sec=min(timeline.seconds, opened + AFTER_OPEN_S) - 1,
         source=source,
     )
+
+
+def trading_start(secs: NDArray[np.int64], spot: pl.Series) -> int:
+    """First second at which spot begins to move for good, 0 where it never does: for sessions without regular hours.
+
+    secs [rows]: seconds of the timeline. spot [rows]: 1e-9, null where there is none.
+    """
+    minutes = (
+        pl.DataFrame({"minute": secs // 60, "spot": spot})
+        .drop_nulls()
+        .group_by("minute", maintain_order=True)
+        .agg(moves=pl.col("spot").max() > pl.col("spot").min())
+    )
+    moves = minutes["moves"].to_list()
+    runs = (at for at in range(len(moves) - MOVING_MINUTES + 1) if all(moves[at : at + MOVING_MINUTES]))
+    first = next(runs, None)
+    return 0 if first is None else 60 * int(minutes["minute"][first])
 
 
 def price_decimals(tick: int) -> int:
     """Digits after the point that a price of this step needs; `tick` in 1e-9."""
     text = f"{tick % 1_000_000_000:09d}".rstrip("0")
     return len(text)
+
+
+def _regular_hours(info: SessionInfo, timeline: Timeline) -> tuple[int, int] | None:
+    """Seconds of regular hours, the last excluded, as far as the timeline covers them; None if it covers none."""
+    window = rth_window(info.key.dt, info.key.symbol, info.lake.settings)
+    if window is None:
+        return None
+    first, last = ((ns - timeline.t0_ns) // SECOND_NS for ns in window)
+    first, last = max(0, first), min(timeline.seconds, last)
+    return (first, last) if first < last else None
 
 
 def _tick_size(info: SessionInfo, contract: str, item: Instrument) -> int:

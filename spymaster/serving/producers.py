@@ -87,8 +87,10 @@ class ReplayProducer:
         if number not in self._pinned:
             self._store.pin(self.session, number)
             self._pinned.add(number)
-        if self._store.resident(self.session, number):
-            return await to_thread.run_sync(partial(self.session.chunk, number))
+        # What is there is taken at once: the threads may be busy with loads, and a window must not queue behind them.
+        held = self._store.held(self.session, number)
+        if held is not None:
+            return held
         load = asyncio.ensure_future(to_thread.run_sync(partial(self.session.chunk, number)))
         try:
             while True:

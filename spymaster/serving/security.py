@@ -217,6 +217,7 @@ class SecurityMiddleware:
                 self._metrics.handshakes.labels(refusal[1]).inc()
             else:
                 self._metrics.requests.labels("refused", str(refusal[0])).inc()
+            scope["refused"] = refusal[1]
             await _refuse(scope, receive, send, *refusal)
             return
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from anyio import to_thread
@@ -19,6 +20,7 @@ from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError, UnknownSessionError
 from spymaster.serving.hub import Hub
 from spymaster.serving.metrics import Metrics
+from spymaster.serving.request_log import RequestLog
 from spymaster.serving.security import Guard
 from spymaster.serving.store import SessionStore
 from spymaster.settings import Settings
@@ -26,6 +28,8 @@ from spymaster.settings import Settings
 HISTORY_JOBS = 4
 HISTORY_QUEUE = 64
 _TICK_S = 0.05
+_TICKS_PER_LOOK = 10
+"""Clients may take many seconds: looking at all of them every half second is soon enough."""
 _LOG = logging.getLogger(__name__)
 
 
@@ -66,6 +70,7 @@ class Services:
     """What questions for analogues share."""
     bundle: Path
     bundle_version: str | None
+    request_log: RequestLog
     loop_lag: float = 0.0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -96,13 +101,14 @@ class Services:
                 _LOG.exception("the lake could not be scanned; trying again in %g s", self.settings.serving.rescan_s)
 
     async def watch_loop(self) -> None:
-        """Measure how late the event loop wakes, and expel clients that are stuck."""
-        while True:
+        """Measure how late the event loop wakes, and now and then expel clients that are stuck."""
+        for tick in count(1):
             begun = time.monotonic()
             await asyncio.sleep(_TICK_S)
             self.loop_lag = max(0.0, time.monotonic() - begun - _TICK_S)
             self.metrics.loop_lag.observe(self.loop_lag)
-            self.hub.expel_stalled()
+            if tick % _TICKS_PER_LOOK == 0:
+                self.hub.expel_stalled()
 
     async def readable(self) -> bool:
         """Whether the lake can be listed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -11,10 +12,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from spymaster.serving.catalog import SessionInfo, SessionKey
+from spymaster.serving.codec import Segment, batch_segment
 from spymaster.serving.describe import Status
 from spymaster.serving.errors import BadRequestError, UnknownSurfaceError
 from spymaster.serving.fill import Timeline
 from spymaster.serving.manifest import Calibration
+from spymaster.serving.segments import Segments
 from spymaster.serving.surfaces import BY_NAME, SURFACES, Geometry, Transfers
 
 CHUNK_S = 3600
@@ -31,6 +34,14 @@ class WindowBatch:
     ts_ns: int
     state: NDArray[np.uint8]
     batches: dict[str, pa.RecordBatch]
+    chunk: Chunk | None = field(default=None, repr=False, compare=False)
+    """Where the seconds come from, if they are stored ones."""
+
+    def segment(self, name: str) -> Segment:
+        """A surface as it travels."""
+        if self.chunk is None:
+            return batch_segment(name, self.batches[name])
+        return self.chunk.segments.segment(name, self.sec - self.chunk.first, self.count)
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,11 @@ class Chunk:
     def nbytes(self) -> int:
         """Memory held."""
         return sum(batch.nbytes for batch in self.batches.values())
+
+    @cached_property
+    def segments(self) -> Segments:
+        """Makes the segments of its seconds."""
+        return Segments(self.batches)
 
 
 class ChunkSource(Protocol):
@@ -76,6 +92,10 @@ class Session:
     """Last second up to each whose window was valid, -1 for none."""
     present: NDArray[np.bool_]
     """Whether each second has a snapshot."""
+    rth: tuple[int, int] | None
+    """Seconds of regular hours on the timeline, the last excluded."""
+    opening_sec: int
+    """Second at which a page opens the session: a quarter of an hour into its trading."""
     source: ChunkSource = field(repr=False, compare=False)
 
     @property
@@ -121,7 +141,7 @@ class Session:
         at = sec - chunk.first
         state = chunk.batches["snap"].column("state").slice(at, count).to_numpy(zero_copy_only=False)
         batches = {name: chunk.batches[name].slice(at, count) for name in names}
-        return WindowBatch(sec, count, self.timeline.end_ns(sec + count - 1), state, batches)
+        return WindowBatch(sec, count, self.timeline.end_ns(sec + count - 1), state, batches, chunk)
 
 
 def wire_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -61,7 +61,6 @@ class SessionStore:
         self._pins: dict[ChunkKey, int] = {}
         self._loading: dict[ChunkKey, Future[Chunk]] = {}
         self._progress: dict[ChunkKey, int] = {}
-        self.evictions = 0
 
     @property
     def nbytes(self) -> int:
@@ -113,6 +112,15 @@ class SessionStore:
         if mine:
             self._run(session, number, key, future)
         return future.result()
+
+    def held(self, session: Session, number: int) -> Chunk | None:
+        """A chunk if it is in memory; never loads, so the event loop may ask."""
+        key = _key(session, number)
+        with self._lock:
+            chunk = self._chunks.get(key)
+            if chunk is not None:
+                self._chunks.move_to_end(key)
+            return chunk
 
     def resident(self, session: Session, number: int) -> bool:
         """Whether a chunk is in memory."""
@@ -207,7 +215,6 @@ class SessionStore:
             if key in self._pins or key == newest:
                 continue
             total -= self._chunks.pop(key).nbytes
-            self.evictions += 1
             if self._watcher is not None:
                 self._watcher.evictions.inc()
 

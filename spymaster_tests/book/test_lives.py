@@ -19,7 +19,8 @@ from spymaster.tables.order_life import OrderLife
 from spymaster_tests.oracle.lives import Lives
 from spymaster_tests.oracle.records import to_records
 from spymaster_tests.oracle.tape import INSTRUMENT, TICK, Tape, ns
-from spymaster_tests.streams import SNAPSHOT_FORMS, SnapshotForm, random_stream, to_sentinel_form
+from spymaster_tests.stream_events import SNAPSHOT_FORMS, SnapshotForm
+from spymaster_tests.streams import random_stream, to_sentinel_form
 
 Tables = tuple[pl.DataFrame, pl.DataFrame]
 

@@ -72,7 +72,7 @@ def test_units_and_contract_of_the_page(npx: str) -> None:
 
 @pytest.mark.slow
 def test_flows_of_the_page_on_a_double_of_the_sidecar(npx: str, browser: str) -> None:
-    vitest(npx, "--config", "vitest.e2e.config.ts", "pixels", "flows", SPYMASTER_CHROMIUM=browser)
+    vitest(npx, "--config", "vitest.e2e.config.ts", SPYMASTER_CHROMIUM=browser)
 
 
 @pytest.mark.slow

@@ -11,7 +11,8 @@ import pytest
 from spymaster_tests.oracle import frames, polars_depth
 from spymaster_tests.oracle.book import oracle_tables, replay
 from spymaster_tests.oracle.compare import compare_frames
-from spymaster_tests.streams import SNAPSHOT_FORMS, interleave, random_stream, to_sentinel_form
+from spymaster_tests.stream_events import SNAPSHOT_FORMS
+from spymaster_tests.streams import interleave, random_stream, to_sentinel_form
 
 TICK = 250_000_000
 ID = 17077

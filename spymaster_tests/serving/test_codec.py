@@ -129,7 +129,7 @@ def test_messages_read_back_and_foreign_fields_are_refused() -> None:
     from pydantic import ValidationError
 
     from spymaster.serving.control import CLIENT, SERVER, json_schema
-    from spymaster_tests.serving.fixtures import messages
+    from spymaster_tests.serving.documents import messages
 
     clients = {"subscribe", "play", "pause", "step", "speed", "seek", "ack"}
     for message in messages():

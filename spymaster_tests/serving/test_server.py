@@ -267,7 +267,7 @@ import os, signal, sys
 from pathlib import Path
 from spymaster.cli.supervisor import Supervisor
 from spymaster.cli.up import sidecar
-service = sidecar(Path(sys.argv[1]), "127.0.0.1", 0)
+service = sidecar(Path(sys.argv[1]), "127.0.0.1", 0, Path(sys.argv[2]) / "logs")
 Supervisor(Path(sys.argv[2]), [service], dict(os.environ), on_ready=lambda: os.kill(os.getpid(), signal.SIGTERM),
            on_stop=lambda: None).run()
 print(service.url)
@@ -291,3 +291,4 @@ def test_a_supervised_sidecar_leaves_no_sign_in_link_in_its_log(served: Lake, tm
     assert done.stdout.strip() in text
     assert "ticket=" not in text
     assert log.stat().st_mode & 0o777 == 0o600
+    assert '"route":"/healthz"' in (tmp_path / "logs" / "requests.jsonl").read_text()

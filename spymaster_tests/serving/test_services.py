@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from spymaster.serving.app import create_app
 from spymaster.serving.errors import BusyError
 from spymaster.serving.http import JobResponse
 from spymaster.serving.services import HISTORY_JOBS, HISTORY_QUEUE, Jobs
+from spymaster.serving.session import Session
 from spymaster.serving.surfaces import SNAPSHOT
 from spymaster_tests.serving.conftest import BASE, HEADERS, settings_for
 from spymaster_tests.serving.lakes import DT, KEY, SYMBOL
@@ -121,10 +123,20 @@ def test_a_scan_that_fails_is_not_the_last_one(own_lake: Lake, monkeypatch: pyte
 def test_the_newest_session_is_ready_before_anyone_asks(served: Lake) -> None:
     services = create_app(settings_for(served)).state.services
     warm.start(services).join(120)
+    session = services.store.session(KEY)
     loads = services.metrics.registry.get_sample_value("spymaster_session_load_seconds_count")
-    assert loads == 1
-    assert services.store.resident(services.store.session(KEY), 0)
+    assert loads == session.chunks == 2
+    assert all(services.store.resident(session, number) for number in range(session.chunks))
     assert all("statuses" in vars(info) for info in services.catalog.sessions()), "the list reads no file any more"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "opening", "chunks"),
+    [(10_800, 6239, [1, 0, 2]), (86_400, 53_039, [14, 13, 15, 16, 17, 18]), (300, 299, [0]), (3601, 0, [0, 1])],
+)
+def test_the_hours_that_a_page_opens_with_come_first(market: Session, seconds: int, opening: int, chunks) -> None:
+    timeline = replace(market.timeline, seconds=seconds)
+    assert warm.first_chunks(replace(market, timeline=timeline, opening_sec=opening)) == chunks
 
 
 def test_a_session_that_cannot_be_opened_spoils_no_start(own_lake: Lake, caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from spymaster.serving.batches import columns_of
 from spymaster.serving.catalog import Catalog
 from spymaster.serving.errors import BadRequestError, BrokenSessionError, UnknownSurfaceError
 from spymaster.serving.lod import NO_TICK
+from spymaster.serving.opening import trading_start
 from spymaster.serving.session import CHUNK_S, Session
 from spymaster.serving.store import SessionStore
 from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, SURFACES
@@ -248,20 +249,29 @@ def test_calibration_of_the_same_session_raises_its_badge(own_lake: Lake) -> Non
     assert opened(own_lake).calibration.status == "same_session"
 
 
-@pytest.mark.parametrize("name", ["wall_surface_1s", "vacuum_surface_1s", "pressure_surface_1s", "physics_bands_1s",
-                                  "gex_surface_1s", "radar_vacuum_1s"])  # fmt: skip
-def test_without_any_one_table_the_rest_is_served(own_lake: Lake, name: str) -> None:
-    own_lake.partition(f"silver.{name}", SYMBOL, DT).path.unlink()
-    session = opened(own_lake)
-    gone = [s.name for s in SURFACES if f"silver.{name}" in s.needs]
-    assert gone
-    assert all(session.statuses[one].status == "unavailable" for one in gone)
-    (window,) = session.iter_batches(300, 301)
-    assert list(window.batches) == [s.name for s in SURFACES]
-    assert window.state.tolist() == [3]
-
-
 def opened(lake: Lake) -> Session:
     from spymaster.serving.catalog import Catalog
 
     return SessionStore(Catalog(lake), settings_for(lake)).session(KEY)
+
+
+def test_trading_begins_where_spot_moves_for_good() -> None:
+    def start(minutes: list[tuple[int, int] | None]) -> int:
+        """Each minute has two seconds: its lowest and its highest spot, or none."""
+        secs = np.array([60 * at + s for at in range(len(minutes)) for s in (0, 30)])
+        return trading_start(secs, pl.Series([spot for one in minutes for spot in one or (None, None)], dtype=pl.Int64))
+
+    jumps = [(5, 5), (5, 9), (9, 9), None]
+    moves = [(9, 10), (8, 9), (7, 9)]
+    assert start([*jumps, *moves]) == 240
+    assert start(jumps) == 0
+    assert start([None]) == 0
+
+
+def test_a_session_without_regular_hours_is_opened_where_it_trades(own_lake: Lake, market: Session) -> None:
+    before_open = market.timeline.end_ns(170)
+    spoil(own_lake, SNAPSHOT, lambda rows: rows.filter(pl.col("window_end").to_physical() <= before_open))
+    session = SessionStore(Catalog(own_lake), settings_for(own_lake)).session(KEY)
+    assert (market.rth, market.opening_sec) == ((180, market.seconds), 180 + 14 * 60 - 1)
+    assert session.rth is None
+    assert session.opening_sec == session.seconds - 1, "as far as it goes"

@@ -15,6 +15,7 @@ from spymaster.serving import encoding
 from spymaster.serving.batches import missing_columns, record_batch
 from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError, UnknownSessionError
+from spymaster.serving.metrics import Metrics
 from spymaster.serving.session import Chunk, Session
 from spymaster.serving.store import SessionStore
 from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, Geometry
@@ -34,18 +35,20 @@ def fake_chunk(number: int) -> Chunk:
                                                              missing_columns(surface, geometry, ROWS))})  # fmt: skip
 
 
-def fake_store(served: Lake, **serving: int) -> SessionStore:
-    return SessionStore(Catalog(served), settings_for(served, **serving), load=lambda _s, n, _p: fake_chunk(n))
+def fake_store(served: Lake, watcher: Metrics | None = None, **serving: int) -> SessionStore:
+    settings = settings_for(served, **serving)
+    return SessionStore(Catalog(served), settings, load=lambda _s, n, _p: fake_chunk(n), watcher=watcher)
 
 
 def test_memory_stays_below_the_bound_and_the_oldest_goes_first(served: Lake) -> None:
-    store = fake_store(served, cache_bytes=1_500_000)
+    metrics = Metrics()
+    store = fake_store(served, metrics, cache_bytes=1_500_000)
     session = store.session(KEY)
     for number in (0, 1, 2, 0, 3):
         store.chunk(session, number)
         assert store.nbytes <= 1_500_000
     assert [store.resident(session, number) for number in range(4)] == [True, False, True, True]
-    assert store.evictions == 1
+    assert metrics.registry.get_sample_value("spymaster_session_cache_evictions_total") == 1
 
 
 def test_pinned_chunks_stay(served: Lake) -> None:

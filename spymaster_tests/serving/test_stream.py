@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from anyio import to_thread
 from fastapi import FastAPI
 from starlette.testclient import TestClient, WebSocketTestSession
 from starlette.websockets import WebSocketDisconnect
@@ -164,6 +166,21 @@ def test_the_same_bytes_at_any_speed(client: TestClient) -> None:
             batches = [codec.read_batches(f, talk.schemas)["wall"] for f in talk.frames]
             tables.append(pa.Table.from_batches(batches).slice(0, 20))
     assert same(*tables)
+
+
+def test_windows_do_not_queue_behind_the_work_of_others(talk: Conversation, client: TestClient, app: FastAPI) -> None:
+    talk.subscribe()
+    talk.until("state", clock="paused")
+    over = threading.Event()
+    assert client.portal is not None
+    try:
+        for _ in range(app.state.services.settings.serving.worker_threads):
+            client.portal.start_task_soon(to_thread.run_sync, over.wait)  # as loads and long answers would
+        talk.send("play")
+        talk.until_sec(300)
+    finally:
+        over.set()
+    assert talk.secs == list(range(talk.secs[-1] + 1))
 
 
 def test_play_pause_step_speed_and_seek(talk: Conversation) -> None:
@@ -322,9 +339,9 @@ def test_streams_that_end_are_counted_out(client: TestClient, app: FastAPI) -> N
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, app: FastAPI, *numbers: int) -> list[int]:
-    """Have the store refuse each of these chunks once; returns what is left to be refused."""
+    """Have the store refuse each of these chunks once, as not there; returns what is left to be refused."""
     store, left = app.state.services.store, list(numbers)
-    load = store.chunk
+    load, held = store.chunk, store.held
 
     def chunk(session: Session, number: int):
         if number in left:
@@ -333,6 +350,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch, app: FastAPI, *numbers: int) -> list
         return load(session, number)
 
     monkeypatch.setattr(store, "chunk", chunk)
+    monkeypatch.setattr(store, "held", lambda session, number: None if number in left else held(session, number))
     return left
 
 

@@ -4,6 +4,7 @@ import { unavailable } from '../wire/manifest.ts';
 import { absent, card, el, setClass, setText, setTitle } from './dom.ts';
 import { arrow } from './mechanics.ts';
 import type { Model, Panel } from './model.ts';
+import { scaleSentence } from './session.ts';
 import { sparkline } from './spark.ts';
 
 const METRICS = ['strength', 'erosion', 'vacuum', 'ease'] as const;
@@ -42,6 +43,7 @@ export class Bands implements Panel {
       return;
     }
     setText(this.parts.note, '0..1');
+    this.parts.note.title = scaleSentence(manifest);
     const rows: HTMLTableRowElement[] = [];
     const n = manifest.bands.length;
     const line = (direction: number, band: number): void => {
@@ -75,7 +77,11 @@ export class Bands implements Panel {
       ...METRICS.map((name) => el('th', { title: MEANING[name] }, name)),
     );
     this.parts.body.append(el('table', { class: 'bands' }, el('thead', {}, head), el('tbody', {}, ...rows)));
-    const words = { up: 'ease of moving up', down: 'ease of moving down', total: 'mean of both' };
+    const words = {
+      up: 'ease of moving up, 0..1, 1 = nothing in the way',
+      down: 'ease of moving down, 0..1, 1 = nothing in the way',
+      total: 'mean of both, 0..1',
+    };
     this.parts.body.append(
       el(
         'div',
@@ -83,7 +89,7 @@ export class Bands implements Panel {
         ...this.scores.map((s) =>
           el(
             'div',
-            { title: `${words[s.name]}, 0..1; the line is the last two minutes` },
+            { title: `${words[s.name]}; the line is the last two minutes` },
             el('span', {}, s.name),
             s.value,
             s.trend,

@@ -1,10 +1,9 @@
 /** Header: what is shown, at which time, in which mode, and everything that qualifies it. */
 import { ZONES, type Zone } from '../core/time.ts';
 import { FLAG } from '../core/units.ts';
-import { unavailable } from '../wire/manifest.ts';
 import { el, setClass, setText, setTitle } from './dom.ts';
 import type { Model, Panel } from './model.ts';
-import { missingParts, scaleSentence } from './session.ts';
+import { missingNames, scaleSentence, whyMissing } from './session.ts';
 
 const ZONE_NAMES: Record<Zone, string> = { exchange: 'Exchange', new_york: 'New York', utc: 'UTC', local: 'Local' };
 
@@ -119,12 +118,12 @@ export class Header implements Panel {
     if (this.software) badges.push(['software drawing', '', 'No WebGL2: the picture is drawn by the processor.']);
     if (data.flags(second) & FLAG.CLIPPED)
       badges.push(['clipped', '', 'A value of this second lies beyond the end of its scale.']);
-    const gone = missingParts(manifest);
+    const gone = missingNames(manifest);
     if (gone.length)
       badges.push([
         `no ${gone.length > NAMED ? `${gone.slice(0, NAMED).join(', ')} +${gone.length - NAMED}` : gone.join(', ')}`,
         'gone',
-        gone.map((name) => `${name}: ${unavailable(manifest, name)}`).join('\n'),
+        gone.map((name) => `${name}: ${whyMissing(manifest, name)}`).join('\n'),
       ]);
     const text = JSON.stringify(badges);
     if (text === this.shown) return;

@@ -148,6 +148,8 @@ export class Legend implements Panel {
         'dotted = no data',
         'hatched = no valid book',
         '~ = decoded, else exact',
+        'n× = times the usual at that distance',
+        `price as quoted, t = ${manifest.tickSize}`,
         gexProblem
           ? `no GEX: ${gexProblem.split(': ').at(-1)}`
           : 'GEX: $ per 1 % move; same-day open interest mostly missing',

@@ -30,6 +30,15 @@ export function thesis(down: number, direction: 'up' | 'down'): string {
   if (direction === 'down' && down === 3) return 'break';
   return 'chop';
 }
+/** What the numbers under the lamps are, and what they are measured by. */
+const USUAL = 'robust standard deviations from the usual of earlier sessions at this time of day';
+const FACTS: Record<string, string> = {
+  'soft and': `the weakest of the four conditions, softly: ${USUAL}`,
+  state: 'which sides retreat and pull: both, asks, bids, none (build), or a mixture',
+  fills: `what is executed at the best ask and bid over 5 s: ${USUAL}`,
+  drive: `bids' retreat and pulls less those of the asks: ${USUAL}`,
+  hypothesis: 'what the thesis expects of this state, met from below and from above; nothing has tested it here',
+};
 export const arrow = (d1: number): string => (Number.isNaN(d1) ? '' : d1 > 0.02 ? '▲' : d1 < -0.02 ? '▼' : '▬');
 
 /** Why conditions are neither met nor unmet at a second. */
@@ -77,14 +86,19 @@ export class Mechanics implements Panel {
       return el(
         'div',
         { class: `direction ${direction}` },
-        el('h3', {}, direction === 'up' ? 'Up ' : 'Down ', this.counts[direction]),
+        el(
+          'h3',
+          { title: 'conditions met, of the four that precede a move this way' },
+          direction === 'up' ? 'Up ' : 'Down ',
+          this.counts[direction],
+        ),
         list,
       );
     });
-    for (const name of ['soft and', 'state', 'fills', 'drive', 'hypothesis']) {
-      const value = el('dd', { class: name !== 'soft and' && name !== 'state' ? 'full' : '' });
+    for (const [name, title] of Object.entries(FACTS)) {
+      const value = el('dd', { title, class: name !== 'soft and' && name !== 'state' ? 'full' : '' });
       this.facts[name] = value;
-      this.foot.append(el('dt', {}, name), value);
+      this.foot.append(el('dt', { title }, name), value);
     }
     this.content.append(el('div', { class: 'directions' }, ...columns), this.foot);
     this.parts.body.append(this.why, this.content);

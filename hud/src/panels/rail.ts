@@ -56,6 +56,7 @@ export class Rail implements Panel {
     const key = JSON.stringify([spot, levels, walls.map((w) => [w.tick, Math.round(w.lots)]), problem]);
     if (key === this.shown) return;
     this.shown = key;
+    const distance = `distance from spot in ticks (t) of ${manifest.tickSize} and in points`;
     const line = (
       names: readonly string[],
       tick: number,
@@ -68,7 +69,7 @@ export class Rail implements Panel {
         {
           type: 'button',
           class: `level ${className}`,
-          title: `${[...names, ...also].join(' · ')} at ${formatPrice(manifest, tick)}`,
+          title: `${[...names, ...also].join(' · ')} at ${formatPrice(manifest, tick)}; ${distance}`,
         },
         el('span', { class: 'name' }, shortNames(names, MOST_NAMES)),
         el('span', { class: 'num' }, formatPrice(manifest, tick)),
@@ -85,7 +86,7 @@ export class Rail implements Panel {
     };
     const spotLine = el(
       'div',
-      { class: 'level spot' },
+      { class: 'level spot', title: 'the last spot known at this second; every distance is from it' },
       el('span', { class: 'name' }, 'Spot'),
       el('span', { class: 'num' }, spot === NO_TICK ? '—' : formatPrice(manifest, spot)),
     );
@@ -99,15 +100,23 @@ export class Rail implements Panel {
       );
       return out;
     };
-    const parts: HTMLElement[] = [el('h2', {}, 'Levels')];
+    const parts: HTMLElement[] = [el('h2', { title: `price as quoted, ${distance}` }, 'Levels')];
     if (problem)
       parts.push(el('p', { class: 'dim' }, problem === 'not materialised' ? 'not materialised yet' : problem));
     else if (!levels.length) parts.push(el('p', { class: 'dim' }, 'none valid yet'));
     else parts.push(...place(levels, (row) => line(row.names, row.tick, row.nearest ? 'near' : '', row.also)));
-    parts.push(el('h2', { title: `within ${REACH} ticks of spot, decoded from cells` }, 'Largest resting'));
+    parts.push(
+      el(
+        'h2',
+        { title: `contracts within ${REACH} ticks of spot, decoded from cells; ${distance}` },
+        'Largest resting',
+      ),
+    );
     parts.push(
       ...place(walls, (wall) =>
-        line([`${wall.side === 'ask' ? 'Ask' : 'Bid'} ~${formatQty(Math.round(wall.lots))}`], wall.tick, wall.side),
+        line([`${wall.side === 'ask' ? 'Ask' : 'Bid'} ~${formatQty(Math.round(wall.lots))}`], wall.tick, wall.side, [
+          'contracts',
+        ]),
       ),
     );
     this.root.replaceChildren(...parts);

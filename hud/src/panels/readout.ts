@@ -1,6 +1,7 @@
 /** What lies under the cursor: decoded approximations at once, exact values after a short dwell. */
 import { maySee } from '../core/timegate.ts';
 import { formatQty, formatScore, isDrawn, NO_TICK, windowReason } from '../core/units.ts';
+import type { Line } from '../model/inspect.ts';
 import { NOT_LOADED } from '../model/session.ts';
 import { column, formatPoints, formatPrice } from '../wire/manifest.ts';
 import { decode } from '../wire/transfer.ts';
@@ -14,7 +15,7 @@ export function readoutLines(model: Model): [string, string][] {
   if (!cursor) return [];
   const lines: [string, string][] = [
     ['time', labels.full(cursor.sec)],
-    ['price', formatPrice(manifest, cursor.tick)],
+    ['price', `${formatPrice(manifest, cursor.tick)} as quoted`],
   ];
   if (!maySee(gate, cursor.sec)) return [...lines, ['', 'not yet known']];
   const spot = data.spot(cursor.sec);
@@ -40,9 +41,9 @@ export function readoutLines(model: Model): [string, string][] {
       depth === null ? none('wall.depth') : `~${formatQty(Math.round(Math.abs(depth)))} contracts${side}`,
     ]);
     const flow = value('wall', 'net_flow');
-    lines.push(['adds − pulls', flow === null ? none('wall.net_flow') : `~${formatScore(flow, 0, true)} /s`]);
+    lines.push(['adds − pulls', flow === null ? none('wall.net_flow') : `~${formatScore(flow, 0, true)} contracts/s`]);
     const rest = value('wall', 'rest_share');
-    lines.push(['rested 500 ms', rest === null ? none('wall.rest_share') : `${Math.round(100 * rest)} %`]);
+    lines.push(['rested 500 ms', rest === null ? none('wall.rest_share') : `${Math.round(100 * rest)} % of it`]);
   }
   if (data.cells.has('vacuum.score')) {
     const score = value('vacuum', 'score');
@@ -50,14 +51,16 @@ export function readoutLines(model: Model): [string, string][] {
       'vacuum',
       score === null
         ? none('vacuum.score')
-        : `${formatScore(score)} ${score > 0.55 ? 'leaving' : score < 0.45 ? 'building' : 'idle'}`,
+        : `${formatScore(score)} of 0..1, ${score > 0.55 ? 'leaving' : score < 0.45 ? 'building' : 'idle'}`,
     ]);
   }
   if (data.cells.has('pressure.net')) {
     const net = value('pressure', 'net');
     lines.push([
       'pressure',
-      net === null ? none('pressure.net') : `${formatScore(net, 2, true)} ${net > 0 ? 'long' : net < 0 ? 'short' : ''}`,
+      net === null
+        ? none('pressure.net')
+        : `${formatScore(net, 2, true)} of −1..1${net > 0 ? ', long' : net < 0 ? ', short' : ''}`,
     ]);
   }
   return lines;
@@ -72,15 +75,16 @@ export class Readout {
     x: number,
     y: number,
     bounds: { width: number; height: number },
-    exact: readonly [string, string][] | null,
+    exact: readonly Line[] | null,
   ): void {
-    const lines = exact ? [...readoutLines(model), ['exact', ''] as [string, string], ...exact] : readoutLines(model);
+    const lines: Line[] = exact ? [...readoutLines(model), ['exact', ''], ...exact] : readoutLines(model);
     const key = JSON.stringify(lines);
     if (key !== this.shown) {
       this.shown = key;
       this.root.replaceChildren(
         ...lines.flatMap(([name, value]) => {
-          const term = el('span', { class: name === 'exact' ? 'head' : 'dim' }, name);
+          if (value === '') return [el('span', { class: 'head' }, name)];
+          const term = el('span', { class: 'dim' }, name);
           const text = el('b');
           setText(text, value);
           return [term, text];

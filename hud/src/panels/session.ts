@@ -2,9 +2,25 @@
 import { type Manifest, type PartSpec, unavailable } from '../wire/manifest.ts';
 import { el } from './dom.ts';
 
+const names = (parts: Iterable<PartSpec>): string[] =>
+  [...parts].filter((part) => part.status !== 'ok').map((part) => part.name);
+
 /** Names of the surfaces and lists that the page cannot show, in the order of the manifest. */
-export function missingParts({ surfaces, panels }: Manifest): string[] {
-  return [...surfaces.values(), ...panels.values()].filter((part) => part.status !== 'ok').map((part) => part.name);
+export const missingParts = ({ surfaces, panels }: Manifest): string[] =>
+  names([...surfaces.values(), ...panels.values()]);
+
+/** What the badge names: those parts or, where the page has all of them, tables that are not there all the same. */
+export function missingNames(manifest: Manifest): string[] {
+  const parts = missingParts(manifest);
+  return parts.length ? parts : names(manifest.tables.values());
+}
+
+/** Why a surface, a list or a table has no data; null where it has. */
+export function whyMissing(manifest: Manifest, name: string): string | null {
+  const table = manifest.tables.get(name);
+  const isPart = manifest.surfaces.has(name) || manifest.panels.has(name);
+  if (isPart || !table) return unavailable(manifest, name);
+  return table.status === 'ok' ? null : (table.reason ?? table.status);
 }
 
 /** What the scales of the colours and scores are taken from, as a sentence. */

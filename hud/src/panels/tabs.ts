@@ -7,7 +7,7 @@ export class Tabs implements Panel {
   private readonly pages = new Map<string, { tab: HTMLButtonElement; page: HTMLElement; panel: Panel | null }>();
   private current: string;
   private model: Model | null = null;
-  private narrow = matchMedia('(max-width: 1279px)');
+  private narrow = matchMedia('(max-width: 79.99em)');
 
   constructor(
     tabs: readonly (readonly [string, string, Panel])[],

@@ -32,9 +32,9 @@ export class Transport implements Panel {
     title: 'Go to a time (G)',
   });
   private readonly play = el('button', { type: 'button', class: 'play', title: 'Play or pause (Space)' });
-  private readonly speed = el('select', { 'aria-label': 'speed' });
+  private readonly speed = el('select', { 'aria-label': 'speed', title: 'seconds of the market per second' });
   private readonly follow = el('button', { type: 'button', title: 'Follow the present (F)' }, 'Follow');
-  private readonly position = el('span', { class: 'num dim' });
+  private readonly position = el('span', { class: 'num dim', title: 'time since the session began, of all of it' });
   private readonly canvas = el('canvas', {
     class: 'scrubber',
     role: 'slider',

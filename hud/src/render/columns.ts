@@ -8,11 +8,14 @@ import { column } from '../wire/manifest.ts';
 import { decode } from '../wire/transfer.ts';
 import { drawGex } from './gex.ts';
 import { css } from './palette.ts';
-import { FONT, longest, median, type Plot } from './plot.ts';
+import { FONT, longest, median, type Plot, TEXT } from './plot.ts';
 
-export const STRIP_HEADER = 20;
+export const STRIP_HEADER = Math.round(20 * TEXT);
+/** What the numbers and bars of the strip are; its tooltip. */
+export const STRIP_UNITS =
+  'depth: contracts (~ decoded); pull·add: contracts of this second, by square root, fills in white; vac: 0..1, idle in the middle; GEX: dollars per 1 % move, calls right, puts left, the mark is the net';
 /** Distance of two numbers, px, and the times the median from which a quantity is worth one where room is short. */
-const NUMBER_PX = 10;
+const NUMBER_PX = 10 * TEXT;
 const STANDS_OUT = 2;
 
 /** Second that the strip shows: the one under the cursor, else the present. */
@@ -72,11 +75,11 @@ export function drawStrip(plot: Plot, ctx: CanvasRenderingContext2D, width: numb
     ctx.font = FONT;
     const text = plot.labels.full(second);
     ctx.fillStyle = css(colours.panel, 0.9);
-    ctx.fillRect(width - 66, 3, 62, 16);
+    ctx.fillRect(width - 66 * TEXT, 3, 62 * TEXT, 16 * TEXT);
     ctx.fillStyle = css(colours.focus);
     ctx.textAlign = 'right';
     ctx.textBaseline = 'middle';
-    ctx.fillText(text, width - 8, 11);
+    ctx.fillText(text, width - 8 * TEXT, 3 + 8 * TEXT);
   }
   heads(plot, ctx, [
     ['depth', lanes.depth!],
@@ -129,7 +132,7 @@ function drawDepth(plot: Plot, ctx: CanvasRenderingContext2D, lane: Lane, second
     manifest.halfTicks,
   );
   const most = longest(values.map(({ qty }) => Math.abs(qty)));
-  const room = lane.width - 30;
+  const room = lane.width - 30 * TEXT;
   for (const { y, qty, approximate } of values) {
     const colour = qty < 0 ? colours.bid : colours.ask;
     const length = Math.max(1, Math.min(1, Math.abs(qty) / most) * room);

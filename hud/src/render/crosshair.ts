@@ -4,7 +4,7 @@ import { yOf } from '../scale/y.ts';
 import { formatPoints, formatPrice } from '../wire/manifest.ts';
 import { AXIS_HEIGHT, AXIS_WIDTH } from './axes.ts';
 import { css } from './palette.ts';
-import { FONT, type Plot, px, tag } from './plot.ts';
+import { FONT, type Plot, px, TEXT, tag } from './plot.ts';
 
 export interface Box {
   readonly x0: number;
@@ -62,7 +62,7 @@ export function drawCrosshair(plot: Plot, box: Box | null): void {
     tag(
       ctx,
       time,
-      Math.min(width - 60, Math.max(0, x - 28)),
+      Math.min(width - 60 * TEXT, Math.max(0, x - 28 * TEXT)),
       height + AXIS_HEIGHT / 2,
       css(colours.hatch),
       css(colours.text),

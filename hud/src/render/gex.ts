@@ -3,7 +3,7 @@ import { NO_TICK } from '../core/units.ts';
 import { axisTick } from '../scale/anchor.ts';
 import { yOf } from '../scale/y.ts';
 import { css } from './palette.ts';
-import { type Plot, traceTick } from './plot.ts';
+import { type Plot, TEXT, traceTick } from './plot.ts';
 
 interface Strike {
   readonly tick: number;
@@ -73,8 +73,8 @@ export function drawGex(plot: Plot, ctx: CanvasRenderingContext2D, x: number, wi
   ctx.fillStyle = css(colours.text);
   ctx.textAlign = 'center';
   ctx.textBaseline = 'middle';
-  const textY = (strike: Strike): number => yAt(strike) - thick / 2 - 7;
-  const inView = strikes.filter((strike) => textY(strike) > 6 && textY(strike) < height);
+  const textY = (strike: Strike): number => yAt(strike) - thick / 2 - 7 * TEXT;
+  const inView = strikes.filter((strike) => textY(strike) > 6 * TEXT && textY(strike) < height);
   for (const strike of largest(inView, value)) ctx.fillText(formatDollars(value(strike)), middle, textY(strike));
 }
 

@@ -2,12 +2,12 @@
 import { mayKnow } from '../core/timegate.ts';
 import { type Level, levelName, levelRank, levelStyle, shortNames, shownByDefault, validAt } from '../model/levels.ts';
 import { css } from './palette.ts';
-import { FONT, type Plot, px, py, traceTick } from './plot.ts';
+import { FONT, type Plot, px, py, TEXT, traceTick } from './plot.ts';
 
 const DASH = { solid: [], dotted: [2, 3], dashed: [7, 4] } as const;
 
 /** Levels closer than this share one label, px. */
-const LABEL_PX = 14;
+const LABEL_PX = 14 * TEXT;
 const MOST_NAMES = 3;
 
 export interface Label {
@@ -57,9 +57,9 @@ export function drawLevelLabel({ ctx, colours, width }: Plot, { x, y, names, mos
   const w = ctx.measureText(text).width;
   const left = Math.min(x, width - w - 6);
   ctx.fillStyle = css(colours.background, 0.78);
-  ctx.fillRect(left - 3, y - 15, w + 6, 13);
+  ctx.fillRect(left - 3, y - 15 * TEXT, w + 6, 13 * TEXT);
   ctx.fillStyle = css(colours.focus);
   ctx.textBaseline = 'middle';
   ctx.textAlign = 'left';
-  ctx.fillText(text, left, y - 8);
+  ctx.fillText(text, left, y - 8 * TEXT);
 }

@@ -4,11 +4,11 @@ import { type Facts, parseFacts, type SideFacts } from '../model/facts.ts';
 import { axisTick } from '../scale/anchor.ts';
 import { yOf } from '../scale/y.ts';
 import { css, type Rgb } from './palette.ts';
-import { FONT_BOLD, type Plot, px } from './plot.ts';
+import { FONT_BOLD, type Plot, px, TEXT } from './plot.ts';
 
 const TRENDS = { building: '▲', eroding: '▼', holding: '▬' } as const;
 /** Room that the text of an obstacle needs, px. */
-const MIN_ROOM = 48;
+const MIN_ROOM = 48 * TEXT;
 
 export function drawMarks(plot: Plot): void {
   const { state, gate, data, width } = plot;
@@ -68,7 +68,7 @@ function label({ ctx, colours }: Plot, text: string, x: number, y: number, colou
   ctx.textAlign = 'left';
   ctx.textBaseline = 'middle';
   ctx.fillStyle = css(colours.background, 0.82);
-  ctx.fillRect(x - 2, y - 7, ctx.measureText(text).width + 4, 14);
+  ctx.fillRect(x - 2, y - 7 * TEXT, ctx.measureText(text).width + 4, 14 * TEXT);
   ctx.fillStyle = css(colour);
   ctx.fillText(text, x, y + 0.5);
 }

@@ -13,7 +13,7 @@ import { drawGexLines } from './gex.ts';
 import { drawLevelLabel, drawLevels } from './levels.ts';
 import { drawMarks } from './marks.ts';
 import { css } from './palette.ts';
-import { FONT, FONT_BOLD, type Plot, px, py, tag, visible } from './plot.ts';
+import { FONT, FONT_BOLD, type Plot, px, py, TEXT, tag, visible } from './plot.ts';
 import { drawProfile } from './profile.ts';
 import { drawSpot } from './spot.ts';
 
@@ -79,11 +79,11 @@ function drawBandEdges(plot: Plot): void {
       ctx.lineTo(width, y);
       ctx.stroke();
       const middle = side * ((band.lo + band.hi) / 2);
-      if ((band.hi - band.lo + 1) * view.pxPerTick >= 13) {
+      if ((band.hi - band.lo + 1) * view.pxPerTick >= 13 * TEXT) {
         const y = yOf(view, height, state.anchor === 'price' ? spot + middle : middle);
         const w = ctx.measureText(band.name).width;
         ctx.fillStyle = css(colours.background, 0.82);
-        ctx.fillRect(width - 6 - w, y - 7, w + 4, 14);
+        ctx.fillRect(width - 6 - w, y - 7 * TEXT, w + 4, 14 * TEXT);
         ctx.fillStyle = css(colours.dim);
         ctx.fillText(band.name, width - 4, y);
       }
@@ -108,7 +108,7 @@ function drawPresent(plot: Plot): void {
   ctx.textAlign = 'right';
   ctx.textBaseline = 'middle';
   ctx.fillStyle = css(colours.focus);
-  ctx.fillText(windowReason(plot.data.state(now), plot.data.flags(now)), x - 8, 14);
+  ctx.fillText(windowReason(plot.data.state(now), plot.data.flags(now)), x - 8, 14 * TEXT);
 }
 
 function drawGaps(plot: Plot, gaps: Items['gaps']): void {
@@ -122,7 +122,7 @@ function drawGaps(plot: Plot, gaps: Items['gaps']): void {
     ctx.strokeRect(a, 2, Math.max(2, b - a), 8);
     ctx.fillStyle = css(colours.focus);
     ctx.textAlign = 'left';
-    ctx.fillText(`${to - from + 1} s not delivered`, a + 2, 20);
+    ctx.fillText(`${to - from + 1} s not delivered`, a + 2, 20 * TEXT);
   }
 }
 
@@ -131,10 +131,10 @@ function drawSpotTag(plot: Plot): void {
   const now = Math.min(state.now, gate.limit);
   const spot = data.lastSpot(now);
   if (spot === NO_TICK) return;
-  const y = Math.min(height - 8, Math.max(8, py(plot, spot, now)));
+  const y = Math.min(height - 8 * TEXT, Math.max(8 * TEXT, py(plot, spot, now)));
   ctx.font = FONT_BOLD;
   ctx.fillStyle = css(colours.spot);
-  ctx.fillRect(width + 1, y - 9, AXIS_WIDTH - 1, 18);
+  ctx.fillRect(width + 1, y - 9 * TEXT, AXIS_WIDTH - 1, 18 * TEXT);
   tag(ctx, formatPrice(manifest, spot), width + 3, y, css(colours.spot), css(colours.background));
 }
 

@@ -24,7 +24,12 @@ export interface Plot {
   readonly labels: TimeLabels;
 }
 
-export const FONT = '11px ui-sans-serif, system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
+/** Drawn text follows the size that the reader has set for text, as the rest of the page does: 1 is 16px. */
+export const TEXT =
+  typeof document === 'undefined'
+    ? 1
+    : Number.parseFloat(getComputedStyle(document.documentElement).fontSize) / 12 || 1;
+export const FONT = `${11 * TEXT}px ui-sans-serif, system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif`;
 export const FONT_BOLD = `600 ${FONT}`;
 
 export const px = (plot: Plot, second: number): number => xOf(plot.view, second);
@@ -95,7 +100,7 @@ export function tag(
 ): number {
   const width = Math.ceil(ctx.measureText(text).width) + 8;
   ctx.fillStyle = fill;
-  ctx.fillRect(x, y - 8, width, 16);
+  ctx.fillRect(x, y - 8 * TEXT, width, 16 * TEXT);
   ctx.fillStyle = ink;
   ctx.textBaseline = 'middle';
   ctx.textAlign = 'left';

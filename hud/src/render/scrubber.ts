@@ -5,7 +5,7 @@ import type { Episode } from '../model/episodes.ts';
 import { timeMarks } from '../scale/ticks.ts';
 import type { SegmentSpec } from '../wire/manifest.ts';
 import { type Colours, css } from './palette.ts';
-import { FONT } from './plot.ts';
+import { FONT, TEXT } from './plot.ts';
 
 export interface Minute {
   readonly sec: number;
@@ -54,7 +54,7 @@ export function drawScrubber(input: ScrubberInput): void {
   if (known.length) {
     const low = Math.min(...known.map((m) => m.low));
     const high = Math.max(...known.map((m) => m.high), low + 8);
-    const y = (tick: number): number => height - 14 - ((tick - low) / (high - low)) * (height - 20);
+    const y = (tick: number): number => height - 14 * TEXT - ((tick - low) / (high - low)) * (height - 20 * TEXT);
     ctx.fillStyle = css(colours.spot, 0.75);
     for (const minute of known) {
       ctx.globalAlpha = minute.valid < 0.5 ? 0.35 : 1;
@@ -80,9 +80,10 @@ export function drawScrubber(input: ScrubberInput): void {
   ctx.fillStyle = css(colours.dim);
   ctx.textAlign = 'center';
   ctx.textBaseline = 'middle';
-  const step = [600, 900, 1800, 3600, 7200, 10800].find((s) => x(s) > 56) ?? 14400;
+  const step = [600, 900, 1800, 3600, 7200, 10800].find((s) => x(s) > 56 * TEXT) ?? 14400;
   for (const second of timeMarks(0, seconds, step, (s) => labels.secondOfDay(s - 1))) {
-    if (x(second) > 18 && x(second) < width - 18) ctx.fillText(labels.minutes(second - 1), x(second), height - 7);
+    if (x(second) > 18 * TEXT && x(second) < width - 18 * TEXT)
+      ctx.fillText(labels.minutes(second - 1), x(second), height - 7 * TEXT);
   }
   ctx.strokeStyle = css(colours.text, 0.6);
   ctx.lineWidth = 1;

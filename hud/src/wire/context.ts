@@ -3,6 +3,7 @@ import { asOf, type Gate } from '../core/timegate.ts';
 import { parseCandles } from '../model/candles.ts';
 import { parseEpisodes } from '../model/episodes.ts';
 import { parseEvidence } from '../model/evidence.ts';
+import { inspectLines, type Line } from '../model/inspect.ts';
 import { parseLevels } from '../model/levels.ts';
 import type { Lists } from '../panels/model.ts';
 import { parseOverview } from '../render/scrubber.ts';
@@ -75,52 +76,7 @@ export class Context {
   }
 
   /** Exact values at one cell, as name and text. */
-  async inspect(sec: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
-    return inspectLines(await getJson(address(this.base, this.path('inspect'), { sec, tick }), signal));
+  async inspect(sec: number, tick: number, signal: AbortSignal): Promise<readonly Line[]> {
+    return inspectLines(await getJson(address(this.base, this.path('inspect'), { sec, tick }), signal), this.manifest);
   }
-}
-
-/** Tables with one row a price (and side): those of other kinds have columns of the same names that mean other things. */
-const BY_PRICE = new Set(['wall_surface_1s', 'vacuum_surface_1s', 'pressure_surface_1s', 'gex_surface_1s']);
-/** What the readout shows of the exact rows at one price, in this order; everything else is in the downloads. */
-const EXACT = [
-  'depth_qty_end',
-  'depth_qty_rest',
-  'order_count_end',
-  'add_qty',
-  'pull_qty_total',
-  'fill_qty',
-  'vacuum_score',
-  'wall_strength_log',
-  'long_pressure',
-  'short_pressure',
-  'net_pressure',
-  'rest_ratio_ask',
-  'rest_ratio_bid',
-  'gex_call',
-  'gex_put',
-  'gex',
-  'flow_gex',
-];
-
-/** Lines of an `inspect` answer: exact values of the tables that have rows at this price, with units. */
-export function inspectLines(json: unknown): [string, string][] {
-  const tables =
-    (json as { tables?: Record<string, { rows?: Record<string, unknown>[]; units?: Record<string, string> }> } | null)
-      ?.tables ?? {};
-  const lines: [number, string, string][] = [];
-  for (const [table, { rows = [], units = {} }] of Object.entries(tables)) {
-    if (!BY_PRICE.has(table.split('.').at(-1)!)) continue;
-    for (const row of rows) {
-      const side = rows.length > 1 && row.side !== undefined ? ` ${String(row.side)}` : '';
-      for (const [column, value] of Object.entries(row)) {
-        const place = EXACT.indexOf(column);
-        if (place < 0) continue;
-        const text =
-          value === null ? 'no data' : typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value);
-        lines.push([place, `${column}${side}`, value === null || !units[column] ? text : `${text} ${units[column]}`]);
-      }
-    }
-  }
-  return lines.sort((a, b) => a[0] - b[0]).map(([, name, text]) => [name, text]);
 }

@@ -190,6 +190,8 @@ export interface SessionManifest {
   cadence_s: number;
   exchange_tz: string;
   segments: Segment[];
+  /** where a page opens the session: a quarter of an hour into its trading */
+  opening_sec: number;
   tick_size: string;
   price_decimals: number;
   /** spot tick of the first valid second; a row texture's origin */

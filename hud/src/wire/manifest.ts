@@ -44,6 +44,8 @@ export interface Manifest {
   readonly seconds: number;
   readonly exchangeTz: string;
   readonly segments: readonly SegmentSpec[];
+  /** Where a page opens the session: a quarter of an hour into its trading. */
+  readonly openingSec: number;
   readonly tickSize: number;
   readonly decimals: number;
   readonly baseTick: number;
@@ -139,6 +141,7 @@ export function parseManifest(json: unknown): Manifest {
       from: need(segment, 'from', isNumber),
       to: need(segment, 'to', isNumber),
     })),
+    openingSec: need(json, 'opening_sec', isNumber),
     tickSize: Number(need(json, 'tick_size', isString)),
     decimals: need(json, 'price_decimals', isNumber),
     baseTick: need(json, 'base_tick', isNumber),

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findChromium, openBrowser } from '../harness/browser.mjs';
-import { startSidecar } from '../harness/sidecar.mjs';
+import { findChromium } from '../harness/browser.mjs';
 import { arrivedAt, type Opened, openHud, shows, state, until } from './page.ts';
 
 const LEVEL = 27200;
@@ -90,10 +89,15 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
   });
 
   it('draws no frame while nothing changes', async () => {
-    await hud.page.waitForTimeout(1500);
-    const frames = await state(hud.page, (app) => app.frames);
+    const drawn = () => state(hud.page, (app) => app.frames);
+    // What is on its way still arrives: on a busy machine it takes its time.
+    for (let i = 0, before = -1; i < 10 && before !== (await drawn()); i++) {
+      before = await drawn();
+      await hud.page.waitForTimeout(1500);
+    }
+    const frames = await drawn();
     await hud.page.waitForTimeout(2500);
-    expect(await state(hud.page, (app) => app.frames)).toBe(frames);
+    expect(await drawn()).toBe(frames);
   });
 
   it('Anchor: spot becomes a straight line and comes back to the same view', async () => {
@@ -155,11 +159,69 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await hud.page.waitForSelector('.readout:not([hidden])');
     await shows(hud.page, '.readout', 'resting');
     await hud.page.waitForFunction(
-      () => document.querySelector('.readout')?.textContent?.includes('41 lots'),
+      () => document.querySelector('.readout')?.textContent?.includes('41 contracts'),
       undefined,
       { timeout: 10_000 },
     );
     await hud.page.mouse.move(2, 2);
+  });
+
+  it('Inspector: names what pressure is made of, long and short apart, in times of the usual', async () => {
+    const box = (await hud.page.locator('.plot').boundingBox())!;
+    await hud.page.mouse.move(box.x + 70, box.y + 130);
+    await shows(hud.page, '.readout', 'booklong 41 (2.05×), short 12 (0.5×)');
+    const text = (await hud.page.textContent('.readout'))!;
+    for (const words of [
+      'pressure, 6802.00 to 6802.75',
+      'tradelong 0 (0×), short 2.5 (0.5×)',
+      'optionlong 6 (3×), short 3',
+      'restlong 0, short 930 (9.3×)',
+      '× the usual of 20 earlier sessions at this distance',
+    ])
+      expect(text).toContain(words);
+    await hud.page.mouse.move(2, 2);
+  });
+
+  it('Column strip: the ladder lists depth, adds, pulls and their net, price by price', async () => {
+    await hud.page.click('#tab-ladder');
+    await shows(hud.page, '.ladder caption', 'contracts in the second to');
+    const heads = await hud.page.$$eval('.ladder thead th', (nodes) => nodes.map((node) => node.textContent));
+    expect(heads).toEqual(['price', 'bid', 'ask', 'add', 'pull', 'net', 'fill']);
+    const rows = await hud.page.$$eval('.ladder tbody tr', (nodes) => nodes.length);
+    expect(rows).toBe(41);
+    const known = await hud.page.$$eval(
+      '.ladder tbody td.net',
+      (nodes) => nodes.filter((node) => /^[+−]\d+$/.test(node.textContent ?? '')).length,
+    );
+    expect(known).toBeGreaterThan(10);
+  });
+
+  it('Units: every number in the page has its unit and baseline in a heading, a caption or a tooltip', async () => {
+    for (const tab of ['episodes', 'ladder']) {
+      await hud.page.click(`#tab-${tab}`);
+      const bare = await hud.page.evaluate(() => {
+        const out: string[] = [];
+        const walker = document.createTreeWalker(document.getElementById('app')!, NodeFilter.SHOW_TEXT);
+        for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+          const holder = node.parentElement!;
+          if (!/\d/.test(node.textContent!) || holder.closest('[hidden], dialog, option, .sr, .brand')) continue;
+          const told =
+            holder.closest('[title]') ??
+            holder.closest('table')?.querySelector('caption, th[title]') ??
+            // Sentences and names say what they count; the clock has its zone beside it.
+            holder.closest('#reading, .legend, .clock, .contract, .badge, .card h2, .absent');
+          if (!told) out.push(`${node.textContent} in ${holder.tagName}.${holder.className}`);
+        }
+        return out;
+      });
+      expect(bare, tab).toEqual([]);
+    }
+    expect(await hud.page.getAttribute('.strip', 'title')).toMatch(/contracts.*dollars per 1 % move/);
+    expect(await hud.page.getAttribute('#bands .note', 'title')).toBe(
+      'Scales come from 20 earlier sessions, up to 2026-01-05.',
+    );
+    expect(await hud.page.textContent('#mechanics .note')).toBe('z, 5 s');
+    expect(await hud.page.getAttribute('#mechanics .lamps li', 'title')).toContain('the usual of earlier sessions');
   });
 
   it('Data cursor: Enter starts it, arrows move it, it never passes the present', async () => {
@@ -342,94 +404,5 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
   });
   it('knows the level it was opened at', async () => {
     expect(await state(hud.page, (app) => app.lists.levels.find((level) => level.type === 'PMH')?.tick)).toBe(LEVEL);
-  });
-});
-
-describe.skipIf(!findChromium())('honest states', () => {
-  it('runs on the snapshot alone and says what is missing', async () => {
-    const hud = await openHud({
-      missing: [
-        'wall',
-        'vacuum',
-        'pressure',
-        'bands',
-        'moves',
-        'gex',
-        'ladder',
-        'reading',
-        'levels',
-        'candles',
-        'episodes',
-        'analogues',
-        'evidence',
-      ],
-      query: '?render=2d',
-    });
-    try {
-      await shows(hud.page, '.badges', 'no wall, vacuum, pressure, bands +');
-      await shows(hud.page, '#bands', 'not materialised');
-      await shows(hud.page, '#mechanics', 'not materialised');
-      await shows(hud.page, '.rail', 'not materialised yet');
-      expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('canvas2d');
-      expect(hud.problems).toEqual([]);
-    } finally {
-      await hud.close();
-    }
-  });
-  it('works without any single table but the snapshot, and names what is missing in a badge', async () => {
-    const browser = await openBrowser({ width: 1024, height: 640 });
-    const problems: string[] = [];
-    browser.page.on('pageerror', (error) => problems.push(String(error)));
-    try {
-      for (const gone of [
-        'wall',
-        'vacuum',
-        'pressure',
-        'bands',
-        'moves',
-        'gex',
-        'ladder',
-        'reading',
-        'levels',
-        'candles',
-      ]) {
-        const sidecar = await startSidecar({ missing: [gone] });
-        await browser.page.goto(`${sidecar.url}?render=2d#s=ES/2026-01-06&t=2600`);
-        await shows(browser.page, '.badge.gone', new RegExp(`no .*${gone}`));
-        await until(browser.page, (app) => app.data.state(app.store.state.now) === 3 && app.frames > 1);
-        await browser.page.goto('about:blank');
-        await sidecar.close();
-      }
-      expect(problems).toEqual([]);
-    } finally {
-      await browser.close();
-    }
-  }, 180_000);
-  it('draws in software where the browser has no WebGL', async () => {
-    const hud = await openHud({ graphics: 'none' });
-    try {
-      expect(await state(hud.page, (app) => app.stage.backend.kind)).toBe('canvas2d');
-      await shows(hud.page, '.badges', 'software drawing');
-    } finally {
-      await hud.close();
-    }
-  });
-  it('says when the scales are not from earlier sessions, and when nothing arrives any more', async () => {
-    const calibration = { status: 'same_session', basis: 'same_session', asof_dt: null, n_sessions: 0, reason: null };
-    const hud = await openHud({ manifest: { calibration, provenance: 'real' } });
-    try {
-      await shows(hud.page, '.badges', 'calibrated on itself');
-      await shows(hud.page, '.legend', 'scale: this session');
-      expect(await hud.page.textContent('.badges')).not.toContain('SIMULATED');
-      await hud.page.keyboard.press('Space');
-      await until(hud.page, (app) => app.store.state.playing && app.feed.appendMs.length > 1);
-      hud.sidecar.setSilent(true);
-      await shows(hud.page, '.top', /no data for \d+ s/);
-      expect(await hud.page.$('.plot.stale')).not.toBeNull();
-      hud.sidecar.setSilent(false);
-      await until(hud.page, (app) => app.store.state.link === 'ready');
-    } finally {
-      await hud.close();
-    }
   });
 });

@@ -27,15 +27,27 @@ export async function openHud(
     height?: number;
     graphics?: 'gl' | 'none';
     theme?: 'dark' | 'light';
+    scale?: number;
+    fontSize?: number;
+    forcedColors?: boolean;
     manifest?: object;
+    /** Every surface has a place in the manifest, the one that is not asked for too. */
+    whole?: boolean;
   } = {},
 ): Promise<Opened> {
-  const sidecar = await startSidecar({ missing: options.missing ?? [], manifest: options.manifest ?? {} });
+  const sidecar = await startSidecar({
+    missing: options.missing ?? [],
+    manifest: options.manifest ?? {},
+    whole: options.whole ?? false,
+  });
   const browser = await openBrowser({
     width: options.width ?? 1024,
     height: options.height ?? 640,
     graphics: options.graphics ?? 'gl',
     theme: options.theme ?? 'dark',
+    scale: options.scale ?? 1,
+    fontSize: options.fontSize ?? null,
+    forcedColors: options.forcedColors ?? false,
   });
   const problems: string[] = [];
   const requests: string[] = [];

@@ -126,6 +126,26 @@ export function context(scene, missing) {
             rows: [{ window_end: '1', side: 'A', depth_qty_end: 41, add_qty: 7 }],
             units: { depth_qty_end: 'lots', add_qty: 'lots' },
           },
+          'silver.pressure_surface_1s': {
+            rows: [
+              {
+                bucket_price_int: (level + 8) * 250_000_000,
+                net_pressure: -0.4,
+                long_pressure: 0.6,
+                short_pressure: 1.4,
+                book_long: 41,
+                book_short: 12,
+                trade_long: 0,
+                trade_short: 2.5,
+                option_long: 6,
+                option_short: 3,
+                rest_long: 0,
+                rest_short: 930,
+              },
+            ],
+            units: { book_long: 'lots' },
+            usual: { book_long: 20, book_short: 24, trade_long: 4, trade_short: 5, option_long: 2, rest_short: 100 },
+          },
         },
       };
     return null;

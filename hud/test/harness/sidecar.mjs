@@ -26,12 +26,13 @@ export async function startSidecar(options = {}) {
     t0_ns: String(T0),
     seconds: scene.seconds,
     base_tick: scene.base,
+    opening_sec: 2639,
     half_ticks: scene.half,
     segments: [{ name: 'RTH', from: 1800, to: scene.seconds }],
     ...(options.manifest ?? {}),
   });
   for (const surface of manifest.surfaces) {
-    const gone = missing.has(surface.name) || !(surface.name in IDS);
+    const gone = missing.has(surface.name) || !(surface.name in IDS || options.whole);
     Object.assign(
       surface,
       gone ? { status: 'unavailable', reason: 'not materialised' } : { status: 'ok', reason: null },

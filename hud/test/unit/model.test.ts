@@ -8,14 +8,12 @@ import { barFromSeconds, barStart, candlesIn, parseCandles } from '../../src/mod
 import { boxes, neighbour, outcomeOf, parseEpisodes } from '../../src/model/episodes.ts';
 import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
 import { levelName, parseLevels, railRows } from '../../src/model/levels.ts';
-import { openingSecond, regularOpen, tradingStart } from '../../src/model/opening.ts';
 import { StreamPooler } from '../../src/model/pooler.ts';
 import { NOT_LOADED, SessionData } from '../../src/model/session.ts';
 import { wantedTiles } from '../../src/model/tiles.ts';
 import { met, stateName, thesis } from '../../src/panels/mechanics.ts';
 import { nextSpeed } from '../../src/panels/transport.ts';
 import { FrameBudget, Scheduler } from '../../src/render/scheduler.ts';
-import { inspectLines } from '../../src/wire/context.ts';
 import { parseManifest } from '../../src/wire/manifest.ts';
 import { keyText } from '../../src/wire/messages.ts';
 import { json } from '../contract/fixtures.ts';
@@ -311,21 +309,6 @@ describe('tiles', () => {
   });
 });
 
-describe('Opening', () => {
-  const minute = (sec: number, low: number, high: number) => ({ sec, low, high, close: low, valid: 1 });
-  it('is a quarter of an hour into regular hours, or into the time at which the price moves for good', () => {
-    const rth = manifest({ seconds: 9000, segments: [{ name: 'RTH', from: 1800, to: 9000 }] });
-    expect(openingSecond(rth, regularOpen(rth)!)).toBe(1800 + 839);
-    const overnight = manifest({ seconds: 7200, segments: [] });
-    expect(regularOpen(overnight)).toBeNull();
-    const jumps = [minute(0, 5, 5), minute(60, 5, 9), minute(120, 9, 9)];
-    const moves = [minute(180, 9, 10), minute(240, 8, 9), minute(300, 7, 9)];
-    expect(tradingStart([...jumps, ...moves])).toBe(180);
-    expect(tradingStart(jumps)).toBe(0);
-    expect(openingSecond(manifest({ seconds: 300 }), 180)).toBe(299);
-  });
-});
-
 describe('small things', () => {
   it('steps through the speeds and stops at the ends', () => {
     expect([nextSpeed(1, 1), nextSpeed(1, -1), nextSpeed(100, 1), nextSpeed(0.25, -1), nextSpeed(3, 1)]).toEqual([
@@ -361,23 +344,5 @@ describe('small things', () => {
     expect(budget.slow).toBe(true);
     for (let i = 0; i < 5; i++) budget.add(10);
     expect(budget.slow).toBe(false);
-  });
-  it('reads exact values in a fixed order with units, null as no data', () => {
-    const answer = {
-      tables: {
-        'silver.option_quote_1s': { rows: [{ add_qty: 99 }, { add_qty: 98 }], units: {} },
-        'silver.vacuum_surface_1s': { rows: [{ vacuum_score: null }], units: {} },
-        'silver.wall_surface_1s': {
-          rows: [{ add_qty: 3, depth_qty_end: 41, window_end: '1' }],
-          units: { depth_qty_end: 'lots', add_qty: 'lots' },
-        },
-      },
-    };
-    expect(inspectLines(answer)).toEqual([
-      ['depth_qty_end', '41 lots'],
-      ['add_qty', '3 lots'],
-      ['vacuum_score', 'no data'],
-    ]);
-    expect(inspectLines(null)).toEqual([]);
   });
 });

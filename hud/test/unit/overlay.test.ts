@@ -1,10 +1,15 @@
 /** What is drawn above the heat map, by the calls on a canvas. */
 import { describe, expect, it } from 'vitest';
+import { gateFor } from '../../src/core/timegate.ts';
+import type { Candle } from '../../src/model/candles.ts';
+import type { Episode } from '../../src/model/episodes.ts';
 import { SessionData } from '../../src/model/session.ts';
 import { emptyLists } from '../../src/panels/model.ts';
 import { readoutLines } from '../../src/panels/readout.ts';
+import { drawCandles } from '../../src/render/candles.ts';
 import { drawStrip } from '../../src/render/columns.ts';
 import { drawMarks } from '../../src/render/marks.ts';
+import { drawScrubber } from '../../src/render/scrubber.ts';
 import { drawSpot } from '../../src/render/spot.ts';
 import { recorder, SECONDS, SPOT, smallPlot, smallSession } from './session.ts';
 
@@ -20,6 +25,50 @@ describe('Spot and BBO', () => {
     // Spot twice (its outline and itself) and two quotes; each second is one line, and one to the next.
     expect(strokes(20)).toBe(4 * (2 * SECONDS - 1));
     expect(strokes(0.2)).toBeLessThan(2 * (2 * SECONDS));
+  });
+});
+
+describe('Candles', () => {
+  const bar = { from: 0, to: 8, open: SPOT, high: SPOT + 4, low: SPOT - 2, close: SPOT + 2, closed: true };
+  const calls = (change: object) => {
+    const { ctx, calls } = recorder();
+    drawCandles(smallPlot(data, ctx), [{ ...bar, approximate: false, ...change } as Candle]);
+    return calls;
+  };
+  const names = (change: object): string[] => calls(change).map((call) => call.name);
+  const dash = (change: object): unknown => calls(change).find((call) => call.name === 'setLineDash')!.args[0];
+  it('are hollow where price rose, filled where it fell, dashed where only last trades are known', () => {
+    expect(names({})).not.toContain('fill');
+    expect(names({ close: SPOT - 1 })).toContain('fill');
+    expect(dash({})).toEqual([]);
+    expect(dash({ closed: false, approximate: true })).toEqual([3, 3]);
+  });
+});
+
+describe('Scrubber', () => {
+  it('shows nothing right of the present in replay, neither minutes nor episodes', () => {
+    const minute = (sec: number) => ({ sec, low: SPOT, high: SPOT + 4, close: SPOT, valid: 1 });
+    const episode = (decision: number) => ({ decision, trigger: decision }) as Episode;
+    const drawn = (now: number): [number, number] => {
+      const { ctx, calls } = recorder();
+      drawScrubber({
+        ...smallPlot(data, ctx),
+        width: 600,
+        height: 46,
+        seconds: 600,
+        now,
+        window: [0, 60],
+        gate: gateFor('replay', now, 599),
+        minutes: [0, 60, 120, 180].map(minute),
+        segments: [],
+        episodes: [episode(90), episode(170)],
+      });
+      const bars = calls.filter((call) => call.name === 'fillRect' && call.args[2] === 59.5);
+      return [bars.length, calls.filter((call) => call.name === 'arc').length];
+    };
+    expect(drawn(100)).toEqual([1, 1]);
+    expect(drawn(178)).toEqual([2, 2]);
+    expect(drawn(179)).toEqual([3, 2]);
   });
 });
 

@@ -24,6 +24,7 @@ from spymaster.serving.loader import dense_second
 from spymaster.serving.lod import NO_TICK
 from spymaster.serving.session import CHUNK_S, Session
 from spymaster.serving.surfaces import BY_NAME, SURFACES
+from spymaster.serving.usual import PRESSURE, pressure_usual
 from spymaster.tables import table
 
 WALL = "silver.wall_surface_1s"
@@ -84,7 +85,10 @@ def reading(request: Request, session: SessionDep, sec: Second) -> Response:
 
 @router.get("/inspect", response_class=JSONResponse)
 def inspect(request: Request, session: SessionDep, sec: Second, tick: Annotated[int, Query()]) -> Response:
-    """Exact values of every table at one second and price, with units, and the codes that the pictures show."""
+    """Exact values of every table at one second and price, with units, and the codes that the pictures show.
+
+    Components of pressure come with `usual`: what earlier sessions had at this distance from spot, which they count by.
+    """
     if not 0 <= sec < session.seconds:
         raise BadRequestError(f"second {sec} is not within 0..{session.seconds - 1}")
     if abs(tick) > 2**31:
@@ -99,6 +103,8 @@ def inspect(request: Request, session: SessionDep, sec: Second, tick: Annotated[
             units = {column: model.columns[column].unit for column in rows.columns if column in model.columns}
             records = [{k: json_value(v) for k, v in row.items()} for row in plain(rows).iter_rows(named=True)]
             tables[name] = {"rows": records, "units": units}
+            if name == PRESSURE and rows.height:
+                tables[name]["usual"] = pressure_usual(session, rows.item(0, "rel_buckets"))
     body = {
         "sec": sec,
         "tick": tick,

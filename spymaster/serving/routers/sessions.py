@@ -7,14 +7,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from spymaster.market.calendar import rth_window
 from spymaster.serving.catalog import SessionInfo, SessionKey
 from spymaster.serving.codec import MAX_BUNDLE
 from spymaster.serving.control import MAX_BOOTSTRAP
 from spymaster.serving.deps import ServicesDep, SessionDep
 from spymaster.serving.describe import Status, surface_spec, table_spec
 from spymaster.serving.errors import BadRequestError
-from spymaster.serving.fill import SECOND_NS
 from spymaster.serving.http import cache_headers, json_response, not_modified
 from spymaster.serving.lod import LEVELS
 from spymaster.serving.manifest import (
@@ -95,7 +93,8 @@ def session_manifest(session: Session, services: Services) -> SessionManifest:
         seconds=session.seconds,
         cadence_s=1,
         exchange_tz=EXCHANGE_ZONE,
-        segments=_segments(session),
+        segments=[Segment(name="RTH", from_=session.rth[0], to=session.rth[1])] if session.rth else [],
+        opening_sec=session.opening_sec,
         tick_size=_decimal(session.tick),
         price_decimals=price_decimals(session.tick),
         base_tick=session.base_tick,
@@ -141,16 +140,6 @@ def session_entry(info: SessionInfo) -> SessionEntry:
 def _panel(info: SessionInfo, name: str) -> PanelSpec:
     status = info.panel_status(name)
     return PanelSpec(name=name, status=status.status, reason=status.reason)
-
-
-def _segments(session: Session) -> list[Segment]:
-    """Regular hours, as far as the timeline covers them."""
-    window = rth_window(session.key.dt, session.key.symbol, session.info.lake.settings)
-    if window is None:
-        return []
-    first, last = ((ns - session.timeline.t0_ns) // SECOND_NS for ns in window)
-    first, last = max(0, first), min(session.seconds, last)
-    return [Segment(name="RTH", from_=first, to=last)] if first < last else []
 
 
 def _decimal(tick: int) -> str:
