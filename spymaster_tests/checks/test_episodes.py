@@ -19,7 +19,8 @@ from spymaster_tests.checks.sessions import CONTRACT, SYMBOL, _PlainEncoding, co
 from spymaster_tests.checks.test_every_check import ONE_TICK, ROW, Spoiler, put
 from spymaster_tests.setups.markets import DT, TICK
 from spymaster_tests.setups.paths import ES
-from spymaster_tests.setups.test_episodes import COUNT, START, bars_of, market
+from spymaster_tests.setups.bars import START, bars_of
+from spymaster_tests.setups.test_episode_tables import COUNT, market
 
 EPISODE, OUTCOME = "gold.setup_episode", "gold.setup_outcome"
 LEVEL, BBO, CANDLE = "silver.session_level", "silver.bbo_change", "silver.candle_2m"
