@@ -17,9 +17,9 @@ from spymaster.tables import table
 from spymaster.tables.model import TableModel
 from spymaster_tests.checks.sessions import CONTRACT, SYMBOL, _PlainEncoding, copy_lake, spoil
 from spymaster_tests.checks.test_every_check import ONE_TICK, ROW, Spoiler, put
+from spymaster_tests.setups.bars import START, bars_of
 from spymaster_tests.setups.markets import DT, TICK
 from spymaster_tests.setups.paths import ES
-from spymaster_tests.setups.bars import START, bars_of
 from spymaster_tests.setups.test_episode_tables import COUNT, market
 
 EPISODE, OUTCOME = "gold.setup_episode", "gold.setup_outcome"
