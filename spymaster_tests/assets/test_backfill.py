@@ -34,6 +34,7 @@ WORKSPACE = """
 load_from:
   - python_module:
       module_name: spymaster_tests.assets.location
+      attribute: {attribute}
       location_name: spymaster_assets
 """
 
@@ -50,16 +51,16 @@ def site(folder: Path, dates: list[date]) -> Site:
         "SPYMASTER_SYMBOLS": ",".join(settings.symbols),
     }
     made = Site(folder, symbols=("ES", "CL"), variables=seen)
-    made.add_raw(dates)
+    made.add_raw(dates, messages=1000)
     return made
 
 
 @contextmanager
-def daemon(site: Site) -> Iterator[dg.DagsterInstance]:
+def daemon(site: Site, *, sensors: bool = True) -> Iterator[dg.DagsterInstance]:
     """A daemon on the site's home, and its instance. It leads a session of its own and dies with its children."""
     log = (site.root.parent / "daemon.log").open("wb")
     workspace = site.root.parent / "workspace.yaml"
-    workspace.write_text(WORKSPACE)
+    workspace.write_text(WORKSPACE.format(attribute="defs" if sensors else "unsensed"))
     command = [sys.executable, "-m", "spymaster_tests.assets.daemon", "run", "--workspace", str(workspace)]
     process = subprocess.Popen(
         command, env=site.environment(), cwd=REPOSITORY, stdout=log, stderr=log, start_new_session=True
@@ -116,14 +117,17 @@ def waited_for(what: Callable[[], T | None]) -> T:
 
 @pytest.mark.slow
 def test_a_backfill_of_two_symbols_equals_the_runner_around_a_date_without_a_file(tmp_path: Path):
-    """The date stays unmaterialised, and those after it, which have it in their histories, are made all the same."""
+    """The date stays unmaterialised, and those after it, which have it in their histories, are made all the same.
+
+    Nothing is sensed here, so that the backfill makes everything itself; below, sensed runs meet those of the backfill.
+    """
     dates = days(6)
     there = [dt for dt in dates if dt != dates[2]]
     reference = site(tmp_path / "reference" / "lake", there)
     code, _, log = reference.run(dates[0], dates[-1])
     assert code == 0, log
     ours = site(tmp_path / "daemon" / "lake", there)
-    with daemon(ours) as instance:
+    with daemon(ours, sensors=False) as instance:
         done = backfill(instance, dates, "six-by-two")
         assert done.status is BulkActionStatus.COMPLETED_SUCCESS
         runs = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID_TAG: "six-by-two"}))
