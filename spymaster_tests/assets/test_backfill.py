@@ -22,7 +22,7 @@ from spymaster.market.calendar import partition_dates
 from spymaster_assets.definitions import defs
 from spymaster_assets.partitions import SessionKey
 from spymaster_assets.resources import load_settings
-from spymaster_tests.assets.processes import Site
+from spymaster_tests.assets.processes import Site, last_only_tables
 from spymaster_tests.conftest import REPOSITORY
 
 MONDAY = date(2024, 3, 4)
@@ -105,6 +105,15 @@ def backfill(
     return waited_for(over)
 
 
+def assert_made(instance: dg.DagsterInstance, dates: list[date], symbols: tuple[str, ...]) -> None:
+    """Every table of the dates is there, or at least of the last one where a request makes no others."""
+    every = {str(SessionKey(dt, one)) for dt in dates for one in symbols}
+    for key in TABLES:
+        made = instance.get_materialized_partitions(key)
+        assert made <= every if ".".join(key.path) in last_only_tables() else made == every
+        assert {str(SessionKey(dates[-1], one)) for one in symbols} <= made
+
+
 T = TypeVar("T")
 
 
@@ -132,8 +141,7 @@ def test_a_backfill_of_six_dates_and_two_symbols_equals_the_runner(tmp_path: Pat
         runs = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID_TAG: "six-by-two"}))
         assert all(run.is_success for run in runs)
         assert len(runs) <= 12  # ranges of dates per symbol and stage, not partitions
-        for key in TABLES:
-            assert len(instance.get_materialized_partitions(key)) == 12
+        assert_made(instance, dates, BOTH)
     assert ours.files() == reference.files()
     assert ours.leftovers() == []
 
@@ -149,8 +157,7 @@ def test_a_date_without_a_file_stays_unmaterialised_and_later_dates_are_made(tmp
         assert done.status is BulkActionStatus.COMPLETED_SUCCESS
         runs = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID_TAG: "holiday"}))
         assert all(run.is_success for run in runs)
-        for key in TABLES:
-            assert instance.get_materialized_partitions(key) == {str(SessionKey(dt, "ES")) for dt in there}
+        assert_made(instance, there, ("ES",))
 
 
 @pytest.mark.slow

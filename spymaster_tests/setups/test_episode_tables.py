@@ -15,9 +15,9 @@ from spymaster.setups.outcomes import EPISODE_COLUMNS, outcome_frame
 from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
 from spymaster.tables.types import PHASE, TIMESTAMP
-from spymaster_tests.setups.bars import START, bars_of, candles
-from spymaster_tests.setups.markets import SECOND, SPOT, TICK, ns
-from spymaster_tests.setups.paths import ES, mids_of, stretches, walking
+from spymaster_tests.setups.bars import OPEN, START, Candle, bars_of, candles
+from spymaster_tests.setups.markets import BAR, SECOND, SPOT, TICK, ns
+from spymaster_tests.setups.paths import ES, best_prices, mids_of, nothing_quoted, stretches, walking
 
 COUNT = 2400
 
@@ -134,6 +134,23 @@ def test_of_a_group_only_the_level_known_for_longest_has_episodes():
     assert only.height > 0  # by itself it would have had some
 
 
+def test_a_group_is_met_again_only_after_five_candles():
+    """PMH, which has been known for longer, ends; price meets SWH, a tick away, while its group is still judged."""
+    rows: list[Candle] = [(-12.0, -20.0, -16.0)] * 4 + [(-0.5, -12.0, -6.0)] * 2
+    rows += [(-12.0, -20.0, -16.0)] + [(0.5, -12.0, -6.0)] * 8
+    frame = candles(-4, rows)  # met from candle 0 on, and without a break from candle 3 on
+    ended = OPEN + 2 * BAR
+    first, later = ("PMH:0", 0.0, START, ended), ("SWH:0", 1.0, START + SECOND, START + 10 * 3600 * SECOND)
+
+    def ids(**group: str) -> list[tuple[str, int]]:
+        levels = stretches([first, later], group=group or None)
+        made = episode_frame(levels, nothing_quoted(), Bars.of(frame), TICK, contract="ESH4", provenance="simulated")
+        return made.sort("ts_decision").select(pl.col("level_id").str.split(":").list[2], "candle_id_trigger").rows()
+
+    assert ids() == [("PMH", 0), ("SWH", 3), ("SWH", 8)]
+    assert ids(**{"PMH:0": "g", "SWH:0": "g"}) == [("PMH", 0), ("SWH", 8)]
+
+
 def test_an_episode_without_a_usable_book_before_it_is_not_valid():
     levels, bbo, seconds = market(1)
     one, outcomes = tables(levels, bbo, seconds)
@@ -155,6 +172,56 @@ def test_an_episode_without_a_usable_book_before_it_is_not_valid():
     ended = outcomes.filter(pl.col("ts_label_end").to_physical() > START + COUNT * SECOND)
     assert set(ended["horizon_end_reason"].cast(pl.String)) == {"end_of_data"}
     assert not ended["valid"].any()
+
+
+def test_what_follows_at_the_time_of_a_touch_is_after_it():
+    """Events with the time of the touch, but after it: one that passes a barrier, and one that spoils the book."""
+    levels, bbo, seconds = market(2)
+    before, _ = tables(levels, bbo, seconds)
+    touches = before.filter((pl.col("kind") == "touch") & pl.col("valid")).sort("ts_decision")
+    touch = touches.with_columns(pl.col("ts_decision").to_physical()).row(3, named=True)
+    at, p0, way = touch["ts_decision"], touch["p0_mid2_int"] // TICK - 2 * SPOT // TICK, touch["direction"]
+    row = int(np.flatnonzero(np.maximum.accumulate(bbo["ts_event"].to_physical().to_numpy()) == at)[0])
+    for sign, outcome in ((way, "break"), (-way, "reject")):
+        then = best_prices([at, at], [p0 + sign * 100, p0])
+        changed = pl.concat([bbo[: row + 1], then, bbo[row + 1 :]])
+        episodes, outcomes = tables(levels, changed, seconds)
+        assert touch["episode_id"] in episodes["episode_id"]
+        own = outcomes.filter(pl.col("episode_id") == touch["episode_id"])
+        assert own["valid"].all()
+        assert own["outcome"].cast(pl.String).to_list() == [outcome] * 3
+        assert own["t_hit_s"].to_list() == [0.0] * 3
+        furthest = "mfe_ticks" if sign == way else "mae_ticks"
+        assert own[furthest].to_list() == [50.0] * 3
+    broken = best_prices([at], [p0], book_valid=pl.Series([False]))
+    _, outcomes = tables(levels, pl.concat([bbo[: row + 1], broken, bbo[row + 1 :]]), seconds)
+    own = outcomes.filter(pl.col("episode_id") == touch["episode_id"])
+    assert own["horizon_end_reason"].cast(pl.String).to_list() == ["invalid_book"] * 3
+
+
+def test_a_second_that_fails_while_the_horizon_ends_ends_it():
+    levels, bbo, seconds = market(1)
+    one, outcomes = tables(levels, bbo, seconds)
+    touches = one.filter((pl.col("kind") == "touch") & pl.col("valid"))
+    touch = touches.with_columns(pl.col("ts_decision").to_physical()).row(0, named=True)
+    last = (touch["ts_decision"] + 30 * SECOND - START) // SECOND
+    of_touch = (pl.col("episode_id") == touch["episode_id"]) & (pl.col("horizon_s") == 30)
+    assert outcomes.filter(of_touch)["valid"].all()
+
+    def reason(spoilt: pl.DataFrame) -> str:
+        row = tables(levels, bbo, spoilt)[1].filter(of_touch).row(0, named=True)
+        assert row["censored"] == (row["outcome"] is None) == (row["horizon_end_reason"] != "horizon")
+        return row["horizon_end_reason"]
+
+    number = pl.int_range(pl.len())
+    assert [reason(seconds.with_columns(window_valid=number != last + k)) for k in (-1, 0, 1)] == [
+        "invalid_book",
+        "invalid_book",
+        "horizon",
+    ]
+    # missing ones fail where the next is, and have failed since the last one
+    assert reason(seconds.filter(~number.is_between(last, last + 5))) == "invalid_book"
+    assert reason(seconds.filter(~number.is_between(last + 1, last + 5))) == "horizon"
 
 
 def test_nothing_goes_on_over_the_close_of_a_session():

@@ -14,7 +14,7 @@ from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
 from spymaster_tests.setups.bars import OPEN, START, Candle, candles
 from spymaster_tests.setups.markets import BAR, SECOND, SPOT, TICK
-from spymaster_tests.setups.paths import ES, mids_of, stretches, walking
+from spymaster_tests.setups.paths import ES, nothing_quoted, stretches
 
 
 def found(frame: pl.DataFrame, level: float) -> list[tuple[int, int, str, str]]:
@@ -79,12 +79,6 @@ def test_ids_of_trigger_confirmation_look_back_and_label():
         other = outcomes_of(made, picture().with_columns(close_price_int=level))
         assert [row[2] for row in other.select(f"bar_close_side_{k}" for k in (1, 2, 3)).rows()][changed] == 0
         assert other.filter(pl.col("bar_close_side_3") == 0).height == 1
-
-
-def nothing_quoted():
-    """A market of which nothing is known but candles."""
-    bbo, seconds = walking(1, START, 60)
-    return mids_of(bbo.clear(), seconds.clear())
 
 
 def episodes_of(frame: pl.DataFrame, level: float) -> pl.DataFrame:
