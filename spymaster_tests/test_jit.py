@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 from numba import types
@@ -87,3 +90,25 @@ def test_cache_directory_follows_the_sub_package_around(tmp_path: Path, monkeypa
     before = jit._cache_directory.__wrapped__(folder)
     (tmp_path / "simulator" / "layout.py").write_text("b = 2\n")
     assert jit._cache_directory.__wrapped__(folder) != before
+
+
+VERSIONS = """
+from spymaster_tests.small_kernel import small
+for value in ({},):
+    small(value)
+print(sum(small.stats.cache_misses.values()), sum(small.stats.cache_hits.values()))
+"""
+
+
+def test_of_processes_that_need_a_kernel_one_compiles_it_and_no_version_is_lost(tmp_path: Path) -> None:
+    """Three processes at once, two of which need the same version, and one afterwards that needs both."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+
+    def started(values: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", VERSIONS.format(values)]
+        return subprocess.Popen(command, env=environment, cwd=PACKAGE.parent, stdout=subprocess.PIPE, text=True)
+
+    together = [started(values) for values in ("1", "1", "1.0")]
+    told = [[int(word) for word in one.communicate()[0].split()] for one in together]
+    assert [sum(counts) for counts in zip(*told, strict=True)] == [2, 1]
+    assert started("1, 1.0").communicate()[0].split() == ["0", "2"]

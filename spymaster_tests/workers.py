@@ -23,8 +23,13 @@ MOST_WORKERS = 4
 TOGETHER = ("spymaster_tests/checks/", "spymaster_tests/serving/")
 """Folders with a lake that is made once for all their tests."""
 
-APART = ("spymaster_tests/assets/test_backfill.py", "spymaster_tests/assets/test_runner.py", "spymaster_tests/hud/")
-"""Files (and folders) of long tests that share nothing."""
+APART = (
+    "spymaster_tests/assets/test_backfill.py",
+    "spymaster_tests/assets/test_runner.py",
+    "spymaster_tests/hud/",
+    "spymaster_tests/test_benchmarks.py",
+)
+"""Files (and folders) of long tests that share little."""
 
 
 class Spreading(LoadScopeScheduling):

@@ -1,7 +1,8 @@
-"""Dagster's daemon as tests start it: it goes on with a backfill every two seconds, not every thirty.
+"""Dagster's daemon as tests start it: it goes on with a backfill every two seconds, and loads the code once.
 
-A backfill of many dependent tables takes as many rounds as there are stages of histories, and most of its time is spent
-between them. What is done in a round is the same.
+By itself it looks for work every thirty seconds, and every minute it starts a new server of the code, which does not
+change here. A backfill of many dependent tables takes as many rounds as there are stages of histories: nearly all of
+its time goes there. What is done in a round is the same.
 """
 
 from dagster._daemon import controller
@@ -9,4 +10,5 @@ from dagster._daemon.cli import main
 
 if __name__ == "__main__":
     controller.DEFAULT_DAEMON_INTERVAL_SECONDS = 2
+    controller.RELOAD_WORKSPACE_INTERVAL = 3600
     main()
