@@ -181,6 +181,36 @@ class RetrievalSettings(_Section):
     sigma_ratio: float = Field(default=2.0, gt=1, description="reach of the filter by size of moves, either way")
 
 
+class OutcomeModelSettings(_Section):
+    """Models of the outcome of a setup (`spymaster.research`); `_demo` is for the demo profile."""
+
+    min_sessions: int = Field(default=20, ge=1, description="sessions that a model needs to learn from")
+    min_sessions_demo: int = Field(default=2, ge=1)
+    min_resolved: int = Field(default=200, ge=1, description="setups that reached a barrier, at least")
+    min_resolved_demo: int = Field(default=10, ge=1)
+    embargo_sessions: int = Field(default=1, ge=0, description="sessions left out before those that are tested")
+    embargo_sessions_demo: int = Field(default=0, ge=0)
+    holdout_share: float = Field(default=0.30, ge=0, lt=1, description="last share of the sessions, opened once")
+    refit_sessions: int = Field(default=5, ge=1, description="sessions tested with one fit")
+    inner_first_share: float = Field(default=0.4, gt=0, lt=1, description="sessions before the first inner fold")
+    inner_blocks: int = Field(default=4, ge=1, description="inner folds, at most")
+    c_grid: list[float] = Field(default=[0.01, 0.1, 1.0], min_length=1, description="inverse penalties to choose from")
+    stack_c: float = Field(default=1.0, gt=0, description="inverse penalty of the stack")
+    calibration: Literal["platt", "isotonic"] = Field(
+        default="platt", description="map from scores to probabilities; isotonic needs more than 1,000 of either label"
+    )
+    base_shrink: float = Field(default=20.0, gt=0, description="weight of the wider class in base rates, setups")
+    num_leaves: int = Field(default=15, ge=2, description="leaves of a tree")
+    min_data_in_leaf: int = Field(default=100, ge=1, description="setups of a leaf, at least")
+    min_data_in_leaf_demo: int = Field(default=5, ge=1)
+    learning_rate: float = Field(default=0.03, gt=0, le=1, description="share of a tree that is added")
+    feature_fraction: float = Field(default=0.6, gt=0, le=1, description="share of the inputs that a tree may use")
+    rounds: int = Field(default=400, ge=1, description="trees, at most")
+    rounds_demo: int = Field(default=20, ge=1)
+    patience: int = Field(default=40, ge=1, description="trees without a gain after which boosting stops")
+    validation_share: float = Field(default=0.20, gt=0, lt=1, description="last training sessions that say when")
+
+
 class ServingSettings(_Section):
     """The sidecar (`spymaster.serving`): where it listens, who may ask, and every bound it keeps."""
 
@@ -233,6 +263,7 @@ class Settings(BaseSettings):
     pressure: PressureSettings = PressureSettings()
     setups: SetupSettings = SetupSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
+    outcome_model: OutcomeModelSettings = OutcomeModelSettings()
     serving: ServingSettings = ServingSettings()
 
     @field_validator("symbols", mode="before")

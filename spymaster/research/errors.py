@@ -1,4 +1,4 @@
-"""What can be wrong with a question about earlier sessions."""
+"""What can be wrong with a question about earlier sessions, and with what models learn from."""
 
 from __future__ import annotations
 
@@ -11,3 +11,11 @@ class QueryError(SpymasterError):
 
 class NotCausalError(QueryError):
     """A question about a time that, by its own words, has not come yet."""
+
+
+class SampleError(SpymasterError):
+    """Samples that cannot be used: of different panels, with missing numbers, or of unequal length."""
+
+
+class ModelError(SpymasterError):
+    """A model that cannot be made or read: an unknown head or algorithm, an artifact that is not what its hash says."""
