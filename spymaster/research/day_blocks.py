@@ -115,7 +115,7 @@ def auc_draws(y: np.ndarray, p: np.ndarray, session: np.ndarray, draws: np.ndarr
 
 
 def pair_wins(happened: np.ndarray, p: np.ndarray, session: np.ndarray, n: int) -> np.ndarray:
-    """float64[n, n]: pairs of one that happened, of session s, and one that did not, of t, that p orders so; a tie, ½."""
+    """float64[n, n]: pairs of one that happened (row: its session) and one that did not, that p orders so; a tie, ½."""
     won = np.zeros((n, n))
     top, of_top = p[happened], session[happened]
     for other in range(n):

@@ -50,7 +50,7 @@ def clusters(similarity: np.ndarray, least: float = ALIKE) -> np.ndarray:
 
 
 def score_similarity(scores: np.ndarray) -> np.ndarray:
-    """float64[n, n]: correlations of float64[n, sessions], over sessions that both have; 0 with too few, or constant."""
+    """float64[n, n]: correlations of float64[n, sessions], over sessions that both have; 0 for too few."""
     known = np.isfinite(scores)
     filled = np.where(known, scores, 0.0)
     weight = known.astype(np.float64)

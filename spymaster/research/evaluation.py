@@ -4,36 +4,41 @@
                     \\--> states, registered tests, real levels against placebos
     ledger with these trials --> luck --> verdicts
 
-Nothing here fits or reads: models come as a `Fitter`, samples as arrays, and the ledger is entered by the caller
-between `evaluate` and `verdict_rows`, so that no score is shown that is not in it.
+Nothing here reads or writes: samples come as arrays, and the ledger is entered by the caller between `evaluate` and
+`verdict_rows`, so that no score is shown that is not in it. The hold-out is the same sessions for all panels, and stays
+shut unless it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
 from spymaster.research import hypotheses, scores
 from spymaster.research.day_blocks import Interval, mean_interval, session_draws, session_index
 from spymaster.research.ledger import Luck, Trial
-from spymaster.research.nulls import shuffled_labels, strata
+from spymaster.research.model_rules import ModelRules, configuration
+from spymaster.research.models import ALGOS, BASELINES, MODELS
+from spymaster.research.nulls import (
+    chance,
+    random_agreement,
+    rank_agreement,
+    rank_trend,
+    shuffled_labels,
+    strata,
+)
+from spymaster.research.out_of_sample import out_of_sample
 from spymaster.research.samples import CHOP, HEADS, REJECT, Samples
 from spymaster.research.trial_rows import Place, Rows
 from spymaster.research.verdicts import Evidence, verdict
-from spymaster.research.walk_forward import Fold
+from spymaster.research.walk_forward import Fold, holdout_folds, holdout_sessions, outer_folds
 from spymaster.research.walk_scores import BAR, Forecast, Score, add_reliability, gain_difference, score_forecast
 from spymaster.tables.setup_outcome import OUTCOMES
 
-BASELINES: Final = ("b0", "b1", "b2", "b3", BAR)
-IDEAS: Final = ("logit", "gbm", "knn", "stack")
-"""Models, as their tables name them: what is to be beaten, and what may beat it."""
-
-Probabilities = Callable[[Samples], np.ndarray]
-Fitter = Callable[[str, str, Samples], Probabilities | None]
-"""(head, algo, training) -> probabilities of the head's label for other samples; None if it cannot learn from so few."""
+SUBSETS: Final = ("real", "placebo")
 
 
 @dataclass(frozen=True)
@@ -42,89 +47,122 @@ class Numbers:
 
     draws: int = 2_000
     permutations: int = 999
+    placebo_draws: int = 200
     theta: float = 0.5
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What retrieval said of setups: their outcomes, those of their neighbours, and their sessions."""
+
+    outcome: np.ndarray
+    """int64[n], position in `OUTCOMES`."""
+    neighbours: np.ndarray
+    """int64[n, k], nearest first; -1 where there is none."""
+    session: np.ndarray
+    """int64[n]."""
 
 
 @dataclass
 class Evaluation:
-    """What was found. `scored` are walk-forward and hold-out scores of ideas at real levels, by place."""
+    """What was found. `outer` and `holdout` are scores at real levels, by place; `held` the hold-out's days."""
 
     rows: Rows = field(default_factory=Rows)
     trials: list[Trial] = field(default_factory=list)
     outer: dict[Place, Score] = field(default_factory=dict)
     holdout: dict[Place, Score] = field(default_factory=dict)
     placebo_gain: dict[Place, Interval] = field(default_factory=dict)
+    held: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def evaluate(
-    panels: Mapping[Place, Samples], folds: Callable[[Samples], Sequence[Fold]], fit: Fitter, numbers: Numbers, *,
-    algos: Sequence[str] = (*BASELINES, *IDEAS), parameters: Mapping[str, Any] | None = None,
-    holdout: Callable[[Samples], Sequence[Fold]] | None = None,
+    panels: Mapping[Place, Samples], rules: ModelRules, numbers: Numbers, *, asked: Mapping[Place, Asked] | None = None,
+    algos: Sequence[str] = ALGOS, open_holdout: bool = False,
 ) -> Evaluation:  # fmt: skip
     """Everything but the verdicts. panels: samples, placebos among them, by kind, horizon and lead.
 
-    folds, holdout: how their sessions are cut, see `walk_forward`; without `holdout` it stays shut. parameters: what
-    else a trial's configuration is, for the ledger.
+    asked: what retrieval said of setups of a panel, where it was asked. open_holdout: score the last sessions, too.
     """
     found = Evaluation()
+    every = [samples.sessions for samples in panels.values()]
+    known = np.unique(np.concatenate(every)) if every else np.empty(0, dtype=np.int64)
+    found.held = holdout_sessions(known, rules.plan.holdout_share)
     for place, samples in panels.items():
         _describe(found.rows, place, samples, numbers)
+        share = float(np.isin(samples.sessions, found.held).mean())
+        plan = replace(rules.plan, holdout_share=share)
+        steps = {"outer": outer_folds(samples, plan), "holdout": holdout_folds(samples, plan) if open_holdout else []}
         told: dict[str, dict[str, Forecast]] = {}
-        for subset in ("real", "placebo"):
-            own = samples.select(samples.is_placebo == (subset == "placebo"))
-            if not len(own):
-                continue
-            told[subset] = forecasts(own, folds(own), fit, algos)
-            for head, forecast in told[subset].items():
-                here = place.of(head=head, subset=subset)
-                scored = score_forecast(
-                    forecast, here, draws=numbers.draws, permutations=numbers.permutations, rows=found.rows
-                )
-                _enter(found, scored, "outer", parameters or {})
-                if subset == "real":
-                    found.outer |= {one.place: one for one in scored.values()}
-                    for algo in scored.keys() & {BAR, *IDEAS}:
-                        add_reliability(scored[algo], found.rows)
-            if subset == "real" and holdout is not None:
-                for head, forecast in forecasts(own, holdout(own), fit, algos).items():
-                    scored = score_forecast(
-                        forecast, place.of(head=head), draws=numbers.draws, permutations=numbers.permutations,
-                        rows=found.rows, section="holdout",
-                    )  # fmt: skip
-                    _enter(found, scored, "holdout", parameters or {})
-                    found.holdout |= {one.place: one for one in scored.values()}
+        for subset in SUBSETS:
+            chosen = samples.is_placebo == (subset == "placebo")
+            for stage in ("outer", "holdout") if subset == "real" else ("outer",):
+                seen = forecasts(samples, _only(steps[stage], chosen), rules, algos)
+                if stage == "outer":
+                    told[subset] = seen
+                for head, forecast in seen.items():
+                    _score(found, forecast, place.of(head=head, subset=subset), stage, samples.family, rules, numbers)
         _against_placebos(found, place, told, numbers)
+    for place, one in (asked or {}).items():
+        _neighbours(found.rows, place, one, numbers)
     return found
 
 
-def forecasts(
-    samples: Samples, folds: Iterable[Fold], fit: Fitter, algos: Sequence[str]
-) -> dict[str, Forecast]:
-    """Forecasts of the tested samples by head; folds in which a model cannot be fitted are left out for all models.
+def forecasts(samples: Samples, folds: Sequence[Fold], rules: ModelRules, algos: Sequence[str]) -> dict[str, Forecast]:
+    """Forecasts of the tested samples by head: those that every model that could be fitted at all speaks of.
 
-    Models that no fold could fit are left out themselves, so that they do not silence the others; never the bar.
+    A model that no fold could fit is left out and does not silence the others; without the bar there is nothing.
     """
-    steps = list(folds)
     result = {}
-    for head in HEADS:
-        fitted: list[tuple[Samples, dict[str, np.ndarray]]] = []
-        for fold in steps:
-            train, test = samples.select(fold.train), samples.select(fold.test)
-            test = test.select(test.scored(head))
-            if len(test):
-                made = {algo: model for algo in algos if (model := fit(head, algo, train)) is not None}
-                fitted.append((test, {algo: np.asarray(model(test)) for algo, model in made.items()}))
-        usable = [algo for algo in algos if any(algo in p for _, p in fitted)]
-        whole = [(test, p) for test, p in fitted if all(algo in p for algo in usable)]
-        if not whole or BAR not in usable:
+    for head in HEADS if folds else ():
+        told = out_of_sample(head, algos, samples, folds, rules)
+        usable = [algo for algo in algos if np.isfinite(told.p[algo]).any()]
+        if BAR not in usable:
             continue
-        result[head] = Forecast(
-            y=np.concatenate([test.label(head) for test, _ in whole]),
-            session=np.concatenate([test.session for test, _ in whole]),
-            direction=np.concatenate([test.direction for test, _ in whole]),
-            p={algo: np.concatenate([p[algo] for _, p in whole]) for algo in usable},
-        )
+        rows = np.flatnonzero(told.tested(*usable) & (told.fold >= 0))
+        if len(rows):
+            result[head] = Forecast(
+                y=samples.label(head)[rows],
+                session=samples.session[rows],
+                direction=samples.direction[rows],
+                p={algo: told.p[algo][rows] for algo in usable},
+            )
     return result
+
+
+def _only(folds: Sequence[Fold], chosen: np.ndarray) -> list[Fold]:
+    """Folds of the chosen samples (bool[n]); those with nothing to learn from, or to try, are left out."""
+    cut = [replace(one, train=one.train[chosen[one.train]], test=one.test[chosen[one.test]]) for one in folds]
+    return [one for one in cut if len(one.train) and len(one.test)]
+
+
+def _score(
+    found: Evaluation, forecast: Forecast, place: Place, stage: str, family: str, rules: ModelRules, numbers: Numbers
+) -> None:
+    scored = score_forecast(
+        forecast, place, draws=numbers.draws, permutations=numbers.permutations, rows=found.rows,
+        section="score" if stage == "outer" else "holdout",
+    )  # fmt: skip
+    panel = {name: getattr(place, name) for name in ("kind", "horizon_s", "lead_s", "head")} | {"family": family}
+    for algo, one in scored.items():
+        found.trials.append(
+            Trial(
+                place=vars(one.place),
+                parameters=configuration(**panel, algo=algo, rules=rules),
+                stage=stage,
+                baseline=algo in BASELINES,
+                value=one.auc.value,
+                error=one.auc.error,
+                days=one.days,
+                session_scores=one.session_scores,
+            )
+        )
+    if place.subset != "real":
+        return
+    held = found.outer if stage == "outer" else found.holdout
+    held |= {one.place: one for one in scored.values()}
+    if stage == "outer":
+        for algo in scored.keys() & {BAR, *MODELS}:
+            add_reliability(scored[algo], found.rows)
 
 
 def _describe(rows: Rows, place: Place, samples: Samples, numbers: Numbers) -> None:
@@ -153,9 +191,7 @@ def _describe(rows: Rows, place: Place, samples: Samples, numbers: Numbers) -> N
         rows.add("levels", place.of(subset="real-placebo"), "share_reject", difference, n=sets, sessions=n)
 
 
-def _states(
-    rows: Rows, place: Place, own: Samples, index: np.ndarray, draws: np.ndarray, numbers: Numbers
-) -> None:
+def _states(rows: Rows, place: Place, own: Samples, index: np.ndarray, draws: np.ndarray, numbers: Numbers) -> None:
     state = hypotheses.state_codes(own.matrix(hypotheses.CONDITIONS), numbers.theta)
     for row in hypotheses.state_table(state, own.outcome, len(OUTCOMES), index, draws):
         for name, share in zip(OUTCOMES, row.shares, strict=True):
@@ -163,9 +199,7 @@ def _states(
             rows.add("states", place, metric, share, n=row.n, sessions=row.sessions)
 
 
-def _hypotheses(
-    rows: Rows, place: Place, own: Samples, index: np.ndarray, draws: np.ndarray, numbers: Numbers
-) -> None:
+def _hypotheses(rows: Rows, place: Place, own: Samples, index: np.ndarray, draws: np.ndarray, numbers: Numbers) -> None:
     size = {"n": len(own), "sessions": draws.shape[1]}
     rejected = own.outcome == REJECT
     names = (*hypotheses.CONDITIONS, "soft_and")
@@ -193,7 +227,7 @@ def _against_placebos(
     """Does the state of the book foretell more at real levels?"""
     for head in told.get("real", {}).keys() & told.get("placebo", {}).keys():
         real, placebo = told["real"][head], told["placebo"][head]
-        for algo in [one for one in IDEAS if one in real.p and one in placebo.p]:
+        for algo in [one for one in MODELS if one in real.p and one in placebo.p]:
             difference = gain_difference(real, placebo, algo, numbers.draws)
             here = place.of(head=head, algo=algo)
             found.placebo_gain[here] = difference
@@ -202,20 +236,25 @@ def _against_placebos(
                            n=len(real) + len(placebo), sessions=days)  # fmt: skip
 
 
-def _enter(found: Evaluation, scored: Mapping[str, Score], stage: str, parameters: Mapping[str, Any]) -> None:
-    for algo, one in scored.items():
-        found.trials.append(
-            Trial(
-                place=vars(one.place),
-                parameters=dict(parameters),
-                stage=stage,
-                baseline=algo in BASELINES,
-                value=one.auc.value,
-                error=one.auc.error,
-                days=one.days,
-                session_scores=one.session_scores,
-            )
-        )
+def _neighbours(rows: Rows, place: Place, asked: Asked, numbers: Numbers) -> None:
+    """Do the nearest end like the setup that was asked about, more than the further ones, and than any would?"""
+    agreement = rank_agreement(asked.outcome, asked.neighbours)
+    index, n = session_index(asked.session)
+    draws = session_draws(n, numbers.draws)
+    here = place.of(algo="knn")
+    size = {"n": len(asked.outcome), "sessions": n}
+    for k in range(len(agreement)):
+        there = asked.neighbours[:, k] >= 0
+        alike = (asked.neighbours[there, k] == asked.outcome[there]).astype(np.float64)
+        rows.add("neighbours", here, f"agreement_{k + 1:02d}", mean_interval(alike, index[there], draws), **size)
+    rows.add("neighbours", here, "trend_by_rank", rank_trend(agreement), **size)
+    drawn = random_agreement(asked.outcome, asked.session, asked.neighbours.shape[1], numbers.placebo_draws)
+    if len(drawn) and np.isfinite(agreement).any():
+        there = asked.neighbours >= 0
+        seen = float((asked.neighbours == asked.outcome[:, None])[there].mean())
+        spread = Interval(float(drawn.mean()), *(float(one) for one in np.quantile(drawn, [0.025, 0.975])), 0.0)
+        rows.add("neighbours", here, "agreement", seen, **size, p_perm=chance(seen, drawn))
+        rows.add("neighbours", here, "agreement_random", spread, **size, note="neighbours drawn at random")
 
 
 def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provenance: str) -> None:
@@ -224,7 +263,7 @@ def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provena
     A panel in which nothing could be tried has one verdict, `insufficient`.
     """
     for place in panels:
-        ideas = [one for here, one in found.outer.items() if _same_panel(here, place) and here.algo in IDEAS]
+        ideas = [one for here, one in found.outer.items() if _same_panel(here, place) and here.algo in MODELS]
         sessions = max((len(one.days) for one in ideas), default=0)
         found.rows.add("trials", place, "effective_trials", float(luck.trials), n=0, sessions=sessions,
                        n_trials=luck.trials)  # fmt: skip

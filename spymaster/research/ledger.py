@@ -123,7 +123,9 @@ class Luck:
 def luck(ledger: pl.DataFrame) -> Luck:
     """From the walk-forward trials of ideas at real levels; ledger: rows of all dates that count."""
     ideas = ledger.filter(
-        ~pl.col("baseline") & (pl.col("stage").cast(pl.String) == "outer") & (pl.col("subset").cast(pl.String) == "real")
+        ~pl.col("baseline")
+        & (pl.col("stage").cast(pl.String) == "outer")
+        & (pl.col("subset").cast(pl.String) == "real")
     ).unique("trial_id", maintain_order=True)
     if ideas.is_empty():
         return Luck(1, 0.0)

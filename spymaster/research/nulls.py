@@ -48,16 +48,26 @@ def strata(session: np.ndarray, direction: np.ndarray) -> np.ndarray:
     return np.unique(np.stack([session, np.asarray(direction) > 0]), axis=1, return_inverse=True)[1].reshape(-1)
 
 
-def random_neighbours(allowed: np.ndarray, k: int, count: int = PLACEBO_DRAWS, *, seed: int = 0) -> np.ndarray:
-    """int64[count, k]: rows drawn at random, without replacement, from those allowed (bool[n]).
+def random_agreement(outcome: np.ndarray, session: np.ndarray, k: int, count: int = PLACEBO_DRAWS, *, seed: int = 0,
+                     embargo: int = 1) -> np.ndarray:  # fmt: skip
+    """float64[count]: share of k neighbours that ended alike, where they are drawn at random: a placebo index.
 
-    A placebo index: it answers under the same filters, but knows nothing of likeness. Fewer than k rows: all of them.
+    It answers under the same filters, from sessions before the one next to the question's, but knows nothing of
+    likeness. outcome, session: int[n] of the setups that are asked about; draws are with replacement. Empty where no
+    setup has earlier sessions.
     """
     rng = np.random.default_rng(seed)
-    rows = np.flatnonzero(allowed)
-    k = min(k, len(rows))
-    keys = rng.random((count, len(rows)))
-    return rows[np.argpartition(keys, k - 1, axis=1)[:, :k]] if k else np.empty((count, 0), dtype=np.int64)
+    order = np.argsort(session, kind="stable")
+    ended, days = outcome[order], session[order]
+    known = np.unique(days)
+    place = np.searchsorted(known, days)
+    stop = np.where(place >= embargo, np.searchsorted(days, known[np.maximum(place - embargo, 0)]), 0)
+    alike = np.zeros(count)
+    asked = np.flatnonzero(stop > 0)
+    for row in asked:
+        drawn = rng.integers(0, stop[row], (count, k))
+        alike += (ended[drawn] == ended[row]).mean(axis=1)
+    return alike / len(asked) if len(asked) else np.empty(0)
 
 
 def rank_agreement(own: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
@@ -72,7 +82,7 @@ def rank_agreement(own: np.ndarray, neighbours: np.ndarray) -> np.ndarray:
 
 
 def rank_trend(agreement: np.ndarray) -> float:
-    """Change of the agreement from the first rank to the last, by the straight line through all: below 0 if it falls."""
+    """Change of the agreement from the first rank to the last, by the straight line through all; below 0: it falls."""
     known = np.flatnonzero(np.isfinite(agreement))
     if len(known) < 2:
         return float("nan")

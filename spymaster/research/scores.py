@@ -6,15 +6,15 @@ of an empty sample, no AUC where all ended alike.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
 import numpy as np
 
+from spymaster.research.reliability import Reliability
+
 LEAST_P: Final = 1e-6
 """Probabilities are moved this far from 0 and 1 before a logarithm is taken."""
-BINS: Final = 10
 _NORMAL: Final = NormalDist()
 
 
@@ -55,48 +55,12 @@ def auc(y: np.ndarray, p: np.ndarray) -> float:
     return (float(mid_ranks(np.asarray(p))[happened].sum()) - n1 * (n1 + 1) / 2.0) / (n1 * n0)
 
 
-@dataclass(frozen=True)
-class Reliability:
-    """Bins of about equal mass in order of p: how often it happened where p said so."""
-
-    n: np.ndarray
-    """int64[b]."""
-    stated: np.ndarray
-    """float64[b], mean of p."""
-    happened: np.ndarray
-    """float64[b], mean of y."""
-
-
-def reliability(y: np.ndarray, p: np.ndarray, bins: int = BINS) -> Reliability:
-    """At most `bins` bins; equal p are never parted, so that the order of rows does not matter."""
-    values, inverse, count = np.unique(np.asarray(p, dtype=np.float64), return_inverse=True, return_counts=True)
-    n = int(count.sum())
-    middle = np.cumsum(count) - count / 2.0
-    which = np.minimum((middle * bins / max(n, 1)).astype(np.int64), bins - 1)
-    _, which = np.unique(which, return_inverse=True)
-    kinds = int(which.max()) + 1 if n else 0
-    hit = np.bincount(inverse, weights=np.asarray(y, dtype=np.float64), minlength=len(values))
-    mass = np.bincount(which, weights=count, minlength=kinds)
-    return Reliability(
-        mass.astype(np.int64),
-        np.bincount(which, weights=count * values, minlength=kinds) / mass,
-        np.bincount(which, weights=hit, minlength=kinds) / mass,
-    )
-
-
-def calibration_error(table: Reliability) -> float:
-    """Expected calibration error: mean distance between what was stated and what happened, by mass of the bins."""
-    if not len(table.n):
+def resolution(table: Reliability | None) -> float:
+    """How far apart the outcomes of the bins lie: their variance by count, at most that of y (Murphy 1973)."""
+    if table is None:
         return float("nan")
-    return float((table.n * np.abs(table.stated - table.happened)).sum() / table.n.sum())
-
-
-def resolution(table: Reliability) -> float:
-    """How far apart the bins' outcomes lie: their variance by mass, at most that of y (Murphy 1973)."""
-    if not len(table.n):
-        return float("nan")
-    rate = (table.n * table.happened).sum() / table.n.sum()
-    return float((table.n * (table.happened - rate) ** 2).sum() / table.n.sum())
+    rate = (table.count * table.share).sum() / table.count.sum()
+    return float((table.count * (table.share - rate) ** 2).sum() / table.count.sum())
 
 
 def auc_error(n1: int, n0: int) -> float:

@@ -24,6 +24,7 @@ from spymaster.research.day_blocks import (
     skill_interval,
 )
 from spymaster.research.nulls import permuted_auc_chance, shuffled_labels, strata
+from spymaster.research.reliability import Reliability, reliability
 from spymaster.research.trial_rows import Place, Rows
 
 BAR: Final = "bar"
@@ -69,7 +70,7 @@ class Score:
     session_scores: np.ndarray
     """float64[s]: the gain, by session."""
     days: np.ndarray
-    table: scores.Reliability
+    table: Reliability | None
     n: int
     events: int
 
@@ -94,7 +95,7 @@ def score_forecast(
         losses, errors = _losses(forecast, algo)
         gains = of_bar[0] - losses
         own_auc = auc_draws(forecast.y, p, index, taken)
-        table = scores.reliability(forecast.y, p)
+        table = reliability(p, forecast.y)
         one = Score(
             place=here,
             auc=interval(*own_auc),
@@ -114,7 +115,7 @@ def score_forecast(
         rows.add(section, here, "brier", mean_interval(errors, index, taken), **size)
         rows.add(section, here, "bss", skill_interval(errors, of_bar[1], index, taken), **size)
         rows.add(section, here, "auc", one.auc, **size, p_perm=one.p_perm)
-        rows.add(section, here, "ece", scores.calibration_error(table), **size)
+        rows.add(section, here, "ece", table.ece if table else float("nan"), **size)
         rows.add(section, here, "resolution", scores.resolution(table), **size)
         if algo != BAR:
             gain_section = "gain" if section == "score" else section
@@ -126,7 +127,9 @@ def score_forecast(
 
 def add_reliability(one: Score, rows: Rows) -> None:
     """Rows of the bins of one model: what was stated, and what happened."""
-    for k, (n, stated, happened) in enumerate(zip(one.table.n, one.table.stated, one.table.happened, strict=True)):
+    if one.table is None:
+        return
+    for k, (n, stated, happened) in enumerate(zip(one.table.count, one.table.p_mean, one.table.share, strict=True)):
         size = {"n": int(n), "sessions": len(one.days)}
         rows.add("reliability", one.place, f"stated_{k + 1:02d}", float(stated), **size)
         rows.add("reliability", one.place, f"happened_{k + 1:02d}", float(happened), **size)

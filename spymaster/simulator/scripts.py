@@ -71,6 +71,8 @@ _POINT_TICKS = 4
 _LEAST_RESTED = 300
 """Seconds of earlier dates below which they do not say what usually rests."""
 _TRIES = 12
+_BACK_TICKS = 8
+"""What is moved away from the market goes up to so far."""
 _NEARER = 3
 """An order to pull or move is the nearest of one more than so many draws: half of them lie in a sixth of the stretch."""
 
@@ -313,7 +315,7 @@ def _choose(market, task):
     _cancel(market, slot)
     if task.action == MOVES:
         tick = tick_of(market.orders[slot].cell)
-        back = 1 + below(market, R_SCRIPT, 4)
+        back = 1 + below(market, R_SCRIPT, _BACK_TICKS)
         market.ticket.what = MOVE
         market.ticket.tick = held_back(market, FRONT, side, tick - back if side == BID else tick + back)
 

@@ -8,7 +8,7 @@ import pytest
 from spymaster.research.nulls import (
     chance,
     permuted_auc_chance,
-    random_neighbours,
+    random_agreement,
     rank_agreement,
     rank_trend,
     shuffled_labels,
@@ -54,15 +54,19 @@ def test_chances_under_no_signal_are_even():
     assert chance(2.0, np.array([1.0, 2.0, 3.0])) == 0.75
 
 
-def test_random_neighbours_are_allowed_ones_and_differ():
-    allowed = np.arange(50) % 3 == 0
-    drawn = random_neighbours(allowed, 10, 30, seed=2)
-    assert drawn.shape == (30, 10)
-    assert allowed[drawn].all()
-    assert all(len(set(row)) == 10 for row in drawn.tolist())
-    assert len({tuple(sorted(row)) for row in drawn.tolist()}) > 20
-    assert random_neighbours(allowed, 99, 3).shape == (3, 17)
-    assert random_neighbours(np.zeros(4, bool), 5, 3).shape == (3, 0)
+def test_random_neighbours_agree_as_base_rates_do_and_are_of_earlier_sessions():
+    rng = np.random.default_rng(7)
+    session = np.repeat(np.arange(12), 30)
+    outcome = np.where(rng.random(360) < 0.7, 0, 1)
+    drawn = random_agreement(outcome, session, 10, 60, seed=2)
+    assert drawn.shape == (60,)
+    assert drawn.mean() == pytest.approx(0.7**2 + 0.3**2, abs=0.02)
+    # each session ends in its own way: nothing earlier agrees, unless the own session were among the neighbours
+    assert random_agreement(session, session, 10, 5).tolist() == [0.0] * 5
+    # the session next to the question's is not among them either
+    late = np.where(session == 10, 5, np.where(session == 11, 5, session + 20))
+    assert random_agreement(late, session, 10, 5).max() == 0.0
+    assert len(random_agreement(outcome, np.zeros(360, int), 10, 5)) == 0
 
 
 def test_agreement_falls_with_rank_where_the_nearest_know_more():

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spymaster.research import scores
+from spymaster.research.reliability import reliability
 
 Y = np.array([True, False, True, True, False, False])
 P = np.array([0.9, 0.2, 0.6, 0.4, 0.4, 0.1])
@@ -46,22 +47,21 @@ def test_bins_have_equal_mass_and_do_not_part_equal_probabilities():
     rng = np.random.default_rng(1)
     p = rng.random(1000)
     y = rng.random(1000) < p
-    table = scores.reliability(y, p)
-    assert table.n.tolist() == [100] * 10
-    assert (np.diff(table.stated) > 0).all()
-    order = np.argsort(p)
-    assert table.happened == pytest.approx(y[order].reshape(10, 100).mean(axis=1))
-    assert scores.calibration_error(table) < 0.08
-    tied = scores.reliability(y, np.where(p < 0.95, 0.5, 0.9))
-    assert tied.n.sum() == 1000
-    assert len(tied.n) == 2
+    table = reliability(p, y)
+    assert table is not None
+    assert table.count.tolist() == [100] * 10
+    assert table.share == pytest.approx(y[np.argsort(p)].reshape(10, 100).mean(axis=1))
+    tied = reliability(np.where(p < 0.95, 0.5, 0.9), y)
+    assert tied is not None
+    assert tied.count.tolist() == [int((p < 0.95).sum()), int((p >= 0.95).sum())]
 
 
 def test_a_forecast_that_is_off_by_a_tenth_has_that_error_and_keeps_its_resolution():
     stated = np.repeat([0.3, 0.7], 500)
     happened = np.concatenate([np.arange(500) < 100, np.arange(500) < 300])  # 0.2 and 0.6
-    table = scores.reliability(happened, stated)
-    assert scores.calibration_error(table) == pytest.approx(0.1)
+    table = reliability(stated, happened)
+    assert table is not None
+    assert table.ece == pytest.approx(0.1)
     assert scores.resolution(table) == pytest.approx(0.2**2)
     rate = happened.mean()
     brier = scores.squared_errors(happened, stated).mean()
@@ -71,9 +71,8 @@ def test_a_forecast_that_is_off_by_a_tenth_has_that_error_and_keeps_its_resoluti
 
 def test_nothing_is_known_of_an_empty_sample():
     none = np.empty(0)
-    table = scores.reliability(none, none)
     assert np.isnan([scores.mean(none), scores.auc(none, none), scores.skill(0.1, 0.0)]).all()
-    assert np.isnan([scores.calibration_error(table), scores.resolution(table)]).all()
+    assert np.isnan(scores.resolution(reliability(none, none)))
 
 
 def test_power_of_the_design():
