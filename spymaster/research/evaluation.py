@@ -19,7 +19,7 @@ import numpy as np
 
 from spymaster.research import hypotheses, scores
 from spymaster.research.day_blocks import Interval, mean_interval, session_draws, session_index
-from spymaster.research.ledger import Luck, Trial
+from spymaster.research.ledger import NULL_VALUES, Luck, Trial, ledger_metric
 from spymaster.research.model_rules import ModelRules, configuration
 from spymaster.research.models import ALGOS, BASELINES, MODELS
 from spymaster.research.nulls import (
@@ -150,8 +150,9 @@ def _score(
                 parameters=configuration(**panel, algo=algo, rules=rules),
                 stage=stage,
                 baseline=algo in BASELINES,
-                value=one.auc.value,
-                error=one.auc.error,
+                metric=ledger_metric(place.head),
+                value=one.told.value,
+                error=one.told.error,
                 days=one.days,
                 session_scores=one.session_scores,
             )
@@ -277,9 +278,8 @@ def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provena
 def _verdict_row(found: Evaluation, one: Score, luck: Luck, provenance: str) -> None:
     held = found.holdout.get(one.place)
     against = found.placebo_gain.get(one.place)
-    beyond = one.auc_over_bar if one.place.head == "resolve" else one.auc
-    z = (beyond.value - (0.0 if one.place.head == "resolve" else 0.5)) / beyond.error if beyond.error > 0 else np.nan
-    chance = luck.chance(z)
+    null = NULL_VALUES[ledger_metric(one.place.head)]
+    chance = luck.chance((one.told.value - null) / one.told.error if one.told.error > 0 else np.nan)
     word, note = verdict(
         Evidence(
             sessions=len(one.days),

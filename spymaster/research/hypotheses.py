@@ -38,7 +38,7 @@ def state_label(code: int) -> str:
 
 @dataclass(frozen=True)
 class Coefficients:
-    """Of one regression: an interval per feature, per deviation of the feature, and the chance that it is not above 0."""
+    """Of one regression: per feature, and deviation of it, an interval and the chance of not being above 0."""
 
     names: tuple[str, ...]
     intervals: tuple[Interval, ...]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,14 @@ from spymaster.research.errors import LedgerError
 from spymaster.tables.trials_ledger import TrialsLedger
 
 EPOCH = date(1970, 1, 1)
+NULL_VALUES: Final = {"auc": 0.5, "auc_over_bar": 0.0}
+"""Scores that trials are compared by, and what they are without a signal: whether a barrier is reached at all follows
+from its distance, which the bar knows, so there it is the AUC beyond the bar's."""
+
+
+def ledger_metric(head: str) -> str:
+    """The score of a head's trials."""
+    return "auc" if head == "side" else "auc_over_bar"
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,8 @@ class Trial:
     error: float
     days: np.ndarray
     session_scores: np.ndarray
+    metric: str = "auc"
+    """What `value` is, one of `NULL_VALUES`."""
     note: str = ""
 
     def id(self, origin: Origin, stage: str | None = None) -> str:
@@ -96,7 +106,7 @@ def _row(trial: Trial, name: str, origin: Origin, entry: int) -> dict[str, Any]:
            for key in ("kind", "horizon_s", "lead_s", "head", "algo", "subset")},
         "stage": trial.stage,
         "baseline": trial.baseline,
-        "metric": None if opening else "auc",
+        "metric": None if opening else trial.metric,
         "value": trial.value if np.isfinite(trial.value) else None,
         "se_dayblock": trial.error if np.isfinite(trial.error) else None,
         "n_sessions": len(trial.days),
@@ -136,7 +146,7 @@ def luck(ledger: pl.DataFrame) -> Luck:
         for day, score in zip(known, found, strict=False):
             scores[k, column[day]] = score
     z = ideas.filter(pl.col("value").is_not_null() & (pl.col("se_dayblock") > 0)).select(
-        (pl.col("value") - 0.5) / pl.col("se_dayblock")
+        (pl.col("value") - pl.col("metric").replace_strict(NULL_VALUES)) / pl.col("se_dayblock")
     )
     variance = float(np.var(z.to_series().to_numpy(), ddof=1)) if z.height > 1 else 0.0
     return Luck(effective_trials(scores), variance)

@@ -36,8 +36,8 @@ class Rows:
     found: list[dict[str, Any]] = field(default_factory=list)
 
     def add(
-        self, section: str, place: Place, metric: str, value: float | Interval, *, n: int, sessions: int, note: str = "",
-        **more: float | int | str | None,
+        self, section: str, place: Place, metric: str, value: float | Interval, *, n: int, sessions: int,
+        note: str = "", **more: float | int | str | None,
     ) -> None:  # fmt: skip
         """One number; what is not finite is stored as null."""
         told = value if isinstance(value, Interval) else Interval(value, *[float("nan")] * 3)

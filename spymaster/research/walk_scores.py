@@ -74,6 +74,11 @@ class Score:
     n: int
     events: int
 
+    @property
+    def told(self) -> Interval:
+        """The score that trials are compared by."""
+        return self.auc if self.place.head == "side" else self.auc_over_bar
+
 
 def score_forecast(
     forecast: Forecast, place: Place, *, draws: int, permutations: int, rows: Rows, section: str = "score",

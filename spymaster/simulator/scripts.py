@@ -74,7 +74,7 @@ _TRIES = 12
 _BACK_TICKS = 8
 """What is moved away from the market goes up to so far."""
 _NEARER = 3
-"""An order to pull or move is the nearest of one more than so many draws: half of them lie in a sixth of the stretch."""
+"""What is pulled or moved is the nearest of one more than so many draws: half of it lies in a sixth of the stretch."""
 
 
 @kernel()

@@ -31,7 +31,7 @@ class EvaluationReport(TableModel):
     layer = "gold"
     name = "evaluation_report"
     key = ("section", "kind", "horizon_s", "lead_s", "head", "algo", "subset", "metric")
-    parameters = ("setups", "retrieval", "evaluation")
+    parameters = ("setups", "retrieval", "outcome_model", "evaluation")
     parquet = ParquetLayout(
         dictionary=(
             "report_id", "section", "kind", "head", "algo", "subset", "metric", "verdict", "note", "provenance",
