@@ -1,6 +1,6 @@
 """Samples from stored tables: what is known of the setups of some dates, and what came of them.
 
-Of each setup with a valid vector and a scored outcome (barriers of one usual move), real or a matched placebo, is read
+Of each setup with a valid vector and a scored outcome, real or a matched placebo, is read
 the row of `silver.move_conditions_1s` and of `silver.move_measure_1s` whose second ends with the vector's cut-off. A
 setup of which any number is missing there is left out. Vectors are scaled by the scaler of their own date, which knows
 earlier sessions only, so that samples of many dates can be cut anywhere in time; or all by one that is given.
@@ -19,7 +19,7 @@ import polars as pl
 from spymaster.lake.lake import Lake
 from spymaster.lake.partition import Partition
 from spymaster.research.errors import SampleError
-from spymaster.research.panels import SCORED_K, Panel
+from spymaster.research.panels import Panel
 from spymaster.research.samples import (
     B2_NAMES,
     CONDITION_FEATURES,
@@ -59,20 +59,22 @@ MEASURE_COLUMNS: Final = ("window_end", "valid", "mid2_int", "spread_ticks")
 
 LOOK_BACK_S: Final = 60
 """Seconds before the cut-off that the moves of `B2_NAMES` reach back."""
-LEAST_SIGMA_60: Final = SMALLEST_SIGMA_TICKS
 
 
 @dataclass(frozen=True)
 class DateTables:
-    """The stored tables of one date that samples are made of; `results` may be missing."""
+    """The stored tables of one date that samples are made of; the last two may be missing.
+
+    Without `scaler` the date has samples only where one is given; without `results` no sample has neighbours.
+    """
 
     vectors: Partition
     episodes: Partition
     outcomes: Partition
-    scaler: Partition
     conditions: Partition
     measures: Partition
     definitions: Partition
+    scaler: Partition | None = None
     results: Partition | None = None
 
     @property
@@ -85,22 +87,23 @@ TABLES: Final[dict[str, type[TableModel]]] = {
     "vectors": SetupVector,
     "episodes": SetupEpisode,
     "outcomes": SetupOutcome,
-    "scaler": VectorScaler,
     "conditions": MoveConditions1s,
     "measures": MoveMeasure1s,
     "definitions": FutureDefinition,
+    "scaler": VectorScaler,
     "results": RetrievalResult,
 }
 """Fields of `DateTables` and their tables."""
+_TAKEN_ALONG: Final = ("scaler", "results")
 
 
 def by_date(**partitions: Iterable[Partition]) -> list[DateTables]:
-    """Tables of each date that has all of them, in order of date; `results` is taken where it is there.
+    """Tables of each date that has all that are needed, in order of date; the others are taken where they are there.
 
     Arguments have the names of the fields of `DateTables`.
     """
     of_date = {name: {one.dt: one for one in parts} for name, parts in partitions.items()}
-    needed = [set(of_date.get(name, ())) for name in TABLES if name != "results"]
+    needed = [set(of_date.get(name, ())) for name in TABLES if name not in _TAKEN_ALONG]
     return [
         DateTables(**{name: parts[dt] for name, parts in of_date.items() if dt in parts})
         for dt in sorted(set.intersection(*needed))
@@ -113,28 +116,35 @@ def stored_dates(lake: Lake, symbol: str, start: date | None = None, end: date |
 
 
 def load_samples(
-    dates: Sequence[DateTables], panel: Panel, lead_s: int = 0, *, scaler: Scaler | None = None
-) -> Samples | None:
+    dates: Sequence[DateTables], panel: Panel, lead_s: int = 0, *, scaler: Scaler | None = None,
+    k_barrier: float = 1.0,
+) -> Samples | None:  # fmt: skip
     """Samples of a panel from stored tables, in order of the decisions; None where there is not one.
 
-    scaler: scales all vectors; without it each date's own does, and dates without one are left out.
+    scaler: scales all vectors; without it each date's own does, and dates without one are left out. k_barrier: distance
+    of the barriers whose outcomes are scored, in usual moves (`setups.k_barrier`).
     """
-    parts = [one for tables in dates if (one := date_samples(tables, panel, lead_s, scaler)) is not None]
+    parts = [one for tables in dates if (one := date_samples(tables, panel, lead_s, scaler, k_barrier)) is not None]
     return join(parts) if parts else None
 
 
-def date_samples(tables: DateTables, panel: Panel, lead_s: int, scaler: Scaler | None) -> Samples | None:
+def date_samples(
+    tables: DateTables, panel: Panel, lead_s: int, scaler: Scaler | None, k_barrier: float
+) -> Samples | None:
     """Samples of one date; None where there is none, or nothing to scale with."""
-    scaled = scaler_of(tables.scaler.read(), panel.family) if scaler is None else scaler
+    if scaler is not None:
+        scaled = scaler
+    else:
+        scaled = None if tables.scaler is None else scaler_of(tables.scaler.read(), panel.family)
     if scaled is None:
         return None
-    rows = _rows(tables, panel, lead_s)
+    rows = _rows(tables, panel, lead_s, k_barrier)
     if rows.is_empty():
         return None
     made = layout(panel.family)
     raw = as_matrix(rows["vector"], made.n)
     cutoff, direction = rows["ts_cutoff"].to_numpy(), rows["direction"].to_numpy().astype(np.int8)
-    sigma_60 = np.maximum(rows["sigma_60"].to_numpy(), LEAST_SIGMA_60)
+    sigma_60 = np.maximum(rows["sigma_60"].to_numpy(), SMALLEST_SIGMA_TICKS)
     features = _conditions(rows, direction)
     for name in VECTOR_FEATURES:
         features[name] = raw[:, made.names.index(f"w0.v.{name}")].astype(np.float64)
@@ -172,7 +182,7 @@ def date_samples(tables: DateTables, panel: Panel, lead_s: int, scaler: Scaler |
     )
 
 
-def _rows(tables: DateTables, panel: Panel, lead_s: int) -> pl.DataFrame:
+def _rows(tables: DateTables, panel: Panel, lead_s: int, k_barrier: float) -> pl.DataFrame:
     """Setups of the panel with vector, outcome and conditions side by side, times in ns, in order of the decisions."""
     version = layout(panel.family).version
     held = tables.vectors.scan(["episode_id", "kind", "family", "layout_version", "lead_s", "ts_cutoff", "sigma_60",
@@ -182,7 +192,7 @@ def _rows(tables: DateTables, panel: Panel, lead_s: int) -> pl.DataFrame:
         & (pl.col("lead_s") == lead_s) & pl.col("valid")
     ).select("episode_id", "ts_cutoff", "sigma_60", "vector")  # fmt: skip
     outcomes = tables.outcomes.scan(OUTCOME_COLUMNS).filter(
-        (pl.col("horizon_s") == panel.horizon_s) & (pl.col("k_barrier") == SCORED_K) & pl.col("valid")
+        (pl.col("horizon_s") == panel.horizon_s) & (pl.col("k_barrier") == k_barrier) & pl.col("valid")
     )
     episodes = tables.episodes.scan(EPISODE_COLUMNS).filter(
         (pl.col("kind").cast(pl.String) == panel.kind)

@@ -1,4 +1,4 @@
-"""Gold: similar setups of earlier sessions."""
+"""Gold: similar setups of earlier sessions, and models of the outcome."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from datetime import date
 
 from spymaster.lake import Partition
 from spymaster.settings import Settings
+from spymaster.tables.future_definition import FutureDefinition
+from spymaster.tables.move_conditions_1s import MoveConditions1s
+from spymaster.tables.move_measure_1s import MoveMeasure1s
+from spymaster.tables.outcome_model import OutcomeModel
 from spymaster.tables.retrieval_index import RetrievalIndex
 from spymaster.tables.retrieval_neighbor import RetrievalNeighbor
 from spymaster.tables.retrieval_result import RetrievalResult
@@ -19,7 +23,7 @@ from spymaster_assets.inputs import History, Same
 from spymaster_assets.recipe import Session
 
 YEAR = 260
-"""Dates that a panel reaches back: a year of weekdays."""
+"""Dates that a panel, or a model, reaches back: a year of weekdays."""
 
 
 def _earlier(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
@@ -79,3 +83,44 @@ def retrieval_result(
     return session_retrieval(
         index, vectors, episodes, scaler, settings=session.settings.retrieval, profile=session.lake.profile
     )
+
+
+@lake_assets(
+    OutcomeModel,
+    # As with the index: the date itself is never read, but for its scaler, which knows earlier dates only.
+    vectors=History(SetupVector, -YEAR, 0, select=_earlier),
+    episodes=History(SetupEpisode, -YEAR, 0, select=_earlier),
+    outcomes=History(SetupOutcome, -YEAR, 0, select=_earlier),
+    conditions=History(MoveConditions1s, -YEAR, 0, select=_earlier),
+    measures=History(MoveMeasure1s, -YEAR, 0, select=_earlier),
+    definitions=History(FutureDefinition, -YEAR, 0, select=_earlier),
+    results=History(RetrievalResult, -YEAR, 0, select=_earlier),
+    scaler=Same(VectorScaler),
+    lineage={
+        "*": ("vector", "outcome", "b1_chop", "z_r_ask_w5", "soft_and_w5", "mid2_int", "p_break"),
+        "last_label_end": ("ts_label_end",),
+        "train_sessions": ("session_date",),
+        "scaler_sha256": ("sha256",),
+    },
+)
+def outcome_model(
+    session: Session,
+    vectors: Sequence[Partition],
+    episodes: Sequence[Partition],
+    outcomes: Sequence[Partition],
+    conditions: Sequence[Partition],
+    measures: Sequence[Partition],
+    definitions: Sequence[Partition],
+    results: Sequence[Partition],
+    scaler: Partition,
+):
+    from spymaster.research.model_rules import ModelRules
+    from spymaster.research.sample_tables import by_date
+    from spymaster.research.session_models import session_models
+
+    dates = by_date(
+        vectors=vectors, episodes=episodes, outcomes=outcomes, conditions=conditions, measures=measures,
+        definitions=definitions, results=results,
+    )  # fmt: skip
+    rules = ModelRules.of(session.settings.outcome_model, session.lake.profile)
+    return session_models(dates, scaler, rules, k_barrier=session.settings.setups.k_barrier)

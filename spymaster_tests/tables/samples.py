@@ -13,6 +13,7 @@ import polars as pl
 
 from spymaster.tables import TableModel
 from spymaster_tests.tables import episode_samples as of_episodes
+from spymaster_tests.tables import model_samples as of_models
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import order_samples as of_orders
 from spymaster_tests.tables import retrieval_samples as of_retrieval
@@ -321,6 +322,7 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "gold.retrieval_index": of_retrieval.index,
     "gold.retrieval_result": of_retrieval.result,
     "gold.retrieval_neighbor": of_retrieval.neighbor,
+    "gold.outcome_model": of_models.outcome_model,
     "gold.setup_vector": of_vectors.setup_vector,
     "gold.vector_scaler": of_vectors.vector_scaler,
     "gold.setup_episode": of_episodes.episode,

@@ -30,6 +30,7 @@ DRAWINGS: Final = {
     "bronze.option_definition": "definitions:option_definition",
     "bronze.option_mbo": "events:option_mbo",
     "gold.move_condition_scale": "moves:move_condition_scale",
+    "gold.outcome_model": "models:outcome_model",
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",
     "gold.retrieval_index": "retrieval:retrieval_index",
     "gold.retrieval_neighbor": "retrieval:retrieval_neighbor",
