@@ -62,7 +62,8 @@ caption { text-align:left; color:var(--soft); padding-bottom:4px; }
 th, td { padding:3px 10px; border-bottom:1px solid var(--rule); white-space:nowrap; text-align:right;
   font-variant-numeric:tabular-nums; } th { color:var(--soft); font-weight:600; vertical-align:bottom; }
 .words { text-align:left; } td small { display:block; color:var(--soft); font-size:11.5px; line-height:1.2; }
-td.long { white-space:normal; min-width:24ch; text-align:left; } .charts { display:flex; flex-wrap:wrap; gap:16px; margin:8px 0; }
+td.long { white-space:normal; min-width:24ch; text-align:left; }
+.charts { display:flex; flex-wrap:wrap; gap:16px; margin:8px 0; }
 svg { background:var(--well); border-radius:4px; } svg text { font:11px system-ui, sans-serif; fill:var(--soft); }
 .axis { stroke:var(--rule); } .guide { stroke:var(--soft); stroke-dasharray:3 3; } .mark { fill:var(--blue);
   stroke:var(--blue); } .line { fill:none; stroke:var(--blue); stroke-width:1.6; } .band { fill:var(--soft);
@@ -109,8 +110,9 @@ def _html(block: Block) -> str:
         return f"<tr>{''.join(told)}</tr>"
 
     caption = f"<caption>{escape(block.caption)}</caption>" if block.caption else ""
-    rows = "\n".join(row(cells, "td") for cells in block.rows)
-    return f'<div class="wide"><table>{caption}<thead>{row(block.head, "th")}</thead>\n<tbody>\n{rows}\n</tbody></table></div>'
+    head, rows = row(block.head, "th"), "\n".join(row(cells, "td") for cells in block.rows)
+    table = f"<table>{caption}<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody></table>"
+    return f'<div class="wide">{table}</div>'
 
 
 def _markdown(block: Block) -> str:

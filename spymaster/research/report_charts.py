@@ -78,8 +78,8 @@ def interval_chart(title: str, rows: Sequence[tuple[str, float, float, float]], 
             f'<circle class="mark" cx="{at(value):.1f}" cy="{y:.1f}" r="3.2">'
             f"<title>{value:+.4f} ({least:+.4f} to {most:+.4f})</title></circle>"
         )
-    for value in [one for one in (low + pad, high - pad) if abs(at(one) - at(0.0)) > 44] + [0.0]:
-        parts.append(f'<text x="{at(value):.1f}" y="{bottom + 16}" text-anchor="middle">{value:+.3f}</text>')
+    told = [0.0, *(one for one in (low + pad, high - pad) if abs(at(one) - at(0.0)) > 44)]
+    parts += [f'<text x="{at(value):.1f}" y="{bottom + 16}" text-anchor="middle">{value:+.3f}</text>' for value in told]
     return (
         f'<svg width="{width}" height="{height}" role="img" aria-label="{escape(title)}">'
         f'<text x="10" y="16">{escape(title)}, {escape(unit)}</text>{"".join(parts)}</svg>'
@@ -113,8 +113,9 @@ def _frame(
         f'text-anchor="{"end" if value == x_high else "middle"}">{word}</text>'
         for value, word in x_ticks
     )
+    y_span = (y_high - y_low) or 1.0
     y_words = "".join(
-        f'<text x="{LEFT - 5}" y="{_y((value - y_low) / ((y_high - y_low) or 1.0)) + 4:.1f}" text-anchor="end">{word}</text>'
+        f'<text x="{LEFT - 5}" y="{_y((value - y_low) / y_span) + 4:.1f}" text-anchor="end">{word}</text>'
         for value, word in y_ticks
     )
     names = (

@@ -1,4 +1,4 @@
-"""The rendered report: `reports/evaluation/symbol={root}/report.{html,md}`, from the two stored tables and nothing else.
+"""The rendered report: `reports/evaluation/symbol={root}/report.{html,md}`, from the two stored tables alone.
 
 That nothing was found is told where a find would be told, in the same size. Rendered is the last date that has a
 report.
