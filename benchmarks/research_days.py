@@ -18,7 +18,7 @@ import polars as pl
 from spymaster.lake.partition import Partition
 from spymaster.market.instruments import instrument
 from spymaster.research.sample_tables import DateTables
-from spymaster.settings import Settings, get_settings
+from spymaster.settings import EngineSettings, Settings, get_settings
 from spymaster.setups.averages import session_candles
 from spymaster.setups.condition_scale import session_scale
 from spymaster.setups.conditions import move_conditions
@@ -138,11 +138,10 @@ def simulated_day(dt: date, seed: int, shape: Shape, meetings: MeetingFile | Non
     tables = ("book_snapshot_1s", "wall_surface_1s", "trade", "bbo_change")
     for block in FuturesPass(
         records, contract=contract.symbol, instrument_id=contract.instrument_id, instrument=ES, tick_size_int=TICK,
-        dt=dt, tables=tables,
+        dt=dt, tables=tables, settings=EngineSettings(grid_ticks=NEAR_TICKS),
     ):  # fmt: skip
         for name, frame in block.items():
-            near = frame.filter(pl.col("rel_ticks").abs() <= NEAR_TICKS) if name == "wall_surface_1s" else frame
-            made.setdefault(name, []).append(near)
+            made.setdefault(name, []).append(frame)
     frames = {name: pl.concat(parts) for name, parts in made.items()}
     frames["future_definition"] = pl.DataFrame({"contract": [contract.symbol], "tick_size_int": [TICK]})
     frames["move_measure_1s"] = pl.concat(

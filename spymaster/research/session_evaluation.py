@@ -18,6 +18,7 @@ from spymaster.research.evaluation import Asked, Evaluation, Numbers, evaluate, 
 from spymaster.research.knn import is_said, with_neighbours
 from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, opened_sessions, require_longer
 from spymaster.research.model_rules import ModelRules
+from spymaster.research.models import ALGOS
 from spymaster.research.panels import SCORED_K, Panel
 from spymaster.research.retrieval import Rules
 from spymaster.research.sample_tables import DateTables, load_samples
@@ -43,6 +44,7 @@ class Written:
 def session_evaluation(
     dates: Sequence[DateTables], neighbours: Sequence[Partition], ledger: pl.DataFrame, earlier: pl.DataFrame, *,
     settings: Settings, profile: str, provenance: str, enters: bool = True,
+    algos: Sequence[str] = ALGOS,
 ) -> Written:  # fmt: skip
     """Both tables. dates: complete dates up to and with the own one. ledger: the entries of the own partition so far,
     earlier: those of all partitions before it.
@@ -61,7 +63,7 @@ def session_evaluation(
     told = asked_of(dates, neighbours) if enough else {}
     opens = settings.evaluation.open_holdout and enough
     tried = rules if enough else replace(rules, min_sessions=len(dates) + 1)
-    found = evaluate(panels, tried, numbers, asked=told, open_holdout=opens)
+    found = evaluate(panels, tried, numbers, asked=told, algos=algos, open_holdout=opens)
     trials = list(found.trials)
     if opens and found.holdout:
         trials.append(_opening(found, rules))
@@ -94,7 +96,7 @@ def load_panels(dates: Sequence[DateTables], settings: Settings, profile: str) -
     rules = Rules.of(settings.retrieval, profile)
     panels = {}
     for panel, lead in (*wanted, (CANDLES, 0)):
-        samples = load_samples(dates, panel, lead)
+        samples = load_samples(dates, panel, lead, k_barrier=settings.setups.k_barrier)
         if samples is not None:
             here = Place(panel.kind, panel.horizon_s, lead)
             panels[here] = samples if few else _asked_of_each_other(samples, rules)
