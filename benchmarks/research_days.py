@@ -1,7 +1,8 @@
 """Simulated sessions of the random walk with all tables that the evaluation reads, in memory.
 
-Levels stand where the script has its meetings, every `SPACING` ticks; halfway between them stand placebos. Everything
-is made by the functions that make the stored tables. Scales and scalers come from earlier sessions without a script.
+Levels stand where a script has its meetings, every `SPACING` ticks, with placebos halfway between them; where there is
+no script they may stand closer, for nothing tells one price from another there. Everything is made by the functions
+that make the stored tables. Scales and scalers come from earlier sessions without a script.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ ES = instrument("ES")
 TICK = ES.tick_size_int
 SPACING = 24
 """Ticks between levels, as the files of meetings have it."""
-AROUND = 8
-"""Levels on either side of the first price."""
+REACH_TICKS = 192
+"""How far from the first price there are levels."""
 NEAR_TICKS = 60
 """Reach of the wall that is kept: more than any feature looks at."""
 FIRST_DATE = date(2026, 1, 5)
@@ -109,6 +110,8 @@ class Shape:
     span: tuple[time, time] = (time(9, 30), time(10, 30))
     rate: float = 60.0
     """Messages a second."""
+    spacing: int = SPACING
+    """Ticks between levels; placebos need 24."""
 
 
 def weekdays(count: int, first: date = FIRST_DATE) -> list[date]:
@@ -150,17 +153,22 @@ def simulated_day(dt: date, seed: int, shape: Shape, meetings: MeetingFile | Non
     return Day(dt, market, {name: held(name, dt, frame) for name, frame in frames.items()})
 
 
-def levels(day: Day) -> pl.DataFrame:
-    """Levels at round prices near the start of the session, valid throughout, and placebos halfway between them."""
+def levels(day: Day, spacing: int) -> pl.DataFrame:
+    """Levels at round prices near the start of the session, valid throughout, and placebos halfway between them.
+
+    Placebos only where they are far enough from levels.
+    """
     snapshot = day.of["book_snapshot_1s"].read(["window_end", "contract", "spot_ref_price_int"])
     spot = int(snapshot["spot_ref_price_int"].drop_nulls()[0])
     begin, end = (int(value) for value in snapshot["window_end"].to_physical()[[0, -1]])
-    step = SPACING * TICK
+    step = spacing * TICK
+    shifts = (0, spacing // 2) if spacing >= SPACING else (0,)
+    around = REACH_TICKS // spacing
     rows: list[dict[str, Any]] = []
-    for k in range(-AROUND, AROUND + 1):
+    for k in range(-around, around + 1):
         price = (spot // step + k) * step
-        name = f"ES:{day.dt}:ROUND25:{k + AROUND}"
-        for shift in (0, SPACING // 2):
+        name = f"ES:{day.dt}:ROUND25:{k + around}"
+        for shift in shifts:
             own = f"{name}:+{shift}" if shift else name
             rows.append(
                 {
@@ -204,16 +212,18 @@ def research(
     dates, days = [], []
     for dt, seed, file in zip(calendar[before:], seeds, meetings, strict=True):
         day = simulated_day(dt, seed, shape, file, walk=walk)
-        dates.append(_tables(day, scale_rows, scaler_rows, chosen))
+        dates.append(_tables(day, scale_rows, scaler_rows, chosen, shape.spacing))
         days.append(day)
     return Research(dates, days)
 
 
-def _tables(day: Day, scale_rows: pl.DataFrame, scaler_rows: pl.DataFrame, settings: Settings) -> DateTables:
+def _tables(
+    day: Day, scale_rows: pl.DataFrame, scaler_rows: pl.DataFrame, settings: Settings, spacing: int
+) -> DateTables:
     of, dt = day.of, day.dt
     candles = held("candle_2m", dt, _candles(day, settings))
     quotes, snapshot, definitions = of["bbo_change"], of["book_snapshot_1s"], of["future_definition"]
-    placed = held("session_level", dt, levels(day))
+    placed = held("session_level", dt, levels(day, spacing))
     episodes = held(
         "setup_episode", dt, session_episodes(placed, quotes, candles, snapshot, definitions, instrument=ES)
     )

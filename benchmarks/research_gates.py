@@ -6,21 +6,22 @@ G4  labels of another session: nothing is left
 G6  a planted rejection is found, and what only looks like it is told apart
 G7  background: a walk, and a market whose queues carry what the bar knows already
 
-Each gate returns plain numbers; `spymaster_tests/research/test_gates.py` asserts the fast size, `benchmarks/research.py`
-runs the full one.
+Each gate returns plain numbers: `spymaster_tests/research/test_gates.py` asserts the fast size of each, and
+`benchmarks/research.py` runs the full one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from benchmarks.research_days import Research, Shape, research
-from spymaster.research.day_blocks import Interval, auc_interval, mean_interval, session_draws, session_index
+from spymaster.research.day_blocks import LEVEL, Interval, auc_interval, mean_interval, session_draws, session_index
 from spymaster.research.knn import with_neighbours
 from spymaster.research.logistic import fit_logistic, log_odds, sigmoid
 from spymaster.research.model_rules import ModelRules
@@ -46,8 +47,10 @@ class Size:
 
     train: int
     test: int
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     profile: str = "demo"
+    level: float = LEVEL
+    """Of the intervals."""
 
     @property
     def sessions(self) -> int:
@@ -55,8 +58,8 @@ class Size:
         return self.train + self.test
 
 
-FAST = Size(9, 6)
-FULL = Size(20, 20, Shape(rate=60.0), "demo")
+CLOSE = 4
+"""Ticks between levels where nothing is planted: more touches in as much time."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +70,19 @@ class Foretold:
     y: np.ndarray
     p: dict[str, np.ndarray]
 
-    def aucs(self) -> dict[str, Interval]:
+    def aucs(self, level: float = LEVEL) -> dict[str, Interval]:
         """AUC by model, with intervals by whole sessions."""
         index, n = session_index(self.samples.session)
         draws = session_draws(n, DRAWS)
-        return {algo: auc_interval(self.y, p, index, draws) for algo, p in self.p.items()}
+        return {algo: auc_interval(self.y, p, index, draws, level) for algo, p in self.p.items()}
 
-    def gains(self) -> dict[str, Interval]:
+    def gains(self, level: float = LEVEL) -> dict[str, Interval]:
         """Log-loss gain over the bar by model."""
         index, n = session_index(self.samples.session)
         draws = session_draws(n, DRAWS)
         of_bar = log_losses(self.y, self.p["bar"])
         return {
-            algo: mean_interval(of_bar - log_losses(self.y, p), index, draws)
+            algo: mean_interval(of_bar - log_losses(self.y, p), index, draws, level)
             for algo, p in self.p.items() if algo != "bar"
         }  # fmt: skip
 
@@ -136,7 +139,7 @@ def random_walk(made: Research, size: Size, settings: Settings | None = None) ->
         told = foretell(samples, size, chosen) if samples is not None else None
         if told is None:
             continue
-        for algo, interval in told.aucs().items():
+        for algo, interval in told.aucs(size.level).items():
             found[f"{panel.kind}:{panel.horizon_s}:{algo}"] = asdict(interval)
     holds = [one["low"] <= 0.5 <= one["high"] for one in found.values() if np.isfinite(one["low"])]
     return {"auc": found, "configurations": len(holds), "holding": float(np.mean(holds)) if holds else float("nan")}
@@ -189,7 +192,7 @@ def shifted(samples: Samples) -> Samples:
     outcome = samples.outcome.copy()
     keep = np.zeros(len(samples), dtype=bool)
     rows = [np.flatnonzero(samples.session == day) for day in samples.sessions]
-    for before, own in zip(rows[:-1], rows[1:], strict=True):
+    for before, own in pairwise(rows):
         n = min(len(before), len(own))
         outcome[own[:n]] = samples.outcome[before[:n]]
         keep[own[:n]] = True
@@ -201,7 +204,7 @@ def label_shift(samples: Samples, size: Size, settings: Settings | None = None) 
     chosen = settings or get_settings()
     told = foretell(shifted(samples), replace(size, train=size.train - 1), chosen)
     assert told is not None, "labels of another session: nothing could be learned from them"
-    return {"auc": {algo: asdict(interval) for algo, interval in told.aucs().items()}, "n": len(told.y)}
+    return {"auc": {algo: asdict(interval) for algo, interval in told.aucs(size.level).items()}, "n": len(told.y)}
 
 
 # G6: the planted rejection, and what looks like it
@@ -215,7 +218,11 @@ def planted_rejection(made: Research, size: Size, settings: Settings | None = No
     told = foretell(samples, size, chosen)
     assert told is not None, "nothing could be learned from planted touches"
     figures = {algo: {**asdict(interval), "auc": auc(told.y, told.p[algo])} for algo, interval in told.aucs().items()}
-    return {"auc": figures, "n": len(told.y), "train": int(np.isin(samples.session, samples.sessions[: size.train]).sum())}, samples
+    return {
+        "auc": figures,
+        "n": len(told.y),
+        "train": int(np.isin(samples.session, samples.sessions[: size.train]).sum()),
+    }, samples
 
 
 def decoys(made: Research, days: int, size: Size, settings: Settings | None = None) -> dict[str, Any]:
@@ -226,7 +233,9 @@ def decoys(made: Research, days: int, size: Size, settings: Settings | None = No
     chosen = settings or get_settings()
     samples = samples_of(made, TOUCHES, chosen, profile=size.profile, real=True, neighbours=25)
     assert samples is not None, "no touch of a planted level"
-    told = foretell(samples, replace(size, train=len(made.days) - days), chosen, algos=("bar", "logit", "gbm", "knn", "stack"))
+    told = foretell(
+        samples, replace(size, train=len(made.days) - days), chosen, algos=("bar", "logit", "gbm", "knn", "stack")
+    )
     assert told is not None, "nothing could be learned from planted touches"
     names = variants(made, told.samples)
     p_reject = 1.0 - told.p["stack"]
@@ -262,7 +271,7 @@ def background(made: Research, size: Size, settings: Settings | None = None) -> 
         samples = samples_of(made, panel, chosen, profile=size.profile)
         for head in ("resolve", "side"):
             told = foretell(samples, size, chosen, head) if samples is not None else None
-            for algo, interval in (told.gains() if told else {}).items():
+            for algo, interval in (told.gains(size.level) if told else {}).items():
                 found[f"{panel.kind}:{panel.horizon_s}:{head}:{algo}"] = asdict(interval)
     no_gain = [one["low"] <= 0.0 for one in found.values() if np.isfinite(one["low"])]
     return {
