@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from spymaster.research import hypotheses, scores
-from spymaster.research.day_blocks import Interval, mean_interval, session_draws, session_index
+from spymaster.research.day_blocks import Interval, interval, mean_interval, session_draws, session_index
 from spymaster.research.ledger import NULL_VALUES, Luck, Trial, ledger_metric
 from spymaster.research.model_rules import ModelRules, configuration
 from spymaster.research.models import ALGOS, BASELINES, MODELS
@@ -142,7 +142,9 @@ def _score(
         forecast, place, draws=numbers.draws, permutations=numbers.permutations, rows=found.rows,
         section="score" if stage == "outer" else "holdout",
     )  # fmt: skip
-    panel = {name: getattr(place, name) for name in ("kind", "horizon_s", "lead_s", "head")} | {"family": family}
+    panel: dict[str, Any] = {name: getattr(place, name) for name in ("kind", "horizon_s", "lead_s", "head")} | {
+        "family": family
+    }
     for algo, one in scored.items():
         found.trials.append(
             Trial(
@@ -175,13 +177,13 @@ def _describe(rows: Rows, place: Place, samples: Samples, numbers: Numbers) -> N
         here = place.of(subset=subset)
         index, n = session_index(own.session)
         draws = session_draws(n, numbers.draws)
-        size = {"n": len(own), "sessions": n}
+        size = (len(own), n)
         for code, name in enumerate(OUTCOMES):
             share = mean_interval((own.outcome == code).astype(np.float64), index, draws)
-            rows.add("sample", here, f"share_{name}", share, **size)
+            rows.add("sample", here, f"share_{name}", share, size=size)
         ones = int((own.outcome == REJECT).sum())
         other = int(own.resolved.sum()) - ones
-        rows.add("sample", here.of(head="side"), "detectable_auc", scores.detectable_auc(ones, other), **size)
+        rows.add("sample", here.of(head="side"), "detectable_auc", scores.detectable_auc(ones, other), size=size)
         _states(rows, here, own, index, draws, numbers)
         _hypotheses(rows, here, own, index, draws, numbers)
     index, n = session_index(samples.session)
@@ -189,7 +191,7 @@ def _describe(rows: Rows, place: Place, samples: Samples, numbers: Numbers) -> N
         samples.outcome == REJECT, samples.is_placebo, samples.match_set_id, index, session_draws(n, numbers.draws)
     )
     if sets:
-        rows.add("levels", place.of(subset="real-placebo"), "share_reject", difference, n=sets, sessions=n)
+        rows.add("levels", place.of(subset="real-placebo"), "share_reject", difference, size=(sets, n))
 
 
 def _states(rows: Rows, place: Place, own: Samples, index: np.ndarray, draws: np.ndarray, numbers: Numbers) -> None:
@@ -197,21 +199,21 @@ def _states(rows: Rows, place: Place, own: Samples, index: np.ndarray, draws: np
     for row in hypotheses.state_table(state, own.outcome, len(OUTCOMES), index, draws):
         for name, share in zip(OUTCOMES, row.shares, strict=True):
             metric = f"{hypotheses.state_label(row.code)}_share_{name}"
-            rows.add("states", place, metric, share, n=row.n, sessions=row.sessions)
+            rows.add("states", place, metric, share, size=(row.n, row.sessions))
 
 
 def _hypotheses(rows: Rows, place: Place, own: Samples, index: np.ndarray, draws: np.ndarray, numbers: Numbers) -> None:
-    size = {"n": len(own), "sessions": draws.shape[1]}
+    size = (len(own), draws.shape[1])
     rejected = own.outcome == REJECT
     names = (*hypotheses.CONDITIONS, "soft_and")
     full = hypotheses.coefficients(own.matrix(names), names, rejected, index, draws)
     if full is not None:
-        rows.add("hypothesis", place, "h1_soft_and", full.intervals[-1], **size, p_perm=full.not_above[-1],
+        rows.add("hypothesis", place, "h1_soft_and", full.intervals[-1], size=size, p_perm=full.not_above[-1],
                  note="log odds of reject, per deviation, beyond the four conditions")  # fmt: skip
     chop = own.outcome == CHOP
     state = hypotheses.state_codes(own.matrix(hypotheses.CONDITIONS), numbers.theta)
     shuffled = shuffled_labels(chop, strata(own.session, own.direction), numbers.permutations)
-    rows.add("hypothesis", place, "h2_chop_by_state", hypotheses.spread_of_shares(state, chop), **size,
+    rows.add("hypothesis", place, "h2_chop_by_state", hypotheses.spread_of_shares(state, chop), size=size,
              p_perm=hypotheses.spread_chance(state, chop, shuffled),
              note="chi-square of the share of chop over the states")  # fmt: skip
     plain = hypotheses.coefficients(
@@ -219,7 +221,7 @@ def _hypotheses(rows: Rows, place: Place, own: Samples, index: np.ndarray, draws
     )  # fmt: skip
     if plain is not None:
         for name, found in zip(plain.names, plain.intervals, strict=True):
-            rows.add("hypothesis", place, f"h3_{name}", found, **size, note="log odds of reject, per deviation")
+            rows.add("hypothesis", place, f"h3_{name}", found, size=size, note="log odds of reject, per deviation")
 
 
 def _against_placebos(
@@ -234,7 +236,7 @@ def _against_placebos(
             found.placebo_gain[here] = difference
             days = len(np.union1d(real.days, placebo.days))
             found.rows.add("gain", here.of(subset="real-placebo"), "log_loss_gain", difference,
-                           n=len(real) + len(placebo), sessions=days)  # fmt: skip
+                           size=(len(real) + len(placebo), days))  # fmt: skip
 
 
 def _neighbours(rows: Rows, place: Place, asked: Asked, numbers: Numbers) -> None:
@@ -243,19 +245,19 @@ def _neighbours(rows: Rows, place: Place, asked: Asked, numbers: Numbers) -> Non
     index, n = session_index(asked.session)
     draws = session_draws(n, numbers.draws)
     here = place.of(algo="knn")
-    size = {"n": len(asked.outcome), "sessions": n}
+    size = (len(asked.outcome), n)
     for k in range(len(agreement)):
         there = asked.neighbours[:, k] >= 0
         alike = (asked.neighbours[there, k] == asked.outcome[there]).astype(np.float64)
-        rows.add("neighbours", here, f"agreement_{k + 1:02d}", mean_interval(alike, index[there], draws), **size)
-    rows.add("neighbours", here, "trend_by_rank", rank_trend(agreement), **size)
+        rows.add("neighbours", here, f"agreement_{k + 1:02d}", mean_interval(alike, index[there], draws), size=size)
+    rows.add("neighbours", here, "trend_by_rank", rank_trend(agreement), size=size)
     drawn = random_agreement(asked.outcome, asked.session, asked.neighbours.shape[1], numbers.placebo_draws)
     if len(drawn) and np.isfinite(agreement).any():
         there = asked.neighbours >= 0
         seen = float((asked.neighbours == asked.outcome[:, None])[there].mean())
-        spread = Interval(float(drawn.mean()), *(float(one) for one in np.quantile(drawn, [0.025, 0.975])), 0.0)
-        rows.add("neighbours", here, "agreement", seen, **size, p_perm=chance(seen, drawn))
-        rows.add("neighbours", here, "agreement_random", spread, **size, note="neighbours drawn at random")
+        spread = interval(float(drawn.mean()), drawn)
+        rows.add("neighbours", here, "agreement", seen, size=size, p_perm=chance(seen, drawn))
+        rows.add("neighbours", here, "agreement_random", spread, size=size, note="neighbours drawn at random")
 
 
 def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provenance: str) -> None:
@@ -266,11 +268,11 @@ def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provena
     for place in panels:
         ideas = [one for here, one in found.outer.items() if _same_panel(here, place) and here.algo in MODELS]
         sessions = max((len(one.days) for one in ideas), default=0)
-        found.rows.add("trials", place, "effective_trials", float(luck.trials), n=0, sessions=sessions,
+        found.rows.add("trials", place, "effective_trials", float(luck.trials), size=(0, sessions),
                        n_trials=luck.trials)  # fmt: skip
         if not ideas:
             word, note = verdict(None, provenance)
-            found.rows.add("verdict", place, "verdict", float("nan"), n=0, sessions=0, verdict=word, note=note)
+            found.rows.add("verdict", place, "verdict", float("nan"), size=(0, 0), verdict=word, note=note)
         for one in ideas:
             _verdict_row(found, one, luck, provenance)
 
@@ -296,10 +298,10 @@ def _verdict_row(found: Evaluation, one: Score, luck: Luck, provenance: str) -> 
         provenance,
     )
     smallest = scores.detectable_auc(one.events, one.n - one.events, error=one.auc.error)
-    size = {"n": one.n, "sessions": len(one.days)}
-    found.rows.add("verdict", one.place, "log_loss_gain", one.gain, **size, p_perm=one.p_perm, p_deflated=chance,
+    size = (one.n, len(one.days))
+    found.rows.add("verdict", one.place, "log_loss_gain", one.gain, size=size, p_perm=one.p_perm, p_deflated=chance,
                    n_trials=luck.trials, verdict=word, note=note)  # fmt: skip
-    found.rows.add("trials", one.place, "detectable_auc", smallest, **size, n_trials=luck.trials)
+    found.rows.add("trials", one.place, "detectable_auc", smallest, size=size, n_trials=luck.trials)
 
 
 def _same_panel(here: Place, panel: Place) -> bool:

@@ -36,10 +36,10 @@ class Rows:
     found: list[dict[str, Any]] = field(default_factory=list)
 
     def add(
-        self, section: str, place: Place, metric: str, value: float | Interval, *, n: int, sessions: int,
+        self, section: str, place: Place, metric: str, value: float | Interval, *, size: tuple[int, int],
         note: str = "", **more: float | int | str | None,
     ) -> None:  # fmt: skip
-        """One number; what is not finite is stored as null."""
+        """One number, and how many setups and sessions are behind it; what is not finite is stored as null."""
         told = value if isinstance(value, Interval) else Interval(value, *[float("nan")] * 3)
         self.found.append(
             {
@@ -49,8 +49,8 @@ class Rows:
                 "value": finite(told.value),
                 "ci_lo": finite(told.low),
                 "ci_hi": finite(told.high),
-                "n_episodes": n,
-                "n_sessions": sessions,
+                "n_episodes": size[0],
+                "n_sessions": size[1],
                 "note": note,
                 **{name: finite(one) if isinstance(one, float) else one for name, one in more.items()},
             }

@@ -115,18 +115,18 @@ def score_forecast(
             events=int(forecast.y.sum()),
         )
         found[algo] = one
-        size = {"n": one.n, "sessions": n}
-        rows.add(section, here, "log_loss", mean_interval(losses, index, taken), **size)
-        rows.add(section, here, "brier", mean_interval(errors, index, taken), **size)
-        rows.add(section, here, "bss", skill_interval(errors, of_bar[1], index, taken), **size)
-        rows.add(section, here, "auc", one.auc, **size, p_perm=one.p_perm)
-        rows.add(section, here, "ece", table.ece if table else float("nan"), **size)
-        rows.add(section, here, "resolution", scores.resolution(table), **size)
+        size = (one.n, n)
+        rows.add(section, here, "log_loss", mean_interval(losses, index, taken), size=size)
+        rows.add(section, here, "brier", mean_interval(errors, index, taken), size=size)
+        rows.add(section, here, "bss", skill_interval(errors, of_bar[1], index, taken), size=size)
+        rows.add(section, here, "auc", one.auc, size=size, p_perm=one.p_perm)
+        rows.add(section, here, "ece", table.ece if table else float("nan"), size=size)
+        rows.add(section, here, "resolution", scores.resolution(table), size=size)
         if algo != BAR:
             gain_section = "gain" if section == "score" else section
-            rows.add(gain_section, here, "log_loss_gain", one.gain, **size)
-            rows.add(gain_section, here, "log_loss_gain_90", one.weak_gain, **size)
-            rows.add(gain_section, here, "auc_over_bar", one.auc_over_bar, **size)
+            rows.add(gain_section, here, "log_loss_gain", one.gain, size=size)
+            rows.add(gain_section, here, "log_loss_gain_90", one.weak_gain, size=size)
+            rows.add(gain_section, here, "auc_over_bar", one.auc_over_bar, size=size)
     return found
 
 
@@ -135,9 +135,9 @@ def add_reliability(one: Score, rows: Rows) -> None:
     if one.table is None:
         return
     for k, (n, stated, happened) in enumerate(zip(one.table.count, one.table.p_mean, one.table.share, strict=True)):
-        size = {"n": int(n), "sessions": len(one.days)}
-        rows.add("reliability", one.place, f"stated_{k + 1:02d}", float(stated), **size)
-        rows.add("reliability", one.place, f"happened_{k + 1:02d}", float(happened), **size)
+        size = (int(n), len(one.days))
+        rows.add("reliability", one.place, f"stated_{k + 1:02d}", float(stated), size=size)
+        rows.add("reliability", one.place, f"happened_{k + 1:02d}", float(happened), size=size)
 
 
 def gain_difference(real: Forecast, placebo: Forecast, algo: str, draws: int, *, seed: int = 0) -> Interval:

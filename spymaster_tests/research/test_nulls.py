@@ -48,7 +48,9 @@ def test_chances_under_no_signal_are_even():
     found = []
     for _ in range(200):
         y, p = rng.random(60) < 0.5, rng.random(60)
-        found.append(permuted_auc_chance(y, p, shuffled_labels(y, np.zeros(60, int), 99, seed=int(rng.integers(1e9)))))
+        found.append(
+            permuted_auc_chance(y, p, shuffled_labels(y, np.zeros(60, int), 99, seed=int(rng.integers(10**9))))
+        )
     assert np.mean(np.array(found) <= 0.1) == pytest.approx(0.1, abs=0.06)
     assert np.mean(np.array(found) <= 0.5) == pytest.approx(0.5, abs=0.1)
     assert chance(2.0, np.array([1.0, 2.0, 3.0])) == 0.75

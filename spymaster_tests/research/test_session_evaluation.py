@@ -1,4 +1,4 @@
-"""The evaluation of a lake: what is entered and when, what opening the hold-out costs, and what a report always says."""
+"""The evaluation of a lake: what is entered and when, what opening the hold-out costs, what a report always says."""
 
 from __future__ import annotations
 
@@ -83,9 +83,10 @@ def test_the_holdout_is_shut_until_it_is_opened_and_then_known(lake: Lake, made:
 def test_the_holdout_is_opened_once(lake: Lake, opened: Written):
     changed = quick(lake.settings, open_holdout=True)
     changed = changed.model_copy(update={"outcome_model": changed.outcome_model.model_copy(update={"stack_c": 0.25})})
-    for known in ({"ledger": opened.ledger}, {"earlier": opened.ledger}):
-        with pytest.raises(LedgerError, match="opened before"):
-            evaluate_date(lake, changed, **known)
+    with pytest.raises(LedgerError, match="opened before"):
+        evaluate_date(lake, changed, ledger=opened.ledger)
+    with pytest.raises(LedgerError, match="opened before"):
+        evaluate_date(lake, changed, earlier=opened.ledger)
 
 
 def test_walk_forward_scores_know_nothing_of_later_dates(lake: Lake, tmp_path: Path, made: Written):
