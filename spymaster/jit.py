@@ -5,20 +5,25 @@ file, changes: a stale caller then keeps the old callee inlined. So each sub-pac
 keyed by a hash of its modules, of those of the sub-packages around it, and of `market` (record layout and constants).
 Kernels call kernels of these only; a test holds that. The directories live under `NUMBA_CACHE_DIR` where that is set,
 else in the user's cache directory, so that they survive runs, virtual environments and read-only installations.
+
+Of several processes that need the same kernel one compiles it, and the others wait and take it from the disk.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core import config
+from numba.core.compiler_lock import global_compiler_lock
 
 PACKAGE = Path(__file__).parent
 
@@ -49,11 +54,46 @@ def _compiler(folder: Path, options: dict[str, Any]) -> Callable[[Callable[..., 
         configured.CACHE_DIR = _cache_directory(folder)
         try:
             compiled = numba.njit(cache=True, nogil=True, error_model="numpy", **options)(function)
-            return compiled if literals else _without_literals(compiled)
+            one_at_a_time = _once_for_all_processes(compiled, Path(_cache_directory(folder)))
+            return one_at_a_time if literals else _without_literals(one_at_a_time)
         finally:
             configured.CACHE_DIR = before
 
     return compile_lazily
+
+
+def _once_for_all_processes(compiled: Any, directory: Path) -> Any:
+    """Let one process at a time look for a kernel on disk and, where it is not there, compile it.
+
+    Numba itself looks, compiles and stores without a lock: what two processes need at once, both compile, and of two
+    versions that they add to a kernel's index at the same moment one is lost. A lock is held while the kernels that are
+    called are compiled, each under its own; as kernels do not call each other in circles, nobody waits for ever. The
+    lock of threads comes first, in every thread.
+    """
+    original, path = compiled.compile, directory / "locks" / f"{compiled.__module__}.{compiled.__qualname__}"
+
+    def compile_once(signature: Any) -> Any:
+        with global_compiler_lock, _held(path):
+            return original(signature)
+
+    compiled.compile = compile_once
+    return compiled
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with the process; without one where the directory cannot be written."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _without_literals(compiled: Any) -> Any:

@@ -205,6 +205,7 @@ class OutcomeModelSettings(_Section):
     min_data_in_leaf_demo: int = Field(default=5, ge=1)
     learning_rate: float = Field(default=0.03, gt=0, le=1, description="share of a tree that is added")
     feature_fraction: float = Field(default=0.6, gt=0, le=1, description="share of the inputs that a tree may use")
+    max_bin: int = Field(default=63, ge=2, le=255, description="steps that an input is cut into, at most")
     rounds: int = Field(default=400, ge=1, description="trees, at most")
     rounds_demo: int = Field(default=20, ge=1)
     patience: int = Field(default=40, ge=1, description="trees without a gain after which boosting stops")

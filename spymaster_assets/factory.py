@@ -29,6 +29,7 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 from spymaster.errors import SpymasterError
 from spymaster.lake.errors import LakeLockedError
 from spymaster.lake.lake import Lake
+from spymaster.lake.raw import raw_files
 from spymaster.tables.model import TableModel
 from spymaster_assets import checks, liveness, provenance, turns
 from spymaster_assets.backfills import leave_out_absent
@@ -45,6 +46,9 @@ REPORTED = {SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
 SKIPPED = "skipped"
 """Metadata of the observation that says why a partition was not materialised."""
 
+NOT_LAST = "made for the last date of a request only: ask for this date alone"
+"""Why, of a table that reads all earlier dates (`last_only`)."""
+
 FAILED_PARTITIONS, TABLES = "failed_partitions", "tables"
 """Metadata of the failure of a step: error per partition, and the tables it was making (full names)."""
 
@@ -60,6 +64,7 @@ def lake_assets(
     lineage: Mapping[str, tuple[str, ...]] | None = None,
     after: Callable[[Lake], object] | None = None,
     kinds: tuple[str, ...] = (),
+    last_only: bool = False,
     **inputs: Declared,
 ) -> Callable[[Callable[..., Frames]], dg.AssetsDefinition]:
     """Assets of `models`, made together by the decorated function.
@@ -71,10 +76,11 @@ def lake_assets(
 
     lineage: upstream columns of columns that come from others than those of their own name; `*` for all such columns.
     after: called with the lake when all sessions of a step are done.
+    last_only: of the sessions of a run with a raw file, make the last one of each symbol.
     """
 
     def decorate(function: Callable[..., Frames]) -> dg.AssetsDefinition:
-        return build_assets(Recipe(function.__name__, models, inputs, function, lineage or {}, after), kinds)
+        return build_assets(Recipe(function.__name__, models, inputs, function, lineage or {}, after, last_only), kinds)
 
     return decorate
 
@@ -169,8 +175,10 @@ class _Run:
         turns.await_turn(self.context, self.recipe)
         for source in self.sources.values():
             source.withheld.update(checks.withheld(self.context.instance, source.model))
-        for session in session_keys(self.context.partition_keys):
-            yield from self._session(session)
+        sessions = session_keys(self.context.partition_keys)
+        wanted = self._last(sessions) if self.recipe.last_only else set(sessions)
+        for session in sessions:
+            yield from self._session(session) if session in wanted else self._skipped(session, NOT_LAST)
         if self.done and self.recipe.after is not None:
             self.recipe.after(self.lake)
         for model in self.tables:
@@ -189,10 +197,7 @@ class _Run:
             made = self._make(session)
         except SkipSession as reason:
             self.context.log.warning(f"{session} skipped: {reason}")
-            for model in self.tables:
-                yield dg.AssetObservation(
-                    asset_key(model), partition=session.partition_key, metadata={SKIPPED: str(reason)}
-                )
+            yield from self._skipped(session, str(reason))
             return
         except TRANSIENT:
             raise
@@ -202,6 +207,15 @@ class _Run:
         yield from provenance.raw_files_seen(self.context.instance, session, made)
         for one in made:
             yield from self._report(session, one)
+
+    def _skipped(self, session: SessionKey, reason: str) -> Iterator[dg.AssetObservation]:
+        for model in self.tables:
+            yield dg.AssetObservation(asset_key(model), partition=session.partition_key, metadata={SKIPPED: reason})
+
+    def _last(self, sessions: list[SessionKey]) -> set[SessionKey]:
+        """The last session of each symbol that has the future's order file."""
+        present = [one for one in sessions if raw_files(self.lake, one.symbol, "market_by_order_dbn", one.dt)]
+        return set({one.symbol: one for one in present}.values())
 
     def _make(self, session: SessionKey) -> list[Made]:
         """Make the tables of a session, once nobody else is writing them.

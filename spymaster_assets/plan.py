@@ -26,7 +26,8 @@ from spymaster_assets.recipe import Recipe
 class Stage:
     """Recipes that may run together on a range of dates, with the tables wanted of them (full names).
 
-    `sequential` stages hold a table that reads its own earlier partitions: one worker has to do all dates in order.
+    `sequential` stages hold a table that reads its own earlier partitions, or is made for the last date only: one
+    worker has to do all dates in order.
     """
 
     recipes: tuple[Recipe, ...]
@@ -84,7 +85,7 @@ class Catalogue:
         for level in sorted({levels[recipe.name] for recipe in wanted}):
             members = tuple(recipe for recipe in wanted if levels[recipe.name] == level)
             names = frozenset(model.full_name for recipe in members for model in recipe.models) & tables
-            result.append(Stage(members, names, any(_reads_itself(recipe) for recipe in members)))
+            result.append(Stage(members, names, any(_in_one_go(recipe) for recipe in members)))
         return result
 
     def first_stale(
@@ -95,13 +96,18 @@ class Catalogue:
         Later sessions may depend on what changes, so everything from there on has to be gone through. `known` are the
         partitions Dagster has on record per table: what it has never heard of is gone through too.
         """
-        recipes = [recipe for recipe in self.recipes if any(model.full_name in tables for model in recipe.models)]
         for position, session in enumerate(sessions):
-            if any(str(session) not in known.get(table, frozenset()) for table in tables):
+            wanted = tables if session == sessions[-1] else tables - self.last_only()
+            recipes = [recipe for recipe in self.recipes if any(model.full_name in wanted for model in recipe.models)]
+            if any(str(session) not in known.get(table, frozenset()) for table in wanted):
                 return position
-            if not all(recipe.is_fresh(lake, session, open_inputs(lake, recipe), tables) for recipe in recipes):
+            if not all(recipe.is_fresh(lake, session, open_inputs(lake, recipe), wanted) for recipe in recipes):
                 return position
         return None
+
+    def last_only(self) -> frozenset[str]:
+        """Tables that a request makes for its last date only."""
+        return frozenset(model.full_name for recipe in self.recipes if recipe.last_only for model in recipe.models)
 
     def _level(self, recipe: Recipe, levels: dict[str, int]) -> int:
         if recipe.name not in levels:
@@ -160,6 +166,8 @@ def _taken_along(item: Declared) -> bool:
     return (isinstance(item, History) and item.dates_of is not None) or (isinstance(item, Same) and item.optional)
 
 
-def _reads_itself(recipe: Recipe) -> bool:
+def _in_one_go(recipe: Recipe) -> bool:
+    """Whether one worker has to go through all dates of a request."""
     made = {model.full_name for model in recipe.models}
-    return any(not isinstance(item, Raw) and item.model.full_name in made for item in recipe.inputs.values())
+    reads_itself = any(not isinstance(item, Raw) and item.model.full_name in made for item in recipe.inputs.values())
+    return recipe.last_only or reads_itself

@@ -89,6 +89,8 @@ class Recipe:
     lineage: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     after: Callable[[Lake], object] | None = None
     """Called once when all sessions of a step are done, e.g. to renew an export of the whole table."""
+    last_only: bool = False
+    """Made for the last session of a request only: it reads all earlier ones, and takes long."""
 
     def make(
         self,

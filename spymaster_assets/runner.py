@@ -26,6 +26,7 @@ from spymaster.market.calendar import partition_dates
 from spymaster.settings import Settings
 from spymaster.tables.model import LAYERS
 from spymaster_assets import progress
+from spymaster_assets.factory import NOT_LAST
 from spymaster_assets.liveness import bury_dead_runs
 from spymaster_assets.partitions import SessionKey, session_partitions
 from spymaster_assets.plan import Catalogue, Stage, has_raw, shares
@@ -138,7 +139,9 @@ class Runner:
         start = 0 if self.overwrite else self.catalogue.first_stale(self.lake, present, self.tables, known)
         done = present if start is None else present[:start]
         for session in done:
-            self._tell_all("reused", session)
+            last_only = self.catalogue.last_only() if session != present[-1] else frozenset()
+            self._tell_all("reused", session, but=last_only)
+            self._tell_all("skipped", session, but=self.tables - last_only, reason=NOT_LAST)
         return [] if start is None else present[start:]
 
     def _stages(self, todo: dict[str, list[SessionKey]]) -> Iterator[list[Share]]:
@@ -159,8 +162,8 @@ class Runner:
     def _executor(self, instance: dg.DagsterInstance) -> InProcess | Pool:
         return InProcess(instance) if self.options.workers == 1 else Pool(self.options.workers)
 
-    def _tell_all(self, status: str, session: SessionKey, **extra: Any) -> None:
-        for table in sorted(self.tables):
+    def _tell_all(self, status: str, session: SessionKey, *, but: frozenset[str] = frozenset(), **extra: Any) -> None:
+        for table in sorted(self.tables - but):
             self._tell(
                 {
                     "event": "partition",

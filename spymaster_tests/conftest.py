@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from spymaster_tests.workers import Spreading, workers
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -27,3 +30,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if slow:
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if not item.get_closest_marker("slow")]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Answers `-n auto`, which `pyproject.toml` asks for."""
+    return workers(config.args)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spreading:
+    """Which worker gets which tests."""
+    return Spreading(config, log)

@@ -11,6 +11,8 @@ from spymaster.checks.base import Finding, Session, Suite, check
 from spymaster.checks.frames import BBO, CANDLE, EPISODE, LEVEL, OUTCOME, SNAPSHOT, collect, finding, scan
 
 SAMPLE = 60
+REST_BARS = 5
+"""Candles from one trigger of a group to the next, at least."""
 MATCHES = 5
 """Placebos of a real episode, at most."""
 SIGMA_STEP_S, HALF_LIFE_S = 15, 1800
@@ -67,7 +69,9 @@ def at_levels_that_hold(session: Session) -> Finding:
 def touched_by_the_mid(session: Session) -> Finding:
     """At a touch an event brought the mid within a tick of the level, or past it; it came from the side it is said to.
 
-    The mid at a decision is that of the event, or the last one before a candle's end.
+    Price came to the level, not the level to price: unless the approach began with that very event, the mid before it
+    was not past the level of then by more than a tick. The mid at a decision is that of the event, or the last one
+    before a candle's end.
     """
     columns = [
         "episode_id",
@@ -82,11 +86,13 @@ def touched_by_the_mid(session: Session) -> Finding:
     ]
     episodes = collect(scan(session, EPISODE, columns))
     quotes = collect(
-        scan(session, BBO, ["ts_event", "bid_price_int", "ask_price_int"]).with_columns(
+        scan(session, BBO, ["ts_event", "bid_price_int", "ask_price_int"])
+        .with_columns(
             # times as episodes have them: made to rise
             ts_event=pl.col("ts_event").cum_max(),
             mid2=pl.col("bid_price_int") + pl.col("ask_price_int"),
         )
+        .with_columns(mid2_before=pl.col("mid2").shift(1))
     )
     tick2 = 2 * session.tick_size_int
     level2 = 2 * pl.col("level_price_int")
@@ -100,17 +106,19 @@ def touched_by_the_mid(session: Session) -> Finding:
     off = touches.filter(~(near | (past > tick2)) | (pl.col("gap_through") != ~near)).select(
         "episode_id", fault=pl.lit("not at the level")
     )
+    stood = pl.col("direction").cast(pl.Int64) * (pl.col("mid2_before") - level2)
+    came = events.filter(((stood <= tick2) | (pl.col("ts_approach") == pl.col("ts_decision"))).fill_null(False))
+    met = events.join(came, on="episode_id", how="anti").select("episode_id", fault=pl.lit("the level came to price"))
     levels = collect(scan(session, LEVEL, ["level_id", "valid_from", "price_int"])).sort("valid_from")
     approach = (
         touches.sort("ts_approach")
         .join_asof(levels, left_on="ts_approach", right_on="valid_from", by="level_id", check_sortedness=False)
-        .join_asof(
-            quotes.select("ts_event", from_mid2="mid2"), left_on="ts_approach", right_on="ts_event",
-            check_sortedness=False,
-        )
-    )  # fmt: skip
+        .join(quotes.select("ts_event", from_mid2="mid2"), left_on="ts_approach", right_on="ts_event", how="left")
+    )
     beyond = pl.col("direction").cast(pl.Int64) * (pl.col("from_mid2") - 2 * pl.col("price_int"))
-    wrong_side = approach.filter((beyond > 0).fill_null(True))
+    # of events at that time, any may be the one that began it
+    from_there = approach.filter((beyond <= 0).fill_null(False))
+    wrong_side = touches.join(from_there, on="episode_id", how="anti")
     candles = episodes.filter(_kind("candle") & pl.col("p0_mid2_int").is_not_null()).sort("ts_decision")
     standing = candles.join_asof(
         quotes.select("ts_event", mid2="mid2"), left_on="ts_decision", right_on="ts_event", allow_exact_matches=False,
@@ -121,6 +129,7 @@ def touched_by_the_mid(session: Session) -> Finding:
         [
             unseen,
             off,
+            met.unique(),
             wrong_side.select("episode_id", fault=pl.lit("came from the other side")),
             other_mid.select("episode_id", fault=pl.lit("another mid stood then")),
         ]
@@ -130,9 +139,13 @@ def touched_by_the_mid(session: Session) -> Finding:
 
 @check(EPISODE, CANDLE, suite=Suite.PHYSICS, blocking=True)
 def triggered_by_candles(session: Session) -> Finding:
-    """Trigger and confirmation are what the candles say, and a valid episode's six candles are whole."""
+    """Side, trigger and confirmation are what the candles say, and a valid episode's six candles are whole.
+
+    Price came from the side of the last of the two closes before the trigger that was not at the level. A group is met
+    again five candles after a trigger, at the earliest.
+    """
     columns = ["episode_id", "kind", "direction", "level_price_int", "trigger_bar", "candle_id_trigger", "trigger_kind",
-               "confirm_kind", "ts_trigger_bar", "ts_decision", "valid"]  # fmt: skip
+               "confirm_kind", "ts_trigger_bar", "ts_decision", "group_id", "valid"]  # fmt: skip
     episodes = collect(scan(session, EPISODE, columns).filter(_kind("candle")))
     names = ["bar_index", "candle_id", "bar_start", "high_price_int", "low_price_int", "close_price_int"]
     bars = collect(scan(session, CANDLE, [*names, "is_complete", "is_halt", "is_carry"]))
@@ -157,16 +170,22 @@ def triggered_by_candles(session: Session) -> Finding:
         .when(beyond("next_close") <= -tick).then(pl.lit("fail"))
         .otherwise(pl.lit("inside"))
     )  # fmt: skip
-    one = pl.col("bar_index")
-    after = bars.select(bar_index=one - 1, next_close="close_price_int", next_start="bar_start")
-    both = (
-        episodes.join(bars, left_on="trigger_bar", right_on="bar_index", how="left")
-        .join(after, left_on="trigger_bar", right_on="bar_index", how="left")
-        .join(whole.with_columns(bar_index=one - 1), left_on="trigger_bar", right_on="bar_index", how="left")
-    )
+    one, level = pl.col("bar_index"), pl.col("level_price_int")
+    both = episodes.join(bars, left_on="trigger_bar", right_on="bar_index", how="left")
+    for other in (
+        bars.select(bar_index=one - 1, next_close="close_price_int", next_start="bar_start"),
+        bars.select(bar_index=one + 1, last_close="close_price_int"),
+        bars.select(bar_index=one + 2, close_before="close_price_int"),
+        whole.with_columns(bar_index=one - 1),
+    ):
+        both = both.join(other, left_on="trigger_bar", right_on="bar_index", how="left")
+    came_from = pl.when(pl.col("last_close") == level).then("close_before").otherwise("last_close")
+    since = pl.col("trigger_bar") - pl.col("trigger_bar").shift(1).over("group_id", order_by="trigger_bar")
     same = (
         pl.col("trigger_kind").cast(pl.String).eq_missing(trigger)
         & (pl.col("confirm_kind").cast(pl.String) == confirm)
+        & (way == (level - came_from).sign())
+        & (since.is_null() | (since >= REST_BARS))
         & pl.col("candle_id_trigger").eq_missing(pl.col("candle_id"))
         & pl.col("ts_trigger_bar").eq_missing(pl.col("bar_start"))
         & (pl.col("ts_decision") == pl.col("next_start").dt.offset_by("2m"))

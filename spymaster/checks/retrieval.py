@@ -52,6 +52,30 @@ def shares_of_neighbours(session: Session) -> Finding:
     return finding(bad.height, bad, "shares are the votes of k neighbours", answers=results.height)
 
 
+@check(RESULT, NEIGHBOR, suite=Suite.PHYSICS, blocking=True)
+def weights_of_distances(session: Session) -> Finding:
+    """A weight is exp(-d^2/(2 d_k^2)); an answer tells the distances of its neighbours, and n_eff of their weights."""
+    results = collect(scan(session, RESULT, ["query_id", "d_1", "d_k", "n_eff", "p_break"]))
+    near = collect(scan(session, NEIGHBOR, ["query_id", "rank", "distance", "weight"]))
+    weight, furthest = pl.col("weight"), pl.col("distance").max().over("query_id")
+    due = pl.when(furthest > 0).then((-(pl.col("distance") ** 2) / (2.0 * furthest**2)).exp()).otherwise(1.0)
+    light = near.filter((weight - due).abs() > TOLERANCE).select("query_id", "rank", "weight", due=due)
+    found = near.group_by("query_id").agg(
+        due_1=pl.col("distance").min(), due_k=pl.col("distance").max(), due_n=weight.sum() ** 2 / (weight**2).sum()
+    )
+    both = results.join(found, on="query_id", how="full", coalesce=True)
+    due_n = pl.when(pl.col("p_break").is_not_null()).then("due_n")
+    off = [
+        ~((pl.col(name) - expected).abs() <= TOLERANCE * expected.clip(1.0)).fill_null(
+            pl.col(name).is_null() & expected.is_null()
+        )
+        for name, expected in (("d_1", pl.col("due_1")), ("d_k", pl.col("due_k")), ("n_eff", due_n))
+    ]
+    told = both.filter(pl.any_horizontal(off)).select("query_id", "d_1", "d_k", "n_eff")
+    bad = pl.concat([light, told], how="diagonal").sort("query_id", "rank", nulls_last=True)
+    return finding(bad.height, bad, "weights follow from distances", answers=results.height, neighbours=near.height)
+
+
 @check(NEIGHBOR, RESULT, suite=Suite.PHYSICS, blocking=True)
 def neighbours_had_ended(session: Session) -> Finding:
     """What came of a neighbour was known before the question: it was decided longer ago than its outcome took."""

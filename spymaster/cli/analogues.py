@@ -100,10 +100,9 @@ def _time(text: str, option: str) -> Any:
 
 def _document(one: AnalogueResult) -> dict[str, Any]:
     """One answer as plain data; nanoseconds as text, which JSON numbers cannot hold."""
-    neighbours = [
-        {name: str(value) if name == "ts_decision" else value for name, value in row.items()}
-        for row in one.neighbours.iter_rows(named=True)
-    ]
+    import polars as pl
+
+    neighbours = one.neighbours.with_columns(pl.col("ts_decision").to_physical().cast(pl.String)).to_dicts()
     result = {name: str(value) if name == "ts_query" else value for name, value in one.result.items()}
     return {"result": result, "neighbours": neighbours, "paths": one.paths.to_dict(as_series=False)}
 

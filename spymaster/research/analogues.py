@@ -6,7 +6,7 @@ earlier dates. The same question has the same answer today and in a year, as lon
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -15,18 +15,17 @@ import numpy as np
 import polars as pl
 
 from spymaster.lake.lake import Lake
-from spymaster.lake.partition import Partition
 from spymaster.market.calendar import RTH_OPEN, session_dates, wall_time_ns
-from spymaster.market.instruments import Instrument, instrument
+from spymaster.market.instruments import Instrument
 from spymaster.research.errors import NotCausalError, QueryError
-from spymaster.research.panels import PANELS, Panel, load_library, panel_of
+from spymaster.research.kept import Kept
+from spymaster.research.panels import PANELS, Panel
 from spymaster.research.retrieval import Question, Rules, answer
 from spymaster.research.session_retrieval import days, neighbour_rows, result_values
-from spymaster.setups.session_vectors import session_builder
+from spymaster.setups.session_vectors import wall_before
 from spymaster.setups.vector_layout import FAMILIES
-from spymaster.setups.vector_scaler import scaler_of
 from spymaster.setups.vectors import Builder, Request
-from spymaster.setups.zone_windows import WALL_COLUMNS
+from spymaster.tables.retrieval_neighbor import RetrievalNeighbor
 
 SECOND_NS: Final = 1_000_000_000
 DIRECTIONS: Final = {"up": 1, "down": -1}
@@ -36,13 +35,13 @@ MOVE_S: Final = 15
 LEAST_MOVE: Final = 0.5
 """Move over 15 s, in usual ones, from which it gives a question its direction."""
 PATH_S: Final = 300
-REVEALED: Final = ("p_", "median_", "end_q", "outcome", "t_hit_s", "mfe_ticks", "mae_ticks", "end_ticks")
+REVEALED: Final = ("p_", "p0_", "median_", "end_q", "outcome", "t_hit_s", "mfe_ticks", "mae_ticks", "end_ticks")
 """Starts of the names of what tells how setups ended."""
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which earlier setups may be neighbours; all, unless something is named."""
+    """Which earlier setups may be neighbours; all, unless something is named. With any, an answer has no novelty."""
 
     level_types: frozenset[str] = frozenset()
     near_in_time: bool = False
@@ -56,7 +55,7 @@ class AnalogueResult:
     result: dict[str, Any]
     """Columns of `gold.retrieval_result`, without episode_id where no setup is asked about."""
     neighbours: pl.DataFrame
-    """Columns of `gold.retrieval_neighbor`."""
+    """Columns of `gold.retrieval_neighbor`, without query_id and provenance; no rows where nothing is near."""
     paths: pl.DataFrame
     """rank, offset_s (-300 to 300), ticks: mid of each neighbour from its decision on, positive along its direction."""
 
@@ -73,46 +72,40 @@ class AnalogueResult:
 def analogues(
     lake: Lake, symbol: str, ts: datetime | int, *, family: str = "auto", direction: str = "auto", k: int | None = None,
     horizon_s: int | None = None, filters: Filters | None = None, asof: datetime | int | None = None,
+    paths: bool = True, kept: Kept | None = None,
 ) -> list[AnalogueResult]:  # fmt: skip
     """Answers about the last whole second (`c120`: candle) up to `ts` (aware, or ns UTC).
 
     One answer, or two where `direction` is auto and nothing says which way the market goes. family: auto is s1. k: that
-    of the profile. horizon_s: 120, for c120 360. Raises `QueryError` for what cannot be asked, `NotCausalError` if
-    `asof` is before `ts`, `MissingPartitionError` for a table that is not there.
+    of the profile. horizon_s: 120, for c120 360. paths: whether those of the neighbours are looked up; otherwise the
+    frame has no rows. kept: what earlier questions to the lake loaded. Raises `QueryError` for what cannot be asked,
+    `NotCausalError` if `asof` is before `ts`, `MissingPartitionError` for a table that is not there.
     """
     at = _ns(ts)
     if asof is not None and _ns(asof) < at:
         raise NotCausalError(f"a question about {_text(at)} cannot be asked as of {_text(_ns(asof))}")
     panel = panel_for(family, horizon_s)
     dt = datetime.fromtimestamp(at // SECOND_NS, UTC).date()
-    own = instrument(symbol, lake.settings)
-
-    def of(table: str) -> Partition:
-        return lake.partition(table, symbol, dt)
-
-    measures, wall = of("silver.move_measure_1s"), of("silver.wall_surface_1s")
-    builder = session_builder(
-        measures, of("silver.trade"), of("silver.book_snapshot_1s"), of("silver.candle_2m"),
-        of("gold.move_condition_scale"), of("bronze.future_definition"), settings=lake.settings,
-    )  # fmt: skip
+    kept = kept or Kept(lake)
+    day = kept.day(symbol, dt)
     cutoff = at // SECOND_NS
     if FAMILIES[panel.family].shape:
         cutoff -= cutoff % FAMILIES[panel.family].window_s
-    ways = [DIRECTIONS[direction]] if direction in DIRECTIONS else _directions(lake, symbol, builder, at, direction)
-    rows, scales = panel_of(of("gold.retrieval_index").read(), panel), of("gold.vector_scaler").read()
-    scaler = scaler_of(scales, panel.family)
-    history = {day: lake.partition("gold.setup_vector", symbol, day) for day in rows["vector_dt"].unique()}
-    library = None if scaler is None else load_library(rows, history, scaler)
+    ways = [DIRECTIONS[direction]] if direction in DIRECTIONS else _directions(lake, symbol, day.builder, at, direction)
+    known = kept.panel(symbol, dt, panel)
     rules = Rules.of(lake.settings.retrieval, lake.profile, k)
+    asked = Request.of(panel.family, [cutoff] * len(ways), ways)
+    made = day.builder.vectors(wall_before(day.wall, day.builder.tape, asked), [asked])[0]
     answers = []
-    for way in ways:
-        made = builder.vectors(_upto(wall, cutoff), [Request.of(panel.family, [cutoff], way)])[0]
-        said = point = None
-        if scaler is not None and library is not None:
-            point = scaler.apply(made.vectors)[0] if made.known[0] else None
-            said = answer(library, question(point, cutoff, way, float(made.sigma_60[0]), own, filters), rules)
+    for row, way in enumerate(ways):
+        said, near = None, neighbour_frame([])
+        if known.scaler is not None and known.library is not None:
+            point = known.scaler.apply(made.vectors[row : row + 1])[0] if made.known[row] else None
+            one = question(point, cutoff, way, float(made.sigma_60[row]), day.own, filters)
+            said = answer(known.library, one, rules, None if point is None or one.filtered else known.usual(rules))
+            near = neighbour_frame(neighbour_rows(said, known.rows, known.library, point, known.scaler))
         values = {
-            "query_id": f"{symbol}:{cutoff * SECOND_NS}:{way}:{panel.family}:{panel.horizon_s}",
+            "query_id": f"{symbol}:{cutoff * SECOND_NS}:{way}:{panel.family}:{panel.horizon_s}:{rules.k}",
             "ts_query": cutoff * SECOND_NS,
             "symbol": symbol,
             "kind": panel.kind,
@@ -120,14 +113,12 @@ def analogues(
             "family": panel.family,
             "lead_s": 0,
             "horizon_s": panel.horizon_s,
-            **result_values(said, rows, rules),
-            "provenance": measures.manifest.provenance,
+            **result_values(said, known.rows, rules),
+            "provenance": day.provenance,
         }
-        near = [] if said is None or scaler is None or library is None else neighbour_rows(
-            said, rows, library, point, scaler
-        )  # fmt: skip
-        frame = pl.DataFrame(near, infer_schema_length=None)
-        answers.append(AnalogueResult(values, frame, neighbour_paths(lake, symbol, frame, rows)))
+        answers.append(
+            AnalogueResult(values, near, neighbour_paths(kept, symbol, near if paths else near.clear(), known.rows))
+        )
     return answers
 
 
@@ -164,34 +155,35 @@ def question(
     )
 
 
-def neighbour_paths(lake: Lake, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def neighbour_frame(near: list[dict[str, Any]]) -> pl.DataFrame:
+    """Columns and types of `gold.retrieval_neighbor`, without query_id and provenance, of `neighbour_rows`."""
+    schema = {
+        name: dtype for name, dtype in RetrievalNeighbor.schema().items() if name not in ("query_id", "provenance")
+    }
+    plain = {name: pl.Int64 if isinstance(dtype, pl.Datetime) else dtype for name, dtype in schema.items()}
+    return pl.DataFrame(near, schema=plain).cast(schema)  # pyright: ignore[reportArgumentType]
+
+
+def neighbour_paths(kept: Kept, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Mids around the decisions of the neighbours, where the lake still holds their seconds."""
     schema = {"rank": pl.Int32, "offset_s": pl.Int32, "ticks": pl.Float64}
     parts = [pl.DataFrame(schema=schema)]
-    if near.is_empty():
-        return parts[0]
-    found = near.select("rank", "episode_id", "direction", "ts_decision").join(
-        rows.select("episode_id", "vector_dt"), on="episode_id"
+    found = near.select("rank", "episode_id", "direction", pl.col("ts_decision").to_physical()).join(
+        rows.select("episode_id", "vector_dt"), on="episode_id", maintain_order="left"
     )
     for day in found["vector_dt"].unique().sort():
-        if not (lake.has("silver.move_measure_1s", symbol, day) and lake.has("bronze.future_definition", symbol, day)):
+        path = kept.path(symbol, day)
+        if path is None:
             continue
-        seconds = lake.partition("silver.move_measure_1s", symbol, day).read(["window_end", "mid2_int"])
-        tick = _tick(lake, symbol, day)
-        end = seconds["window_end"].to_physical().to_numpy() // SECOND_NS
-        mid = seconds["mid2_int"].cast(pl.Float64).fill_null(np.nan).to_numpy() / (2.0 * tick)
         for rank, way, decided in found.filter(vector_dt=day).select("rank", "direction", "ts_decision").iter_rows():
             here = decided // SECOND_NS
-            first, last, zero = np.searchsorted(end, [here - PATH_S, here + PATH_S + 1, here])
-            if zero >= len(end) or end[zero] != here or not np.isfinite(mid[zero]):
+            first, last, zero = np.searchsorted(path.end, [here - PATH_S, here + PATH_S + 1, here])
+            if zero >= len(path.end) or path.end[zero] != here or not np.isfinite(path.ticks[zero]):
                 continue
-            ticks = way * (mid[first:last] - mid[zero])
-            parts.append(
-                pl.DataFrame(
-                    {"rank": rank, "offset_s": end[first:last] - here, "ticks": pl.Series(ticks).fill_nan(None)}
-                ).cast(schema)  # pyright: ignore[reportArgumentType]
-            )
-    return pl.concat(parts).drop_nulls().sort("rank", "offset_s")
+            ticks = way * (path.ticks[first:last] - path.ticks[zero])
+            part = {"rank": rank, "offset_s": path.end[first:last] - here, "ticks": ticks}
+            parts.append(pl.DataFrame(part, schema_overrides=schema).filter(pl.col("ticks").is_not_nan()))
+    return pl.concat(parts).sort("rank", "offset_s")
 
 
 def _directions(lake: Lake, symbol: str, builder: Builder, at: int, direction: str) -> Sequence[int]:
@@ -214,22 +206,6 @@ def _directions(lake: Lake, symbol: str, builder: Builder, at: int, direction: s
         if np.isfinite(tape.sigma_15[row]) and abs(moved) >= LEAST_MOVE * tape.sigma_15[row]:
             return [1 if moved > 0 else -1]
     return [1, -1]
-
-
-def _upto(wall: Partition, cutoff_s: int) -> Iterable[pl.DataFrame]:
-    """Rows of the wall that a vector may need: those of the look-back, and the ones before that stand in it."""
-    for batch in wall.batches(WALL_COLUMNS):
-        ends = batch["window_end"].to_physical()
-        yield batch.head(int(ends.search_sorted(cutoff_s * SECOND_NS, side="right")))
-        if batch.height and ends[-1] > cutoff_s * SECOND_NS:
-            return
-
-
-def _tick(lake: Lake, symbol: str, day: Any) -> int:
-    from spymaster.setups.contracts import tick_size
-
-    measures = lake.partition("silver.move_measure_1s", symbol, day)
-    return tick_size(measures, lake.partition("bronze.future_definition", symbol, day))
 
 
 def _ns(ts: datetime | int) -> int:

@@ -6,7 +6,10 @@ from spymaster.errors import SpymasterError
 
 
 class QueryError(SpymasterError):
-    """A question that cannot be asked: a time outside every session, an unknown family, direction or horizon."""
+    """A question that cannot be asked: a time outside every session, an unknown family, direction or horizon.
+
+    Also one whose panel no longer fits the tables that it was made from.
+    """
 
 
 class NotCausalError(QueryError):

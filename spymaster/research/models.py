@@ -202,6 +202,7 @@ class Trainer:
         self._short = self._refusal(train)
         self._held_out: dict[str, np.ndarray] = {}
         self._chosen_c: dict[str, float] = {}
+        self._final: dict[str, Scorer] = {}
 
     def fit(self, algo: str) -> Fitted | Insufficient:
         """The model of an algorithm, or why there is none."""
@@ -217,7 +218,7 @@ class Trainer:
         else:
             calibration = calibrate(score[known], self.label[known], self.rules.settings.calibration)
         table = reliability(calibration.probabilities(score[known]), self.label[known])
-        scorer, features = self._learn(algo, self.samples, self.label), self._features(algo)
+        scorer, features = self._learned(algo), self._features(algo)
         return Fitted(
             self.head, algo, scorer, calibration, table, features, self._told(algo, scorer),
             self.samples.sessions, len(self.label), int(self.label.sum()),
@@ -267,10 +268,18 @@ class Trainer:
             return boosting.learn(self.head, samples, label, self.rules)
         if algo == "knn":
             return Neighbours.learn(self.head, label)
-        for part in self._parts():
-            self.held_out(part)
-        parts = {part: self._learn(part, samples, label) for part in self._parts()}
-        return Stacked(self.head, parts, self._stack_weights(np.asarray(np.isfinite(self._beyond()).all(axis=1))))
+        raise ModelError(f"no algorithm {algo}: there are {', '.join(ALGOS)}")
+
+    def _learned(self, algo: str) -> Scorer:
+        """The scorer of an algorithm, learned from all of training; of those of the stack, each once."""
+        if algo not in self._final:
+            if algo == "stack":
+                known = np.asarray(np.isfinite(self._beyond()).all(axis=1))
+                parts = {part: self._learned(part) for part in self._parts()}
+                self._final[algo] = Stacked(self.head, parts, self._stack_weights(known))
+            else:
+                self._final[algo] = self._learn(algo, self.samples, self.label)
+        return self._final[algo]
 
     def _walk(self, algo: str) -> np.ndarray:
         score = np.full(len(self.label), np.nan)

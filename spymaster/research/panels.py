@@ -7,7 +7,7 @@ the vectors are read from `gold.setup_vector` when a panel is loaded, and scaled
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -37,8 +37,6 @@ PANELS: Final = (
     *(Panel(family, "touch", horizon) for family in ("s1", "s5") for horizon in TOUCH_HORIZONS_S),
     *(Panel(family, "candle", CANDLE_HORIZON_S) for family in ("c120", "s5")),
 )
-SCORED_K: Final = 1.0
-"""Distance of the barriers whose outcomes are compared, in usual moves."""
 
 VECTOR_COLUMNS: Final = ("episode_id", "kind", "family", "layout_version", "lead_s", "valid")
 EPISODE_COLUMNS: Final = (
@@ -49,6 +47,7 @@ OUTCOME_COLUMNS: Final = (
     "episode_id", "horizon_s", "k_barrier", "outcome", "t_hit_s", "mfe_ticks", "mae_ticks", "end_ticks", "valid",
 )  # fmt: skip
 """Columns read of `gold.setup_vector`, `gold.setup_episode` and `gold.setup_outcome`."""
+AGAIN: Final = "Materialise gold.retrieval_index again, after the tables it is made from."
 
 
 def earlier(partitions: Sequence[Partition], dt: date) -> list[Partition]:
@@ -58,11 +57,12 @@ def earlier(partitions: Sequence[Partition], dt: date) -> list[Partition]:
 
 def session_index(
     vectors: Sequence[Partition], episodes: Sequence[Partition], outcomes: Sequence[Partition], scaler: pl.DataFrame,
-    dt: date,
+    dt: date, *, k_barrier: float,
 ) -> pl.DataFrame:  # fmt: skip
     """`gold.retrieval_index` of `dt` from stored tables of earlier dates; a family without a scaler has no panel.
 
-    Dates that lack one of the three tables are left out. Raises `QueryError` for a partition that is not earlier.
+    k_barrier: distance of the barriers whose outcomes are compared, in usual moves (`setups.k_barrier`). Dates that
+    lack one of the three tables are left out. Raises `QueryError` for a partition that is not earlier.
     """
     late = [one.label for one in (*vectors, *episodes, *outcomes) if one.dt >= dt]
     if late:
@@ -72,7 +72,7 @@ def session_index(
     rows = []
     for day in dates:
         held, told, scored = (table[day].read(names) for table, names in zip(of_date, _READ, strict=True))
-        rows.append(date_rows(held, told, scored, day))
+        rows.append(date_rows(held, told, scored, day, k_barrier=k_barrier))
     pool = pl.concat(rows) if rows else None
     hashes = {day: of_date[0][day].content_hash for day in dates}
     parts = [
@@ -90,10 +90,12 @@ _READ: Final = (
 )
 
 
-def date_rows(vectors: pl.DataFrame, episodes: pl.DataFrame, outcomes: pl.DataFrame, day: date) -> pl.DataFrame:
+def date_rows(
+    vectors: pl.DataFrame, episodes: pl.DataFrame, outcomes: pl.DataFrame, day: date, *, k_barrier: float
+) -> pl.DataFrame:
     """Real setups of a date that have a vector without a lead and a scored outcome, one row per family and horizon."""
     known = vectors.filter((pl.col("kind") != "candidate") & (pl.col("lead_s") == 0) & pl.col("valid"))
-    scored = outcomes.filter(pl.col("valid") & (pl.col("k_barrier") == SCORED_K))
+    scored = outcomes.filter(pl.col("valid") & (pl.col("k_barrier") == k_barrier))
     return (
         known.drop("valid", "lead_s")
         .join(episodes.filter(~pl.col("is_placebo") & pl.col("sigma_60").is_not_null()), on="episode_id")
@@ -132,11 +134,20 @@ def panel_of(index: pl.DataFrame, panel: Panel) -> pl.DataFrame:
     )
 
 
-def load_library(rows: pl.DataFrame, vectors: dict[date, Partition], scaler: Scaler) -> Library:
-    """A panel in memory. rows: those of the panel, in order. vectors: partitions of `gold.setup_vector` by date.
+def load_library(rows: pl.DataFrame, vectors: Mapping[date, Partition], scaler: Scaler) -> Library:
+    """A panel in memory. rows: those of the panel, in order. vectors: `gold.setup_vector` of each of their dates.
 
-    Raises `QueryError` if a partition lacks a vector that the panel names: it was made anew since.
+    Raises `QueryError` if the panel was made with another scaler, or if a partition lacks a vector that the panel
+    names: one of them was made anew since.
     """
+    other = rows.filter(pl.col("scaler_sha256") != scaler.sha256)
+    if other.height:
+        panel = other.row(0, named=True)
+        raise QueryError(
+            f"panel {panel['index_id']} was made with scaler {panel['scaler_sha256'][:16]} of family"
+            f" {scaler.layout.family.name}, gold.vector_scaler now holds {scaler.sha256[:16]}",
+            hint=AGAIN,
+        )
     parts = []
     for day in rows["vector_dt"].unique().sort():
         wanted = rows.filter(vector_dt=day)
@@ -146,7 +157,7 @@ def load_library(rows: pl.DataFrame, vectors: dict[date, Partition], scaler: Sca
         if both["vector"].null_count():
             raise QueryError(
                 f"{vectors[day].label} has no vector for {both.filter(pl.col('vector').is_null())['episode_id'][0]}",
-                hint="Materialise gold.retrieval_index again.",
+                hint=AGAIN,
             )
         parts.append(both.select("panel_row", "vector"))
     n = scaler.layout.n

@@ -97,6 +97,11 @@ class Question:
     walk_forward: bool = True
     """Only sessions before this one; otherwise all but this one and those next to it."""
 
+    @property
+    def filtered(self) -> bool:
+        """Whether only some setups of the allowed sessions may be neighbours."""
+        return bool(self.level_types) or self.near_in_time or self.like_sigma
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -110,6 +115,8 @@ class Answer:
     n_eff: float | None
     n_sessions: int
     novelty: float | None
+    """None where the library is small, and where the question has filters: their neighbours are further away for having
+    been chosen from fewer, which the usual distances, those of the whole library, do not know."""
     reason: str | None
     """One of `ABSTAIN_REASONS`, or None."""
 
@@ -132,10 +139,11 @@ def answer(library: Library, question: Question, rules: Rules, usual: np.ndarray
     shrink = rules.settings.shrink
     votes = np.array([weight[library.outcome[rows] == code].sum() for code in range(len(OUTCOMES))])
     p = (votes + shrink * p0) / (weight.sum() + shrink)
-    usual = usual_distances(library, rules) if usual is None else usual
     novelty = None
-    if len(usual) >= rules.settings.novelty_least:
-        novelty = float((usual < distance[-1]).mean())
+    if not question.filtered:
+        usual = usual_distances(library, rules) if usual is None else usual
+        if len(usual) >= rules.settings.novelty_least:
+            novelty = float((usual < distance[-1]).mean())
     if novelty is not None and novelty > rules.settings.novelty_cut:
         reason = "novel"
     elif (np.abs(p - p0) <= rules.settings.uninformative).all():

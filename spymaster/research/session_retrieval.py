@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from spymaster.lake.partition import Partition
-from spymaster.research.panels import Panel, load_library, panel_of
+from spymaster.research.errors import QueryError
+from spymaster.research.panels import AGAIN, Panel, load_library, panel_of
 from spymaster.research.retrieval import Answer, Library, Question, Rules, answer, usual_distances
 from spymaster.settings import RetrievalSettings
 from spymaster.setups.vector_layout import layout
@@ -34,14 +35,23 @@ def session_retrieval(
     index: Partition, vectors: Sequence[Partition], episodes: Partition, scaler: Partition, *,
     settings: RetrievalSettings, profile: str,
 ) -> Iterator[dict[str, pl.DataFrame]]:  # fmt: skip
-    """Both tables of a date, panel by panel. vectors: those of the date and of the earlier dates in the index."""
+    """Both tables of a date, panel by panel. vectors: those of the date and of the earlier dates in the index.
+
+    Raises `QueryError` if one of them is not there, or no longer fits the index.
+    """
     of_date = {one.dt: one for one in vectors}
     rules = Rules.of(settings, profile)
     rows, scales = index.read(), scaler.read()
     results, found = [RetrievalResult.empty()], [RetrievalNeighbor.empty()]
     for panel in ASKED:
+        own = panel_of(rows, panel)
+        gone = sorted({index.dt, *own["vector_dt"]} - of_date.keys())
+        if gone:
+            raise QueryError(
+                f"gold.setup_vector {index.symbol} {gone[0]} is gone, but {index.label} needs it", hint=AGAIN
+            )
         asked = questions(of_date[index.dt], episodes, panel)
-        made = panel_answers(panel, asked, panel_of(rows, panel), of_date, scaler_of(scales, panel.family), rules)
+        made = panel_answers(panel, asked, own, of_date, scaler_of(scales, panel.family), rules)
         provenance = pl.lit(index.manifest.provenance)
         results.append(_typed(RetrievalResult, made[0], provenance))
         found.append(_typed(RetrievalNeighbor, made[1], provenance))
@@ -70,7 +80,7 @@ def panel_answers(
     found: list[dict[str, Any]] = []
     library = usual = None
     if scaler is not None:
-        library = load_library(rows, dict(vectors), scaler)
+        library = load_library(rows, vectors, scaler)
         usual = usual_distances(library, rules)
     for one in asked.iter_rows(named=True):
         query_id = f"{one['episode_id']}:{panel.family}:{panel.horizon_s}"

@@ -15,6 +15,7 @@ from spymaster.setups.contracts import contract_of, tick_size
 from spymaster.setups.matching import match_sets, overlaps
 from spymaster.setups.mids import BBO_COLUMNS, SECOND_NS, SNAPSHOT_COLUMNS, Mids, Seconds
 from spymaster.setups.touches import LEVEL_COLUMNS, touch_rows
+from spymaster.setups.trigger_kernels import REST_BARS
 from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.types import TIMESTAMP
 
@@ -54,7 +55,7 @@ def episode_frame(
 ) -> pl.DataFrame:
     """The table's rows. levels: rows with `LEVEL_COLUMNS` in order of level_id and valid_from; tick in 1e-9."""
     both = pl.concat([_touches(levels, mids, tick), _candles(levels, mids, bars, tick)])
-    rows = _named(_with_level(both, levels)).sort("ts", "episode_id")
+    rows = _rested(_named(_with_level(both, levels)).sort("ts", "episode_id"))
     rows = _with_context(rows, mids, bars, tick)
     rows = rows.with_columns(
         touch_index=pl.int_range(pl.len(), dtype=pl.Int32).over("kind", "level_id") + 1,
@@ -146,6 +147,21 @@ def _with_level(found: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
         .rename({"price_int": "level_price_int"})
         .drop("episode", "first", "level", "held_at", "level_type")
     )
+
+
+def _rested(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in order of time without candles that meet a group whose last trigger is not yet judged.
+
+    A level rests by itself; here that of its group which is met next waits for it, too.
+    """
+    last: dict[str, int] = {}
+    kept = []
+    for group, bar in rows.select("group_id", "trigger_bar").iter_rows():
+        rests = bar is not None and group in last and bar < last[group] + REST_BARS
+        if bar is not None and not rests:
+            last[group] = bar
+        kept.append(not rests)
+    return rows.filter(pl.Series(kept, dtype=pl.Boolean))
 
 
 def _named(rows: pl.DataFrame) -> pl.DataFrame:

@@ -65,13 +65,14 @@ def outcome_frame(
     sigma = rows["sigma_15"].fill_null(np.nan).to_numpy() * np.sqrt(horizon / 15.0)
     moves = np.maximum(settings.min_barrier_ticks, np.rint(settings.k_barrier * np.nan_to_num(sigma)))
     barrier = np.where(np.isnan(sigma), np.nan, moves)
-    reason, censored = _ended(rows, begin, end, mids, instrument)
+    after = _rows_after(rows, begin, mids)
+    reason, censored = _ended(rows, begin, end, after, mids, instrument)
     known = rows["p0_mid2_int"].is_not_null().to_numpy() & ~np.isnan(barrier)
     valid = rows["valid"].to_numpy() & known & ~censored
-    passed = _passages(rows, begin, end, moves, mids, tick, valid)
+    passed = _passages(rows, begin, end, after, moves, mids, tick, valid)
     start, level = (rows[name].fill_null(0).to_numpy() for name in ("p0_mid2_int", "level_price_int"))
     offset = rows["direction"].to_numpy() * (start - 2 * level) / (2.0 * tick)
-    past = _overshoot(mids, begin, tick)
+    past = _overshoot(mids, begin, after, tick)
     around = {
         "b1": first_passage(barrier, barrier, np.where(known, sigma, np.nan), past),
         "lv_b1": first_passage(barrier - offset, barrier + offset, np.where(known, sigma, np.nan), past),
@@ -99,33 +100,57 @@ def outcome_frame(
     )
 
 
+def _rows_after(rows: pl.DataFrame, begin: np.ndarray, mids: Mids) -> np.ndarray:
+    """int64: the first row of the mid after each decision.
+
+    A touch is an event: what came at its time before it is not after it, what follows at its time is. A candle ends
+    before the events at its end.
+    """
+    row = np.searchsorted(mids.ts, begin, side="left")
+    touch = (rows["kind"] == "touch").to_numpy()
+    p0 = rows["p0_mid2_int"].fill_null(-1).to_numpy()
+    late = np.searchsorted(mids.ts, begin, side="right")
+    looking = np.flatnonzero(touch & (row < late))
+    while len(looking):
+        at = row[looking]
+        other = ~mids.usable[at] | (mids.mid2[at] != p0[looking])
+        row[looking] += 1  # past the touch, or past what came before it
+        looking = looking[other & (row[looking] < late[looking])]
+    return row
+
+
 def _ended(
-    rows: pl.DataFrame, begin: np.ndarray, end: np.ndarray, mids: Mids, instrument: Instrument
+    rows: pl.DataFrame, begin: np.ndarray, end: np.ndarray, after: np.ndarray, mids: Mids, instrument: Instrument
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What ended each horizon, and whether that was something else than the horizon: the earliest of what there is."""
+    """What ended each horizon, and whether that was something else than the horizon: the earliest of what there is.
+
+    A second that is not usable has failed from its start on, which is the end of the one before it. after:
+    `_rows_after`.
+    """
     bounds = {label: session_bounds(label, instrument) for label in rows["session_date"].unique()}
     closes = np.array([(bounds[label] or (0, FOREVER))[1] for label in rows["session_date"]], dtype=np.int64)
-    bad = np.append(mids.seconds.bad, FOREVER)
-    broken = bad[np.searchsorted(mids.seconds.bad, begin, side="right")]
-    off = mids.ts[~mids.usable]
-    broken = np.minimum(broken, np.append(off, FOREVER)[np.searchsorted(off, begin, side="right")])
-    last = np.full(len(begin), mids.seconds.end[-1] if len(mids.seconds.end) else 0)
+    seconds = mids.seconds
+    before = np.searchsorted(seconds.end, seconds.bad, side="left") - 1
+    failed = np.where(before >= 0, seconds.end[np.maximum(before, 0)], seconds.bad - SECOND_NS)
+    broken = np.append(failed, FOREVER)[np.searchsorted(seconds.bad, begin, side="right")]
+    off = np.flatnonzero(~mids.usable)
+    broken = np.minimum(broken, np.append(mids.ts[off], FOREVER)[np.searchsorted(off, after, side="left")])
+    last = np.full(len(begin), seconds.end[-1] if len(seconds.end) else 0)
     times = np.stack([end, np.where(closes < end, closes, FOREVER), np.where(last < end, last, FOREVER), broken])
     which = times.argmin(axis=0)
     return np.array(["horizon", "session_end", "end_of_data", "invalid_book"])[which], which > 0
 
 
 def _passages(
-    rows: pl.DataFrame, begin: np.ndarray, end: np.ndarray, moves: np.ndarray, mids: Mids, tick: int, valid: np.ndarray
-) -> dict[str, pl.Series]:
-    """Columns of hits and extremes; null where not valid."""
+    rows: pl.DataFrame, begin: np.ndarray, end: np.ndarray, after: np.ndarray, moves: np.ndarray, mids: Mids, tick: int,
+    valid: np.ndarray,
+) -> dict[str, pl.Series]:  # fmt: skip
+    """Columns of hits and extremes; null where not valid. after: `_rows_after`."""
     changed = mids.usable.copy()
     changed[1:] &= (mids.mid2[1:] != mids.mid2[:-1]) | mids.fresh[1:]
     ts, mid2 = mids.ts[changed], mids.mid2[changed]
     direction = rows["direction"].to_numpy().astype(np.int64)
-    candle = (rows["kind"] == "candle").to_numpy()
-    # a touch is an event, and what follows at the same time is after it; a candle ends before the events at its end
-    first = np.where(candle, np.searchsorted(ts, begin, side="left"), np.searchsorted(ts, begin, side="right"))
+    first = np.searchsorted(np.flatnonzero(changed), after, side="left")
     hits, extremes = np.zeros((len(begin), 4), dtype=np.int64), np.zeros((len(begin), 3), dtype=np.int64)
     passages(
         ts, mid2, first, begin, end, rows["p0_mid2_int"].fill_null(0).to_numpy().copy(), direction,
@@ -174,16 +199,17 @@ def _bars(rows: pl.DataFrame, bars: Bars) -> dict[str, pl.Series]:
     return made
 
 
-def _overshoot(mids: Mids, at: np.ndarray, tick: int) -> np.ndarray:
+def _overshoot(mids: Mids, at: np.ndarray, after: np.ndarray, tick: int) -> np.ndarray:
     """How far the mid goes past a price that it reaches, by its steps in the half hour before, ticks; NaN without one.
 
-    The mid moves between whole and half ticks.
+    The mid moves between whole and half ticks. after: `_rows_after` of the decisions `at`.
     """
     moved = np.zeros(len(mids.ts), dtype=bool)
     moved[1:] = mids.usable[1:] & ~mids.fresh[1:] & (mids.mid2[1:] != mids.mid2[:-1])
     index = np.flatnonzero(moved)
     size = np.abs(mids.mid2[index] - mids.mid2[index - 1]) / (2.0 * tick)
-    upto, since = (np.searchsorted(mids.ts[index], t, side="right") for t in (at, at - STEP_SPAN_NS))
+    upto = np.searchsorted(index, after, side="left")
+    since = np.searchsorted(mids.ts[index], at - STEP_SPAN_NS, side="right")
     sums = [np.concatenate([[0.0], np.cumsum(one)]) for one in (size, size * size)]
     length, square = (np.where(upto > since, one[upto] - one[since], np.nan) for one in sums)
     return np.maximum(square / (2.0 * length) - 0.25, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,17 +13,22 @@ from spymaster.lake.partition import Partition
 from spymaster.market.calendar import SECOND_NS, rth_window
 from spymaster.market.instruments import instrument
 from spymaster.settings import Settings
-from spymaster.setups.base_features import MEASURE_COLUMNS, TRADE_COLUMNS
+from spymaster.setups.base_features import MEASURE_COLUMNS, TRADE_COLUMNS, Tape
 from spymaster.setups.candle_shape import CANDLE_COLUMNS
 from spymaster.setups.contracts import tick_size
 from spymaster.setups.mids import SNAPSHOT_COLUMNS
 from spymaster.setups.vector_layout import BASE_FEATURES, FAMILIES, SHAPE, layout
 from spymaster.setups.vectors import Answer, Builder, Request, candidate_requests
 from spymaster.setups.zone_windows import WALL_COLUMNS
+from spymaster.surfaces.zones import ZONE_TICKS
 from spymaster.tables.setup_vector import LEADS_S, SetupVector
+from spymaster.tables.types import MAX_GRID_TICKS, TIMESTAMP
 
 EPISODE_COLUMNS: Final = ("episode_id", "kind", "direction", "ts_decision", "is_placebo", "match_set_id")
 """Columns read of `gold.setup_episode`."""
+
+WHOLE_EVERY_S: Final = 61
+"""Within so many seconds the wall has a window with all rows of its grid."""
 
 EPISODE_VECTORS: Final = {
     "touch": (*(("s1", lead) for lead in LEADS_S), ("s5", 0)),
@@ -46,6 +51,30 @@ def session_builder(
         tick=tick_size(measures, definitions),
         eps=instrument(measures.symbol, settings).eps_qty,
     )
+
+
+def wall_before(wall: Partition, tape: Tape, request: Request) -> Iterable[pl.DataFrame]:
+    """Rows of the wall (`WALL_COLUMNS`) that the vectors of a request need, and none after its last cut-off.
+
+    Outside regular hours the wall stores all rows of its grid once a minute: what is stored from a minute before the
+    first window on tells what stands in the zone, as long as spot did not move so far that a part of the zone was
+    outside the grid meanwhile. Otherwise they are all rows up to the cut-off.
+    """
+    last, first = int(request.cutoff_s.max()), int(request.cutoff_s.min())
+    since = first - request.layout.history * request.layout.family.window_s - WHOLE_EVERY_S
+    begin, end = np.searchsorted(tape.end, [since, last + 1])
+    spot = tape.spot[begin:end]
+    grid = wall.manifest.parameters.get("engine", {}).get("grid_ticks", MAX_GRID_TICKS)
+    near = len(spot) == last + 1 - since and spot.min() > 0 and np.ptp(spot) <= grid - ZONE_TICKS
+    if near:
+        lower, upper = (pl.lit(at * SECOND_NS).cast(TIMESTAMP) for at in (since, last))
+        yield wall.scan(WALL_COLUMNS).filter(pl.col("window_end").is_between(lower, upper)).collect()
+        return
+    for batch in wall.batches(WALL_COLUMNS):
+        ends = batch["window_end"].to_physical()
+        yield batch.head(int(ends.search_sorted(last * SECOND_NS, side="right")))
+        if batch.height and ends[-1] > last * SECOND_NS:
+            return
 
 
 def session_vectors(

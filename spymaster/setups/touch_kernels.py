@@ -3,7 +3,7 @@
 D is the mid minus the level. A level is far, approached, or cools down after a touch:
 
     FAR -> APPROACH       |D| <= D_in, and the mid came half a sigma_15 nearer in 15 s
-    APPROACH -> FAR       |D| >= D_out, or 600 s are over
+    APPROACH -> FAR       |D| >= D_out, or 600 s are over, or the level itself moved past the mid by more than a tick
     APPROACH -> touch     |D| <= 1 tick, or one event went past the level by more; then COOLDOWN
     COOLDOWN -> FAR       |D| > D_out for 60 s without a break
 
@@ -49,6 +49,8 @@ def touches(
             state, since = FAR, np.int64(-1)
             if r > 0 and usable[run_of[r - 1]] and abs(mid2[run_of[r - 1]] - level) < tick2:
                 state = COOLDOWN
+        elif r < stop and state == APPROACH and way * (mid2[run_of[r - 1]] - level) > tick2:
+            state = FAR
         while r < stop:
             q = run_of[r]
             if r == run_start[q]:

@@ -55,7 +55,8 @@ def retrieval_index(
 ):
     from spymaster.research.panels import session_index
 
-    return session_index(vectors, episodes, outcomes, scaler.read(), session.dt)
+    k_barrier = session.settings.setups.k_barrier
+    return session_index(vectors, episodes, outcomes, scaler.read(), session.dt, k_barrier=k_barrier)
 
 
 @lake_assets(
@@ -102,6 +103,7 @@ def retrieval_result(
         "train_sessions": ("session_date",),
         "scaler_sha256": ("sha256",),
     },
+    last_only=True,
 )
 def outcome_model(
     session: Session,

@@ -10,7 +10,9 @@ import dagster as dg
 import pytest
 
 from spymaster.lake import Lake
+from spymaster_assets import checks
 from spymaster_assets.resources import LakeResource
+from spymaster_tests.assets.toys import D4, D5, D7, Harness, Toys
 from spymaster_tests.streams import day_ns, random_stream, write_raw_day
 
 AddRaw = Callable[..., Path]
@@ -46,3 +48,22 @@ def add_raw(lake: Lake) -> AddRaw:
         return write_raw_day(lake.root, symbol, dt, records)
 
     return add
+
+
+@pytest.fixture
+def toys(monkeypatch: pytest.MonkeyPatch) -> Toys:
+    """Toys without the library's checks, which would find their empty tables wanting."""
+    monkeypatch.setattr(checks, "checks_of", lambda table: ())
+    return Toys()
+
+
+@pytest.fixture
+def harness(toys: Toys, resource: LakeResource, instance: dg.DagsterInstance) -> Harness:
+    return Harness(toys, resource, instance)
+
+
+@pytest.fixture
+def week(add_raw: AddRaw) -> None:
+    """Raw files for Monday, Tuesday and Thursday."""
+    for dt in (D4, D5, D7):
+        add_raw("ES", dt, messages=10)

@@ -27,8 +27,8 @@ started = time.process_time()
 import spymaster_assets.definitions as d
 d.defs.get_repository_def()
 print(time.process_time() - started)
-print(*[name for name in ("pandera", "numba", "databento", "databento_dbn", "exchange_calendars", "matplotlib")
-        if name in sys.modules])
+print(*[name for name in ("pandera", "numba", "databento", "databento_dbn", "exchange_calendars", "matplotlib",
+                          "lightgbm") if name in sys.modules])
 """
 """CPU seconds, so that a busy machine does not fail the test; reading byte code from disk is the only other cost."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -17,9 +19,10 @@ from spymaster.tables import table
 from spymaster.tables.model import TableModel
 from spymaster_tests.checks.sessions import CONTRACT, SYMBOL, _PlainEncoding, copy_lake, spoil
 from spymaster_tests.checks.test_every_check import ONE_TICK, ROW, Spoiler, put
-from spymaster_tests.setups.markets import DT, TICK
-from spymaster_tests.setups.paths import ES
-from spymaster_tests.setups.test_episodes import COUNT, START, bars_of, market
+from spymaster_tests.setups.bars import START, bars_of
+from spymaster_tests.setups.markets import DT, SPOT, TICK
+from spymaster_tests.setups.paths import ES, best_prices
+from spymaster_tests.setups.test_episode_tables import COUNT, market
 
 EPISODE, OUTCOME = "gold.setup_episode", "gold.setup_outcome"
 LEVEL, BBO, CANDLE = "silver.session_level", "silver.bbo_change", "silver.candle_2m"
@@ -28,10 +31,11 @@ SELECTION = "bronze.contract_day_selection"
 CHECKS = {check.key: check for check in all_checks() if check.tables[0] in (EPISODE, OUTCOME)}
 
 
-def build(root: Path) -> Lake:
-    """A lake with one market: of the tables that episodes read, the columns that are read."""
+def build(root: Path, change: Callable[[pl.DataFrame], pl.DataFrame] = lambda bbo: bbo) -> Lake:
+    """A lake with one market: of the tables that episodes read, the columns that are read. change: of its quotes."""
     lake = Lake.open(root, create=True, kind="simulated")
     levels, bbo, seconds = market(0, apart=4)
+    bbo = change(bbo)
     contract = pl.lit(CONTRACT).alias("contract")
     held = {
         LEVEL: levels,
@@ -121,6 +125,10 @@ CASES: dict[str, tuple[str, Spoiler]] = {
         f"{EPISODE}:touched_by_the_mid",
         put(EPISODE, TOUCH, direction=-pl.col("direction")),
     ),
+    "a level that jumped over the mid": (
+        f"{EPISODE}:touched_by_the_mid",
+        lambda lake: spoil(lake, EPISODE, _jumped, dt=DT),
+    ),
     "a touch that is said to go past": (f"{EPISODE}:touched_by_the_mid", put(EPISODE, TOUCH, gap_through=True)),
     "the mid of a candle's decision": (
         f"{EPISODE}:touched_by_the_mid",
@@ -133,6 +141,18 @@ CASES: dict[str, tuple[str, Spoiler]] = {
     "a kind of confirmation": (
         f"{EPISODE}:triggered_by_candles",
         put(EPISODE, BARS & (pl.col("confirm_kind") == "hold"), confirm_kind="inside"),
+    ),
+    "a candle that came from the other side": (
+        f"{EPISODE}:triggered_by_candles",
+        lambda lake: _other_side(lake, 1),
+    ),
+    "a candle that came from the other side, after one that closed at the level": (
+        f"{EPISODE}:triggered_by_candles",
+        lambda lake: _other_side(lake, 2),
+    ),
+    "a candle that met a group again at once": (
+        f"{EPISODE}:triggered_by_candles",
+        put(EPISODE, BARS, group_id="g"),
     ),
     "a candle that is torn": (
         f"{EPISODE}:triggered_by_candles",
@@ -198,12 +218,57 @@ def _older(frame: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([older, frame]).sort("level_id", "valid_from")
 
 
+def _jumped(frame: pl.DataFrame) -> pl.DataFrame:
+    """Touches of a level that has gone from ahead of the mid to 80 ticks behind it."""
+    far = pl.col("direction").cast(pl.Int64) * 80 * ONE_TICK
+    gone = pl.col("level_price_int") - far
+    early = TOUCH & (pl.col("ts_approach") < pl.col("ts_decision"))
+    return frame.with_columns(
+        level_price_int=pl.when(early).then(gone).otherwise("level_price_int"),
+        gap_through=pl.when(early).then(pl.lit(True)).otherwise("gap_through"),
+    )
+
+
+def _other_side(lake: Lake, closes: int) -> None:
+    """One candle episode whose last close before the trigger, or the one before that, was beyond the level."""
+    episodes = lake.partition(EPISODE, SYMBOL, DT).read()
+    one = episodes.filter(BARS).row(0, named=True)
+    spoil(lake, EPISODE, lambda frame: frame.filter(episode_id=one["episode_id"]), dt=DT)
+    back = pl.lit(one["trigger_bar"]) - pl.col("bar_index")
+    beyond = one["level_price_int"] + one["direction"] * 5 * ONE_TICK
+    level = one["level_price_int"]
+    close = pl.when(back == closes).then(beyond).when(back.is_between(1, closes - 1)).then(level)
+    spoil(lake, CANDLE, lambda frame: frame.with_columns(close_price_int=close.otherwise("close_price_int")), dt=DT)
+
+
 def test_good_episodes_pass_every_check(good: Lake):
     results = {key: check.run(good, SYMBOL, DT) for key, check in CHECKS.items()}
     assert {key: result.message for key, result in results.items() if not result.passed} == {}
     episodes = good.partition(EPISODE, SYMBOL, DT).read()
     assert episodes.filter(MATCHED).height > 20
     assert episodes.group_by("kind").len().height == 2
+
+
+def test_an_approach_and_its_touch_may_have_one_time(good: Lake, tmp_path: Path):
+    """An event goes past the level at the very time at which another began the approach."""
+    episodes = (
+        good.partition(EPISODE, SYMBOL, DT).read().filter(TOUCH & (pl.col("ts_approach") < pl.col("ts_decision")))
+    )
+    one = episodes.with_columns(pl.col("ts_approach").to_physical()).row(0, named=True)
+    at, level = one["ts_approach"], (one["level_price_int"] - SPOT) // TICK
+
+    def passed_at_once(bbo: pl.DataFrame) -> pl.DataFrame:
+        row = int(np.flatnonzero(bbo["ts_event"].to_physical().to_numpy() == at)[-1])
+        then = best_prices([at], [2 * level + one["direction"] * 6])
+        return pl.concat([bbo[: row + 1], then, bbo[row + 1 :]])
+
+    lake = build(tmp_path / "lake", passed_at_once)
+    found = lake.partition(EPISODE, SYMBOL, DT).read().filter(level_id=one["level_id"], kind="touch")
+    found = found.filter(pl.col("ts_approach").to_physical() == at)
+    assert found.select("ts_decision", "gap_through").rows() == found.select("ts_approach", pl.lit(True)).rows()
+    assert found.height == 1
+    results = {key: check.run(lake, SYMBOL, DT) for key, check in CHECKS.items()}
+    assert {key: result.message for key, result in results.items() if not result.passed} == {}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -41,6 +41,7 @@ def put(table: str, **values: object) -> Callable[[Lake], None]:
 SPOILERS: dict[str, Callable[[Lake], None]] = {
     f"{INDEX}:rows_are_earlier": put(INDEX, vector_dt=DT),
     f"{RESULT}:shares_of_neighbours": put(RESULT, p_break=pl.col("p_break") + 0.001),
+    f"{RESULT}:weights_of_distances": put(NEIGHBOR, weight=pl.col("weight") * 0.999),
     f"{NEIGHBOR}:neighbours_had_ended": put(NEIGHBOR, ts_decision=pl.col("ts_decision").dt.offset_by("20d")),
     f"{NEIGHBOR}:nearest_first": put(NEIGHBOR, distance=1000.0),
 }
@@ -79,6 +80,27 @@ def test_each_check_sees_its_violation(lake: Lake, tmp_path: Path, key: str):
     result = CHECKS[key].run(spoilt, SYMBOL, DT)
     assert not result.passed
     assert result.metadata["violations"]
+
+
+@pytest.mark.parametrize("name", ["d_1", "d_k", "n_eff"])
+@pytest.mark.parametrize("value", [pl.lit(None), 0.999], ids=["null", "less"])
+def test_an_answer_tells_what_its_neighbours_say(lake: Lake, tmp_path: Path, name: str, value: pl.Expr | float):
+    spoilt = copy_lake(lake, tmp_path / "lake")
+    new = value if isinstance(value, pl.Expr) else pl.col(name) * value
+    first = (pl.int_range(pl.len()).over("said") == 0) & pl.col("said")
+    spoil(
+        spoilt,
+        RESULT,
+        lambda frame: (
+            frame.with_columns(said=pl.col("p_break").is_not_null())
+            .with_columns(pl.when(first).then(new).otherwise(name).alias(name))
+            .drop("said")
+            .cast(frame.schema)
+        ),
+        dt=DT,
+    )
+    result = CHECKS[f"{RESULT}:weights_of_distances"].run(spoilt, SYMBOL, DT)
+    assert result.metadata["violations"] == 1
 
 
 @pytest.mark.parametrize("table", [INDEX, RESULT, NEIGHBOR])

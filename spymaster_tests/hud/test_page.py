@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -27,9 +28,9 @@ def npx() -> str:
     """The runner of the page's tools; skips where they are not installed."""
     found = shutil.which("npx")
     if found is None:
-        pytest.skip("Node is not installed: the committed page is used as it is")
+        absent("Node is not installed: the committed page is used as it is")
     if not (HUD / "node_modules").is_dir():
-        pytest.skip("the page's tools are not installed (npm ci in hud/)")
+        absent("the page's tools are not installed (npm ci in hud/)")
     return found
 
 
@@ -38,8 +39,15 @@ def browser() -> str:
     """A Chromium; skips where there is none."""
     found = os.environ.get("SPYMASTER_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
-        pytest.skip("no Chromium (set SPYMASTER_CHROMIUM to one)")
+        absent("no Chromium (set SPYMASTER_CHROMIUM to one)")
     return found
+
+
+def absent(what: str) -> NoReturn:
+    """Skip; or fail, where the caller knows that everything is there (`.ci/run` does)."""
+    if os.environ.get("SPYMASTER_PAGE_TESTS") == "required":
+        pytest.fail(what)
+    pytest.skip(what)
 
 
 def vitest(npx: str, *arguments: str, **environment: str) -> None:

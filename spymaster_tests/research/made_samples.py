@@ -88,3 +88,28 @@ def _walked(rng: np.random.Generator, barrier: np.ndarray, sigma: np.ndarray, st
         outcome[open_ & (position >= barrier)] = BREAK
         outcome[open_ & (position <= -barrier)] = REJECT
     return outcome
+
+
+def auc(score: np.ndarray, label: np.ndarray) -> float:
+    """Chance that a true sample has a higher score than one that is not; equal scores count half."""
+    order = np.argsort(score, kind="stable")
+    _, which, count = np.unique(score[order], return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - (count - 1) / 2.0
+    rank = np.empty(len(score))
+    rank[order] = middle[which]
+    true, false = int(label.sum()), int((~label).sum())
+    return float((rank[label].sum() - true * (true + 1) / 2.0) / (true * false))
+
+
+def auc_interval(
+    score: np.ndarray, label: np.ndarray, session: np.ndarray, *, draws: int = 400, seed: int = 5
+) -> tuple[float, float]:
+    """95 % of areas over draws of whole sessions."""
+    rng = np.random.default_rng(seed)
+    rows = [np.flatnonzero(session == one) for one in np.unique(session)]
+    areas = []
+    for _ in range(draws):
+        drawn = np.concatenate([rows[k] for k in rng.integers(0, len(rows), len(rows))])
+        areas.append(auc(score[drawn], label[drawn]))
+    low, high = np.quantile(areas, [0.025, 0.975])
+    return float(low), float(high)

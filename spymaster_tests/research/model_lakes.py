@@ -9,10 +9,13 @@ import numpy as np
 import polars as pl
 
 from spymaster.lake import Lake
+from spymaster.research.sample_tables import TABLES
 from spymaster.tables.future_definition import FutureDefinition
 from spymaster.tables.move_conditions_1s import MoveConditions1s
 from spymaster.tables.move_measure_1s import MoveMeasure1s
+from spymaster.tables.retrieval_result import RetrievalResult
 from spymaster.tables.setup_episode import SetupEpisode
+from spymaster.tables.setup_vector import SetupVector
 from spymaster.tables.types import TIMESTAMP
 from spymaster_tests.research import lakes
 from spymaster_tests.research.lakes import DATES, SECOND, SYMBOL, store
@@ -62,3 +65,30 @@ def seconds(ends: np.ndarray, dt: date, *, seed: int) -> dict[type, pl.DataFrame
 def _repeated(model: type, row: dict, count: int) -> pl.DataFrame:
     one = frame_of(model, [row])
     return pl.concat([one] * count)
+
+
+def mirrored(lake: Lake, root: Path, dt: date) -> Lake:
+    """A lake of one date in which prices are turned upside down: asks are bids, up is down, outcomes are the same."""
+    other = Lake.open(root, create=True, kind="simulated")
+    other.set_profile("demo")
+    turned = {
+        model: lake.partition(model, SYMBOL, dt).read() for model in TABLES.values() if model is not RetrievalResult
+    }
+    for model in (SetupEpisode, SetupVector):
+        turned[model] = turned[model].with_columns(-pl.col("direction")).sort(model.key)
+    candidates = pl.col("kind") == "candidate"  # which are upwards by contract
+    turned[SetupVector] = turned[SetupVector].with_columns(
+        direction=pl.when(candidates).then(pl.lit(1, pl.Int8)).otherwise("direction")
+    )
+    turned[MoveMeasure1s] = turned[MoveMeasure1s].with_columns(mid2_int=4 * SPOT - pl.col("mid2_int"))
+    sides = turned[MoveConditions1s]
+    swapped = {name: sides[twin].alias(name) for name in sides.columns if (twin := _other_side(name)) in sides.columns}
+    turned[MoveConditions1s] = sides.with_columns(**swapped)
+    for model, frame in turned.items():
+        store(other, model, dt, frame.sort(model.key))
+    return other
+
+
+def _other_side(name: str) -> str:
+    swap = {"ask": "bid", "bid": "ask", "up": "dn", "dn": "up"}
+    return "_".join(swap.get(part, part) for part in name.split("_"))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 from typer.testing import CliRunner
@@ -12,17 +16,28 @@ from typer.testing import CliRunner
 from spymaster.cli.main import app
 from spymaster.lake import Lake
 from spymaster.lake.errors import MissingPartitionError
+from spymaster.research import analogues as research
+from spymaster.research import kept as keeping
+from spymaster.research import retrieval
 from spymaster.research.analogues import Filters, analogues, neighbour_paths, panel_for
 from spymaster.research.errors import NotCausalError, QueryError
+from spymaster.research.kept import Kept
 from spymaster.research.panels import Panel, earlier, load_library, panel_of, session_index
+from spymaster.research.retrieval import Library, Rules, usual_distances
 from spymaster.research.search import nearest
+from spymaster.setups.session_vectors import wall_before
+from spymaster.setups.vector_layout import layout
 from spymaster.setups.vector_scaler import as_matrix, scaler_of, select_sessions, session_scaler
+from spymaster.setups.vectors import Request
+from spymaster.setups.zone_windows import WALL_COLUMNS
 from spymaster.tables.retrieval_index import RetrievalIndex
+from spymaster.tables.retrieval_neighbor import RetrievalNeighbor
 from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
 from spymaster.tables.setup_vector import SetupVector
+from spymaster.tables.types import TIMESTAMP
 from spymaster.tables.vector_scaler import VectorScaler
-from spymaster_tests.checks.sessions import DT, SYMBOL, build_lake
+from spymaster_tests.checks.sessions import DT, SYMBOL, build_lake, copy_lake, spoil
 from spymaster_tests.research.lakes import DATES, session, store
 from spymaster_tests.setups.markets import TICK
 
@@ -41,7 +56,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     scaler = session_scaler(before, DT)
     store(made, VectorScaler, DT, scaler)
     past = [earlier(made.partitions(model, SYMBOL), DT) for model in (SetupVector, SetupEpisode, SetupOutcome)]
-    store(made, RetrievalIndex, DT, session_index(past[0], past[1], past[2], scaler, DT))
+    store(
+        made,
+        RetrievalIndex,
+        DT,
+        session_index(past[0], past[1], past[2], scaler, DT, k_barrier=made.settings.setups.k_barrier),
+    )
     return made
 
 
@@ -78,7 +98,9 @@ def test_what_came_of_them_is_concealed_unless_asked_for(lake: Lake, asked: dict
     one = analogues(lake, SYMBOL, ns(asked), direction="up")[0]
     hidden = one.concealed()
     assert all(name in one.result and name not in hidden.result for name in TOLD)
-    assert "p0_break" in hidden.result
+    # an answer that says "uninformative" says that p is p0
+    assert "p0_break" in one.result
+    assert "p0_break" not in hidden.result
     assert "outcome" in one.neighbours.columns
     assert not {"outcome", "mfe_ticks", "end_ticks", "t_hit_s"} & set(hidden.neighbours.columns)
     assert hidden.neighbours["distance"].equals(one.neighbours["distance"])
@@ -107,8 +129,9 @@ def test_paths_are_mids_from_the_decision_on_along_the_direction(lake: Lake, ask
     near = pl.DataFrame(
         {"rank": [1, 2], "episode_id": ["a", "b"], "direction": [1, -1], "ts_decision": [at + 500, at + 500]}
     )
+    near = near.with_columns(pl.col("ts_decision").cast(TIMESTAMP))
     rows = pl.DataFrame({"episode_id": ["a", "b", "c"], "vector_dt": [DT, DT, DATES[0]]})
-    paths = neighbour_paths(lake, SYMBOL, near, rows)
+    paths = neighbour_paths(Kept(lake), SYMBOL, near, rows)
     mids = lake.partition("silver.move_measure_1s", SYMBOL, DT).read(["window_end", "mid2_int"])
     second = mids.with_columns(offset_s=mids["window_end"].dt.epoch("s") - at // 10**9)
     start = second.filter(offset_s=0)["mid2_int"].item()
@@ -124,6 +147,111 @@ def test_filters_and_k_are_kept(lake: Lake, asked: dict):
     one = analogues(lake, SYMBOL, ns(asked), direction="up", k=5, filters=Filters(frozenset({"PMH"})))[0]
     assert one.neighbours.height == 5
     assert set(one.neighbours["level_types"].explode()) == {"PMH"}
+
+
+def test_neighbours_have_the_columns_of_the_table_and_may_be_put_together(
+    lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch
+):
+    columns = {k: v for k, v in RetrievalNeighbor.schema().items() if k not in ("query_id", "provenance")}
+    monkeypatch.setattr(research, "_directions", lambda *_: [1, -1])
+    ways = analogues(lake, SYMBOL, ns(asked))
+    silent = analogues(lake, SYMBOL, ns(asked) - 400 * 10**9, direction="up")[0]
+    frames = [one.neighbours for one in (*ways, silent)]
+    assert [frame.schema for frame in frames] == [columns] * 3
+    assert pl.concat(frames).height == 20
+    assert silent.concealed().neighbours.columns == ways[0].concealed().neighbours.columns
+
+
+def test_usual_distances_are_measured_once(lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch):
+    calls = []
+
+    def counted(library: Library, rules: Rules):
+        calls.append(len(library))
+        return usual_distances(library, rules)
+
+    monkeypatch.setattr(research, "_directions", lambda *_: [1, -1])
+    for module in (keeping, retrieval):
+        monkeypatch.setattr(module, "usual_distances", counted)
+    assert len(analogues(lake, SYMBOL, ns(asked))) == 2
+    assert len(calls) == 1
+
+
+def test_what_is_kept_answers_alike_and_is_loaded_once(
+    lake: Lake, asked: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Until a partition is replaced: then it is loaded again, and an index that no longer fits is refused."""
+    own = copy_lake(lake, tmp_path / "lake")
+    kept, loads = Kept(own), []
+
+    def counted(name: str):
+        real = getattr(keeping, name)
+        return lambda *args, **options: loads.append(name) or real(*args, **options)
+
+    for name in ("session_builder", "load_library"):
+        monkeypatch.setattr(keeping, name, counted(name))
+
+    def told(**more: object) -> str:
+        one = analogues(own, SYMBOL, ns(asked), direction="up", kept=kept, **more)[0]  # type: ignore[arg-type]
+        return f"{one.result} {one.neighbours.to_dicts()} {one.paths.to_dict(as_series=False)}"
+
+    first = told()
+    assert told() == first
+    assert loads == ["session_builder", "load_library"]
+    fresh = analogues(lake, SYMBOL, ns(asked), direction="up")[0]
+    assert first == f"{fresh.result} {fresh.neighbours.to_dicts()} {fresh.paths.to_dict(as_series=False)}"
+    loads.clear()
+    assert told(k=11, horizon_s=30) != first
+    assert told(k=11) != first
+    assert loads == ["load_library"]
+    flat = pl.when(pl.col("episode_id").is_not_null()).then(pl.col("vector").list.eval(pl.element() * 0))
+    spoil(own, SetupVector.full_name, lambda f: f.with_columns(vector=flat.otherwise("vector")), dt=DATES[0])
+    assert told() != first
+    assert loads == ["load_library"] * 2
+    spoil(own, VectorScaler.full_name, lambda f: f.with_columns(sha256=pl.lit("0" * 64)), dt=DT)
+    with pytest.raises(QueryError, match="was made with scaler"):
+        told()
+
+
+def test_threads_that_ask_for_the_same_wait_for_one(lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch):
+    loads: list[int] = []
+    real = keeping.session_builder
+    monkeypatch.setattr(keeping, "session_builder", lambda *a, **o: loads.append(1) or real(*a, **o))
+    kept = Kept(lake)
+    with ThreadPoolExecutor(4) as pool:
+        said = list(pool.map(lambda _: analogues(lake, SYMBOL, ns(asked), kept=kept), range(8)))
+    assert len(loads) == 1
+    assert len({str(one[0].result) for one in said}) == 1
+
+
+@pytest.mark.parametrize("family", ["s1", "s5"])
+def test_a_part_of_the_wall_makes_the_vectors_that_all_of_it_does(lake: Lake, family: str):
+    day = Kept(lake).day(SYMBOL, DT)
+    tape = day.builder.tape
+    needed = layout(family).history * layout(family).family.window_s + 1
+    known = parts = 0
+    for row in np.flatnonzero(tape.valid_run >= needed).tolist():
+        asked = Request.of(family, [int(tape.end[row])] * 2, [1, -1])
+        rows = list(wall_before(day.wall, tape, asked))
+        one, every = (day.builder.vectors(given, [asked])[0] for given in (rows, day.wall.batches(WALL_COLUMNS)))
+        assert one.vectors.tobytes() == every.vectors.tobytes()
+        ends = pl.concat(rows)["window_end"].to_physical() // 10**9
+        assert ends[-1] <= tape.end[row]
+        known += int(every.known.sum())
+        parts += int(every.known.sum()) if ends[0] > tape.end[0] else 0
+    assert known >= parts > 10, (known, parts)
+
+
+def test_where_spot_leaves_the_grid_all_of_the_wall_is_read(lake: Lake):
+    day = Kept(lake).day(SYMBOL, DT)
+    tape, asked = day.builder.tape, Request.of("s1", [int(day.builder.tape.end[-1])], 1)
+    near = sum(rows.height for rows in wall_before(day.wall, tape, asked))
+    spot = tape.spot.copy()
+    spot[-80] += 581
+    far = copy.copy(tape)
+    far.spot = spot
+    assert sum(rows.height for rows in wall_before(day.wall, far, asked)) == day.wall.rows > near
+    spot[-80] = 0
+    assert sum(rows.height for rows in wall_before(day.wall, far, asked)) == day.wall.rows
 
 
 def test_what_cannot_be_asked_is_refused(lake: Lake, asked: dict):
@@ -150,6 +278,9 @@ def test_the_command_answers_in_json_and_in_words(lake: Lake, asked: dict):
     assert told[0]["result"]["ts_query"] == str(ns(asked))
     assert "p_break" not in told[0]["result"]
     assert len(told[0]["neighbours"]) == 10
+    decided = analogues(lake, SYMBOL, ns(asked), direction="up")[0].neighbours["ts_decision"].to_physical().to_list()
+    assert [row["ts_decision"] for row in told[0]["neighbours"]] == [str(one) for one in decided]
+    assert any(one % 1000 for one in decided)
     assert plain.exit_code == (3 if told[0]["result"]["abstain"] else 0)
     words = CliRunner().invoke(app, [*command, "--ts", str(ns(asked)), "--reveal"])
     assert "base rate" in words.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,8 +12,20 @@ import pytest
 
 from spymaster.lake import Lake
 from spymaster.research.errors import QueryError
-from spymaster.research.panels import PANELS, Panel, earlier, load_library, panel_of, session_index
+from spymaster.research.panels import (
+    EPISODE_COLUMNS,
+    OUTCOME_COLUMNS,
+    PANELS,
+    VECTOR_COLUMNS,
+    Panel,
+    date_rows,
+    earlier,
+    load_library,
+    panel_of,
+    session_index,
+)
 from spymaster.research.session_retrieval import session_retrieval
+from spymaster.settings import SetupSettings
 from spymaster.setups.vector_scaler import as_matrix, scaler_of
 from spymaster.tables.retrieval_index import RetrievalIndex
 from spymaster.tables.retrieval_neighbor import RetrievalNeighbor
@@ -25,6 +38,7 @@ from spymaster_tests.research.lakes import CANDLES, DATES, SYMBOL, TOUCHES, buil
 
 LAST = DATES[-1]
 TOUCH = Panel("s1", "touch", 120)
+K = SetupSettings().k_barrier
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +54,7 @@ def index(lake: Lake, dt: date) -> pl.DataFrame:
         earlier(lake.partitions(model, SYMBOL), dt) for model in (SetupVector, SetupEpisode, SetupOutcome)
     )
     scaler = lake.partition(VectorScaler, SYMBOL, dt).read()
-    return RetrievalIndex.validate(session_index(vectors, episodes, outcomes, scaler, dt))
+    return RetrievalIndex.validate(session_index(vectors, episodes, outcomes, scaler, dt, k_barrier=K))
 
 
 def answers(lake: Lake, dt: date) -> dict[str, pl.DataFrame]:
@@ -70,6 +84,23 @@ def test_the_index_holds_the_real_setups_of_earlier_dates(lake: Lake):
     assert index(lake, DATES[0]).is_empty()
 
 
+@pytest.mark.parametrize("k", [1.0, 2.0])
+def test_compared_are_outcomes_at_the_barriers_of_the_settings(lake: Lake, k: float):
+    day = DATES[0]
+    vectors, episodes, outcomes = (
+        lake.partition(model, SYMBOL, day).read(columns)
+        for model, columns in (
+            (SetupVector, (*VECTOR_COLUMNS, "provenance")), (SetupEpisode, EPISODE_COLUMNS),
+            (SetupOutcome, OUTCOME_COLUMNS),
+        )
+    )  # fmt: skip
+    both = pl.concat([outcomes, outcomes.with_columns(k_barrier=pl.lit(2.0), mfe_ticks=pl.lit(77.0))])
+    rows = date_rows(vectors, episodes, both, day, k_barrier=k)
+    assert (rows["mfe_ticks"] == 77.0).to_list() == [k == 2.0] * rows.height
+    assert rows.height == sum(TOUCHES if one.kind == "touch" else CANDLES for one in PANELS)
+    assert date_rows(vectors, episodes, outcomes, day, k_barrier=2.0).is_empty()
+
+
 def test_a_library_holds_the_scaled_vectors_in_order_of_the_rows(lake: Lake):
     rows = panel_of(index(lake, LAST), TOUCH)
     scaler = scaler_of(lake.partition(VectorScaler, SYMBOL, LAST).read(), "s1")
@@ -89,6 +120,29 @@ def test_a_vector_that_is_gone_is_named(lake: Lake):
     assert scaler is not None
     with pytest.raises(QueryError, match="no vector for touch:nowhere:1"):
         load_library(rows, {one.dt: one for one in lake.partitions(SetupVector, SYMBOL)}, scaler)
+
+
+def test_a_panel_of_another_scaler_is_refused(lake: Lake):
+    rows = panel_of(index(lake, LAST), TOUCH)
+    scaler = scaler_of(lake.partition(VectorScaler, SYMBOL, LAST).read(), "s1")
+    assert scaler is not None
+    held = {one.dt: one for one in lake.partitions(SetupVector, SYMBOL)}
+    with pytest.raises(
+        QueryError, match=f"{rows['index_id'][0]} was made with scaler {scaler.sha256[:16]}.*now holds 00"
+    ):
+        load_library(rows, held, replace(scaler, sha256="00" * 32))
+
+
+@pytest.mark.parametrize("day", [DATES[2], LAST])
+def test_vectors_that_are_gone_are_named(lake: Lake, day: date):
+    made = session_retrieval(
+        lake.partition(RetrievalIndex, SYMBOL, LAST),
+        [one for one in lake.partitions(SetupVector, SYMBOL) if one.dt != day],
+        lake.partition(SetupEpisode, SYMBOL, LAST), lake.partition(VectorScaler, SYMBOL, LAST),
+        settings=lake.settings.retrieval, profile=lake.profile,
+    )  # fmt: skip
+    with pytest.raises(QueryError, match=f"gold.setup_vector {SYMBOL} {day} is gone"):
+        next(iter(made))
 
 
 def test_every_real_setup_has_an_answer_and_planted_clouds_are_found(lake: Lake):
@@ -156,4 +210,4 @@ def test_a_partition_that_is_not_earlier_is_refused(lake: Lake):
     )
     scaler = lake.partition(VectorScaler, SYMBOL, LAST).read()
     with pytest.raises(QueryError, match=f"not earlier: gold\\.setup_vector ES {LAST}"):
-        session_index(vectors, episodes, outcomes, scaler, LAST)
+        session_index(vectors, episodes, outcomes, scaler, LAST, k_barrier=K)

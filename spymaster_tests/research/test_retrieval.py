@@ -183,6 +183,17 @@ class TestAbstention:
         assert near.novelty is not None
         assert near.novelty < 0.95
 
+    def test_chosen_neighbours_are_never_novel(self):
+        """Those of one kind of level are further away than any, which does not make the question a new one."""
+        far = question()
+        assert far.point is not None
+        far = replace(far, point=far.point + 40)
+        for chosen in ({"level_types": frozenset({"PMH"})}, {"near_in_time": True}, {"like_sigma": True}):
+            said = answer(library(), replace(far, **chosen), STANDARD)
+            assert said.p is not None
+            assert said.novelty is None
+            assert said.reason != "novel"
+
     def test_when_neighbours_say_what_everyone_says(self):
         held = library()
         flat = replace(held, outcome=np.zeros(len(held), dtype=np.int64))

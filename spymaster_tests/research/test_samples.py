@@ -21,7 +21,7 @@ from spymaster.tables.setup_vector import SetupVector
 from spymaster.tables.vector_scaler import VectorScaler
 from spymaster_tests.research.lakes import CANDLES, DATES, SYMBOL, TOUCHES
 from spymaster_tests.research.made_samples import made_samples
-from spymaster_tests.research.model_lakes import build
+from spymaster_tests.research.model_lakes import build, mirrored
 from spymaster_tests.setups.markets import TICK
 
 TOUCH, CANDLE = Panel("s1", "touch", 120), Panel("c120", "candle", 360)
@@ -135,3 +135,17 @@ def test_labels_and_offsets_of_the_heads():
     p = 1.0 / (1.0 + np.exp(-samples.offset("resolve")))
     assert p == pytest.approx(1.0 - samples.b1[:, CHOP])
     assert (samples.offset("side") == 0.0).all()
+
+
+def test_a_market_upside_down_gives_the_same_samples(lake: Lake, tmp_path: Path):
+    """Gate G8, as far as it is that of the samples: only the direction differs."""
+    other = mirrored(lake, tmp_path / "lake", DATES[3])
+    here, there = (load_samples(stored_dates(one, SYMBOL, DATES[3], DATES[3]), TOUCH) for one in (lake, other))
+    assert here is not None
+    assert there is not None
+    assert (there.direction == -here.direction).all()
+    assert there.episode_id.tolist() == here.episode_id.tolist()
+    assert there.matrix() == pytest.approx(here.matrix())
+    for name in ("vectors", "b1", "b2", "b3", "context"):
+        assert getattr(there, name) == pytest.approx(getattr(here, name)), name
+    assert (here.b2[:, 0] != 0).any()

@@ -63,6 +63,8 @@ def walking(seed: int, start: int, count: int, *, jumps: bool = True) -> tuple[p
     n = 6 * count
     times = start + np.sort(rng.integers(0, count * SECOND, n))
     times[rng.random(n) < 0.05] -= 3  # some rows are late
+    same = np.flatnonzero(np.random.default_rng([seed, 1]).random(n - 1) < 0.05) + 1
+    times[same] = times[same - 1]
     step = np.where(rng.random(n) < 0.25, rng.choice([-1, 1], n), 0)
     if jumps:
         step = np.where(rng.random(n) < 0.002, rng.integers(-40, 41, n), step)
@@ -96,3 +98,9 @@ def stretches(rows: Sequence[tuple[str, float, int, int]], *, group: dict[str, s
         }
     )
     return frame.select(LEVEL_COLUMNS).sort("level_id", "valid_from")
+
+
+def nothing_quoted() -> Mids:
+    """A market of which nothing is known but candles."""
+    bbo, seconds = walking(1, 0, 60)
+    return mids_of(bbo.clear(), seconds.clear())

@@ -1,9 +1,6 @@
-"""Episodes: candles by hand, groups, context, mirror image, and nothing of the future."""
+"""Episodes of candles made by hand: which candle meets a level, how the next one confirms, and what is labelled."""
 
 from __future__ import annotations
-
-import io
-from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -11,69 +8,13 @@ import pytest
 
 from spymaster.settings import SetupSettings
 from spymaster.setups.bars import Bars, trigger_rows
-from spymaster.setups.episodes import WITH_HINDSIGHT, episode_frame
-from spymaster.setups.matching import match_sets, overlaps
-from spymaster.setups.mids import SECOND_NS
+from spymaster.setups.episodes import episode_frame
 from spymaster.setups.outcomes import EPISODE_COLUMNS, outcome_frame
 from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
-from spymaster.tables.types import PHASE, TIMESTAMP
-from spymaster_tests.setups.markets import BAR, SECOND, SPOT, TICK, ns
-from spymaster_tests.setups.paths import ES, mids_of, stretches, walking
-
-START = ns("09:00")
-OPEN = ns("09:30")
-Candle = tuple[float, float, float]
-"""High, low and close, ticks from SPOT."""
-
-
-def candles(first_id: int, rows: Sequence[Candle], **flags: Sequence[int]) -> pl.DataFrame:
-    """Candles in a row from a candle id on; flags name the ids at which they are turned."""
-    ids = np.arange(first_id, first_id + len(rows))
-    start = OPEN + ids * BAR
-
-    def flagged(name: str) -> np.ndarray:
-        return np.isin(ids, list(flags.get(name, ())))
-
-    return pl.DataFrame(
-        {
-            "bar_index": start // BAR,
-            "candle_id": pl.Series(ids, dtype=pl.Int32),
-            "bar_start": pl.Series(start).cast(TIMESTAMP),
-            **{
-                f"{name}_price_int": [SPOT + round(row[k] * TICK) for row in rows]
-                for k, name in enumerate(("high", "low", "close"))
-            },
-            "is_complete": ~flagged("torn"),
-            "is_halt": flagged("halted"),
-            "is_carry": flagged("carried"),
-        }
-    )
-
-
-def bars_of(mids_start: int, count: int, bbo: pl.DataFrame) -> pl.DataFrame:
-    """Candles of the mid of a market."""
-    mid = (bbo["bid_price_int"] + bbo["ask_price_int"]) // 2 // TICK * TICK
-    time = pl.Series(np.maximum.accumulate(bbo["ts_event"].to_physical().to_numpy()))
-    grouped = (
-        pl.DataFrame({"bar_index": time // BAR, "mid": mid})
-        .group_by("bar_index", maintain_order=True)
-        .agg(
-            high_price_int=pl.col("mid").max(), low_price_int=pl.col("mid").min(), close_price_int=pl.col("mid").last()
-        )
-    )
-    start = grouped["bar_index"] * BAR
-    return grouped.select(
-        "bar_index",
-        pl.Series("candle_id", (start - OPEN) // BAR, dtype=pl.Int32),
-        start.cast(TIMESTAMP).alias("bar_start"),
-        "high_price_int",
-        "low_price_int",
-        "close_price_int",
-        is_complete=pl.Series((start >= mids_start) & (start + BAR <= mids_start + count * SECOND)),
-        is_halt=pl.lit(False),
-        is_carry=pl.lit(False),
-    )
+from spymaster_tests.setups.bars import OPEN, START, Candle, candles
+from spymaster_tests.setups.markets import BAR, SECOND, SPOT, TICK
+from spymaster_tests.setups.paths import ES, nothing_quoted, stretches
 
 
 def found(frame: pl.DataFrame, level: float) -> list[tuple[int, int, str, str]]:
@@ -140,12 +81,6 @@ def test_ids_of_trigger_confirmation_look_back_and_label():
         assert other.filter(pl.col("bar_close_side_3") == 0).height == 1
 
 
-def nothing_quoted():
-    """A market of which nothing is known but candles."""
-    bbo, seconds = walking(1, START, 60)
-    return mids_of(bbo.clear(), seconds.clear())
-
-
 def episodes_of(frame: pl.DataFrame, level: float) -> pl.DataFrame:
     levels = stretches([("PMH:0", level, START, START + 10 * 3600 * SECOND)])
     made = episode_frame(levels, nothing_quoted(), Bars.of(frame), TICK, contract="ESH4", provenance="simulated")
@@ -155,15 +90,6 @@ def episodes_of(frame: pl.DataFrame, level: float) -> pl.DataFrame:
 def outcomes_of(episodes: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     made = outcome_frame(episodes.select(EPISODE_COLUMNS), nothing_quoted(), Bars.of(frame), TICK, ES, SetupSettings())
     return SetupOutcome.validate(made).sort("ts_label_start")
-
-
-def test_where_nothing_happens_there_is_no_row():
-    levels, bbo, seconds = market(0)
-    for given in ((levels.clear(), bbo, seconds), (levels, bbo.clear(), seconds.clear())):
-        mids, bars = mids_of(*given[1:]), Bars.of(candles(0, []))
-        episodes = episode_frame(given[0], mids, bars, TICK, contract="ESH4", provenance="simulated")
-        outcomes = outcome_frame(episodes.select(EPISODE_COLUMNS), mids, bars, TICK, ES, SetupSettings())
-        assert (SetupEpisode.validate(episodes).height, SetupOutcome.validate(outcomes).height) == (0, 0)
 
 
 QUIET: Candle = (-8.0, -12.0, -10.0)
@@ -209,93 +135,6 @@ def test_a_level_rests_for_five_candles_and_halted_or_carried_ones_are_no_trigge
     assert [one[0] for one in found(candles(0, rows[:12]), 0.0)] == [1, 6]  # of the last no confirmation is known
 
 
-COUNT = 2400
-
-
-def market(seed: int, apart: int = 12) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Levels `apart` ticks from one another and placebos, best prices and seconds of 40 minutes from 09:00."""
-    rng = np.random.default_rng(seed)
-    last = START + COUNT * SECOND
-    fixed = [(f"ROUND25:{k}", at) for k, at in enumerate(range(-60, 61, apart))]
-    rows = [(name, float(at), START, last) for name, at in fixed]
-    rows += [(f"{name}:+{shift}", float(at + shift), START, last) for name, at in fixed for shift in (3, 5, 7)]
-    edges = [START, *np.sort(rng.integers(START, last, 60)).tolist(), last]
-    at = np.cumsum(rng.choice([-1, 1], len(edges)))
-    rows += [("VWAP:0", float(a), f, e) for a, f, e in zip(at[1:], edges[:-1], edges[1:], strict=True) if f < e]
-    bbo, seconds = walking(seed, START, COUNT, jumps=False)
-    return stretches(rows), bbo, seconds
-
-
-def tables(levels: pl.DataFrame, bbo: pl.DataFrame, seconds: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    mids, bars = mids_of(bbo, seconds), Bars.of(bars_of(START, COUNT, bbo))
-    episodes = SetupEpisode.validate(episode_frame(levels, mids, bars, TICK, contract="ESH4", provenance="simulated"))
-    outcomes = outcome_frame(episodes.select(EPISODE_COLUMNS), mids, bars, TICK, ES, SetupSettings())
-    return episodes, SetupOutcome.validate(outcomes)
-
-
-def stored(frame: pl.DataFrame) -> bytes:
-    file = io.BytesIO()
-    frame.rechunk().write_parquet(file)
-    return file.getvalue()
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_an_episode_knows_nothing_of_what_comes_after_it(seed: int):
-    levels, bbo, seconds = market(seed)
-    other = market(seed + 40)
-    cut = START + int(np.random.default_rng(seed).integers(1200, 2300)) * SECOND + 1
-    times = pl.Series(np.maximum.accumulate(bbo["ts_event"].to_physical().to_numpy()))
-    late = pl.Series(np.maximum.accumulate(other[1]["ts_event"].to_physical().to_numpy()))
-    mixed = (
-        levels,
-        pl.concat([bbo.filter(times <= cut), other[1].filter(late > cut)]),
-        pl.concat([seconds.filter(pl.col("window_end").to_physical() <= cut),
-                   other[2].filter(pl.col("window_end").to_physical() > cut)]),
-    )  # fmt: skip
-    (one, came), (two, gone) = tables(levels, bbo, seconds), tables(*mixed)
-    known = pl.col("ts_decision").to_physical() <= cut
-    kept = [frame.filter(known).drop(WITH_HINDSIGHT) for frame in (one, two)]
-    assert stored(kept[0]) == stored(kept[1])
-    assert kept[0].height > 30
-    assert not one.equals(two)
-    ended = pl.col("ts_label_end").to_physical() <= cut
-    assert stored(came.filter(ended)) == stored(gone.filter(ended))
-    assert came.filter(ended)["valid"].sum() > 20
-    assert not came.equals(gone)
-
-
-def mirrored(bbo: pl.DataFrame, seconds: pl.DataFrame, levels: pl.DataFrame):
-    """Every price on the other side of SPOT, bids for asks."""
-
-    def flip(name: str) -> pl.Expr:
-        return pl.lit(2 * SPOT) - pl.col(name)
-
-    return (
-        levels.with_columns(price_int=flip("price_int")),
-        bbo.with_columns(bid_price_int=flip("ask_price_int"), ask_price_int=flip("bid_price_int")),
-        seconds.with_columns(mid_price_int=flip("mid_price_int"), spot_ref_price_int=flip("spot_ref_price_int")),
-    )
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_the_mirror_image_turns_directions_and_leaves_outcomes(seed: int):
-    levels, bbo, seconds = market(seed)
-    # candles here are of mids rounded down, which the mirror image rounds the other way: those of touches are compared
-    one, two = tables(levels, bbo, seconds), tables(*mirrored(bbo, seconds, levels))
-    touch = pl.col("kind") == "touch"
-    same = ["episode_id", "kind", "touch_index", "gap_through", "approach_speed", "sigma_15", "msg_rate_rel",
-            "tod_sec", "valid", "invalid_reason", "ts_approach", "group_id", "level_types", "match_set_id",
-            "overlap_n"]  # fmt: skip
-    first, second = one[0].filter(touch), two[0].filter(touch)
-    assert first.select(same).equals(second.select(same))
-    assert (first["direction"] == -second["direction"]).all()
-    assert first.height > 15
-    names = [name for name in one[1].columns if not name.startswith("bar")]
-    of_touch = pl.col("episode_id").str.starts_with("touch")
-    assert one[1].filter(of_touch).select(names).equals(two[1].filter(of_touch).select(names))
-    assert {"break", "reject", "chop"} <= set(one[1].filter(of_touch)["outcome"].cast(pl.String))
-
-
 def test_candles_of_the_mirror_image_turn_too():
     rng = np.random.default_rng(3)
     close = np.cumsum(rng.integers(-6, 7, 300)).astype(float)
@@ -308,157 +147,3 @@ def test_candles_of_the_mirror_image_turn_too():
         one, two = found(candles(-100, rows), level), found(candles(-100, turned), -level)
         assert [(at, -way, trigger, confirm) for at, way, trigger, confirm in one] == two
         assert len(one) > 3
-
-
-def test_of_a_group_only_the_level_known_for_longest_has_episodes():
-    levels, bbo, seconds = market(0, apart=3)
-    last = START + COUNT * SECOND
-    every, _ = tables(levels.filter(pl.col("level_type") == "ROUND25", ~pl.col("is_placebo")), bbo, seconds)
-    price = every["level_price_int"].mode().sort()[0]
-    at = (price - SPOT) / TICK
-    held = pl.coalesce("ts_trigger_bar", "ts_decision").to_physical()  # a candle meets what held when it began
-    times = every.filter(pl.col("level_price_int") == price).select(held).to_series().sort()
-    known = int(times[0] + times[-1]) // 2
-    first, later = ("PMH:0", at, START, last), ("SWH:0", at + 1, known, last)
-    alone, _ = tables(stretches([first]), bbo, seconds)
-    pair, _ = tables(stretches([first, later], group={"PMH:0": "g", "SWH:0": "g"}), bbo, seconds)
-    assert pair.drop("group_id", "level_types").equals(alone.drop("group_id", "level_types"))
-    together = pair.select(pl.col("level_types").list.join(","), late=held >= known)
-    assert set(together.rows()) == {("PMH", False), ("PMH,SWH", True)}
-    only, _ = tables(stretches([later]), bbo, seconds)
-    assert only.height > 0  # by itself it would have had some
-
-
-def test_an_episode_without_a_usable_book_before_it_is_not_valid():
-    levels, bbo, seconds = market(1)
-    one, outcomes = tables(levels, bbo, seconds)
-    touch = one.filter((pl.col("kind") == "touch") & pl.col("valid")).row(0, named=True)
-    at = int(pl.Series([touch["ts_decision"]]).cast(TIMESTAMP).to_physical()[0])
-    for back, valid in ((26, False), (28, True)):
-        bad = (at - START) // SECOND - back - 1
-        spoilt = seconds.with_columns(window_valid=pl.int_range(pl.len()) != bad)
-        again, _ = tables(levels, bbo, spoilt)
-        row = again.filter(pl.col("episode_id") == touch["episode_id"]).row(0, named=True)
-        assert row["valid"] == valid
-    bad = (at - START) // SECOND + 20
-    spoilt = seconds.with_columns(window_valid=pl.int_range(pl.len()) != bad)
-    _, after = tables(levels, bbo, spoilt)
-    own = after.filter(pl.col("episode_id") == touch["episode_id"])
-    assert own["horizon_end_reason"].cast(pl.String).to_list() == ["invalid_book"] * 3
-    assert own["outcome"].null_count() == 3
-    assert outcomes.filter(pl.col("episode_id") == touch["episode_id"])["valid"].all()
-    ended = outcomes.filter(pl.col("ts_label_end").to_physical() > START + COUNT * SECOND)
-    assert set(ended["horizon_end_reason"].cast(pl.String)) == {"end_of_data"}
-    assert not ended["valid"].any()
-
-
-def test_nothing_goes_on_over_the_close_of_a_session():
-    """From 16:20 to 17:20 New York; the exchange closes at 17:00, whatever the feed says after that."""
-    start, close = ns("16:20"), ns("17:00")
-    bbo, seconds = walking(4, start, 3600, jumps=False)
-    closed = pl.col("window_end").to_physical() > close
-    seconds = seconds.with_columns(phase=pl.when(closed).then(pl.lit("closed")).otherwise("phase").cast(PHASE))
-    mids = mids_of(bbo, seconds)
-    open_then = mids.ts < close
-    assert (mids.usable == open_then).all()
-    assert mids.fresh.sum() == 1
-    levels = stretches([(f"ROUND25:{k}", 3.0 * k, start, close + 3600 * SECOND) for k in range(-30, 31)])
-    bars = Bars.of(candles(0, []))
-    episodes = episode_frame(levels, mids, bars, TICK, contract="ESH4", provenance="simulated")
-    assert episodes["ts_decision"].to_physical().max() < close  # pyright: ignore[reportOperatorIssue]
-    outcomes = outcome_frame(episodes.select(EPISODE_COLUMNS), mids, bars, TICK, ES, SetupSettings())
-    beyond = pl.col("ts_label_end").to_physical() > close
-    reasons = outcomes.select(beyond.alias("beyond"), pl.col("horizon_end_reason").cast(pl.String), "censored")
-    assert set(reasons.rows()) == {(False, "horizon", False), (True, "session_end", True)}
-    assert outcomes.filter(beyond)["outcome"].null_count() == outcomes.filter(beyond).height
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_outcomes_are_those_of_a_literal_reading(seed: int):
-    levels, bbo, seconds = market(seed)
-    episodes, outcomes = tables(levels, bbo, seconds)
-    times = np.maximum.accumulate(bbo["ts_event"].to_physical().to_numpy())
-    mids = ((bbo["bid_price_int"] + bbo["ask_price_int"]) / 2 / TICK).to_numpy()
-    joined = outcomes.filter("valid").join(episodes, on="episode_id", suffix="_episode")
-    assert joined.height > 60
-    for row in joined.with_columns(pl.col(TIMESTAMP).to_physical()).iter_rows(named=True):
-        begin, end, way = row["ts_label_start"], row["ts_label_end"], row["direction"]
-        p0, barrier = row["p0_mid2_int"] / 2 / TICK, row["barrier_ticks"]
-        assert barrier == max(4, round(row["sigma_15"] * (row["horizon_s"] / 15) ** 0.5))
-        inside = (times >= begin) & (times < end)
-        if row["kind"] == "touch":  # the event itself, and what came at its time before it
-            inside[: np.flatnonzero((times == begin) & (mids == p0))[0]] = False
-        move = way * (mids[inside] - p0)
-        hits = [(times[inside][k], name) for reached, name in ((move >= barrier, "break"), (move <= -barrier, "reject"))
-                for k in np.flatnonzero(reached)[:1]]  # fmt: skip
-        assert row["outcome"] == (min(hits)[1] if hits else "chop")
-        assert row["ts_hit"] == (min(hits)[0] if hits else None)
-        assert row["whipsaw"] == (len(hits) == 2)
-        assert row["mfe_ticks"] == max(0.0, *move) if len(move) else row["mfe_ticks"] == 0
-        assert row["mae_ticks"] == max(0.0, *-move) if len(move) else row["mae_ticks"] == 0
-        assert row["end_ticks"] == (move[-1] if len(move) else 0.0)
-        off = way * (np.append(p0, mids[inside]) - row["level_price_int"] / TICK)
-        at = np.append(begin, times[inside])
-        around = [(at[k], name) for reached, name in ((off >= barrier, "break"), (off <= -barrier, "reject"))
-                  for k in np.flatnonzero(reached)[:1]]  # fmt: skip
-        assert row["lv_outcome"] == (min(around)[1] if around else "chop")
-        assert row["lv_hit_ts"] == (min(around)[0] if around else None)
-
-
-def test_a_walk_without_drift_does_what_the_baseline_says():
-    """Of several walks together: the shares of outcomes are near the means of the formula, at either zoom."""
-    frames = [tables(*market(seed, apart=4)) for seed in range(12)]
-    scored = pl.concat([outcomes.filter("valid") for _, outcomes in frames])
-    for horizon in (30, 120, 360):
-        part = scored.filter(pl.col("horizon_s") == horizon)
-        share = part.select((pl.col("outcome") == "chop").mean().alias("chop"), expected=pl.col("b1_chop").mean())
-        assert abs(share["chop"][0] - share["expected"][0]) < 0.12
-        assert part.height > 300
-
-
-def some(**columns: Sequence[object]) -> pl.DataFrame:
-    n = len(next(iter(columns.values())))
-    base = {
-        "episode_id": [f"e{k}" for k in range(n)],
-        "kind": ["touch"] * n,
-        "direction": [1] * n,
-        "is_placebo": [k > 0 for k in range(n)],
-        "valid": [True] * n,
-        "ts_decision": list(range(n)),
-        "tod_sec": [1000] * n,
-        "sigma_60": [8.0] * n,
-        "approach_speed": [1.0] * n,
-    }
-    return pl.DataFrame(base | columns)
-
-
-def test_placebos_are_matched_within_bounds_nearest_first_and_each_once():
-    rows = some(
-        is_placebo=[False] + [True] * 7,
-        tod_sec=[1000, 1901, 1900, 1000, 1000, 1000, 1000, 1000],
-        sigma_60=[8.0, 8.0, 8.0, 9.7, 9.6, 8.0, 8.0, 8.0],
-        approach_speed=[1.0, 1.0, 1.0, 1.0, 1.0, 1.26, 1.25, 1.0],
-        direction=[1, 1, 1, 1, 1, 1, 1, -1],
-    )
-    assert match_sets(rows).to_list() == ["e0", None, "e0", None, "e0", None, "e0", None]
-    crowd = some(is_placebo=[False, False] + [True] * 8, tod_sec=[1000, 1000, *range(1001, 1009)])
-    matched = match_sets(crowd).to_list()
-    assert matched == ["e0", "e1", *["e0"] * 5, *["e1"] * 3]
-    invalid = crowd.with_columns(valid=pl.int_range(pl.len()) != 0)
-    assert match_sets(invalid).to_list() == [None, "e1", *["e1"] * 5, *[None] * 3]
-    assert match_sets(crowd.filter(~pl.col("is_placebo"))).to_list() == [None, None]
-
-
-def test_overlaps_are_counted_and_weighted():
-    decision = np.array([0, 100, 459, 460, 5000], dtype=np.int64) * SECOND_NS
-    number, weight = overlaps(decision)
-    assert number.tolist() == [1, 2, 2, 1, 0]
-    expected = [
-        1 + 260 / 360,
-        1 + (260 + 1) / 360,
-        1 + (1 + 359) / 360,
-        1 + 359 / 360,
-        1.0,
-    ]
-    assert weight == pytest.approx([1 / one for one in expected])
-    assert overlaps(np.empty(0, dtype=np.int64))[0].tolist() == []

@@ -7,23 +7,17 @@ from datetime import date, timedelta
 import numpy as np
 import polars as pl
 import pytest
-from pydantic import ValidationError
 
 from spymaster.market.calendar import partition_dates
 from spymaster.market.instruments import instrument
-from spymaster.settings import Settings, SetupSettings
+from spymaster.settings import Settings
 from spymaster.setups import moving_levels, static_levels
-from spymaster.setups.averages import eligible, with_averages
-from spymaster.setups.candles import at_market, day_bars
-from spymaster.setups.level_groups import groups, in_order
 from spymaster.setups.level_sources import Candles, Hours, Level, Prints
 from spymaster.setups.moving_levels import staircase
-from spymaster.setups.placebos import placebos, shifts
 from spymaster.setups.session_levels import Sources, level_frame, traded_dates
-from spymaster.tables.candle_2m import Candle2m
 from spymaster.tables.session_level import SessionLevel
 from spymaster.tables.types import TIMESTAMP
-from spymaster_tests.setups.markets import BAR, DT, SECOND, SPOT, TICK, Held, ns, random_market, stored, trades
+from spymaster_tests.setups.markets import BAR, DT, SECOND, SPOT, TICK, Held, ns, trades
 
 ES = instrument("ES")
 SETTINGS = Settings()
@@ -272,49 +266,6 @@ class TestMoving:
         ]
 
 
-def a_level(name: str, price: float, begin: int, end: int, number: int = 0) -> Level:
-    return Level(DT, name, number, SPOT + round(price * TICK), begin, end, 0, begin, False, False)
-
-
-class TestGroups:
-    def test_levels_two_ticks_apart_are_one_by_the_name_of_the_first(self):
-        levels = in_order([a_level("PMH", 0, 0, 90), a_level("ORH5", 2, 10, 90), a_level("PDH", 3, 20, 90)])
-        group, tags = groups(levels, ["a", "b", "c"], 2 * TICK)
-        assert group == ["a@0", "a@0", "a@0"]  # the third is near the second
-        assert tags == [["PMH"], ["PMH", "ORH5"], ["PMH", "PDH", "ORH5"]]
-
-    def test_levels_that_do_not_hold_at_once_are_not(self):
-        levels = [a_level("PMH", 0, 0, 10), a_level("ORH5", 0, 10, 20), a_level("PDH", 2.5, 12, 20)]
-        assert groups(levels, ["a", "b", "c"], 2 * TICK)[0] == ["a@0", "b@10", "c@12"]
-
-    def test_two_stretches_of_one_level_far_apart_are_two_groups(self):
-        levels = [a_level("VWAP", 0, 0, 10), a_level("VWAP", 50, 10, 20), a_level("PDH", 51, 12, 20)]
-        group, tags = groups(levels, ["v", "v", "p"], 2 * TICK)
-        assert group == ["v@0", "v@10", "v@10"]
-        assert tags[2] == ["PDH", "VWAP"]
-
-
-class TestPlacebos:
-    def test_shifts_are_every_one_once_and_depend_on_the_level_alone(self):
-        one, two = (shifts(name, SetupSettings()) for name in ("ES:2024-03-06:PMH:0", "ES:2024-03-06:PML:0"))
-        assert sorted(one) == [*range(-60, -9), *range(10, 61)]
-        assert len(one) == SetupSettings().placebos_per_level == 102
-        with pytest.raises(ValidationError, match="there are 102 shifts"):
-            SetupSettings(placebos_per_level=103)
-        assert sorted(two) == sorted(one)
-        assert one.tolist() != two.tolist()
-        assert shifts("ES:2024-03-06:PMH:0", SetupSettings(placebos_per_level=7)).tolist() == one[:7].tolist()
-
-    def test_one_near_a_level_does_not_begin_and_one_that_a_level_comes_near_to_ends(self):
-        levels = [a_level("PMH", 0, 0, 100), a_level("PDH", 30.5, 0, 50), a_level("SWH", -20, 40, 100)]
-        made = placebos(levels, ["a", "b", "c"], TICK, SetupSettings())
-        of_first = {int(s): int(t) for r, s, t in zip(made.row, made.shift, made.valid_to, strict=True) if r == 0}
-        assert not {27, 30, 34} & of_first.keys()
-        assert {26, 35} <= of_first.keys()
-        assert {of_first[s] for s in (-16, -20, -24)} == {40}
-        assert {of_first[s] for s in (-15, -25, 10)} == {100}
-
-
 @pytest.mark.parametrize("roll", [0, 40 * TICK])
 def test_what_contains_a_roll_is_not_known_before_the_date_of_the_roll(roll: int):
     day = pl.concat([
@@ -373,78 +324,3 @@ def test_nodes_are_partial_where_a_candle_or_the_trades_of_a_date_are_missing(mi
         del sold[evening]
     nodes = rows_of(candles, sold).filter(pl.col("level_type").cast(pl.String) == "HVN")
     assert nodes["is_partial_source"].to_list() == [missing is not None]
-
-
-@pytest.fixture(scope="module")
-def market() -> list[pl.DataFrame]:
-    return list(random_market(5, ns("08:45"), 5400))
-
-
-def table(trade: pl.DataFrame, quote: pl.DataFrame, second: pl.DataFrame) -> pl.DataFrame:
-    bars = day_bars(trade, quote, second, instrument=ES, tick_size_int=TICK, off_market_ticks=4)
-    frame = Candle2m.validate(with_averages(bars, eligible(bars, calendar="globex", rth=None), 0, []))
-    kept = trade.filter(at_market(trade, quote, tick_size_int=TICK, reach_ticks=4))
-    sources = Sources(DT, {DT: frame}, {DT: kept}, NO_STATISTICS, None)
-    return SessionLevel.validate(level_frame(sources, "ESH4", TICK, ES, SETTINGS))
-
-
-def known_at(frame: pl.DataFrame, cut: int) -> pl.DataFrame:
-    """What can be known of the table at a time: rows that have begun, with the ends that have come."""
-    at = pl.lit(cut).cast(TIMESTAMP)
-    return frame.filter(pl.col("valid_from") <= at).with_columns(valid_to=pl.min_horizontal("valid_to", at))
-
-
-def test_levels_of_one_group_are_near_one_another_and_groups_do_not_return(market: list[pl.DataFrame]):
-    """From one member to the next there is a chain of members that hold at once, each near another."""
-    frame = table(*market)
-    assert frame.filter("is_placebo")["group_id"].is_unique().all()
-    real = frame.filter(~pl.col("is_placebo")).sort("valid_from")
-    span = real.group_by("group_id").agg(
-        gap=(pl.col("valid_from") >= pl.col("valid_to").cum_max().shift(1)).any(),
-        step=(pl.col("price_int").sort().diff() / TICK).max(),
-    )
-    assert not span["gap"].any()
-    assert (span["step"].drop_nulls() <= 2).all()
-    assert real["group_id"].n_unique() < real.height
-
-
-def test_every_kind_of_level_is_found(market: list[pl.DataFrame]):
-    kinds = set(table(*market)["level_type"].cast(pl.String).unique())
-    assert kinds >= {"PMH", "ONL", "ORH5", "ORL30", "VWAP", "RVWAP_M2", "ROUND100", "SWH", "SWL"}
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_a_level_knows_nothing_of_what_comes_after_it(market: list[pl.DataFrame], seed: int):
-    cut = ns("08:45") + int(np.random.default_rng(seed).integers(1200, 5000)) * SECOND + 1
-    trade, quote, second = market
-    other = random_market(seed + 50, ns("08:45"), 5400)
-    early = pl.col("ts_event").to_physical() < cut
-    last = int(trade.filter(early)["event_id"][-1])
-    late_event = pl.col("event_id") > last
-    late_second = pl.col("window_end").to_physical() > cut
-    mixed = (
-        pl.concat([trade.filter(early), other[0].filter(~early & late_event)]),
-        pl.concat([quote.filter(~late_event), other[1].filter(late_event)]),
-        pl.concat([second.filter(~late_second), other[2].filter(late_second)]),
-    )
-    one, two = table(trade, quote, second), table(*mixed)
-    assert stored(known_at(one, cut)) == stored(known_at(two, cut))
-    assert known_at(one, cut).height > 500
-    assert not one.equals(two)
-
-
-def test_evening_levels_are_of_the_next_session_and_of_the_day_that_has_closed():
-    parts = [random_market(6, ns("15:30"), 1800), random_market(7, ns("18:00"), 1800)]
-    shift = parts[0][0]["event_id"][-1] + 10
-    trade = pl.concat([parts[0][0], parts[1][0].with_columns(pl.col("event_id") + shift)])
-    quote = pl.concat([parts[0][1], parts[1][1].with_columns(pl.col("event_id") + shift)])
-    frame = table(trade, quote, pl.concat([parts[0][2], parts[1][2]])).filter(~pl.col("is_placebo"))
-    evening = frame.filter(pl.col("session_date") == NEXT)
-    kinds = set(evening["level_type"].cast(pl.String))
-    assert {"PDH", "PDL", "PDC", "VWAP", "HVN"} <= kinds
-    assert not {"PMH", "ONH", "RVWAP", "ORH5"} & kinds
-    assert evening["valid_from"].to_physical().min() == ns("18:00")
-    high = evening.filter(pl.col("level_type") == "PDH")["price_int"][0]
-    kept = parts[0][0].filter(at_market(parts[0][0], parts[0][1], tick_size_int=TICK, reach_ticks=4))
-    assert high == kept["price_int"].max()
-    assert frame.filter(pl.col("session_date") == DT).height > 0

@@ -8,7 +8,7 @@ import pytest
 
 from spymaster.setups.mids import MIN_CHANGES, Seconds
 from spymaster.setups.touches import touch_rows
-from spymaster_tests.setups.markets import SECOND, TICK, ns
+from spymaster_tests.setups.markets import SECOND, SPOT, TICK, ns
 from spymaster_tests.setups.paths import best_prices, mids_of, stretches, walking, whole_seconds
 
 START = ns("10:00")
@@ -81,6 +81,8 @@ def slow_touches(levels: pl.DataFrame, bbo: pl.DataFrame, seconds: pl.DataFrame)
                     out_since = None if abs(distance) <= 2 * near else time if out_since is None else out_since
                 if state == "approach" and time - approached >= 600 * SECOND:
                     state = "far"
+                if state == "approach" and way * (mids[r - 1] - price / TICK) > 1:
+                    state = "far"  # price did not get there: the level did
                 move = moved[r]
                 if state == "far" and abs(distance) <= near and usual is not None and move is not None:
                     for direction in (1, -1):
@@ -105,7 +107,7 @@ def fast_touches(levels: pl.DataFrame, bbo: pl.DataFrame, seconds: pl.DataFrame)
 
 
 def random_levels(seed: int, count: int) -> pl.DataFrame:
-    """Fixed levels, some known late, off the tick grid, or with a gap; and one that moves every few seconds."""
+    """Fixed levels, some known late, off the tick grid, or with a gap; one that moves every few seconds; one jumps."""
     rng = np.random.default_rng(seed)
     last = START + count * SECOND
     rows = [(f"ROUND25:{k}", float(at), START, last) for k, at in enumerate(range(-60, 61, 6))]
@@ -114,6 +116,9 @@ def random_levels(seed: int, count: int) -> pl.DataFrame:
     edges = [START, *np.sort(rng.integers(START, last, 200)).tolist(), last]
     at = np.cumsum(rng.choice([-1, 1], len(edges)))
     rows += [("VWAP:0", float(a), f, e) for a, f, e in zip(at[1:], edges[:-1], edges[1:], strict=True) if f < e]
+    leaps = [START, *np.sort(rng.integers(START, last, 300)).tolist(), last]
+    at = rng.integers(-25, 26, len(leaps))
+    rows += [("GEXCW:0", float(a), f, e) for a, f, e in zip(at[1:], leaps[:-1], leaps[1:], strict=True) if f < e]
     return stretches(rows)
 
 
@@ -195,6 +200,33 @@ def test_a_level_that_begins_to_hold_where_price_is_cools_down(restless: tuple[n
     for known, expected in ((26 * SECOND, 1), (30 * SECOND, 0), (42 * SECOND, 1)):
         levels = stretches([("PMH:0", -80.0, begin + known, last)])
         assert len(fast_touches(levels, bbo, seconds)) == expected
+
+
+@pytest.mark.parametrize("way", [1, -1])
+@pytest.mark.parametrize(
+    ("then", "mid", "expected"),
+    [
+        (-80.0, 16.0, []), (-80.0, 15.0, []), (14.5, 16.0, []), (14.5, 17.5, []), (15.0, 16.0, [(26.0, False)]),
+        (16.5, 16.0, [(26.0, False)]), (15.0, 16.5, [(26.0, True)]), (17.5, 19.0, [(26.0, True)]), (30.0, 28.5, []),
+        (30.0, 29.0, [(26.0, False)]),
+    ],
+)  # fmt: skip
+def test_a_level_that_jumps_over_the_mid_is_not_touched(
+    restless: tuple[np.ndarray, np.ndarray], way: int, then: float, mid: float, expected: list[tuple[float, bool]]
+):
+    """The level is at 20 and at `then` from 25 s on; the mid stands at 16 and goes to `mid` at 26 s."""
+    bbo, seconds = moves(restless, [*CLIMB, (26.0, mid)])
+    if way == -1:  # the mirror image around SPOT - 100 ticks
+        bid, ask = (2 * (SPOT - 100 * TICK) - bbo[name] for name in ("ask_price_int", "bid_price_int"))
+        bbo = bbo.with_columns(bid_price_int=bid, ask_price_int=ask)
+        seconds = whole_seconds(START, 1800, bbo)
+    begin = START + 600 * SECOND
+    first, jump, last = START, begin + 25 * SECOND, START + 1800 * SECOND
+    levels = stretches([("GEXCW:0", way * 20.0 - 100, first, jump), ("GEXCW:0", way * then - 100, jump, last)])
+    found = fast_touches(levels, bbo, seconds)
+    assert [((t - begin) / SECOND, gap) for _, t, _, _, gap in found] == expected
+    assert {one for *_, one, _ in found} <= {way}
+    assert found == slow_touches(levels, bbo, seconds)
 
 
 def test_sigma_is_the_weighted_root_mean_square():

@@ -22,7 +22,9 @@ from spymaster.surfaces.pressure_pool import PressurePool
 from spymaster.surfaces.radar import RadarBuilder
 from spymaster.surfaces.vacuum import vacuum_frames
 from spymaster.tables import all_tables
+from spymaster.tables.outcome_model import OutcomeModel
 from spymaster_tests.surfaces.frames import TICK, in_blocks, make_session, start_of
+from spymaster_tests.tables.samples import sample
 
 DT = date(2024, 1, 3)
 MOST_BYTES = 120_000
@@ -251,6 +253,7 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "bronze.option_definition": options,
         "bronze.option_mbo": events.with_columns(instrument_id=pl.int_range(pl.len()) % min(n, 50)),
         "gold.move_condition_scale": scales,
+        "gold.outcome_model": sample(OutcomeModel),
         "gold.physics_norm_calibration": calibration,
         "gold.retrieval_index": setups.with_columns(family=pl.lit("s1"), kind=pl.lit("touch"), horizon_s=120),
         "gold.retrieval_neighbor": setups.with_columns(query_id=pl.lit("q"), distance=pl.col("rank") / 7),
