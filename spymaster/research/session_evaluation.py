@@ -19,7 +19,7 @@ from spymaster.research.knn import is_said, with_neighbours
 from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, opened_sessions, require_longer
 from spymaster.research.model_rules import ModelRules
 from spymaster.research.models import ALGOS
-from spymaster.research.panels import SCORED_K, Panel
+from spymaster.research.panels import Panel
 from spymaster.research.retrieval import Rules
 from spymaster.research.sample_tables import DateTables, load_samples
 from spymaster.research.samples import Samples
@@ -60,7 +60,7 @@ def session_evaluation(
         settings.setups.theta,
     )  # fmt: skip
     enough = len(dates) >= least_sessions(settings, profile)
-    told = asked_of(dates, neighbours) if enough else {}
+    told = asked_of(dates, neighbours, settings.setups.k_barrier) if enough else {}
     opens = settings.evaluation.open_holdout and enough
     tried = rules if enough else replace(rules, min_sessions=len(dates) + 1)
     found = evaluate(panels, tried, numbers, asked=told, algos=algos, open_holdout=opens)
@@ -112,8 +112,11 @@ def _asked_of_each_other(samples: Samples, rules: Rules) -> Samples:
     return replace(samples, knn=shares)
 
 
-def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition]) -> dict[Place, Asked]:
-    """What retrieval said of the setups of these dates, where they have an outcome by now."""
+def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition], k_barrier: float) -> dict[Place, Asked]:
+    """What retrieval said of the setups of these dates, where they have an outcome by now.
+
+    k_barrier: distance of the barriers whose outcomes count, in usual moves.
+    """
     of_date = {one.dt: one for one in neighbours}
     code = {name: k for k, name in enumerate(OUTCOMES)}
     result = {}
@@ -129,7 +132,7 @@ def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition]) -> di
                 .filter(pl.col("query_id").str.ends_with(suffix))
             )
             own = tables.outcomes.scan(["episode_id", "horizon_s", "k_barrier", "outcome", "valid"]).filter(
-                pl.col("valid") & (pl.col("horizon_s") == panel.horizon_s) & (pl.col("k_barrier") == SCORED_K)
+                pl.col("valid") & (pl.col("horizon_s") == panel.horizon_s) & (pl.col("k_barrier") == k_barrier)
             )
             days = tables.episodes.scan(["episode_id", "session_date"])
             parts.append(
