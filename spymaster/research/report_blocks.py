@@ -60,9 +60,10 @@ p { margin:8px 0; max-width:78ch; } .answer { font-size:19px; padding:14px 16px;
 .wide { overflow-x:auto; } table { border-collapse:collapse; font-size:13.5px; margin:8px 0 4px; }
 caption { text-align:left; color:var(--soft); padding-bottom:4px; }
 th, td { padding:3px 10px; border-bottom:1px solid var(--rule); white-space:nowrap; text-align:right;
-  font-variant-numeric:tabular-nums; } th { color:var(--soft); font-weight:600; vertical-align:bottom; }
+  font-variant-numeric:tabular-nums; } th { color:var(--soft); font-weight:600;
+  vertical-align:bottom; white-space:normal; line-height:1.25; }
 .words { text-align:left; } td small { display:block; color:var(--soft); font-size:11.5px; line-height:1.2; }
-td.long { white-space:normal; min-width:24ch; text-align:left; }
+td.long { white-space:normal; min-width:32ch; text-align:left; line-height:1.3; }
 .charts { display:flex; flex-wrap:wrap; gap:16px; margin:8px 0; }
 svg { background:var(--well); border-radius:4px; } svg text { font:11px system-ui, sans-serif; fill:var(--soft); }
 .axis { stroke:var(--rule); } .guide { stroke:var(--soft); stroke-dasharray:3 3; } .mark { fill:var(--blue);
