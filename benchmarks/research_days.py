@@ -95,12 +95,29 @@ def held(table: str, dt: date, frame: pl.DataFrame) -> Partition:
 
 
 @dataclass(frozen=True)
+class Meetings:
+    """What was planted: time of each touch (int64[n], ns) and name of its variant."""
+
+    touch: np.ndarray
+    variant: tuple[str, ...]
+
+    @classmethod
+    def of(cls, market: MarketDay, file: MeetingFile | None) -> Meetings:
+        """Those of a finished market."""
+        if file is None:
+            return cls(np.empty(0, dtype=np.int64), ())
+        rows = market.state["meetings"][: int(market.state["n_meetings"])]
+        names = [one.name for one in file.variant]
+        return cls(rows["touch"].astype(np.int64), tuple(names[int(k)] for k in rows["variant"]))
+
+
+@dataclass(frozen=True)
 class Day:
-    """A session: its market, the surfaces that episodes and vectors come from, and its measures."""
+    """A session: the surfaces that episodes and vectors come from, its measures, and the meetings it was given."""
 
     dt: date
-    market: MarketDay
     of: dict[str, Partition]
+    meetings: Meetings
 
 
 @dataclass(frozen=True)
@@ -150,7 +167,8 @@ def simulated_day(dt: date, seed: int, shape: Shape, meetings: MeetingFile | Non
     frames["move_measure_1s"] = pl.concat(
         measure_frames([frames["wall_surface_1s"]], frames["book_snapshot_1s"], instrument=ES, tick_size_int=TICK)
     )
-    return Day(dt, market, {name: held(name, dt, frame) for name, frame in frames.items()})
+    of = {name: held(name, dt, frame) for name, frame in frames.items()}
+    return Day(dt, of, Meetings.of(market, meetings))
 
 
 def levels(day: Day, spacing: int) -> pl.DataFrame:
@@ -190,7 +208,7 @@ class Research:
     """Tables of sessions that the evaluation reads; `scale` and `scaler` are of `before`, sessions without a script."""
 
     dates: list[DateTables]
-    days: list[Day]
+    meetings: list[Meetings]
 
 
 def research(
@@ -209,12 +227,13 @@ def research(
     )  # fmt: skip
     pools = [held("setup_vector", day.dt, _vectors(day, scale_rows, None, chosen)) for day in usual]
     scaler_rows = session_scaler(pools, own)
-    dates, days = [], []
+    del usual, pools
+    dates, planted = [], []
     for dt, seed, file in zip(calendar[before:], seeds, meetings, strict=True):
         day = simulated_day(dt, seed, shape, file, walk=walk)
         dates.append(_tables(day, scale_rows, scaler_rows, chosen, shape.spacing))
-        days.append(day)
-    return Research(dates, days)
+        planted.append(day.meetings)  # surfaces are many times larger than what is made of them
+    return Research(dates, planted)
 
 
 def _tables(

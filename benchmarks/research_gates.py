@@ -234,7 +234,7 @@ def decoys(made: Research, days: int, size: Size, settings: Settings | None = No
     samples = samples_of(made, TOUCHES, chosen, profile=size.profile, real=True, neighbours=25)
     assert samples is not None, "no touch of a planted level"
     told = foretell(
-        samples, replace(size, train=len(made.days) - days), chosen, algos=("bar", "logit", "gbm", "knn", "stack")
+        samples, replace(size, train=len(made.dates) - days), chosen, algos=("bar", "logit", "gbm", "knn", "stack")
     )
     assert told is not None, "nothing could be learned from planted touches"
     names = variants(made, told.samples)
@@ -246,17 +246,11 @@ def decoys(made: Research, days: int, size: Size, settings: Settings | None = No
 def variants(made: Research, samples: Samples) -> np.ndarray:
     """object[n]: variant of the meeting that each touch is; empty for a touch that was not planted."""
     found = np.full(len(samples), "", dtype=object)
-    for day in made.days:
-        script, state = day.market.script, day.market.state
-        if script is None or script.meetings is None:
-            continue
-        rows = state["meetings"][: int(state["n_meetings"])]
-        touch = rows["touch"].astype(np.int64)
-        names = [one.name for one in script.meetings.variant]
+    for one in made.meetings:
         for k in range(len(samples)):
-            near = np.flatnonzero(np.abs(touch - samples.ts_decision[k]) <= 1_000_000)
+            near = np.flatnonzero(np.abs(one.touch - samples.ts_decision[k]) <= 1_000_000)
             if len(near):
-                found[k] = names[int(rows["variant"][near[0]])]
+                found[k] = one.variant[int(near[0])]
     return found
 
 

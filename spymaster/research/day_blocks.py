@@ -15,6 +15,8 @@ import numpy as np
 
 DRAWS: Final = 2_000
 LEVEL: Final = 0.95
+LEAST_SESSIONS: Final = 5
+"""With samples from fewer sessions there is an estimate, but no interval: it would be far too narrow."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def ratio_interval(
 ) -> Interval:
     """Of the sum of `top` over the sum of `bottom`."""
     sums = [np.bincount(session, weights=part, minlength=draws.shape[1]) for part in (top, bottom)]
-    return interval(*_ratio(sums[0], sums[1], draws), level)
+    value, drawn = _ratio(sums[0], sums[1], draws)
+    return interval(value, _of_enough(drawn, session), level)
 
 
 def skill_interval(
@@ -91,7 +94,8 @@ def difference_interval(
     for numbers, index in ((values, session), (others, other_session)):
         sums = np.bincount(index, weights=numbers, minlength=draws.shape[1])
         parts.append(_ratio(sums, np.bincount(index, minlength=draws.shape[1]).astype(np.float64), draws))
-    return interval(parts[0][0] - parts[1][0], parts[0][1] - parts[1][1], level)
+    drawn = _of_enough(_of_enough(parts[0][1] - parts[1][1], session), other_session)
+    return interval(parts[0][0] - parts[1][0], drawn, level)
 
 
 def auc_interval(
@@ -111,7 +115,7 @@ def auc_draws(y: np.ndarray, p: np.ndarray, session: np.ndarray, draws: np.ndarr
     taken = draws.astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         drawn = ((taken @ pairs) * taken).sum(axis=1) / ((taken @ ones) * (taken @ zeros))
-    return float(pairs.sum() / total) if total else float("nan"), drawn
+    return float(pairs.sum() / total) if total else float("nan"), _of_enough(drawn, session)
 
 
 def pair_wins(happened: np.ndarray, p: np.ndarray, session: np.ndarray, n: int) -> np.ndarray:
@@ -131,6 +135,11 @@ def session_means(values: np.ndarray, session: np.ndarray, n: int) -> np.ndarray
     count = np.bincount(session, minlength=n)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.bincount(session, weights=values, minlength=n) / np.where(count, count, np.nan)
+
+
+def _of_enough(drawn: np.ndarray, session: np.ndarray) -> np.ndarray:
+    """What was drawn, or nothing where the samples are of too few sessions."""
+    return drawn if len(np.unique(session)) >= LEAST_SESSIONS else drawn[:0]
 
 
 def _ratio(top: np.ndarray, bottom: np.ndarray, draws: np.ndarray) -> tuple[float, np.ndarray]:

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from spymaster.research.day_blocks import Interval, difference_interval, interval, mean_interval
+from spymaster.research.day_blocks import LEAST_SESSIONS, Interval, difference_interval, interval, mean_interval
 from spymaster.research.logistic import newton, sigmoid
 from spymaster.research.nulls import chance
 
@@ -48,9 +48,9 @@ class Coefficients:
 def coefficients(
     x: np.ndarray, names: tuple[str, ...], label: np.ndarray, session: np.ndarray, draws: np.ndarray
 ) -> Coefficients | None:
-    """Regression of bool[n] on float64[n, k]; None where all labels are alike or fewer than ten per feature."""
+    """Regression of bool[n] on float64[n, k]; None where labels or sessions are too few to tell."""
     least = 10 * (len(names) + 1)
-    if min(int(label.sum()), int((~label).sum())) < least:
+    if min(int(label.sum()), int((~label).sum())) < least or draws.shape[1] < LEAST_SESSIONS:
         return None
     deviation = x.std(axis=0)
     z = (x - x.mean(axis=0)) / np.where(deviation > 0.0, deviation, 1.0)

@@ -14,6 +14,7 @@ import numpy as np
 
 from spymaster.research import scores
 from spymaster.research.day_blocks import (
+    LEAST_SESSIONS,
     Interval,
     auc_draws,
     interval,
@@ -145,6 +146,8 @@ def gain_difference(real: Forecast, placebo: Forecast, algo: str, draws: int, *,
     if not len(real) or not len(placebo):
         return interval(float("nan"), np.empty(0))
     known = np.union1d(real.days, placebo.days)
+    if min(len(real.days), len(placebo.days)) < LEAST_SESSIONS:
+        return interval(float("nan"), np.empty(0))
     taken = session_draws(len(known), draws, seed=seed).astype(np.float64)
     told = []
     for one in (real, placebo):

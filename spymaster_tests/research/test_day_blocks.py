@@ -89,6 +89,20 @@ def test_sessions_without_samples_and_draws_that_tell_nothing(sample):
     assert not nothing.above_zero
 
 
+def test_samples_of_few_sessions_have_an_estimate_and_no_interval():
+    """Of two sessions one can draw the first twice, or the second twice: that is not what other days would bring."""
+    rng = np.random.default_rng(8)
+    values = rng.random(40)
+    for sessions, known in ((2, False), (4, False), (5, True)):
+        session = np.arange(40) % sessions
+        draws = session_draws(sessions, 100)
+        found = mean_interval(values, session, draws)
+        assert found.value == pytest.approx(values.mean())
+        assert np.isfinite(found.low) == known
+        assert np.isfinite(auc_interval(values > 0.5, rng.random(40), session, draws).low) == known
+        assert np.isfinite(difference_interval(values, session, values / 2, session, draws).low) == known
+
+
 def weather(rng: np.random.Generator, days: int, windows: int) -> tuple[np.ndarray, np.ndarray]:
     """Signs of the next 60 steps and sums of the last 60, at every fourth step of driftless walks: no signal at all."""
     look, every = 60, 4
