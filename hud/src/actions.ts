@@ -118,9 +118,7 @@ export function perform(app: App, action: Action): void {
     case 'previousEpisode':
       return app.openEpisode(neighbour(app.lists.episodes, app.gate(), state.now, -1));
     case 'reveal':
-      if (!state.episode) return;
-      store.set({ revealed: true }, DIRTY.PANELS);
-      app.feed.analogues(state.episode, true);
+      if (app.feed.alike.reveal(app.gate())) store.set({ revealed: true }, DIRTY.PANELS);
       return;
     case 'screenshot':
       return savePicture(app);

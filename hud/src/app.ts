@@ -137,6 +137,7 @@ export class App {
     episodes.onPick = (episode) => this.openEpisode(episode);
     const analogues = new Analogues();
     analogues.onReveal = () => this.act('reveal');
+    analogues.onAsk = () => this.feed.alike.choose({ episode: null, second: this.store.state.now }, this.gate());
     const [reading, mechanics, bands] = [new Reading(), new Mechanics(), new Bands()];
     const tabs = new Tabs(
       [
@@ -280,10 +281,9 @@ export class App {
   }
   openEpisode(episode: Episode | null): void {
     if (!episode) return this.say('no further episode');
-    this.lists.analogues = null;
     this.store.set({ episode: episode.id }, DIRTY.PANELS | DIRTY.VIEW);
     this.seek(episode.trigger - SEEK_BEFORE);
-    this.feed.analogues(episode.id, this.store.state.revealed);
+    this.feed.alike.choose({ episode: episode.id, second: episode.decision }, this.gate());
   }
 
   step(seconds: number): void {

@@ -4,6 +4,7 @@ import type { Gate } from './core/timegate.ts';
 import { NOT_LOADED, type SessionData } from './model/session.ts';
 import type { Lists } from './panels/model.ts';
 import type { Lod } from './scale/x.ts';
+import { Alike } from './wire/alike.ts';
 import { Context } from './wire/context.ts';
 import type { ServerMessage } from './wire/control.gen.ts';
 import { Link, type LinkEvents } from './wire/link.ts';
@@ -26,6 +27,7 @@ export interface FeedEvents {
 export class Feed {
   private readonly link: Link;
   private readonly context: Context;
+  readonly alike: Alike;
   /** Longest and recent costs of taking streamed rows, in ms. */
   readonly appendMs: number[] = [];
   private askedMinute = -1;
@@ -42,6 +44,7 @@ export class Feed {
     worker: Worker,
   ) {
     this.context = new Context(base, data.manifest, lists, () => store.touch(DIRTY.DATA | DIRTY.PANELS));
+    this.alike = new Alike(base, data.manifest, lists, () => store.touch(DIRTY.PANELS));
     const taken: LinkEvents = {
       rows: (lod, first, count) => {
         events.rows(lod, first, count);
@@ -85,15 +88,13 @@ export class Feed {
   pool(pool: HudState['pool']): void {
     this.link.setPool(pool);
   }
-  analogues(episode: string, reveal: boolean): void {
-    void this.context.analogues(episode, this.events.gate(), reveal);
-  }
   inspect(second: number, tick: number, signal: AbortSignal): Promise<[string, string][]> {
     return this.context.inspect(second, tick, signal);
   }
   refreshLists(): void {
     this.askedMinute = Math.floor(this.store.state.now / 60);
     void this.context.refresh(this.events.gate());
+    this.alike.moved(this.events.gate());
   }
 
   /** Asks for the tiles that a plot of this width still lacks. */
@@ -110,6 +111,7 @@ export class Feed {
   private arrived(second: number): void {
     this.events.heard();
     this.store.set({ now: second }, DIRTY.DATA | DIRTY.PANELS);
+    this.alike.moved(this.events.gate());
     const due = this.toldOf !== null && second >= this.toldOf;
     if (due) this.toldOf = null;
     // What no event tells of changes with the minute; it is asked for then, not every second.

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from spymaster.research.analogues import AnalogueResult
 
 ABSTAINS, BAD_INPUT, MISSING = 3, 2, 4
-"""Exit codes beside 0: the answer is that there is none; a question that cannot be asked; a table that is not there."""
+"""Exit codes beside 0: the answer is that there is none; a question that cannot be asked; a table that is not there, or
+no longer fits."""
 
 
 class FamilyName(StrEnum):
@@ -60,7 +61,7 @@ def analogues(
     from spymaster.lake import Lake
     from spymaster.lake.errors import MissingPartitionError
     from spymaster.research import analogues as research
-    from spymaster.research.errors import QueryError
+    from spymaster.research.errors import QueryError, StalePanelError
 
     opened = Lake.open(lake_root(lake))
     try:
@@ -70,7 +71,8 @@ def analogues(
         )  # fmt: skip
     except (QueryError, MissingPartitionError) as error:
         output.print_error(error, as_json=as_json)
-        raise typer.Exit(BAD_INPUT if isinstance(error, QueryError) else MISSING) from None
+        missing = isinstance(error, MissingPartitionError | StalePanelError)
+        raise typer.Exit(MISSING if missing else BAD_INPUT) from None
     shown = answers if reveal else [one.concealed() for one in answers]
     if parquet is not None:
         import polars as pl

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import numpy as np
@@ -98,12 +99,12 @@ def analogues(
     made = day.builder.vectors(wall_before(day.wall, day.builder.tape, asked), [asked])[0]
     answers = []
     for row, way in enumerate(ways):
-        said, near = None, neighbour_frame([])
+        said, near = None, []
         if known.scaler is not None and known.library is not None:
             point = known.scaler.apply(made.vectors[row : row + 1])[0] if made.known[row] else None
             one = question(point, cutoff, way, float(made.sigma_60[row]), day.own, filters)
             said = answer(known.library, one, rules, None if point is None or one.filtered else known.usual(rules))
-            near = neighbour_frame(neighbour_rows(said, known.rows, known.library, point, known.scaler))
+            near = neighbour_rows(said, known.rows, known.library, point, known.scaler)
         values = {
             "query_id": f"{symbol}:{cutoff * SECOND_NS}:{way}:{panel.family}:{panel.horizon_s}:{rules.k}",
             "ts_query": cutoff * SECOND_NS,
@@ -116,9 +117,9 @@ def analogues(
             **result_values(said, known.rows, rules),
             "provenance": day.provenance,
         }
-        answers.append(
-            AnalogueResult(values, near, neighbour_paths(kept, symbol, near if paths else near.clear(), known.rows))
-        )
+        frame = neighbour_frame(near)
+        shown = frame if paths else frame.clear()
+        answers.append(AnalogueResult(values, frame, neighbour_paths(kept, symbol, shown, known.rows)))
     return answers
 
 
@@ -157,17 +158,24 @@ def question(
 
 def neighbour_frame(near: list[dict[str, Any]]) -> pl.DataFrame:
     """Columns and types of `gold.retrieval_neighbor`, without query_id and provenance, of `neighbour_rows`."""
-    schema = {
-        name: dtype for name, dtype in RetrievalNeighbor.schema().items() if name not in ("query_id", "provenance")
-    }
+    schema = _neighbour_schema()
     plain = {name: pl.Int64 if isinstance(dtype, pl.Datetime) else dtype for name, dtype in schema.items()}
-    return pl.DataFrame(near, schema=plain).cast(schema)  # pyright: ignore[reportArgumentType]
+    times = [pl.col(name).cast(dtype) for name, dtype in schema.items() if isinstance(dtype, pl.Datetime)]
+    return pl.DataFrame(near, schema=plain).with_columns(times)
+
+
+@cache
+def _neighbour_schema() -> dict[str, pl.DataType]:
+    columns = RetrievalNeighbor.schema().items()
+    return {name: dtype for name, dtype in columns if name not in ("query_id", "provenance")}
 
 
 def neighbour_paths(kept: Kept, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Mids around the decisions of the neighbours, where the lake still holds their seconds."""
     schema = {"rank": pl.Int32, "offset_s": pl.Int32, "ticks": pl.Float64}
     parts = [pl.DataFrame(schema=schema)]
+    if near.is_empty():
+        return parts[0]
     found = near.select("rank", "episode_id", "direction", pl.col("ts_decision").to_physical()).join(
         rows.select("episode_id", "vector_dt"), on="episode_id", maintain_order="left"
     )

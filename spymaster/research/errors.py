@@ -6,10 +6,11 @@ from spymaster.errors import SpymasterError
 
 
 class QueryError(SpymasterError):
-    """A question that cannot be asked: a time outside every session, an unknown family, direction or horizon.
+    """A question that cannot be asked: a time outside every session, an unknown family, direction or horizon."""
 
-    Also one whose panel no longer fits the tables that it was made from.
-    """
+
+class StalePanelError(QueryError):
+    """A panel that no longer fits the tables that it was made from: one of these was made anew since."""
 
 
 class NotCausalError(QueryError):

@@ -29,6 +29,7 @@ from spymaster.setups.vectors import Builder
 SECOND_NS: Final = 1_000_000_000
 DAYS, PANELS, PATHS = 2, 6, 64
 """Dates, panels and paths that are kept. A date of ES is some 100 MB, a panel 36 MB per 20,000 setups."""
+CONDITIONS: Final = "silver.move_conditions_1s"
 MEASURES: Final = "silver.move_measure_1s"
 DEFINITIONS: Final = "bronze.future_definition"
 _OF_A_DAY: Final = (
@@ -36,6 +37,9 @@ _OF_A_DAY: Final = (
 )  # fmt: skip
 
 T = TypeVar("T")
+NEEDED: Final = (*_OF_A_DAY, "silver.wall_surface_1s", "gold.retrieval_index", "gold.vector_scaler")
+"""Tables of the date that a question needs."""
+
 Versions = tuple[tuple[str, str], ...]
 """Names and content hashes of partitions."""
 
@@ -85,6 +89,7 @@ class Kept:
         self._days: _Shelf[Day] = _Shelf(DAYS)
         self._panels: _Shelf[Known] = _Shelf(PANELS)
         self._paths: _Shelf[Path] = _Shelf(PATHS)
+        self._conditions: _Shelf[pl.DataFrame] = _Shelf(DAYS)
         self._dates: _Shelf[list[date]] = _Shelf(PATHS)
         self._hashes = _Hashes()
 
@@ -126,6 +131,16 @@ class Kept:
             return Path(end, mid2 / (2.0 * tick_size(measures, definitions)))
 
         return self._paths.get((symbol, dt), self._hashes.of(measures, definitions), made)
+
+    def conditions(self, symbol: str, dt: date, at: int) -> pl.DataFrame | None:
+        """The row of `silver.move_conditions_1s` whose window ends at a time (ns UTC); None without one."""
+        if not self.lake.has(CONDITIONS, symbol, dt):
+            return None
+        part = self.lake.partition(CONDITIONS, symbol, dt)
+        rows = self._conditions.get((symbol, dt), self._hashes.of(part), part.read)
+        place = int(rows["window_end"].to_physical().search_sorted(at))
+        found = rows[place : place + 1]
+        return found if found["window_end"].to_physical().to_list() == [at] else None
 
     def _history(self, symbol: str, index: Partition, panel: Panel) -> Mapping[date, Partition]:
         """Vectors of the dates that the panel has setups of."""

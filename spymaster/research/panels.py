@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.lake.partition import Partition
-from spymaster.research.errors import QueryError
+from spymaster.research.errors import QueryError, StalePanelError
 from spymaster.research.retrieval import Library
 from spymaster.setups.vector_layout import layout
 from spymaster.setups.vector_scaler import Scaler, as_matrix, scaler_of
@@ -137,13 +137,13 @@ def panel_of(index: pl.DataFrame, panel: Panel) -> pl.DataFrame:
 def load_library(rows: pl.DataFrame, vectors: Mapping[date, Partition], scaler: Scaler) -> Library:
     """A panel in memory. rows: those of the panel, in order. vectors: `gold.setup_vector` of each of their dates.
 
-    Raises `QueryError` if the panel was made with another scaler, or if a partition lacks a vector that the panel
+    Raises `StalePanelError` if the panel was made with another scaler, or if a partition lacks a vector that the panel
     names: one of them was made anew since.
     """
     other = rows.filter(pl.col("scaler_sha256") != scaler.sha256)
     if other.height:
         panel = other.row(0, named=True)
-        raise QueryError(
+        raise StalePanelError(
             f"panel {panel['index_id']} was made with scaler {panel['scaler_sha256'][:16]} of family"
             f" {scaler.layout.family.name}, gold.vector_scaler now holds {scaler.sha256[:16]}",
             hint=AGAIN,
@@ -155,7 +155,7 @@ def load_library(rows: pl.DataFrame, vectors: Mapping[date, Partition], scaler: 
         found = held.filter((pl.col("family") == scaler.layout.family.name) & (pl.col("lead_s") == 0))
         both = wanted.select("panel_row", "episode_id").join(found.collect(), on="episode_id", how="left")
         if both["vector"].null_count():
-            raise QueryError(
+            raise StalePanelError(
                 f"{vectors[day].label} has no vector for {both.filter(pl.col('vector').is_null())['episode_id'][0]}",
                 hint=AGAIN,
             )

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.lake.partition import Partition
-from spymaster.research.errors import QueryError
+from spymaster.research.errors import StalePanelError
 from spymaster.research.panels import AGAIN, Panel, load_library, panel_of
 from spymaster.research.retrieval import Answer, Library, Question, Rules, answer, usual_distances
 from spymaster.settings import RetrievalSettings
@@ -37,7 +37,7 @@ def session_retrieval(
 ) -> Iterator[dict[str, pl.DataFrame]]:  # fmt: skip
     """Both tables of a date, panel by panel. vectors: those of the date and of the earlier dates in the index.
 
-    Raises `QueryError` if one of them is not there, or no longer fits the index.
+    Raises `StalePanelError` if one of them is not there, or no longer fits the index.
     """
     of_date = {one.dt: one for one in vectors}
     rules = Rules.of(settings, profile)
@@ -47,7 +47,7 @@ def session_retrieval(
         own = panel_of(rows, panel)
         gone = sorted({index.dt, *own["vector_dt"]} - of_date.keys())
         if gone:
-            raise QueryError(
+            raise StalePanelError(
                 f"gold.setup_vector {index.symbol} {gone[0]} is gone, but {index.label} needs it", hint=AGAIN
             )
         asked = questions(of_date[index.dt], episodes, panel)

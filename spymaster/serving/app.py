@@ -23,6 +23,7 @@ from starlette.middleware.base import RequestResponseEndpoint
 from spymaster import __version__
 from spymaster.errors import SpymasterError
 from spymaster.lake import Lake
+from spymaster.research.kept import Kept
 from spymaster.serving.catalog import Catalog
 from spymaster.serving.errors import ServingError
 from spymaster.serving.http import problem
@@ -30,7 +31,7 @@ from spymaster.serving.hub import Hub
 from spymaster.serving.loader import load_chunk
 from spymaster.serving.metrics import Metrics
 from spymaster.serving.problems import with_problems
-from spymaster.serving.routers import auth, context, ops, sessions, stream, surfaces, tiles
+from spymaster.serving.routers import analogues, auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
 from spymaster.serving.services import Jobs, Services
 from spymaster.serving.store import SessionStore
@@ -65,6 +66,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
         hub=Hub(settings.serving, metrics),
         metrics=metrics,
         jobs=Jobs(metrics.history_bytes.inc),
+        kept=Kept(lake),
         bundle=bundle,
         bundle_version=_bundle_version(bundle),
     )
@@ -96,7 +98,8 @@ def api() -> FastAPI:
     )
     for module in (ops, auth, sessions, tiles, surfaces, context, stream):
         app.include_router(module.router)
-    app.include_router(context.later)
+    app.include_router(analogues.router)
+    app.include_router(analogues.of_episodes)
     describe = app.openapi
     app.openapi = cache(lambda: with_problems(describe()))  # type: ignore[method-assign]
     return app

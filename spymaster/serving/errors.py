@@ -40,6 +40,20 @@ class BadRequestError(ServingError):
     status = 422
 
 
+class BadQuestionError(ServingError):
+    """A question for analogues that cannot be asked."""
+
+    code = "bad_request"
+    status = 400
+
+
+class NotYetKnownError(ServingError):
+    """A question for analogues about a time after the one it is asked as of."""
+
+    code = "not_causal"
+    status = 422
+
+
 class UnavailableError(ServingError):
     """A surface or panel whose table is not there, or cannot be used."""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from anyio import to_thread
 
 from spymaster.lake import Lake
+from spymaster.research.kept import Kept
 from spymaster.serving.catalog import Catalog, SessionKey
 from spymaster.serving.errors import BusyError, UnknownSessionError
 from spymaster.serving.hub import Hub
@@ -61,6 +62,8 @@ class Services:
     hub: Hub
     metrics: Metrics
     jobs: Jobs
+    kept: Kept
+    """What questions for analogues share."""
     bundle: Path
     bundle_version: str | None
     loop_lag: float = 0.0

@@ -266,12 +266,13 @@ LATER_TABLES: dict[str, str] = {
     "candles": "silver.candle_2m",
     "levels": "silver.session_level",
     "episodes": "gold.setup_episode",
-    "analogues": "gold.retrieval_result",
+    "analogues": "gold.retrieval_index",
     "evidence": "gold.algo_test",
 }
 """Panels and the table that each needs."""
 PANEL_COLUMNS: dict[str, tuple[str, ...]] = {
     "candles": ("bar_start", "window_end", *(f"{name}_price_int" for name in ("open", "high", "low", "close"))),
+    "analogues": ("family", "kind", "horizon_s", "vector_dt", "panel_row", "episode_id", "scaler_sha256"),
     "episodes": (
         "is_placebo", "ts_decision", "ts_approach", "ts_trigger_bar", "level_price_int", "episode_id", "kind",
         "direction", "level_id", "group_id", "level_types", "touch_index", "gap_through", "trigger_kind",

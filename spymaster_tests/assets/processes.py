@@ -15,12 +15,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+
 from spymaster.cli.home import environment, prepare_home
 from spymaster.lake import Lake
 from spymaster.lake.files import clean_staging
 from spymaster.lake.layout import MANIFEST_FILE, PART_FILE
 from spymaster.market.instruments import instrument
 from spymaster.tables import all_tables
+from spymaster_assets.plan import Catalogue
 from spymaster_tests.conftest import REPOSITORY
 from spymaster_tests.streams import day_ns, random_stream, write_raw_day
 
@@ -37,6 +40,15 @@ _PRELOADED = (
 """What every runner process imports: done once, in the server that they are forked from."""
 
 HOUR_NS = 3_600_000_000_000
+
+
+def last_only_tables() -> frozenset[str]:
+    """Tables that a request makes for its last date only."""
+    from spymaster_assets.definitions import defs
+
+    return Catalogue(one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition)).last_only()
+
+
 EVERYDAY = {"partial_cancel": 0.0, "crossing_add": 0.0, "unknown_cancel": 0.0, "unknown_modify": 0.0}
 """Weights without what integrity checks call an error."""
 
@@ -171,11 +183,19 @@ class Site:
         return process.wait(), process.events(), process.log()
 
     def files(self) -> dict[str, bytes]:
-        """Every partition's bytes, by path under the root; verifies that each is whole and what its copy says."""
-        found = {}
+        """Every partition's bytes, by path under the root; verifies that each is whole and what its copy says.
+
+        Of tables that a request makes for its last date only, the last date of each symbol: which others there are
+        depends on how requests were cut.
+        """
+        found, last_only = {}, last_only_tables()
         for model in all_tables().values():
-            for partition in self.lake.partitions(model):
+            partitions = self.lake.partitions(model)
+            for partition in partitions:
                 assert partition.manifest.rows == partition.read().height
+            if model.full_name in last_only:
+                partitions = {partition.symbol: partition for partition in partitions}.values()
+            for partition in partitions:
                 found[str(partition.path.relative_to(self.root))] = partition.path.read_bytes()
         return found
 

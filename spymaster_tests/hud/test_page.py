@@ -15,9 +15,13 @@ from typing import NoReturn
 import pytest
 
 from spymaster.lake import Lake
+from spymaster.serving.catalog import Catalog
+from spymaster.serving.store import SessionStore
+from spymaster.settings import get_settings
 from spymaster_tests.checks.sessions import DT, SYMBOL, write_raw
 from spymaster_tests.conftest import REPOSITORY
-from spymaster_tests.serving.lakes import RECORDS, served_lake
+from spymaster_tests.serving.analogue_lake import analogue_lake
+from spymaster_tests.serving.lakes import KEY, RECORDS, served_lake
 
 HUD = REPOSITORY / "hud"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -75,6 +79,18 @@ def test_flows_of_the_page_on_a_double_of_the_sidecar(npx: str, browser: str) ->
 def test_the_page_on_the_real_sidecar(npx: str, browser: str, tmp_path: Path) -> None:
     with serving(served_lake(tmp_path / "lake").root) as link:
         vitest(npx, "--config", "vitest.e2e.config.ts", "real", SPYMASTER_HUD_URL=link, SPYMASTER_CHROMIUM=browser)
+
+
+@pytest.mark.slow
+def test_analogues_of_the_page_on_the_real_sidecar(npx: str, browser: str, tmp_path: Path) -> None:
+    served = served_lake(tmp_path / "served")
+    market = SessionStore(Catalog(served), get_settings(lake_root=str(served.root))).session(KEY)
+    root = analogue_lake(served, market, tmp_path / "lake").root
+    with serving(root) as link:
+        vitest(
+            npx, "--config", "vitest.e2e.config.ts", "analogues", SPYMASTER_HUD_ANALOGUES_URL=link,
+            SPYMASTER_CHROMIUM=browser,
+        )  # fmt: skip
 
 
 @pytest.mark.slow

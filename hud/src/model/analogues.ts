@@ -1,57 +1,127 @@
-/** Analogues of an episode: strictly earlier dates. Outcomes and probabilities are present only after revealing. */
+/** Setups of strictly earlier dates that resemble an episode or a second. How they ended is there only once revealed. */
 export interface Analogue {
   readonly rank: number;
   readonly date: string;
+  /** +1 price came from below, -1 from above. */
+  readonly direction: number;
   readonly distance: number;
   readonly weight: number | null;
-  readonly levelTypes: string;
-  readonly touch: number | null;
+  readonly levelTypes: readonly string[];
   readonly outcome: string | null;
-  /** Spot relative to the level in ticks, one per second up to the decision. */
+  /** Seconds to the barrier, and ticks along the direction: furthest, against it, at the end. Null unless revealed. */
+  readonly hit: number | null;
+  readonly moves: readonly [number | null, number | null, number | null] | null;
+  /** Mid in ticks from that at the decision, along the direction, one per second from `Path.first` on; may be empty. */
   readonly path: readonly number[];
 }
+/** One answer; a question without a clear direction has two. */
 export interface AnalogueAnswer {
+  readonly queryId: string;
+  readonly direction: number;
   readonly abstain: boolean;
   readonly reason: string;
+  readonly provisional: boolean;
   readonly sessions: number | null;
   readonly effective: number | null;
   readonly novelty: number | null;
-  readonly revealed: boolean;
-  /** Outcome -> [probability, base rate]; empty unless revealed. */
+  /** Outcome -> [probability, base rate]; empty unless revealed, and without the number of days behind it. */
   readonly odds: ReadonlyMap<string, readonly [number, number]>;
   readonly neighbours: readonly Analogue[];
 }
-const num = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+export interface Analogues {
+  readonly episode: string | null;
+  readonly kind: string;
+  readonly horizon: number;
+  readonly provenance: string;
+  readonly revealed: boolean;
+  /** Seconds from the decision at which paths begin and end. */
+  readonly span: readonly [number, number];
+  readonly answers: readonly AnalogueAnswer[];
+}
+type Row = Record<string, unknown>;
+export const OUTCOMES = ['break', 'reject', 'chop'] as const;
 
-export function parseAnalogues(json: unknown, reveal: boolean): AnalogueAnswer {
-  const body = (json ?? {}) as Record<string, unknown>;
-  const rows = Array.isArray(body.neighbours) ? (body.neighbours as Record<string, unknown>[]) : [];
+const num = (value: unknown): number | null => (typeof value === 'number' && Number.isFinite(value) ? value : null);
+const str = (value: unknown): string => (typeof value === 'string' ? value : '');
+const rows = (value: unknown): Row[] => (Array.isArray(value) ? (value as Row[]) : []);
+
+/** An answer of `GET .../episodes/{id}/analogues` or `GET /v1/analogues`, without paths. */
+export function parseAnalogues(json: unknown): Analogues {
+  const body = (json ?? {}) as Row;
+  const query = (body.query ?? {}) as Row;
+  const revealed = body.revealed === true;
+  return {
+    episode: typeof query.episode_id === 'string' ? query.episode_id : null,
+    kind: str(query.kind),
+    horizon: num(query.horizon_s) ?? 0,
+    provenance: str(body.provenance),
+    revealed,
+    span: [0, 0],
+    answers: rows(body.answers).map((row) => parseAnswer(row, revealed)),
+  };
+}
+
+function parseAnswer(row: Row, revealed: boolean): AnalogueAnswer {
+  const result = (row.result ?? {}) as Row;
+  const sessions = num(result.n_sessions);
   const odds = new Map<string, readonly [number, number]>();
-  if (reveal) {
-    for (const outcome of ['break', 'reject', 'chop']) {
-      const [p, p0] = [num(body[`p_${outcome}`]), num(body[`p0_${outcome}`])];
-      // A probability is never shown without its base rate.
+  if (revealed && sessions !== null) {
+    for (const outcome of OUTCOMES) {
+      const [p, p0] = [num(result[`p_${outcome}`]), num(result[`p0_${outcome}`])];
+      // A probability is never shown without its base rate and the days behind it.
       if (p !== null && p0 !== null) odds.set(outcome, [p, p0]);
     }
   }
   return {
-    abstain: body.abstain === true,
-    reason: String(body.abstain_reason ?? ''),
-    sessions: num(body.n_sessions),
-    effective: num(body.n_eff),
-    novelty: num(body.novelty),
-    revealed: reveal,
+    queryId: str(result.query_id),
+    direction: num(row.direction) ?? 0,
+    abstain: result.abstain === true,
+    reason: str(result.abstain_reason),
+    provisional: result.provisional === true,
+    sessions,
+    effective: num(result.n_eff),
+    novelty: num(result.novelty),
     odds,
-    neighbours: rows.map((row, i) => ({
-      rank: num(row.rank) ?? i + 1,
-      date: String(row.session_date ?? ''),
-      distance: num(row.distance) ?? Number.NaN,
-      weight: num(row.weight),
-      levelTypes: Array.isArray(row.level_types) ? row.level_types.join(' ') : '',
-      touch: num(row.touch_index),
-      outcome: reveal && typeof row.outcome === 'string' ? row.outcome : null,
-      path: Array.isArray(row.path) ? row.path.map((value) => num(value) ?? Number.NaN) : [],
+    neighbours: rows(row.neighbours).map((near, i) => ({
+      rank: num(near.rank) ?? i + 1,
+      date: str(near.session_date),
+      direction: num(near.direction) ?? 0,
+      distance: num(near.distance) ?? Number.NaN,
+      weight: num(near.weight),
+      levelTypes: Array.isArray(near.level_types) ? near.level_types.map(String) : [],
+      outcome: revealed && typeof near.outcome === 'string' ? near.outcome : null,
+      hit: revealed ? num(near.t_hit_s) : null,
+      moves: revealed ? [num(near.mfe_ticks), num(near.mae_ticks), num(near.end_ticks)] : null,
+      path: [],
     })),
+  };
+}
+
+/** The same with the paths of `GET /v1/analogues/paths`; those of other answers change nothing. */
+export function withPaths(asked: Analogues, json: unknown): Analogues {
+  const body = (json ?? {}) as Row;
+  const [first, last] = [num(body.first_s) ?? 0, num(body.last_s) ?? 0];
+  const found = new Map(
+    rows(body.paths).map((row) => [
+      num(row.rank) ?? 0,
+      Array.isArray(row.ticks) ? row.ticks.map((value) => num(value) ?? Number.NaN) : [],
+    ]),
+  );
+  const stop = asked.revealed ? last - first + 1 : 1 - first;
+  return {
+    ...asked,
+    span: [first, asked.revealed ? last : 0],
+    answers: asked.answers.map((answer) =>
+      answer.queryId === body.query_id
+        ? {
+            ...answer,
+            neighbours: answer.neighbours.map((near) => ({
+              ...near,
+              path: (found.get(near.rank) ?? []).slice(0, stop),
+            })),
+          }
+        : answer,
+    ),
   };
 }
 

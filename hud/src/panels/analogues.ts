@@ -1,5 +1,6 @@
-/** Nearest past episodes as small multiples. Outcomes come only when asked for, and never without their base rate. */
-import { wilson } from '../model/analogues.ts';
+/** Nearest past setups as small multiples. How they ended comes only when asked for, and never without its base rate. */
+import { maySee } from '../core/timegate.ts';
+import { type Analogue, type AnalogueAnswer, type Analogues as Asked, OUTCOMES, wilson } from '../model/analogues.ts';
 import { levelName } from '../model/levels.ts';
 import { unavailable } from '../wire/manifest.ts';
 import { absent, el } from './dom.ts';
@@ -9,138 +10,154 @@ import { sparkline } from './spark.ts';
 const SHOWN = 12;
 /** Reasons to abstain, as `retrieval_result` names them. */
 const REASONS: Record<string, string> = {
-  invalid: 'this setup has no vector',
+  invalid: 'the seconds before it are not all valid',
   few_sessions: 'too few earlier sessions',
   few_neighbours: 'too few earlier setups of this kind',
   novel: 'nearly all earlier setups were closer to their own like',
-  uninformative: 'what followed differs from the base rate by less than 0.02',
+  uninformative: 'what followed differs from the base rate by at most 0.02',
 };
+const percent = (share: number): string => `${Math.round(100 * share)} %`;
+const arrow = (direction: number): string => (direction < 0 ? '↓' : '↑');
+const signed = (value: number): string => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(Math.round(value))}`;
 
 export class Analogues implements Panel {
   readonly root = el('div', { class: 'analogues', role: 'region', 'aria-label': 'analogues' });
-  private shown = '';
+  private shown: unknown[] = [];
   onReveal: () => void = () => {};
+  onAsk: () => void = () => {};
 
   update(model: Model): void {
-    const { manifest, lists, state } = model;
+    const { manifest, lists, gate, state } = model;
+    const { analogues: asked, analogueQuestion: question, analoguesProblem: failed } = lists;
     const problem = unavailable(manifest, 'analogues');
-    const answer = lists.analogues;
-    const key = JSON.stringify([
-      problem,
-      state.episode,
-      answer && [answer.revealed, answer.neighbours.length],
-      lists.analoguesProblem,
-    ]);
-    if (key === this.shown) return;
+    const known = question !== null && maySee(gate, question.second);
+    const key = [problem, question, known, asked, failed, state.zone, state.theme];
+    if (key.every((value, i) => value === this.shown[i]) && this.shown.length) return;
     this.shown = key;
     if (problem) {
-      this.root.replaceChildren(
-        absent('Analogues', problem, 'They come from gold.retrieval_result and gold.retrieval_neighbor.'),
-      );
-      return;
+      const hint = 'They come from gold.setup_vector and gold.retrieval_index, of earlier dates.';
+      return this.root.replaceChildren(absent('Analogues', problem, hint));
     }
-    if (!state.episode) {
-      this.root.replaceChildren(
-        el('p', { class: 'dim' }, 'Choose an episode (N, P or the list) to see what has looked alike.'),
-      );
-      return;
+    if (!question) {
+      const text = 'Choose an episode (N, P or the list) to see what has looked alike, or ask about this second.';
+      return this.root.replaceChildren(el('p', { class: 'dim' }, text), this.askButton());
     }
-    if (lists.analoguesProblem) {
-      this.root.replaceChildren(absent('Analogues', lists.analoguesProblem, ''));
-      return;
+    if (!known) {
+      const text = `Asked at its decision, ${model.labels.full(question.second)}: before it there is nothing to compare.`;
+      return this.root.replaceChildren(el('p', { class: 'dim' }, text), this.askButton());
     }
-    if (!answer) {
-      this.root.replaceChildren(el('p', { class: 'dim' }, 'Asking for analogues.'));
-      return;
-    }
-    const head = el(
-      'p',
-      { class: 'dim' },
-      `${answer.neighbours.length} nearest of ${answer.sessions ?? '?'} earlier days${answer.effective === null ? '' : `, effective ${answer.effective.toFixed(1)}`}${answer.novelty === null ? '' : `, novelty ${Math.round(100 * answer.novelty)} %`}`,
-    );
-    if (answer.abstain) {
-      this.root.replaceChildren(
-        el('p', {}, `Nothing similar enough: ${REASONS[answer.reason] ?? (answer.reason || 'no reason given')}.`),
-        head,
-      );
-      return;
-    }
-    const parts: HTMLElement[] = [head];
-    if (answer.revealed) parts.push(this.odds(model));
-    else {
-      const button = el('button', { type: 'button', class: 'reveal' }, 'Reveal outcomes (O)');
-      button.onclick = () => this.onReveal();
-      parts.push(button);
-    }
-    const tiles = answer.neighbours.slice(0, SHOWN).map((near) => {
-      const spark = el('canvas', { 'aria-hidden': 'true' });
-      const tile = el(
-        'figure',
-        {},
-        spark,
-        el(
-          'figcaption',
-          {},
-          el('span', { class: 'num' }, near.date),
-          el('span', {}, near.levelTypes.split(' ').map(levelName).join(' · ')),
-          el(
-            'span',
-            { class: 'dim' },
-            `d ${near.distance.toFixed(2)}${near.touch === null ? '' : ` · touch ${near.touch}`}`,
-          ),
-          el('b', {}, near.outcome ?? ''),
-        ),
-      );
-      return { tile, spark, near };
-    });
-    parts.push(el('div', { class: 'tiles' }, ...tiles.map((t) => t.tile)));
-    this.root.replaceChildren(...parts);
-    const all = tiles.flatMap((t) => t.near.path).filter((v) => !Number.isNaN(v));
-    const range = [Math.min(...all, 0), Math.max(...all, 1)] as const;
-    const ticks = (value: number): string => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(Math.round(value))}`;
-    this.root.append(
-      el(
-        'p',
-        { class: 'dim' },
-        `Spot from the level in ticks up to the decision, ${ticks(range[0])} to ${ticks(range[1])} in every picture; the line is the level.`,
-      ),
-    );
-    for (const { spark, near } of tiles) sparkline(spark, near.path, range, 0);
+    if (failed) return this.root.replaceChildren(absent('Analogues', failed, ''), this.askButton());
+    if (!asked) return this.root.replaceChildren(el('p', { class: 'dim' }, 'Asking for analogues.'));
+    this.answers(model, asked, question.second);
   }
 
-  /** Counts with their interval, and each probability beside its base rate and the number of days. */
-  private odds({ lists }: Model): HTMLElement {
-    const answer = lists.analogues!;
-    const rows = ['break', 'reject', 'chop'].map((outcome) => {
-      const hits = answer.neighbours.filter((near) => near.outcome === outcome).length;
-      const [low, high] = wilson(hits, answer.neighbours.length);
-      const odds = answer.odds.get(outcome);
-      const percent = (x: number): string => `${Math.round(100 * x)} %`;
-      return el(
-        'tr',
-        {},
-        el('th', {}, outcome),
-        el('td', {}, `${hits} of ${answer.neighbours.length}`),
-        el('td', {}, `${percent(low)} to ${percent(high)}`),
-        el('td', {}, odds ? `${percent(odds[0])} vs ${percent(odds[1])}` : '—'),
-      );
-    });
-    return el(
-      'table',
-      { class: 'odds' },
-      el(
-        'thead',
-        {},
-        el(
-          'tr',
-          {},
-          el('th', {}, `${answer.sessions ?? '?'} days`),
-          el('th', {}, 'count'),
-          el('th', {}, '95 %'),
-          el('th', {}, 'p vs base p0'),
-        ),
-      ),
-      el('tbody', {}, ...rows),
+  private answers(model: Model, asked: Asked, second: number): void {
+    const what = asked.episode === null ? 'This second' : asked.kind === 'candle' ? 'Candle' : 'Touch';
+    const head = el(
+      'p',
+      {},
+      el('b', {}, `${what} ${model.labels.full(second)}`),
+      el('span', { class: 'dim' }, ` · ${asked.kind === 'candle' ? 'candles' : 'touches'}, ${asked.horizon} s `),
     );
+    if (asked.provenance === 'simulated') {
+      const title = 'Made by the simulator: it tells about the simulator, not about a market.';
+      head.append(el('span', { class: 'badge sim', title }, 'SIMULATED'));
+    }
+    const near = asked.answers.flatMap((answer) => answer.neighbours);
+    const buttons = el('div', { class: 'asks' }, this.askButton());
+    if (near.length && !asked.revealed) {
+      const button = el('button', { type: 'button', class: 'reveal' }, 'Reveal outcomes (O)');
+      button.onclick = () => this.onReveal();
+      buttons.prepend(button);
+    }
+    const parts: HTMLElement[] = [head, buttons];
+    const all = near.flatMap(({ path }) => path).filter((value) => !Number.isNaN(value));
+    const range = [Math.min(...all, 0), Math.max(...all, 1)] as const;
+    const drawn: (() => void)[] = [];
+    for (const answer of asked.answers) {
+      if (asked.answers.length > 1) {
+        const from = answer.direction < 0 ? 'above' : 'below';
+        parts.push(el('h3', {}, `As if price came from ${from} ${arrow(answer.direction)}`));
+      }
+      parts.push(...this.answer(answer, asked.revealed));
+      const tiles = answer.neighbours.slice(0, SHOWN).map((one) => tile(one, asked, range));
+      drawn.push(...tiles.map(({ draw }) => draw));
+      if (tiles.length) parts.push(el('div', { class: 'tiles' }, ...tiles.map(({ root }) => root)));
+    }
+    if (all.length) {
+      const [first, last] = asked.span;
+      const until = last > 0 ? `to ${last} s after it (the upright line is the decision)` : 'to the decision';
+      const text =
+        `Mid from ${-first} s before ${until}, in ticks from that at the decision (the faint line), up along the ` +
+        `approach: ${signed(range[0])} to ${signed(range[1])} in every picture.`;
+      parts.push(el('p', { class: 'dim' }, text));
+    }
+    this.root.replaceChildren(...parts);
+    for (const draw of drawn) draw();
   }
+
+  private answer(answer: AnalogueAnswer, revealed: boolean): HTMLElement[] {
+    const days = `${answer.sessions ?? '?'} earlier day${answer.sessions === 1 ? '' : 's'}`;
+    const facts = [`${answer.neighbours.length} nearest, of ${days}`];
+    if (answer.effective !== null) facts.push(`effective ${answer.effective.toFixed(1)}`);
+    if (answer.novelty !== null) facts.push(`novelty ${percent(answer.novelty)}`);
+    if (answer.provisional) facts.push('provisional: fewer days than usual');
+    const parts: HTMLElement[] = [];
+    if (answer.abstain) {
+      const why = REASONS[answer.reason] ?? (answer.reason || 'no reason given');
+      parts.push(el('p', {}, `Nothing similar enough: ${why}.`));
+    }
+    parts.push(el('p', { class: 'dim' }, facts.join(', ')));
+    if (revealed && answer.neighbours.length) parts.push(odds(answer, days));
+    return parts;
+  }
+
+  private askButton(): HTMLElement {
+    const button = el('button', { type: 'button', class: 'ask' }, 'Ask about this second');
+    button.onclick = () => this.onAsk();
+    return button;
+  }
+}
+
+function tile(near: Analogue, asked: Asked, range: readonly [number, number]): { root: HTMLElement; draw: () => void } {
+  const spark = el('canvas', { 'aria-hidden': 'true' });
+  const caption = el(
+    'figcaption',
+    {},
+    el('span', { class: 'num' }, near.date),
+    el('span', {}, near.levelTypes.map(levelName).join(' · ')),
+    el('span', { class: 'dim' }, `${arrow(near.direction)} d ${near.distance.toFixed(2)}`),
+  );
+  if (near.outcome !== null) {
+    const [mfe = null, mae = null, end = null] = near.moves ?? [];
+    const ticks = (value: number | null): string => (value === null ? '?' : signed(value));
+    const title = `along its direction: at most ${ticks(mfe)}, against it ${ticks(mae)}, at the end ${ticks(end)} ticks`;
+    const after = near.hit === null ? '' : ` ${Math.round(near.hit)} s`;
+    caption.append(el('b', { title }, `${near.outcome}${after}`));
+  }
+  if (!near.path.length) caption.append(el('span', { class: 'dim' }, 'its seconds are gone'));
+  const split = asked.span[1] > 0 ? -asked.span[0] : null;
+  return {
+    root: el('figure', {}, spark, caption),
+    draw: () => sparkline(spark, near.path, range, 0, split),
+  };
+}
+
+/** Counts with their interval, and each probability beside its base rate and the number of days. */
+function odds({ neighbours, odds: shares, abstain }: AnalogueAnswer, days: string): HTMLElement {
+  const rows = OUTCOMES.map((outcome) => {
+    const hits = neighbours.filter((near) => near.outcome === outcome).length;
+    const [low, high] = wilson(hits, neighbours.length);
+    const told = abstain ? undefined : shares.get(outcome);
+    return el(
+      'tr',
+      {},
+      el('th', { scope: 'row' }, outcome),
+      el('td', {}, `${hits} of ${neighbours.length}`),
+      el('td', {}, `${Math.round(100 * low)} to ${percent(high)}`),
+      el('td', {}, told ? `${percent(told[0])} vs ${percent(told[1])}` : '—'),
+    );
+  });
+  const heads = [days, 'count', '95 %', 'p vs base p0'].map((text) => el('th', { scope: 'col' }, text));
+  return el('table', { class: 'odds' }, el('thead', {}, el('tr', {}, ...heads)), el('tbody', {}, ...rows));
 }

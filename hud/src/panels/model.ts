@@ -2,13 +2,14 @@
 import type { HudState } from '../core/store.ts';
 import type { TimeLabels } from '../core/time.ts';
 import type { Gate } from '../core/timegate.ts';
-import type { AnalogueAnswer } from '../model/analogues.ts';
+import type { Analogues } from '../model/analogues.ts';
 import type { Candle } from '../model/candles.ts';
 import type { Episode } from '../model/episodes.ts';
 import type { Evidence } from '../model/evidence.ts';
 import type { Level } from '../model/levels.ts';
 import type { SessionData } from '../model/session.ts';
 import type { Minute } from '../render/scrubber.ts';
+import type { AnalogueQuestion } from '../wire/alike.ts';
 import type { Manifest } from '../wire/manifest.ts';
 
 export interface Lists {
@@ -17,7 +18,8 @@ export interface Lists {
   episodes: Episode[];
   evidence: Evidence[];
   minutes: Minute[];
-  analogues: AnalogueAnswer | null;
+  analogues: Analogues | null;
+  analogueQuestion: AnalogueQuestion | null;
   analoguesProblem: string | null;
   gaps: [number, number][];
 }
@@ -28,6 +30,7 @@ export const emptyLists = (): Lists => ({
   evidence: [],
   minutes: [],
   analogues: null,
+  analogueQuestion: null,
   analoguesProblem: null,
   gaps: [],
 });

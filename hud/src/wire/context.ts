@@ -1,6 +1,5 @@
 /** The lists beside the stream: levels, candles, episodes, evidence, overview. Asked for as of the gate. */
 import { asOf, type Gate } from '../core/timegate.ts';
-import { parseAnalogues } from '../model/analogues.ts';
 import { parseCandles } from '../model/candles.ts';
 import { parseEpisodes } from '../model/episodes.ts';
 import { parseEvidence } from '../model/evidence.ts';
@@ -73,22 +72,6 @@ export class Context {
     } catch {
       // No network for a moment: the socket says so on screen, the next round tries again.
     }
-  }
-
-  async analogues(episode: string, gate: Gate, reveal: boolean): Promise<void> {
-    const url = address(this.base, this.path(`episodes/${encodeURIComponent(episode)}/analogues`), {
-      as_of: asOf(gate),
-      k: 50,
-      reveal,
-    });
-    try {
-      this.lists.analogues = parseAnalogues(await getJson(url), reveal);
-      this.lists.analoguesProblem = null;
-    } catch (error) {
-      this.lists.analogues = null;
-      this.lists.analoguesProblem = error instanceof Error ? error.message : 'failed';
-    }
-    this.changed();
   }
 
   /** Exact values at one cell, as name and text. */

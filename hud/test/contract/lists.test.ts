@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import { gateFor } from '../../src/core/timegate.ts';
-import { parseAnalogues } from '../../src/model/analogues.ts';
+import { parseAnalogues, withPaths } from '../../src/model/analogues.ts';
 import { boxes, outcomeOf, parseEpisodes, toldOutcomes } from '../../src/model/episodes.ts';
 import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
 import answers from './lists.json';
@@ -41,15 +41,46 @@ describe('episodes', () => {
 });
 
 describe('analogues', () => {
-  it('come with distance and path, gaps in it as no number', () => {
-    const { neighbours, sessions, effective, novelty } = parseAnalogues(answers.analogues, true);
-    expect([sessions, effective, novelty]).toEqual([17, 9.3, 0.41]);
-    expect(neighbours[0]).toMatchObject({ date: '2025-12-30', distance: 0.21, touch: 2, outcome: 'reject' });
-    expect(neighbours[0]!.path).toEqual([-8, -6, -3, Number.NaN, -1]);
+  it('come with what was asked, neighbours, and paths with gaps as no number', () => {
+    const asked = withPaths(parseAnalogues(answers.analogues), answers.paths);
+    expect(asked).toMatchObject({
+      kind: 'touch',
+      horizon: 120,
+      provenance: 'simulated',
+      revealed: true,
+      span: [-3, 2],
+    });
+    expect(asked.episode).toBe(answers.analogues.query.episode_id);
+    const [answer] = asked.answers;
+    expect(answer).toMatchObject({ direction: 1, abstain: false, sessions: 21, effective: 9.3, novelty: 0.41 });
+    expect([...answer!.odds]).toEqual([
+      ['break', [0.3, 0.35]],
+      ['reject', [0.5, 0.4]],
+      ['chop', [0.2, 0.25]],
+    ]);
+    expect(answer!.neighbours[0]).toMatchObject({
+      date: '2025-12-30',
+      distance: 4.21,
+      levelTypes: ['PMH', 'ONH'],
+      outcome: 'reject',
+      hit: 41.2,
+      moves: [2.5, 9, -7.5],
+      path: [-8, Number.NaN, -3, 0, 1.5, -2],
+    });
+  });
+  it('tell nothing of how they ended before it is revealed', () => {
+    const text = JSON.stringify([answers.concealed, answers.concealed_paths]);
+    expect(text).not.toMatch(/"p0?_|outcome|t_hit|mfe|mae|end_/);
+    const asked = withPaths(parseAnalogues(answers.concealed), answers.paths); // even where more is told
+    expect(asked.answers[0]!.odds.size).toBe(0);
+    expect(asked.answers[0]!.neighbours[0]).toMatchObject({ outcome: null, hit: null, moves: null });
+    expect(asked.answers[0]!.neighbours[0]!.path).toEqual([-8, Number.NaN, -3, 0]);
+    expect(asked.span).toEqual([-3, 0]);
   });
   it('may abstain with a reason', () => {
-    expect(parseAnalogues(answers.abstaining, true)).toMatchObject({ abstain: true, reason: 'few_sessions' });
-    expect(parseAnalogues(answers.abstaining, true).odds.size).toBe(0);
+    const [answer] = parseAnalogues(answers.abstaining).answers;
+    expect(answer).toMatchObject({ abstain: true, reason: 'few_sessions', provisional: true, neighbours: [] });
+    expect(answer!.odds.size).toBe(0);
   });
 });
 

@@ -189,19 +189,32 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await hud.page.evaluate(() => window.spymaster.seek(2900));
     await until(hud.page, (app) => app.lists.episodes.length === 2);
     await hud.page.waitForFunction(() => document.querySelectorAll('.episodes li').length === 2);
-    const [answer] = await Promise.all([
-      hud.page.waitForResponse((r) => r.url().includes('/analogues')),
-      hud.page.click('.episodes li:last-child button'),
-    ]);
-    expect(answer.url()).toContain('reveal=false');
-    expect(await answer.text()).not.toMatch(/outcome|p_break/);
+    await hud.page.click('#tab-episodes');
+    await hud.page.click('.episodes li:last-child button');
     await hud.page.click('#tab-analogues');
+    await shows(hud.page, '.analogues', 'Asked at its decision');
+    const told: string[] = [];
+    hud.page.on('response', async (r) => {
+      if (r.url().includes('/analogues')) told.push(`${r.url()} ${await r.text()}`);
+    });
+    await hud.page.evaluate(() => window.spymaster.seek(2662));
     await hud.page.waitForSelector('.tiles figure');
+    await shows(hud.page, '.analogues', 'SIMULATED');
+    await until(hud.page, (app) => (app.lists.analogues?.answers[0]?.neighbours[0]?.path.length ?? 0) === 61);
+    expect(told.length).toBe(2);
+    for (const text of told) {
+      expect(text).toContain('reveal=false');
+      expect(text).not.toMatch(/outcome|p0?_break/);
+    }
     expect(await hud.page.$('.odds')).toBeNull();
     await press('o');
     await hud.page.waitForSelector('.odds');
     await shows(hud.page, '.odds', /30 % vs 35 %/);
+    await shows(hud.page, '.odds', '17 earlier days');
     await shows(hud.page, '.badges', 'outcomes revealed');
+    await hud.page.click('.analogues .ask');
+    await shows(hud.page, '.analogues', 'As if price came from above');
+    expect(await hud.page.$('.odds')).toBeNull();
   });
 
   it('Evidence panel: effect with interval, q, null and controls; timing only', async () => {

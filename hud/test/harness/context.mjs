@@ -117,26 +117,8 @@ export function context(scene, missing) {
   return (path, query) => {
     if (missing.has(path)) return null;
     if (path in lists) return lists[path](query);
-    if (/^episodes\/.*\/analogues$/.test(path)) {
-      const reveal = query.get('reveal') === 'true';
-      return {
-        abstain: false,
-        n_sessions: 17,
-        n_eff: 9.3,
-        novelty: 0.4,
-        ...(reveal ? { p_break: 0.3, p0_break: 0.35, p_reject: 0.5, p0_reject: 0.4, p_chop: 0.2, p0_chop: 0.25 } : {}),
-        neighbours: Array.from({ length: 12 }, (_, i) => ({
-          rank: i + 1,
-          session_date: `2025-12-${String(i + 8).padStart(2, '0')}`,
-          distance: 0.2 + 0.05 * i,
-          weight: 1 / (i + 1),
-          level_types: ['PMH'],
-          touch_index: 1,
-          path: Array.from({ length: 60 }, (_, k) => -8 + k / 8 + 2 * scene.hash(i, k)),
-          ...(reveal ? { outcome: ['reject', 'break', 'chop'][i % 3] } : {}),
-        })),
-      };
-    }
+    const episode = /^episodes\/(.*)\/analogues$/.exec(path)?.[1];
+    if (episode !== undefined) return analogues(query, decodeURIComponent(episode));
     if (path === 'inspect')
       return {
         tables: {
@@ -147,5 +129,53 @@ export function context(scene, missing) {
         },
       };
     return null;
+  };
+}
+
+/** An answer like that of the sidecar, see `test/contract/lists.json`: of an episode, or of a second. */
+export function analogues(query, episode = null) {
+  const revealed = query.get('reveal') === 'true';
+  return {
+    query: { kind: 'touch', horizon_s: 120, episode_id: episode },
+    provenance: 'simulated',
+    revealed,
+    answers: (episode === null ? [1, -1] : [1]).map((direction) => ({
+      direction,
+      result: {
+        query_id: `q:${direction}`,
+        abstain: false,
+        n_sessions: 17,
+        n_eff: 9.3,
+        novelty: 0.4,
+        ...(revealed
+          ? { p_break: 0.3, p0_break: 0.35, p_reject: 0.5, p0_reject: 0.4, p_chop: 0.2, p0_chop: 0.25 }
+          : {}),
+      },
+      neighbours: Array.from({ length: 12 }, (_, i) => ({
+        rank: i + 1,
+        session_date: `2025-12-${String(i + 8).padStart(2, '0')}`,
+        direction,
+        distance: 0.2 + 0.05 * i,
+        weight: 1 / (i + 1),
+        level_types: ['PMH'],
+        ...(revealed ? { outcome: ['reject', 'break', 'chop'][i % 3], t_hit_s: i % 3 === 2 ? null : 10 + i } : {}),
+      })),
+    })),
+  };
+}
+
+/** Their paths. */
+export function analoguePaths(scene, query) {
+  const revealed = query.get('reveal') === 'true';
+  const length = revealed ? 121 : 61;
+  return {
+    query_id: query.get('query_id'),
+    revealed,
+    first_s: -60,
+    last_s: length - 61,
+    paths: Array.from({ length: 12 }, (_, i) => ({
+      rank: i + 1,
+      ticks: Array.from({ length }, (_, k) => (k === 60 ? 0 : -8 + k / 8 + 2 * scene.hash(i, k))),
+    })),
   };
 }

@@ -9,7 +9,7 @@ import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { frameBytes, messagesOf, streamBytes } from './arrow.mjs';
-import { context } from './context.mjs';
+import { analoguePaths, analogues, context } from './context.mjs';
 import { makeScene, surfaceRows } from './scene.mjs';
 
 const STATIC = fileURLToPath(new URL('../../../spymaster/serving/static/', import.meta.url));
@@ -68,6 +68,8 @@ export async function startSidecar(options = {}) {
         cursor: null,
       });
     if (url.pathname === root) return json(manifest);
+    if (url.pathname === '/v1/analogues') return json(analogues(url.searchParams));
+    if (url.pathname === '/v1/analogues/paths') return json(analoguePaths(scene, url.searchParams));
     if (url.pathname.startsWith(`${root}/tiles/`)) {
       const name = url.pathname.split('/').pop();
       const lod = Number(url.searchParams.get('lod') ?? 1);

@@ -3,7 +3,7 @@ import { moveCursor } from '../../src/a11y/cursor.ts';
 import { initialState } from '../../src/core/store.ts';
 import { gateFor } from '../../src/core/timegate.ts';
 import { NO_TICK } from '../../src/core/units.ts';
-import { parseAnalogues, wilson } from '../../src/model/analogues.ts';
+import { parseAnalogues, wilson, withPaths } from '../../src/model/analogues.ts';
 import { barFromSeconds, barStart, candlesIn, parseCandles } from '../../src/model/candles.ts';
 import { boxes, neighbour, outcomeOf, parseEpisodes } from '../../src/model/episodes.ts';
 import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
@@ -172,21 +172,35 @@ describe('Approach episodes', () => {
 });
 
 describe('Analogues', () => {
-  const body = {
-    abstain: false,
-    n_sessions: 9,
-    p_break: 0.4,
-    p0_break: 0.3,
-    p_chop: 0.2,
-    neighbours: [{ rank: 1, session_date: '2025-12-01', distance: 0.2, outcome: 'break', level_types: ['PMH'] }],
-  };
-  it('carry neither outcome nor probability unless revealed', () => {
-    const answer = parseAnalogues(body, false);
-    expect(answer.neighbours[0]!.outcome).toBeNull();
-    expect(answer.odds.size).toBe(0);
+  const body = (revealed: boolean, sessions: number | null = 9) => ({
+    revealed,
+    answers: [
+      {
+        result: { query_id: 'q', n_sessions: sessions, p_break: 0.4, p0_break: 0.3, p_chop: 0.2 },
+        neighbours: [{ rank: 1, distance: 0.2, outcome: 'break', t_hit_s: 4, mfe_ticks: 1, level_types: ['PMH'] }],
+      },
+    ],
   });
-  it('show a probability only beside its base rate', () =>
-    expect([...parseAnalogues(body, true).odds.keys()]).toEqual(['break']));
+  it('carry neither outcome nor probability unless revealed', () => {
+    const [answer] = parseAnalogues(body(false)).answers;
+    expect(answer!.neighbours[0]).toMatchObject({ outcome: null, hit: null, moves: null });
+    expect(answer!.odds.size).toBe(0);
+  });
+  it('show a probability only beside its base rate and the number of days', () => {
+    expect([...parseAnalogues(body(true)).answers[0]!.odds.keys()]).toEqual(['break']);
+    expect(parseAnalogues(body(true, null)).answers[0]!.odds.size).toBe(0);
+  });
+  it('take the paths of their own answer only', () => {
+    const asked = parseAnalogues(body(true));
+    const paths = (query_id: string) => ({
+      query_id,
+      first_s: -1,
+      last_s: 1,
+      paths: [{ rank: 1, ticks: [1, null, 2] }],
+    });
+    expect(withPaths(asked, paths('q')).answers[0]!.neighbours[0]!.path).toEqual([1, Number.NaN, 2]);
+    expect(withPaths(asked, paths('other')).answers[0]!.neighbours[0]!.path).toEqual([]);
+  });
   it('bound counts by the interval of Wilson', () => {
     const [low, high] = wilson(5, 10);
     expect(low).toBeCloseTo(0.2366, 3);

@@ -15,8 +15,7 @@ from fastapi.responses import JSONResponse
 
 from spymaster.serving import known
 from spymaster.serving.batches import columns_of
-from spymaster.serving.deps import AsOf, ServicesDep, SessionDep
-from spymaster.serving.describe import NOT_SERVED
+from spymaster.serving.deps import AsOf, SessionDep
 from spymaster.serving.download import json_value, plain
 from spymaster.serving.errors import BadRequestError, UnavailableError, UnknownEpisodeError
 from spymaster.serving.fill import SECOND_NS
@@ -67,18 +66,6 @@ def episode(request: Request, session: SessionDep, episode_id: str, as_of: AsOf)
         if one["episode_id"] == episode_id:
             return _json(request, session, {"as_of": as_of, "episode": one})
     raise UnknownEpisodeError("no such episode is known by then")
-
-
-@router.get("/episodes/{episode_id}/analogues", response_class=JSONResponse)
-def analogues(
-    session: SessionDep,
-    episode_id: str,
-    as_of: AsOf,
-    k: Annotated[int, Query(ge=1, le=200)] = 50,
-    reveal: bool = False,
-) -> Response:
-    """Past episodes like one, from earlier dates only."""
-    raise _unavailable(session, "analogues")
 
 
 @router.get("/evidence", response_class=JSONResponse)
@@ -153,21 +140,6 @@ def overview(request: Request, session: SessionDep, as_of: AsOf) -> Response:
         ],
     }
     return _json(request, session, body)
-
-
-later = APIRouter(prefix="/v1/analogues")
-
-
-@later.get("", response_class=JSONResponse)
-def analogues_at(services: ServicesDep) -> Response:
-    """Analogues of any second. Not served yet."""
-    raise UnavailableError(f"analogues: {NOT_SERVED}")
-
-
-@later.get("/paths", response_class=JSONResponse)
-def analogue_paths(services: ServicesDep) -> Response:
-    """Paths of spot before and after the neighbours of a query. Not served yet."""
-    raise UnavailableError(f"analogues: {NOT_SERVED}")
 
 
 def _list(
