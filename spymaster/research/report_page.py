@@ -135,6 +135,8 @@ def _answer(report: Report) -> str:
             f"{leaks} of {tried} models are better than the book can be: a leak is suspected, and until it is found "
             "nothing else here counts."
         )
+    if finds and report.provenance == "simulated":
+        return f"{finds} of {tried} models find what the simulator planted. On real data this would be no answer yet."
     if finds:
         return f"{finds} of {tried} models beat the bar by walk-forward, on the hold-out, and after all trials."
     if weak:
