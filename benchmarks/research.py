@@ -51,7 +51,7 @@ class Sizes:
         far, close = Shape(SPAN), Shape(SPAN, spacing=gates.CLOSE)
         if sessions is None:
             return cls(Size(20, 20, close), Size(40, 20, far), Size(40, 30, far), Size(20, 20, close))
-        half = max(sessions // 2, 6)
+        half = max(sessions // 2, 8)
         near, dense = Shape(), Shape(spacing=gates.CLOSE)
         return cls(Size(half, half, dense), Size(half, half, near), Size(half, half, near), Size(half, half, dense))
 
@@ -104,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     small = bool(options.messages)
     if small:
-        options.sessions, options.steps = 12, 1
+        options.sessions, options.steps = 28, 1
     sizes = Sizes.of(options.sessions)
     key = repr(sizes)
     known = [] if small else _read(options.results)
