@@ -12,9 +12,14 @@ import polars as pl
 
 from benchmarks import scene
 from benchmarks.scene import Session
+from spymaster.settings import get_settings
+from spymaster.setups.condition_scale import columns, empty_pool, scale_of
+from spymaster.setups.conditions import move_conditions
+from spymaster.setups.measures import measure_frames
 from spymaster.simulator.pm_high import LEVEL, WALL, pm_high
 from spymaster.simulator.script_truth import episode_columns
 from spymaster.simulator.touches import OUTCOMES, touches
+from spymaster.tables.move_measure_1s import HORIZONS
 
 EARLIER, DT = date(2026, 1, 5), date(2026, 1, 6)
 READING = "09:44:45"
@@ -109,6 +114,30 @@ def require_wall_holds_and_price_turns(day: Session) -> None:
     assert at_54 <= at_48 - 6
 
 
+def require_conditions_of_the_turn(day: Session, earlier: Session) -> None:
+    """In the last ten seconds before the turn asks and bids rest further and further away and are pulled."""
+    scale = pl.concat([_scale(earlier, horizon) for horizon in HORIZONS])
+    told = move_conditions(
+        _measures(day), scale, eps_qty=scene.ES.eps_qty, settings=get_settings().setups, profile="demo"
+    )
+    turn = told.filter(pl.col("window_end").is_between(day.at("09:45:22"), day.at("09:45:30")))
+    z = turn.select("z_r_ask_w5", "z_n_ask_w5", "z_r_bid_w5", "z_n_bid_w5").to_numpy()
+    assert (z >= 0.5).mean(axis=0).min() >= 0.75
+    assert (turn["state_name_w5"].cast(pl.String) == "both_vacuum").to_numpy().mean() >= 0.5
+
+
+def _measures(day: Session) -> pl.DataFrame:
+    tick = scene.ES.tick_size_int
+    return pl.concat(list(measure_frames([day.wall], day.seconds, instrument=scene.ES, tick_size_int=tick)))
+
+
+def _scale(earlier: Session, horizon: int) -> pl.DataFrame:
+    """Of the one earlier date, which counts twice: the demo profile asks for two."""
+    rows = _measures(earlier).select(columns(horizon)).filter("valid")
+    days = [rows.with_columns(dt=pl.lit(day)) for day in (EARLIER, DT)]
+    return scale_of(pl.concat([empty_pool(horizon), *days]), horizon)
+
+
 def require_first_episode(earlier: Session, day: Session) -> None:
     """The reading at 09:44:45 and the rejection that follows."""
     require_price_holds_below_the_level(day)
@@ -117,6 +146,7 @@ def require_first_episode(earlier: Session, day: Session) -> None:
     require_wall_builds_two_points_above(day, earlier)
     require_bids_are_thin_below(day, earlier)
     require_wall_holds_and_price_turns(day)
+    require_conditions_of_the_turn(day, earlier)
 
 
 def require_morning(earlier: Session, day: Session) -> None:

@@ -212,6 +212,22 @@ class OutcomeModelSettings(_Section):
     validation_share: float = Field(default=0.20, gt=0, lt=1, description="last training sessions that say when")
 
 
+class EvaluationSettings(_Section):
+    """What the evaluation report is made with (`spymaster.research`); `_demo` is for the demo profile."""
+
+    min_sessions: int = Field(default=30, ge=2, description="sessions from which anything is tried at all")
+    min_sessions_demo: int = Field(default=10, ge=2)
+    draws: int = Field(default=2_000, ge=10, description="samples of whole sessions that intervals come from")
+    permutations: int = Field(default=999, ge=9, description="shuffles of the labels within session and direction")
+    placebo_draws: int = Field(default=200, ge=10, description="draws of neighbours at random")
+    leads_s: list[int] = Field(
+        default=[0, 5, 10, 30], min_length=1, description="leads of touches that are tried, of those that vectors have"
+    )
+    open_holdout: bool = Field(
+        default=False, description="score the hold-out: once, for the ledger of trials remembers it"
+    )
+
+
 class ServingSettings(_Section):
     """The sidecar (`spymaster.serving`): where it listens, who may ask, and every bound it keeps."""
 
@@ -267,6 +283,7 @@ class Settings(BaseSettings):
     setups: SetupSettings = SetupSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     outcome_model: OutcomeModelSettings = OutcomeModelSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
     serving: ServingSettings = ServingSettings()
 
     @field_validator("symbols", mode="before")

@@ -108,7 +108,18 @@ def test_written_file_is_marked_as_simulated_and_reads_back(tmp_path: Path, reco
     assert records.dtype == MBO_DTYPE
 
 
-SLOW = ("book", "bronze", "chain", "pressure", "pipeline", "sim", "dagster_overhead", "option_quotes", "ws_load")
+SLOW = (
+    "book",
+    "bronze",
+    "chain",
+    "pressure",
+    "pipeline",
+    "sim",
+    "dagster_overhead",
+    "option_quotes",
+    "research",
+    "ws_load",
+)
 
 
 @pytest.mark.parametrize(

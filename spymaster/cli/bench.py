@@ -29,9 +29,14 @@ def available() -> dict[str, str]:
     return dict(runpy.run_path(str(index))["BENCHMARKS"])
 
 
+def long_ones() -> tuple[str, ...]:
+    """Benchmarks that run only when they are named."""
+    return tuple(runpy.run_path(str(FOLDER / "__init__.py"))["LONG"])
+
+
 def bench(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME...", help="Benchmarks to run; all when none.")
+        list[str] | None, typer.Argument(metavar="NAME...", help="Benchmarks to run; all but long ones when none.")
     ] = None,
     list_only: Annotated[bool, typer.Option("--list", help="List the benchmarks and stop.")] = False,
     messages: Annotated[int | None, typer.Option(min=1, help="Messages of the generated day.")] = None,
@@ -51,7 +56,7 @@ def bench(
         else:
             output.print_table("benchmarks", ("name", "measures"), known.items())
         return
-    chosen = list(names or known)
+    chosen = list(names or (name for name in known if name not in long_ones()))
     options = [text for name, value in (("--messages", messages), ("--repeats", repeats)) if value is not None
                for text in (name, str(value))]  # fmt: skip
     figures: dict[str, Any] = {}

@@ -23,3 +23,7 @@ class SampleError(SpymasterError):
 
 class ModelError(SpymasterError):
     """A model that cannot be made or read: an unknown head or algorithm, an artifact that is not what its hash says."""
+
+
+class LedgerError(SpymasterError):
+    """The ledger of trials would lose an entry, or a score would be shown that is not in it."""

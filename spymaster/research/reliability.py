@@ -106,12 +106,18 @@ class Reliability:
 
 
 def reliability(p: np.ndarray, label: np.ndarray, bins: int = BINS) -> Reliability | None:
-    """The table for probabilities (float64[n]) and labels (bool[n]); fewer bins than samples; None without any."""
+    """The table for probabilities (float64[n]) and labels (bool[n]), of at most `bins` bins; None without any.
+
+    Equal probabilities are in one bin, so that the order of the samples does not matter.
+    """
     if not len(p):
         return None
-    order = np.argsort(p, kind="stable")
-    parts = np.array_split(order, min(bins, len(p)))
-    count = np.array([len(part) for part in parts], dtype=np.int64)
-    p_mean = np.array([p[part].mean() for part in parts])
-    share = np.array([label[part].mean() for part in parts])
-    return Reliability(count, p_mean, share, float((count * np.abs(p_mean - share)).sum() / count.sum()))
+    values, of_value, count = np.unique(p, return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - count / 2.0
+    wanted = np.minimum((middle * bins / len(p)).astype(np.int64), bins - 1)
+    bin_of = np.unique(wanted, return_inverse=True)[1]
+    mass = np.bincount(bin_of, weights=count).astype(np.int64)
+    hits = np.bincount(of_value, weights=label)
+    p_mean = np.bincount(bin_of, weights=count * values) / mass
+    share = np.bincount(bin_of, weights=hits) / mass
+    return Reliability(mass, p_mean, share, float((mass * np.abs(p_mean - share)).sum() / mass.sum()))

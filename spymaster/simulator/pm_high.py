@@ -2,7 +2,8 @@
 
 Prices are those of ES near 6800 and times New York's. The pre-market high is 6800.00. Just before 09:44:45 buyers have
 the better of it at 6799, 6800 and 6801 (asks melt, bids are added), while at 6802 resting asks grow 5 % a second to 9.3
-times the usual. The price reaches the wall, stalls, and falls. At 10:10 it comes back and stays (chop), at 10:40 it
+times the usual. The price reaches the wall and stalls; the wall is pulled behind an order that hides most of itself,
+and the price falls. At 10:10 it comes back and stays (chop), at 10:40 it
 goes through (break).
 
 In the options of the day customers buy calls and sell puts where buyers have the better of the future, and buy puts and
@@ -25,6 +26,8 @@ WALL_MULTIPLE = 9.3
 LONG_STRIKE, SHORT_STRIKE = 6800.0, 6805.0
 OPTION_TRADES = 0.8
 """Trades per second of each of the four option flows; the background has about one a minute in one of these options."""
+WALL_LEFT = 3.0
+"""What is left of the wall when the price turns, in times of the usual: until then its orders are pulled."""
 WALL_GROWTH = 0.05
 """Growth of the wall, per second, up to the reading."""
 _STALL_FROM = "09:45:08"
@@ -160,13 +163,13 @@ def _reading(dt: date) -> list[Task]:
 
 
 def _wall(dt: date, reading: int) -> list[Task]:
-    """Asks at 6802 grow to the reading, stay until the price has turned, and go."""
+    """Asks at 6802 grow to the reading, stay until the turn, and leave before it: what rests is then further away."""
     growing = [45, 40, 35, 30, 25, 20, 15, 10, 5, 0]
     times = [reading - seconds_ns(before) for before in growing]
     multiples = [round(WALL_MULTIPLE * (1.0 + WALL_GROWTH) ** -before, 4) for before in growing]
-    stays, goes = clock_ns(dt, "09:45:40"), clock_ns(dt, "09:46:20")
-    times += [reading + seconds_ns(4), stays, goes]
-    multiples += [round(WALL_MULTIPLE * 1.03, 4), round(WALL_MULTIPLE * 1.03, 4), 1.0]
+    leaves, left, stays = clock_ns(dt, "09:45:20"), clock_ns(dt, "09:45:30"), clock_ns(dt, "09:45:40")
+    times += [reading + seconds_ns(4), leaves, left, clock_ns(dt, "09:46:20")]
+    multiples += [round(WALL_MULTIPLE * 1.03, 4), round(WALL_MULTIPLE * 1.03, 4), WALL_LEFT, 1.0]
     growth = scenes.depth(ASK, *WALL, times, multiples, least=5, most=20)
     # whatever buys at the wall meets more than it shows
     return [*growth, scenes.guard(ASK, WALL[0], clock_ns(dt, "09:44:50"), stays, shown=8)]

@@ -71,6 +71,10 @@ _POINT_TICKS = 4
 _LEAST_RESTED = 300
 """Seconds of earlier dates below which they do not say what usually rests."""
 _TRIES = 12
+_BACK_TICKS = 8
+"""What is moved away from the market goes up to so far."""
+_NEARER = 3
+"""What is pulled or moved is the nearest of one more than so many draws: half of it lies in a sixth of the stretch."""
 
 
 @kernel()
@@ -305,13 +309,13 @@ def _choose(market, task):
             # of an ordinary class: the background treats it, and takes it away, as one of its own
             market.ticket.what = ADD
         return
-    slot = _any_in(market, side, task.low, task.high, 0)
+    slot = _near_first(market, side, task.low, task.high)
     if slot < 0:
         return
     _cancel(market, slot)
     if task.action == MOVES:
         tick = tick_of(market.orders[slot].cell)
-        back = 1 + below(market, R_SCRIPT, 4)
+        back = 1 + below(market, R_SCRIPT, _BACK_TICKS)
         market.ticket.what = MOVE
         market.ticket.tick = held_back(market, FRONT, side, tick - back if side == BID else tick + back)
 
@@ -324,6 +328,29 @@ def _any_in(market, side, low, high, own):
         cell = cell_of(FRONT, tick, side)
         if market.cells[cell, COUNT] > 0:
             slot = _last_of(market, cell, own)
+            if slot >= 0:
+                return slot
+    return np.int64(-1)
+
+
+@kernel(**INNER)
+def _near_first(market, side, low, high):
+    """Some order of the background on a stretch of ticks, likely one near the market; -1 if a dozen tries find none.
+
+    Who leaves before a turn leaves from where the market is about to be: what is left rests further away on average.
+    """
+    touch = best(market, FRONT, side)
+    first = min(high, touch) if side == BID else max(low, touch)
+    reach = first - low + 1 if side == BID else high - first + 1
+    if reach < 1:
+        return np.int64(-1)
+    for _ in range(_TRIES):
+        away = below(market, R_SCRIPT, reach)
+        for _ in range(_NEARER):
+            away = min(away, below(market, R_SCRIPT, reach))
+        cell = cell_of(FRONT, first - away if side == BID else first + away, side)
+        if market.cells[cell, COUNT] > 0:
+            slot = _last_of(market, cell, 0)
             if slot >= 0:
                 return slot
     return np.int64(-1)

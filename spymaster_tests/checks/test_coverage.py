@@ -5,6 +5,7 @@ from __future__ import annotations
 from spymaster.checks import all_checks
 from spymaster_tests.checks import (
     test_episodes,
+    test_evaluation_checks,
     test_every_check,
     test_gex_checks,
     test_model_checks,
@@ -21,6 +22,7 @@ OF_MODELS = {"contract", "finite", "manifest_true"}
 def test_no_check_is_left_to_nobody():
     modules = (
         test_episodes,
+        test_evaluation_checks,
         test_every_check,
         test_gex_checks,
         test_model_checks,

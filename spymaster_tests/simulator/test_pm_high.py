@@ -38,7 +38,8 @@ def test_truth_says_what_was_planned_and_what_became_of_it(cut: tuple[Session, S
     table = dict(zip(steps["step"].to_pylist(), steps["quantity"].to_pylist(), strict=True))
     usual = scene.usual_rested(cut[0], "A")
     assert table["usual_depth_ask"] == pytest.approx(usual, abs=2)
-    assert table["wall"] == pytest.approx(9.3 * usual / 4, rel=0.15)
+    # one of the wall's four prices: which one an order gets is drawn
+    assert table["wall"] == pytest.approx(9.3 * usual / 4, rel=0.35)
 
 
 @pytest.mark.slow

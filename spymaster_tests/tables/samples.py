@@ -13,6 +13,7 @@ import polars as pl
 
 from spymaster.tables import TableModel
 from spymaster_tests.tables import episode_samples as of_episodes
+from spymaster_tests.tables import evaluation_samples as of_evaluation
 from spymaster_tests.tables import model_samples as of_models
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import order_samples as of_orders
@@ -319,11 +320,13 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.move_measure_1s": of_setups.move_measure,
     "silver.move_conditions_1s": of_setups.move_conditions,
     "gold.move_condition_scale": of_setups.move_scale,
+    "gold.evaluation_report": of_evaluation.report,
     "gold.retrieval_index": of_retrieval.index,
     "gold.retrieval_result": of_retrieval.result,
     "gold.retrieval_neighbor": of_retrieval.neighbor,
     "gold.outcome_model": of_models.outcome_model,
     "gold.setup_vector": of_vectors.setup_vector,
+    "gold.trials_ledger": of_evaluation.ledger,
     "gold.vector_scaler": of_vectors.vector_scaler,
     "gold.setup_episode": of_episodes.episode,
     "gold.setup_outcome": of_episodes.outcome,

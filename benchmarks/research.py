@@ -1,0 +1,169 @@
+"""The gates of the research in full size: simulated sessions of two hours, as `ci` has them, and resumable.
+
+Every step (a gate and a seed) is one line of `--results FILE`. Steps that are in it already are not done again, so a
+run that was ended goes on where it was. `--sessions` makes all sizes smaller, to see that it works; `--messages` does
+one small step without a file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import time as time_of
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import harness
+from benchmarks import research_gates as gates
+from benchmarks.research_days import Shape
+from benchmarks.research_gates import Size
+
+SEEDS = 10
+SPAN = (time_of(9), time_of(11))
+RESULTS = Path("bench-research.jsonl")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One gate with one seed."""
+
+    name: str
+    seed: int
+    run: Callable[[], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sessions of each gate, learned from and tried."""
+
+    walk: Size
+    planted: Size
+    decoys: Size
+    background: Size
+
+    @classmethod
+    def of(cls, sessions: int | None) -> Sizes:
+        """As the design has them, or with about so many sessions each."""
+        far, close = Shape(SPAN), Shape(SPAN, spacing=gates.CLOSE)
+        if sessions is None:
+            return cls(Size(20, 20, close), Size(40, 20, far), Size(40, 30, far), Size(20, 20, close))
+        half = max(sessions // 2, 8)
+        near, dense = Shape(), Shape(spacing=gates.CLOSE)
+        return cls(Size(half, half, dense), Size(half, half, near), Size(half, half, near), Size(half, half, dense))
+
+
+def steps(sizes: Sizes, seeds: int) -> Iterator[Step]:
+    """Every step, the planted ones first: they say whether anything can be found at all."""
+
+    def planted(seed: int) -> dict[str, Any]:
+        size = sizes.planted
+        made = gates.simulated(_seeds(seed, size.sessions), size, gates.files(size))
+        figures, samples = gates.planted_rejection(made, size)
+        return {"g6": figures, "g4": gates.label_shift(samples, size)}
+
+    def decoys(seed: int) -> dict[str, Any]:
+        size = sizes.decoys
+        known, tried = gates.files(Size(size.train, 0)), gates.files(Size(size.test, 0), "decoys")
+        return gates.decoys(gates.simulated(_seeds(seed, size.sessions), size, [*known, *tried]), size.test, size)
+
+    def walk(seed: int) -> dict[str, Any]:
+        size = sizes.walk
+        made = gates.simulated(_seeds(seed, size.sessions), size, [None] * size.sessions)
+        return {
+            "g1": gates.random_walk(made, size), "anchored": gates.level_anchored(made),
+            "g7a": gates.background(made, size),
+        }  # fmt: skip
+
+    def background(seed: int) -> dict[str, Any]:
+        size = sizes.background
+        made = gates.simulated(_seeds(seed, size.sessions), size, [None] * size.sessions, walk=False)
+        return gates.background(made, size)
+
+    yield Step("planted", 1, lambda: planted(1))
+    yield Step("decoys", 1, lambda: decoys(1))
+    yield Step("background", 1, lambda: background(1))
+    for seed in range(1, seeds + 1):
+        yield Step("walk", seed, lambda seed=seed: walk(seed))
+
+
+def _seeds(seed: int, count: int) -> range:
+    return range(10_000 * seed, 10_000 * seed + count)
+
+
+def main() -> None:
+    """Command line."""
+    parser = harness.parser(__doc__ or "", messages=0)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file of finished steps, JSON lines")
+    parser.add_argument("--sessions", type=int, default=None, help="smaller: about so many sessions in each gate")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds of the random walk")
+    parser.add_argument("--steps", type=int, default=None, help="stop after so many new steps")
+    options = parser.parse_args()
+    small = bool(options.messages)
+    if small:
+        options.sessions, options.steps = 28, 1
+    sizes = Sizes.of(options.sessions)
+    key = repr(sizes)
+    known = [] if small else _read(options.results)
+    done = {(one["step"], one["seed"]): one for one in known if one["sizes"] == key}
+    new = 0
+    for step in steps(sizes, options.seeds):
+        if (step.name, step.seed) in done:
+            continue
+        if options.steps is not None and new >= options.steps:
+            break
+        started = time.process_time()
+        found = {"step": step.name, "seed": step.seed, "sizes": key, "figures": step.run(),
+                 "cpu_s": round(time.process_time() - started, 1)}  # fmt: skip
+        done[step.name, step.seed] = found
+        new += 1
+        if not small:
+            with options.results.open("a") as file:
+                file.write(json.dumps(found) + "\n")
+    report = harness.Report("research", [], {"results": str(options.results), "steps done": len(done)})
+    _summarise(report, done)
+    harness.publish(report, as_json=options.json)
+
+
+def _read(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _summarise(report: harness.Report, done: dict[tuple[str, int], dict[str, Any]]) -> None:
+    for (name, seed), one in done.items():
+        report.rows.append({"step": name, "seed": seed, "CPU seconds": one["cpu_s"]})
+    if ("planted", 1) in done:
+        figures = done["planted", 1]["figures"]
+        for algo in ("stack", "knn"):
+            report.add_target(f"G6: AUC(side) of {algo}", figures["g6"]["auc"][algo]["value"], 0.80)
+        held = [one["low"] <= 0.5 <= one["high"] for one in figures["g4"]["auc"].values()]
+        report.add_target("G4: models whose AUC may be 0.5", float(np.mean(held)), 1.0)
+    if ("decoys", 1) in done:
+        figures = done["decoys", 1]["figures"]
+        others = [name for name in figures["p_reject"] if not name.startswith("full")]
+        if others and "full_reject" in figures["p_reject"]:
+            weights = [figures["n"][name] for name in others]
+            mean = np.average([figures["p_reject"][name] for name in others], weights=weights)
+            report.add_target("G6: decoys below the full script", figures["p_reject"]["full_reject"] - mean, 0.15)
+    walks = [one["figures"] for (name, _), one in done.items() if name == "walk"]
+    if walks:
+        report.add_target("G1: AUC may be 0.5, share of configurations", _mean(walks, "g1", "holding"), 0.85)
+        anchored = [one["anchored"]["auc"]["low"] > 0.5 for one in walks]
+        report.add_target("G1: level-anchored labels fail without offset", float(np.mean(anchored)), 1.0)
+        offset = [one["anchored"]["gain"]["low"] <= 0.0 for one in walks]
+        report.add_target("G1: and hold with it", float(np.mean(offset)), 0.85)
+        report.add_target("G7a: no gain over the bar, share", _mean(walks, "g7a", "without"), 0.85)
+    if ("background", 1) in done:
+        without = done["background", 1]["figures"]["without"]
+        report.add_target("G7b: no gain over the bar, share", without, 0.85)
+
+
+def _mean(walks: list[dict[str, Any]], gate: str, name: str) -> float:
+    return float(np.mean([one[gate][name] for one in walks]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""`gold.trials_ledger` and `gold.evaluation_report` of a date, from the stored tables of all dates up to it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from spymaster.lake.partition import Partition
+from spymaster.research.errors import LedgerError
+from spymaster.research.evaluation import Asked, Evaluation, Numbers, evaluate, verdict_rows
+from spymaster.research.knn import is_said, with_neighbours
+from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, opened_sessions, require_longer
+from spymaster.research.model_rules import ModelRules
+from spymaster.research.models import ALGOS
+from spymaster.research.panels import Panel
+from spymaster.research.retrieval import Rules
+from spymaster.research.sample_tables import DateTables, load_samples
+from spymaster.research.samples import Samples
+from spymaster.research.session_retrieval import ASKED
+from spymaster.research.trial_rows import Place
+from spymaster.settings import Settings
+from spymaster.tables.evaluation_report import EvaluationReport
+from spymaster.tables.setup_outcome import OUTCOMES, TOUCH_HORIZONS_S
+
+CANDLES: Final = Panel("c120", "candle", 360)
+"""Candles have one horizon and no lead."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """The two tables of a date."""
+
+    ledger: pl.DataFrame
+    report: pl.DataFrame
+
+
+def session_evaluation(
+    dates: Sequence[DateTables], neighbours: Sequence[Partition], ledger: pl.DataFrame, earlier: pl.DataFrame, *,
+    settings: Settings, profile: str, provenance: str, enters: bool = True,
+    algos: Sequence[str] = ALGOS,
+) -> Written:  # fmt: skip
+    """Both tables. dates: complete dates up to and with the own one. ledger: the entries of the own partition so far,
+    earlier: those of all partitions before it.
+
+    Raises `LedgerError` if the ledger cannot be entered (`enters` is false) and lacks a trial, and where the hold-out
+    is to be opened though another trial has seen it.
+    """
+    rules = ModelRules.of(settings.outcome_model, profile)
+    panels = load_panels(dates, settings, profile)
+    origin = origin_of(dates, panels.values(), provenance)
+    numbers = Numbers(
+        settings.evaluation.draws, settings.evaluation.permutations, settings.evaluation.placebo_draws,
+        settings.setups.theta,
+    )  # fmt: skip
+    enough = len(dates) >= least_sessions(settings, profile)
+    told = asked_of(dates, neighbours, settings.setups.k_barrier) if enough else {}
+    opens = settings.evaluation.open_holdout and enough
+    tried = rules if enough else replace(rules, min_sessions=len(dates) + 1)
+    found = evaluate(panels, tried, numbers, asked=told, algos=algos, open_holdout=opens)
+    trials = list(found.trials)
+    if opens and found.holdout:
+        trials.append(_opening(found, rules))
+        _require_unseen(pl.concat([earlier, ledger]), trials[-1], origin)
+    entered = require_longer(ledger, extended(ledger, trials, origin))
+    if not enters and entered.height > ledger.height:
+        raise LedgerError(
+            f"{entered.height - ledger.height} trials are not in the ledger of {dates[-1].dt}",
+            hint="Materialise gold.trials_ledger together with gold.evaluation_report.",
+        )
+    verdict_rows(found, panels, luck(pl.concat([earlier, entered])), provenance)
+    return Written(entered, found.rows.frame(_report_id(origin, settings, profile), provenance))
+
+
+def least_sessions(settings: Settings, profile: str) -> int:
+    """Sessions from which anything is tried."""
+    chosen = settings.evaluation
+    return chosen.min_sessions_demo if profile == "demo" else chosen.min_sessions
+
+
+def load_panels(dates: Sequence[DateTables], settings: Settings, profile: str) -> dict[Place, Samples]:
+    """Samples by kind, horizon and lead, real setups and placebos; without a lead only where little is to be tried.
+
+    Where retrieval was not asked, real setups are asked of each other here, and placebos always are, with vectors
+    scaled by the scaler of their own date.
+    """
+    few = len(dates) < least_sessions(settings, profile)
+    leads = [0] if few else settings.evaluation.leads_s
+    wanted = [(Panel("s1", "touch", horizon), lead) for horizon in TOUCH_HORIZONS_S for lead in leads]
+    rules = Rules.of(settings.retrieval, profile)
+    panels = {}
+    for panel, lead in (*wanted, (CANDLES, 0)):
+        samples = load_samples(dates, panel, lead, k_barrier=settings.setups.k_barrier)
+        if samples is not None:
+            here = Place(panel.kind, panel.horizon_s, lead)
+            panels[here] = samples if few else _asked_of_each_other(samples, rules)
+    return panels
+
+
+def _asked_of_each_other(samples: Samples, rules: Rules) -> Samples:
+    shares = samples.knn.copy()
+    for placebo in (False, True):
+        rows = np.flatnonzero(samples.is_placebo == placebo)
+        if len(rows) and not is_said(samples.select(rows)).any():
+            shares[rows] = with_neighbours(samples.select(rows), rules).knn
+    return replace(samples, knn=shares)
+
+
+def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition], k_barrier: float) -> dict[Place, Asked]:
+    """What retrieval said of the setups of these dates, where they have an outcome by now.
+
+    k_barrier: distance of the barriers whose outcomes count, in usual moves.
+    """
+    of_date = {one.dt: one for one in neighbours}
+    code = {name: k for k, name in enumerate(OUTCOMES)}
+    result = {}
+    for panel in ASKED:
+        parts = []
+        for tables in dates:
+            if tables.dt not in of_date:
+                continue
+            suffix = f":{panel.family}:{panel.horizon_s}"
+            rows = (
+                of_date[tables.dt]
+                .scan(["query_id", "rank", "outcome"])
+                .filter(pl.col("query_id").str.ends_with(suffix))
+            )
+            own = tables.outcomes.scan(["episode_id", "horizon_s", "k_barrier", "outcome", "valid"]).filter(
+                pl.col("valid") & (pl.col("horizon_s") == panel.horizon_s) & (pl.col("k_barrier") == k_barrier)
+            )
+            days = tables.episodes.scan(["episode_id", "session_date"])
+            parts.append(
+                rows.with_columns(episode_id=pl.col("query_id").str.strip_suffix(suffix))
+                .join(own.select("episode_id", own="outcome"), on="episode_id")
+                .join(days, on="episode_id")
+                .collect()
+            )
+        both = pl.concat(parts) if parts else pl.DataFrame()
+        if both.is_empty():
+            continue
+        episode = both["episode_id"].rle_id().to_numpy()
+        first = np.flatnonzero(np.append(True, np.diff(episode) > 0))
+        found = np.full((len(first), int(both["rank"].max())), -1, dtype=np.int64)  # type: ignore[arg-type]
+        found[episode, both["rank"].to_numpy() - 1] = both["outcome"].cast(pl.String).replace_strict(code).to_numpy()
+        result[Place(panel.kind, panel.horizon_s, 0)] = Asked(
+            both["own"].cast(pl.String).replace_strict(code).to_numpy()[first],
+            found,
+            both["session_date"].to_physical().to_numpy().astype(np.int64)[first],
+        )
+    return result
+
+
+def origin_of(dates: Sequence[DateTables], panels: Iterable[Samples], provenance: str) -> Origin:
+    """What all trials of an evaluation have in common."""
+    data = hashlib.sha256()
+    for tables in dates:
+        for name, partition in sorted(vars(tables).items()):
+            if partition is not None:
+                data.update(f"{name} {partition.dt} {partition.content_hash}\n".encode())
+    last = max((int(one.ts_label_end.max()) for one in panels if len(one)), default=0)
+    return Origin(code_hash(), data.hexdigest()[:16], last, provenance)
+
+
+def code_hash() -> str:
+    """Hash of the sources of this package: an evaluation by other code is another trial."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _opening(found: Evaluation, rules: ModelRules) -> Trial:
+    return Trial(
+        place={}, parameters=rules.document(), stage="holdout_opened", baseline=False, value=np.nan, error=np.nan,
+        days=found.held, session_scores=np.empty(0), note="the hold-out was scored",
+    )  # fmt: skip
+
+
+def _require_unseen(ledger: pl.DataFrame, opening: Trial, origin: Origin) -> None:
+    seen = opened_sessions(ledger, opening.id(origin))
+    again = sorted(seen & {EPOCH + timedelta(days=int(day)) for day in opening.days})
+    if again:
+        raise LedgerError(
+            f"the hold-out was opened before: {len(again)} of its sessions, the first of them {again[0]}, are known",
+            hint="Set open_holdout to false until there are new sessions, or lower holdout_share so far that only new "
+            "ones are held out.",
+        )
+
+
+def _report_id(origin: Origin, settings: Settings, profile: str) -> str:
+    parts: Mapping[str, object] = {
+        name: getattr(settings, name).model_dump_json() for name in EvaluationReport.parameters
+    }
+    text = f"{origin} {profile} {parts}"
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

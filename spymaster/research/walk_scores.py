@@ -1,0 +1,164 @@
+"""Scores of models on setups that they have not learned from, every one beside the bar that it has to beat.
+
+All models of a head are scored on the same setups: those of folds in which each of them could be fitted. Differences
+are paired, setup by setup, and their intervals are by whole sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from spymaster.research import scores
+from spymaster.research.day_blocks import (
+    LEAST_SESSIONS,
+    Interval,
+    auc_draws,
+    interval,
+    mean_interval,
+    session_draws,
+    session_index,
+    session_means,
+    skill_interval,
+)
+from spymaster.research.nulls import permuted_auc_chance, shuffled_labels, strata
+from spymaster.research.reliability import Reliability, reliability
+from spymaster.research.trial_rows import Place, Rows
+
+BAR: Final = "bar"
+"""What a model has to beat: baselines B1, B2 and B3 together."""
+WEAK_LEVEL: Final = 0.90
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What was foretold of tested setups, in order of the decisions, and what came. Arrays have one entry per setup."""
+
+    y: np.ndarray
+    """bool[n]."""
+    session: np.ndarray
+    """int64[n], days since the epoch."""
+    direction: np.ndarray
+    """int8[n]."""
+    p: Mapping[str, np.ndarray]
+    """float64[n] by model."""
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def days(self) -> np.ndarray:
+        """int64[s], the sessions."""
+        return np.unique(self.session)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a model did, beyond the rows of the report: what verdict, ledger and charts go by."""
+
+    place: Place
+    auc: Interval
+    auc_over_bar: Interval
+    """AUC less the bar's, drawn together."""
+    gain: Interval
+    """Log loss of the bar less that of the model, nats per setup, 95 %."""
+    weak_gain: Interval
+    """The same, 90 %."""
+    p_perm: float
+    session_scores: np.ndarray
+    """float64[s]: the gain, by session."""
+    days: np.ndarray
+    table: Reliability | None
+    n: int
+    events: int
+
+    @property
+    def told(self) -> Interval:
+        """The score that trials are compared by."""
+        return self.auc if self.place.head == "side" else self.auc_over_bar
+
+
+def score_forecast(
+    forecast: Forecast, place: Place, *, draws: int, permutations: int, rows: Rows, section: str = "score",
+    seed: int = 0,
+) -> dict[str, Score]:  # fmt: skip
+    """Scores by model, and their rows. place: of the panel, subset and head."""
+    if not len(forecast):
+        return {}
+    index, n = session_index(forecast.session)
+    taken = session_draws(n, draws, seed=seed)
+    shuffled = shuffled_labels(
+        forecast.y, strata(forecast.session, forecast.direction), permutations, seed=seed
+    )  # fmt: skip
+    of_bar = _losses(forecast, BAR)
+    bar_auc = auc_draws(forecast.y, forecast.p[BAR], index, taken)
+    found = {}
+    for algo, p in forecast.p.items():
+        here = place.of(algo=algo)
+        losses, errors = _losses(forecast, algo)
+        gains = of_bar[0] - losses
+        own_auc = auc_draws(forecast.y, p, index, taken)
+        table = reliability(p, forecast.y)
+        one = Score(
+            place=here,
+            auc=interval(*own_auc),
+            auc_over_bar=interval(own_auc[0] - bar_auc[0], own_auc[1] - bar_auc[1]),
+            gain=mean_interval(gains, index, taken),
+            weak_gain=mean_interval(gains, index, taken, WEAK_LEVEL),
+            p_perm=permuted_auc_chance(forecast.y, p, shuffled),
+            session_scores=session_means(gains, index, n),
+            days=forecast.days,
+            table=table,
+            n=len(forecast),
+            events=int(forecast.y.sum()),
+        )
+        found[algo] = one
+        size = (one.n, n)
+        rows.add(section, here, "log_loss", mean_interval(losses, index, taken), size=size)
+        rows.add(section, here, "brier", mean_interval(errors, index, taken), size=size)
+        rows.add(section, here, "bss", skill_interval(errors, of_bar[1], index, taken), size=size)
+        rows.add(section, here, "auc", one.auc, size=size, p_perm=one.p_perm)
+        rows.add(section, here, "ece", table.ece if table else float("nan"), size=size)
+        rows.add(section, here, "resolution", scores.resolution(table), size=size)
+        if algo != BAR:
+            gain_section = "gain" if section == "score" else section
+            rows.add(gain_section, here, "log_loss_gain", one.gain, size=size)
+            rows.add(gain_section, here, "log_loss_gain_90", one.weak_gain, size=size)
+            rows.add(gain_section, here, "auc_over_bar", one.auc_over_bar, size=size)
+    return found
+
+
+def add_reliability(one: Score, rows: Rows) -> None:
+    """Rows of the bins of one model: what was stated, and what happened."""
+    if one.table is None:
+        return
+    for k, (n, stated, happened) in enumerate(zip(one.table.count, one.table.p_mean, one.table.share, strict=True)):
+        size = (int(n), len(one.days))
+        rows.add("reliability", one.place, f"stated_{k + 1:02d}", float(stated), size=size)
+        rows.add("reliability", one.place, f"happened_{k + 1:02d}", float(happened), size=size)
+
+
+def gain_difference(real: Forecast, placebo: Forecast, algo: str, draws: int, *, seed: int = 0) -> Interval:
+    """Log-loss gain of a model at real levels less that at placebos, over the sessions of both, drawn together."""
+    if not len(real) or not len(placebo):
+        return interval(float("nan"), np.empty(0))
+    known = np.union1d(real.days, placebo.days)
+    if min(len(real.days), len(placebo.days)) < LEAST_SESSIONS:
+        return interval(float("nan"), np.empty(0))
+    taken = session_draws(len(known), draws, seed=seed).astype(np.float64)
+    told = []
+    for one in (real, placebo):
+        gains = _losses(one, BAR)[0] - _losses(one, algo)[0]
+        index = np.searchsorted(known, one.session)
+        sums, count = (np.bincount(index, weights=w, minlength=len(known)) for w in (gains, np.ones(len(gains))))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            told.append((gains.mean(), (taken @ sums) / (taken @ count)))
+    return interval(float(told[0][0] - told[1][0]), told[0][1] - told[1][1])
+
+
+def _losses(forecast: Forecast, algo: str) -> tuple[np.ndarray, np.ndarray]:
+    p = forecast.p[algo]
+    return scores.log_losses(forecast.y, p), scores.squared_errors(forecast.y, p)

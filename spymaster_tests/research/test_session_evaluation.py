@@ -1,0 +1,166 @@
+"""The evaluation of a lake: what is entered and when, what opening the hold-out costs, what a report always says."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from spymaster.lake import Lake
+from spymaster.research.errors import LedgerError
+from spymaster.research.report_page import Report, render, render_reports
+from spymaster.research.session_evaluation import Written
+from spymaster.tables.evaluation_report import EvaluationReport
+from spymaster.tables.setup_vector import SetupVector
+from spymaster.tables.trials_ledger import TrialsLedger
+from spymaster_tests.research.evaluated import DT, FEW, SYMBOL, dates_of, evaluate_date, quick
+from spymaster_tests.research.lakes import DATES
+from spymaster_tests.research.model_lakes import build
+
+SECTION, STAGE = pl.col("section").cast(pl.String), pl.col("stage").cast(pl.String)
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return build(tmp_path_factory.mktemp("evaluation") / "lake")
+
+
+@pytest.fixture(scope="module")
+def made(lake: Lake) -> Written:
+    return evaluate_date(lake, quick(lake.settings))
+
+
+@pytest.fixture(scope="module")
+def opened(lake: Lake) -> Written:
+    return evaluate_date(lake, quick(lake.settings, open_holdout=True))
+
+
+def test_tables_keep_their_contracts_and_come_out_alike_twice(lake: Lake, made: Written):
+    TrialsLedger.validate(made.ledger)
+    EvaluationReport.validate(made.report)
+    again = evaluate_date(lake, quick(lake.settings))
+    assert again.report.equals(made.report)
+    assert again.ledger.equals(made.ledger)
+    assert set(made.report.filter(SECTION == "score")["algo"]) == set(FEW)
+
+
+def test_a_trial_is_entered_once_and_never_taken_back(lake: Lake, made: Written):
+    again = evaluate_date(lake, quick(lake.settings), ledger=made.ledger)
+    assert again.ledger.equals(made.ledger)
+    other = evaluate_date(lake, quick(lake.settings).model_copy(
+        update={"outcome_model": quick(lake.settings).outcome_model.model_copy(update={"stack_c": 0.5})}
+    ), ledger=made.ledger)  # fmt: skip
+    assert other.ledger.head(made.ledger.height).equals(made.ledger)
+    assert other.ledger.height == 2 * made.ledger.height
+    assert other.ledger["entry"].to_list() == list(range(1, other.ledger.height + 1))
+
+
+def test_no_score_without_its_entry(lake: Lake, made: Written):
+    with pytest.raises(LedgerError, match="not in the ledger"):
+        evaluate_date(lake, quick(lake.settings), enters=False)
+    alone = evaluate_date(lake, quick(lake.settings), ledger=made.ledger, enters=False)
+    assert alone.report.equals(made.report)
+
+
+def test_the_holdout_is_shut_until_it_is_opened_and_then_known(lake: Lake, made: Written, opened: Written):
+    assert made.report.filter(SECTION == "holdout").is_empty()
+    assert not opened.report.filter(SECTION == "holdout").is_empty()
+    entry = opened.ledger.filter(STAGE == "holdout_opened").to_dicts()
+    assert len(entry) == 1
+    assert entry[0]["sessions"] == DATES[-2:]
+    outer = opened.ledger.filter((STAGE == "outer") & (pl.col("n_sessions") > 0))
+    assert not {day for days in outer["sessions"] for day in days} & set(DATES[-2:])
+    parents = set(opened.ledger.filter(STAGE == "holdout")["parent_trial"])
+    assert parents <= set(outer["trial_id"])
+    # the same opening again is the same
+    assert evaluate_date(lake, quick(lake.settings, open_holdout=True), ledger=opened.ledger).ledger.equals(
+        opened.ledger
+    )
+
+
+def test_the_holdout_is_opened_once(lake: Lake, opened: Written):
+    changed = quick(lake.settings, open_holdout=True)
+    changed = changed.model_copy(update={"outcome_model": changed.outcome_model.model_copy(update={"stack_c": 0.25})})
+    with pytest.raises(LedgerError, match="opened before"):
+        evaluate_date(lake, changed, ledger=opened.ledger)
+    with pytest.raises(LedgerError, match="opened before"):
+        evaluate_date(lake, changed, earlier=opened.ledger)
+
+
+def test_walk_forward_scores_know_nothing_of_later_dates(lake: Lake, tmp_path: Path, made: Written):
+    """Sessions up to the last but one score alike, whatever comes after."""
+    changed = build(tmp_path / "lake", changed=DATES[-2])
+    other = evaluate_date(changed, quick(changed.settings))
+    place = ["kind", "horizon_s", "lead_s", "head", "algo", "subset", "sessions", "session_scores"]
+    outer = [frame.ledger.filter(STAGE == "outer").select(place).sort(place[:6]) for frame in (made, other)]
+    assert outer[0].height > 20
+    assert outer[0].equals(outer[1])
+    assert not made.report.filter(SECTION == "sample").equals(other.report.filter(SECTION == "sample"))
+
+
+def test_too_few_sessions_are_an_answer(lake: Lake):
+    few = evaluate_date(lake, lake.settings)  # the demo profile asks for ten
+    assert few.ledger.is_empty()
+    verdicts = few.report.filter(SECTION == "verdict")
+    assert set(verdicts["verdict"]) == {"simulated:insufficient"}
+    panels = few.report.filter(SECTION == "sample").select("kind", "horizon_s", "lead_s").n_unique()
+    assert verdicts.height == panels == 4
+    assert set(few.report["section"].cast(pl.String)) >= {"sample", "states", "hypothesis", "trials", "verdict"}
+    page = rendered(few)
+    assert "Nothing was tried" in page["report.html"]
+
+
+def rendered(written: Written) -> dict[str, str]:
+    return render(Report(SYMBOL, str(DT), written.report, written.ledger))
+
+
+def test_a_page_says_the_answer_first_and_that_data_are_simulated(made: Written):
+    page = rendered(made)
+    html, text = page["report.html"], page["report.md"]
+    assert html.index("Simulated data") < html.index('class="answer"') < html.index("How much there is")
+    assert text.index("Simulated data") < text.index("The answer, for every model")
+    for words in (
+        "bar: B1 + B2 + B3",
+        "The sixteen states",
+        "H2: the share of chop",
+        "placebo",
+        "What this does not say",
+    ):
+        assert words in html
+        assert words in text
+    assert "nan" not in html.lower().replace("finance", "")
+    # nothing from elsewhere, nothing that runs
+    assert "<script" not in html
+    assert "http" not in html
+
+
+def test_nothing_found_is_as_large_as_a_find(made: Written):
+    """One place, one style, whatever the verdicts are."""
+    pages = []
+    for word in ("simulated:none", "simulated:weak", "simulated:leak_suspected", "simulated:supported"):
+        report = made.report.with_columns(verdict=pl.when(SECTION == "verdict").then(pl.lit(word)))
+        pages.append(render(Report(SYMBOL, str(DT), report, made.ledger))["report.html"])
+    answers = [page.split('class="answer">')[1].split("</p>")[0] for page in pages]
+    assert answers[0].startswith("Nothing was found: none of")
+    assert "lack what is named" in answers[1]
+    assert "a leak is suspected" in answers[2]
+    assert "find what the simulator planted" in answers[3]
+
+
+def test_the_last_report_is_rendered(lake: Lake, made: Written, tmp_path: Path):
+    for model, frame in ((TrialsLedger, made.ledger), (EvaluationReport, made.report)):
+        for dt in (DT - timedelta(days=1), DT):
+            with lake.writer(model, SYMBOL, dt) as writer:
+                writer.write(frame)
+                writer.commit(provenance="simulated")
+    written = render_reports(lake)
+    folder = lake.root / "reports" / "evaluation" / f"symbol={SYMBOL}"
+    assert written == [folder / "report.html", folder / "report.md"]
+    assert f"Sessions up to {DT}" in (folder / "report.md").read_text()
+
+
+def test_dates_that_lack_a_table_are_left_out(lake: Lake):
+    assert [one.dt for one in dates_of(lake)] == DATES
+    assert date(2024, 1, 2) in {one.dt for one in lake.partitions(SetupVector, SYMBOL)}
