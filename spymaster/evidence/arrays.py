@@ -23,7 +23,8 @@ Flags = NDArray[np.bool_]
 SECOND_NS = 1_000_000_000
 AFTER_OPEN_S = 60
 MASS_CANCELS, MASS_WITHIN_NS = 20, 50_000
-"""More cancels than this within that time, or in one event, are a mass cancel."""
+"""More cancels than this within that time, or in one event, are a mass cancel. Each second is judged by itself, so that
+nothing that is said of one depends on the next."""
 
 SIZES = ("1", "2", "3-5", "6-10", "11-50", "51+")
 _SIZE_FROM = np.array([1, 2, 3, 6, 11, 51])
@@ -161,6 +162,11 @@ def mark_mass(times, events, most, within, marked):
                 marked[k] = True
 
 
+def _seconds_apart(times: Ints) -> Ints:
+    """Times with a gap after every second that no mass cancel reaches across."""
+    return times + times // SECOND_NS * (2 * MASS_WITHIN_NS)
+
+
 def size_codes(qty: NDArray) -> Codes:
     """Place in `SIZES`."""
     return (np.searchsorted(_SIZE_FROM, np.maximum(qty, 1), side="right") - 1).astype(np.uint8)
@@ -254,7 +260,7 @@ def _messages(frame: pl.DataFrame, clock: _Clock) -> tuple[Messages, int]:
     usable = clock.usable(ts) & frame["book_valid"].to_numpy()
     cancels = np.flatnonzero(kinds == kind("cancel"))
     mass = np.zeros(len(cancels), np.bool_)
-    mark_mass(ts[cancels], event[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
+    mark_mass(_seconds_apart(ts[cancels]), event[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
     usable[cancels[mass]] = False
     qty = frame["qty"].to_numpy()
     dist = frame["dist_ticks"].fill_null(UNKNOWN_DISTANCE).to_numpy()
@@ -284,7 +290,7 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
     reason = _codes(frame["end_reason"], LIFE_ENDS)
     cancels = np.flatnonzero(reason == LIFE_ENDS.index("cancel"))
     mass = np.zeros(len(cancels), np.bool_)
-    mark_mass(end[cancels], event_end[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
+    mark_mass(_seconds_apart(end[cancels]), event_end[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
     usable = frame["known_add"].to_numpy() & clock.usable(add) & clock.usable(end) & (event_add != event_end)
     usable[cancels[mass]] = False
     size = frame["size0"].to_numpy()

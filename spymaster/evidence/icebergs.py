@@ -32,7 +32,7 @@ TOLERANCE = 10
 """Sizes may differ by one lot in so many."""
 EDGES = logarithmic(100 * US, 300 * MS, 12)
 CELL = 5 * MS
-_APART = 2**47
+PLACES_APART = 2**47
 """Entries of different prices are put so far apart in time (ns) that one sorted series holds them all."""
 
 
@@ -139,7 +139,7 @@ def synthetic(
     )
 
     def in_place(price: NDArray[np.int64], sides: NDArray[np.uint8], ts: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.searchsorted(places, price * 2 + sides) * _APART + ts - day.start
+        return np.searchsorted(places, price * 2 + sides) * PLACES_APART + ts - day.start
 
     fill = in_place(lives.price[fills], lives.side[fills], lives.ts_end[fills])
     add = in_place(messages.price[adds], messages.side[adds], messages.ts[adds])
