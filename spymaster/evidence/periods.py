@@ -129,7 +129,8 @@ def run(
 ) -> list[TestResult]:
     """One result per pass and screened window; `facts["windows"]` says how many windows were looked at.
 
-    `more` surrogates replace the first where p <= 0.05.
+    A pass in which no window was screened has one result without a p, for its windows were looked at, too. `more`
+    surrogates replace the first where p <= 0.05.
     """
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
     found: list[TestResult] = []
@@ -148,7 +149,7 @@ def _in_band(
     more: int | None,
 ) -> list[TestResult]:
     ts = day.messages.ts[rows]
-    tested = 0
+    tested, largest, events = 0, 0.0, 0
     hits: list[tuple[int, slice, float, float, float]] = []
     for number, start in enumerate(range(day.start, day.end - WINDOW_S * SECOND_NS + 1, WINDOW_S * SECOND_NS)):
         part = slice(*np.searchsorted(ts, [start, start + WINDOW_S * SECOND_NS]))
@@ -156,10 +157,14 @@ def _in_band(
         if len(times) < LEAST_EVENTS:
             continue
         tested += 1
+        events += len(times)
         values = spectrum(times, start, band)
+        largest = max(largest, float(values.max()))
         if screen_p(float(values.max()), len(values)) <= SCREEN:
             strongest = (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
             hits.append((number, part, fundamental(times, start, strongest), float(values.max()), strongest))
+    if tested and not hits:
+        return [_without_line(stratum, band, tested, largest, events, len(rows))]
     results = []
     hits.sort(key=lambda hit: -hit[3])
     for place, (number, part, frequency, _, strongest) in enumerate(hits):
@@ -172,6 +177,33 @@ def _in_band(
         lines = (frequency, strongest)
         results.append(_tested(day, stratum, rows[part], band, number, lines, one, surrogates, more, facts))
     return results
+
+
+def _without_line(stratum: Stratum, band: Pass, windows: int, largest: float, events: int, messages: int) -> TestResult:
+    """Windows were looked at, and none was strong enough to be tested: nothing is measured beyond the statistic."""
+    return TestResult(
+        test_id=TEST,
+        sub_id=band.name,
+        stratum_json=stratum.json(),
+        n_ref=events,
+        n_tgt=messages,
+        statistic=largest,
+        stat_name="largest whitened Z2",
+        p_raw=None,
+        p_floor=None,
+        p_method="screened",
+        n_surrogate=0,
+        null_method="none",
+        null_param={},
+        effect=np.nan,
+        effect_unit="share",
+        effect_lo=np.nan,
+        effect_hi=np.nan,
+        peak_value=np.nan,
+        peak_unit="Hz",
+        peak_width=np.nan,
+        facts={"windows": float(windows), "windows_with_line": 0.0},
+    )
 
 
 def _declustered(ts: NDArray[np.int64], band: Pass) -> NDArray[np.int64]:

@@ -68,7 +68,9 @@ def test_bursts_have_no_period() -> None:
     """Their power at slow frequencies is no line: hardly a window passes the screen, and those have no small p."""
     screened = low = tested = 0
     for seed in range(16):
-        found = results(Market(120, 600 + seed).background(orders=40), 39)
+        passes = results(Market(120, 600 + seed).background(orders=40), 39)
+        assert [(one.sub_id, one.facts["windows"]) for one in passes] == [(band.name, 1) for band in PASSES]
+        found = [one for one in passes if one.p_raw is not None]
         screened += len(found)
         low += sum(result.p <= 0.05 for result in found)
         tested += len(PASSES)
