@@ -34,8 +34,9 @@ class Exemplars:
 class TestResult:
     """One test on one stratum.
 
-    effect in `effect_unit` with a 95 % interval; peak in `peak_unit`; NaN where nothing was measured. n_ref and n_tgt: what the effect is a share of,
-    and how many messages could have shown it. `weights` are the excess fractions by bin of the peak.
+    effect in `effect_unit` with a 95 % interval; peak in `peak_unit`; NaN where nothing was measured. n_ref and n_tgt:
+    what the effect is a share of, and how many messages could have shown it. `weights` are the excess fractions by bin
+    of the peak.
     """
 
     __test__ = False  # not a test of pytest's
