@@ -176,7 +176,9 @@ def _episodes(
         statistics, expected = stage(1 + surrogates, used)
     episodes(trade)
     seen, usual = statistics[0], max(float(statistics[1:].mean()), 1 / (used + 1))
-    low, high = ratio_interval(by_block(), expected + usual / (100 * day.minutes), streams.random(BOOTSTRAP))
+    total = expected.sum()
+    usual_by_block = expected * (usual / total) if total > 0 else np.full(day.minutes, usual / day.minutes)
+    low, high = ratio_interval(by_block(), usual_by_block, streams.random(BOOTSTRAP))
     hit = np.flatnonzero(at >= 0)
     chosen, typical = choose_links(np.arange(len(hit), dtype=np.float64), streams.random(EXEMPLARS))
     members = [np.arange(int(layers.first[c]), int(layers.last[c]) + 1) for c in hit[chosen]]
