@@ -36,6 +36,11 @@ def test_q_is_of_the_whole_family(quiet: list[Judged]) -> None:
     assert all(one.q_by is not None and one.q_bh is not None and one.q_by >= one.q_bh for one in family)
 
 
+def test_what_is_of_both_sides_is_tested_once(quiet: list[Judged]) -> None:
+    tried = sorted((one.result.sub_id, one.family_size) for one in quiet if one.result.test_id == "E7")
+    assert tried == [("contra_pull", 3), ("episodes", 3), ("episodes", 3)]
+
+
 def test_facts_are_in_no_family(quiet: list[Judged]) -> None:
     facts = [one for one in quiet if one.result.sub_id == "native"]
     assert {(one.family_size, one.q_bh) for one in facts} == {(0, None)}

@@ -12,12 +12,13 @@ from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
 from spymaster_tests.evidence.markets import MS, Market
 
-BIDS = Stratum(side="B")
+BIDS, BOTH = Stratum(side="B"), Stratum()
 
 
 def results(market: Market, surrogates: int = 99, seed: int = 1) -> dict[str, TestResult]:
-    found = layers.run(market.day(100), BIDS, Streams(seed, "E7"), surrogates)
-    return {result.sub_id: result for result in found}
+    day = market.day(100)
+    found = [layers.run(day, stratum, Streams(seed, "E7"), surrogates) for stratum in (BIDS, BOTH)]
+    return {result.sub_id: result for (result,) in found}
 
 
 def layer(market: Market, every_s: int, delay_ms: float) -> int:
