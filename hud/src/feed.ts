@@ -29,6 +29,8 @@ export class Feed {
   /** Longest and recent costs of taking streamed rows, in ms. */
   readonly appendMs: number[] = [];
   private askedMinute = -1;
+  /** Second of the latest thing told of in advance of its window; the lists have it once that second is the present. */
+  private toldOf: number | null = null;
   private ageTimer: ReturnType<typeof setInterval> | null = null;
 
   constructor(
@@ -108,8 +110,10 @@ export class Feed {
   private arrived(second: number): void {
     this.events.heard();
     this.store.set({ now: second }, DIRTY.DATA | DIRTY.PANELS);
-    // Lists change with the minute; a new one is asked for then, not every second.
-    if (Math.floor(second / 60) !== this.askedMinute) this.refreshLists();
+    const due = this.toldOf !== null && second >= this.toldOf;
+    if (due) this.toldOf = null;
+    // What no event tells of changes with the minute; it is asked for then, not every second.
+    if (due || Math.floor(second / 60) !== this.askedMinute) this.refreshLists();
   }
 
   /** While nothing arrives the age of the last second is counted on screen; the timer runs only then. */
@@ -137,7 +141,8 @@ export class Feed {
         return store.set({ playing, throttled: message.clock === 'throttled' }, DIRTY.PANELS);
       }
       case 'event':
-        return this.refreshLists();
+        this.toldOf = message.sec;
+        return;
       case 'gap':
         this.lists.gaps.push([message.from, message.to]);
         this.link.refetch(message.from, message.to);

@@ -31,8 +31,13 @@ async function sessionKeys(): Promise<string[]> {
 async function firstSecond(manifest: Manifest, session: string): Promise<number> {
   const open = regularOpen(manifest);
   if (open !== null) return openingSecond(manifest, open);
-  const minutes = parseOverview(await getJson(address(BASE, `/v1/sessions/${session}/overview`)));
-  return openingSecond(manifest, tradingStart(minutes));
+  try {
+    const minutes = parseOverview(await getJson(address(BASE, `/v1/sessions/${session}/overview`)));
+    return openingSecond(manifest, tradingStart(minutes));
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 401) throw error;
+    return openingSecond(manifest, 0); // a page at the beginning is better than none
+  }
 }
 
 /** Manifest of a session, or null where the lake has none of this name. */
@@ -78,7 +83,10 @@ async function open(wanted: string | null, shared: ReturnType<typeof fromHash>['
     current.start();
     bound = new AbortController();
     bindInput(current, bound.signal);
-    current.setSessions(await listed);
+    listed.then(
+      (keys) => current.setSessions(keys),
+      () => undefined,
+    );
   } catch (error) {
     if (error instanceof HttpError && error.status === 401)
       problem(

@@ -2,7 +2,8 @@
 
 For some seconds: the last quotes and the open interest known by then, what was traded so far, each option's own gamma,
 no smoothing. Smoothing is why exposures need not be equal, and what the limits allow for; a wrong unit, sign,
-multiplier or join is far outside of them. Open interest needs no gamma and has to be equal.
+multiplier or join is far outside of them. Open interest needs no gamma and has to be equal. What an option is comes
+from its definition; only which options belong to the session is taken from the code that made the surface.
 
 What is null is compared too. An exposure has to be there where an option's own quote gives one and a fresh quote out of
 the money says that its expiration has a smile; it must not be there without an option of known open interest, or where
@@ -134,15 +135,31 @@ def _options(chain: Chain, second: int) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "instrument_id": chain.instrument_id[held].astype(np.uint32),
-            "expiration": pl.Series(chain.expiration[held]),
-            "underlying": pl.Series(chain.underlying[held].tolist(), dtype=pl.String),
-            "strike_price_int": chain.strike_price_int[held],
-            "is_call": chain.is_call[held],
-            "multiplier": chain.multiplier[held],
             "listed": chain.known_from[first][held],
             "since": before[held],
         }
     )
+
+
+def _as_defined(session: Session, options: pl.DataFrame, second: int) -> pl.DataFrame:
+    """Options with strike, right, expiration and multiplier as the last definition before the second has them."""
+    received = pl.col("ts_recv").to_physical()
+    columns = ["instrument_id", "ts_recv", "expiration", "underlying", "strike_price_int", "right", "multiplier"]
+    last = (
+        collect(scan(session, OPTION_DEFINITION, columns).filter(received < second))
+        .sort("ts_recv", maintain_order=True)
+        .group_by("instrument_id")
+        .last()
+        .select(
+            "instrument_id",
+            pl.col("expiration").to_physical(),
+            "underlying",
+            "strike_price_int",
+            is_call=pl.col("right").cast(pl.String) == "C",
+            multiplier="multiplier",
+        )
+    )
+    return options.join(last, on="instrument_id", how="left")
 
 
 def _recomputed(session: Session, chain: Chain, second: int) -> pl.DataFrame:
@@ -151,7 +168,7 @@ def _recomputed(session: Session, chain: Chain, second: int) -> pl.DataFrame:
     `NAME_again` is null where a quote is missing; `NAME_told` says that some part of it is known, `NAME_possible` that
     some part of it may be.
     """
-    options = _options(chain, second)
+    options = _as_defined(session, _options(chain, second), second)
     at = pl.col("window_end").to_physical()
     forwards = collect(
         scan(session, OPTION_FORWARD, ["window_end", "expiration", "underlying", "years", "forward"])

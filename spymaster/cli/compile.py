@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -73,8 +73,12 @@ def compiled_aside(home: Path) -> Iterator[Callable[[str | None], None]]:
 
 def _is_made(table: str, log: Path) -> bool:
     """Whether the runner has told of a partition of the table."""
-    told = (json.loads(line) for line in log.read_bytes().splitlines() if line.startswith(b"{") and line.endswith(b"}"))
-    return any(event.get("event") == "partition" and event["table"] == table for event in told)
+    for line in log.read_bytes().splitlines():
+        with suppress(ValueError):  # whatever else the process printed
+            event = json.loads(line)
+            if isinstance(event, dict) and event.get("event") == "partition" and event.get("table") == table:
+                return True
+    return False
 
 
 def _start(root: Path, log: int) -> subprocess.Popen[bytes]:

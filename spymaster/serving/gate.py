@@ -35,7 +35,7 @@ def parse_second(text: str, timeline: Timeline, *, name: str) -> int:
 
 def candles(frame: pl.DataFrame, timeline: Timeline, tick: int, as_of: int) -> list[dict[str, Any]]:
     """Bars of `candle_2m` that have closed by the end of second `as_of`."""
-    closed = _known(frame, "window_end", timeline, as_of)
+    closed = _known(frame, "window_end", timeline, as_of).with_columns(pl.col("bar_start", "window_end").to_physical())
     rows = []
     for row in closed.iter_rows(named=True):
         bar = {f"{name}_tick": _tick(row[f"{name}_price_int"], tick) for name in ("open", "high", "low", "close")}
@@ -51,22 +51,28 @@ def levels(frame: pl.DataFrame, timeline: Timeline, tick: int, as_of: int) -> li
 
     `valid_to` is null while it lies after `as_of`: when a level ends is not known before it does.
     """
+    return [level for _, level in levels_since(frame, timeline, tick, as_of)]
+
+
+def levels_since(frame: pl.DataFrame, timeline: Timeline, tick: int, as_of: int) -> list[tuple[int, dict[str, Any]]]:
+    """`levels`, each after the second at whose end it is known; not every level begins with a second."""
     rows = []
-    for row in _known(frame.filter(~pl.col("is_placebo")), "valid_from", timeline, as_of).iter_rows(named=True):
+    valid = _known(frame.filter(~pl.col("is_placebo")), "valid_from", timeline, as_of)
+    # Python's own times lose the nanoseconds.
+    for row in valid.with_columns(pl.col("valid_from", "valid_to").to_physical()).iter_rows(named=True):
         end = row["valid_to"]
         to = _start_sec(end, timeline) if end is not None else None
-        rows.append(
-            {
-                "level_id": row["level_id"],
-                "level_type": row["level_type"],
-                "price_tick": _tick(row["price_int"], tick),
-                "valid_from": _start_sec(row["valid_from"], timeline),
-                "valid_to": to if to is not None and to <= as_of else None,
-                "is_moving": row["is_moving"],
-                "group_id": row["group_id"],
-                "tags": row["tags"],
-            }
-        )
+        level = {
+            "level_id": row["level_id"],
+            "level_type": row["level_type"],
+            "price_tick": _tick(row["price_int"], tick),
+            "valid_from": _start_sec(row["valid_from"], timeline),
+            "valid_to": to if to is not None and to <= as_of else None,
+            "is_moving": row["is_moving"],
+            "group_id": row["group_id"],
+            "tags": row["tags"],
+        }
+        rows.append((_known_sec(row["valid_from"], timeline), level))
     return rows
 
 
@@ -98,7 +104,7 @@ def _episode(row: dict[str, Any], outcomes: list[dict[str, Any]], timeline: Time
     return {
         **{name: row[name] for name in plain},
         "level_tick": _tick(row["level_price_int"], tick),
-        "approach": _known_sec(row["ts_approach"], timeline),
+        "approach": None if row["ts_approach"] is None else _known_sec(row["ts_approach"], timeline),
         # A touch is its own trigger; a candle's begins its bar, and the bar after it confirms.
         "trigger": decision if trigger is None else _known_sec(trigger, timeline),
         "confirmation": None if trigger is None else _known_sec(trigger + CANDLE_NS, timeline),
@@ -115,22 +121,18 @@ def _outcome(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
     return {**{name: row[name] for name in plain}, "at": _known_sec(row["ts_label_end"], timeline)}
 
 
-def _known_sec(moment_ns: int | None, timeline: Timeline) -> int | None:
+def _known_sec(moment_ns: int, timeline: Timeline) -> int:
     """The first second at whose end a moment has come."""
-    return None if moment_ns is None else -((timeline.t0_ns - moment_ns) // SECOND_NS) - 1
+    return -((timeline.t0_ns - moment_ns) // SECOND_NS) - 1
 
 
 def _known(frame: pl.DataFrame, column: str, timeline: Timeline, as_of: int) -> pl.DataFrame:
     return frame.filter(pl.col(column).to_physical() <= timeline.end_ns(as_of))
 
 
-def _start_sec(moment: Any, timeline: Timeline) -> int:
-    """Second that begins at a moment."""
-    return (_ns(moment) - timeline.t0_ns) // SECOND_NS
-
-
-def _ns(moment: Any) -> int:
-    return pl.Series([moment], dtype=pl.Datetime("ns", "UTC")).to_physical()[0]
+def _start_sec(moment_ns: int, timeline: Timeline) -> int:
+    """Second that a moment lies in."""
+    return (moment_ns - timeline.t0_ns) // SECOND_NS
 
 
 def _tick(price_int: int | None, tick: int) -> int | None:

@@ -34,12 +34,15 @@ def problem(status: int, code: str, title: str, hint: str | None = None) -> JSON
     return JSONResponse(body, status_code=status, media_type=PROBLEM, headers=headers)
 
 
-def cache_headers(request: Request, session: Session, *, plain: bool = False) -> dict[str, str]:
+def cache_headers(
+    request: Request, session: Session, *, plain: bool = False, body: bytes | None = None
+) -> dict[str, str]:
     """Entity tag and caching: for good only if the address carries the data version, which covers the encoding.
 
-    plain: the answer is never compressed.
+    plain: the answer is never compressed. body: an answer that depends on more than the data; it is tagged by itself,
+    and asked for again every time.
     """
-    version = session.info.data_version
+    version = session.info.data_version if body is None else hashlib.sha256(body).hexdigest()
     compressed = not plain and encodes(request)
     headers = {
         "ETag": entity_tag(request, f"{version} gzip" if compressed else version),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from spymaster.lake.errors import LakeError
 from spymaster.serving import gate
 from spymaster.serving.control import EventKind
 from spymaster.serving.session import Session
 from spymaster.serving.surfaces import LATER_TABLES, OUTCOME_COLUMNS, OUTCOMES
+
+_LOG = logging.getLogger(__name__)
 
 
 class Event(NamedTuple):
@@ -38,7 +42,7 @@ def episodes(session: Session, as_of: int) -> list[dict[str, Any]]:
     if frame is None:
         return []
     has_outcomes = session.info.table_status(OUTCOMES, OUTCOME_COLUMNS).ok
-    outcomes = session.info.partitions[OUTCOMES].read() if has_outcomes else None
+    outcomes = _read(session, OUTCOMES) if has_outcomes else None
     return gate.episodes(frame, outcomes, session.timeline, session.tick, as_of)
 
 
@@ -47,10 +51,12 @@ def events(session: Session) -> list[Event]:
     last = session.seconds - 1
     found = [Event(bar["to"] - 1, "candle_closed", bar) for bar in candles(session, last)]
     seen: set[str] = set()
-    for level in sorted(levels(session, last), key=lambda one: one["valid_from"]):
+    frame = _frame(session, "levels")
+    since = [] if frame is None else gate.levels_since(frame, session.timeline, session.tick, last)
+    for second, level in sorted(since, key=lambda one: one[0]):
         kind: EventKind = "level_changed" if level["level_id"] in seen else "level_added"
         seen.add(level["level_id"])
-        found.append(Event(level["valid_from"] - 1, kind, level | {"valid_to": None}))
+        found.append(Event(second, kind, level | {"valid_to": None}))
     for episode in episodes(session, last):
         # That price is on its way to a level is not known before it is there: nothing is told of the approach.
         open_still = episode | {"outcome": None, "outcome_at": None, "outcomes": []}
@@ -61,4 +67,15 @@ def events(session: Session) -> list[Event]:
 
 
 def _frame(session: Session, panel: str) -> pl.DataFrame | None:
-    return session.info.partitions[LATER_TABLES[panel]].read() if session.info.panel_status(panel).ok else None
+    """Rows of a panel's table; None where it is not there, or has gone or broken since the lake was looked at."""
+    if not session.info.panel_status(panel).ok:
+        return None
+    return _read(session, LATER_TABLES[panel])
+
+
+def _read(session: Session, table: str) -> pl.DataFrame | None:
+    try:
+        return session.info.partitions[table].read()
+    except (LakeError, pl.exceptions.PolarsError, OSError) as error:
+        _LOG.warning("%s of %s cannot be read: %s", table, session.key, error)
+        return None

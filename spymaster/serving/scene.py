@@ -136,13 +136,6 @@ class Candidates:
         return (adds - pulls) / (adds + pulls + 1)
 
 
-def _running(flow: NDArray[np.int32]) -> NDArray[np.int64]:
-    """[rows, width + 1]: sum of what is known of the first entries of each row."""
-    sums = np.zeros((flow.shape[0], flow.shape[1] + 1), np.int64)
-    np.cumsum(np.maximum(flow, 0), axis=1, out=sums[:, 1:])
-    return sums
-
-
 def _leading(holds: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many entries of each row hold before the first that does not."""
     return np.where(holds.all(axis=1), holds.shape[1], (~holds).argmax(axis=1))

@@ -23,6 +23,8 @@ from spymaster.settings import Settings
 
 MAX_LOADS = 2
 """Loads at a time."""
+EVENTS_OF_SESSIONS = 8
+"""Sessions whose events are kept, the latest asked for."""
 
 ChunkKey = tuple[SessionKey, str, int]
 """Session, data version, number of the chunk."""
@@ -54,7 +56,7 @@ class SessionStore:
         self._lock = Lock()
         self._turns = BoundedSemaphore(MAX_LOADS)
         self._sessions: dict[SessionKey, Session] = {}
-        self._events: dict[SessionKey, tuple[str, list[Event]]] = {}
+        self._events: OrderedDict[SessionKey, tuple[str, list[Event]]] = OrderedDict()
         self._chunks: OrderedDict[ChunkKey, Chunk] = OrderedDict()
         self._pins: dict[ChunkKey, int] = {}
         self._loading: dict[ChunkKey, Future[Chunk]] = {}
@@ -79,13 +81,16 @@ class SessionStore:
         return session
 
     def events(self, session: Session) -> list[Event]:
-        """What becomes known during a session, read once."""
+        """What becomes known during a session; read once for the sessions that were asked for last."""
         with self._lock:
             found = self._events.get(session.key)
         if found is None or found[0] != session.info.data_version:
             found = session.info.data_version, events(session)
             with self._lock:
                 self._events[session.key] = found
+                self._events.move_to_end(session.key)
+                while len(self._events) > EVENTS_OF_SESSIONS:
+                    self._events.popitem(last=False)
         return found[1]
 
     def chunk(self, session: Session, number: int) -> Chunk:

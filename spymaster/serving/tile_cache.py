@@ -2,6 +2,7 @@
 
 One folder per chunk, named by session, data version and number, with a file per surface. The data version covers the
 rows and the encoding, so a folder never needs to be looked at twice: it fits, or its name is not asked for any more.
+Those of other versions of a session go when one of this version is kept.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def cached(load: Loader, root: Path) -> Loader:
     """The same loader, with what it has loaded kept under `root`. A cache that cannot be used is passed over."""
 
     def fetch(session: Session, number: int, progress: Callable[[int], None]) -> Chunk:
-        folder = root / f"{session.key.symbol}-{session.key.dt}-{session.info.data_version}-{number}"
+        name = f"{session.key.symbol}-{session.key.dt}-"
+        version = f"{name}{session.info.data_version}-"
+        folder = root / f"{version}{number}"
         if folder.is_dir():
             try:
                 return _read(folder, session)
@@ -40,6 +43,9 @@ def cached(load: Loader, root: Path) -> Loader:
         chunk = load(session, number, progress)
         try:
             _write(folder, chunk)
+            for other in root.glob(f"{name}*"):
+                if not other.name.startswith(version):
+                    shutil.rmtree(other, ignore_errors=True)  # what is mapped stays readable
         except OSError as error:
             _LOG.warning("%s cannot be kept: %s", folder.name, error)
         return chunk

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -12,6 +16,7 @@ from spymaster.checks import all_checks
 from spymaster.checks.frames import OPTION_DEFINITION, OPTION_FORWARD, OPTION_QUOTE, OPTION_STATISTICS
 from spymaster.checks.gex import GEX, LEVEL
 from spymaster.lake import Lake
+from spymaster.options.chain import Chain
 from spymaster_tests.checks.gex_lake import add_options, make_exposures
 from spymaster_tests.checks.sessions import DT, SYMBOL, copy_lake, spoil
 from spymaster_tests.checks.test_every_check import (
@@ -153,6 +158,24 @@ def test_exposures_of_options_that_cannot_be_told_are_seen(lake: Lake) -> None:
     assert CHECKS[f"{GEX}:equal_recomputation"].run(lake, SYMBOL, DT).passed, "flow needs no open interest"
     put(OPTION_QUOTE, ROW >= 0, iv=None, delta=None, gamma=None)(lake)
     assert "flow_gex is there and cannot be told" in failed(lake, f"{GEX}:equal_recomputation")
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda one: {"multiplier": one.multiplier / 2}, lambda one: {"is_call": ~one.is_call}]
+)
+def test_a_chain_that_misreads_its_definitions_is_seen(
+    wrong: Callable[[Chain], dict[str, np.ndarray]], lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Surface and check build the chain by the same code; what an option is the check reads from its definition."""
+    right = Chain.universe
+
+    def misread(*arguments: Any) -> Chain:
+        chain = right(*arguments)
+        return replace(chain, **wrong(chain))
+
+    monkeypatch.setattr(Chain, "universe", misread)
+    make_exposures(lake)
+    failed(lake, f"{GEX}:equal_recomputation")
 
 
 @pytest.mark.parametrize("case", LEVELS)

@@ -111,6 +111,16 @@ def test_levels_are_told_from_when_they_are_valid_and_placebos_never() -> None:
     assert told[0]["price_tick"] == 27_200
 
 
+def test_a_level_that_begins_within_a_second_is_known_at_its_end() -> None:
+    start = TIMELINE.t0_ns + 100 * 10**9
+    for begin, second in ((start, 99), (start + 1, 100), (start + 5 * 10**8, 100)):
+        rows = level_rows().head(1).with_columns(valid_from=pl.Series([begin]).cast(pl.Datetime("ns", "UTC")))
+        ((known, level),) = gate.levels_since(rows, TIMELINE, 250_000_000, as_of=500)
+        assert (known, level["valid_from"]) == (second, 100)
+        assert gate.levels(rows, TIMELINE, 250_000_000, as_of=second) != []
+        assert gate.levels(rows, TIMELINE, 250_000_000, as_of=second - 1) == []
+
+
 def test_a_price_off_the_grid_is_told_at_the_nearest_tick() -> None:
     rows = level_rows(price_int=[6800_240_000_000, 6800_130_000_000, 6800_125_000_000, 0])
     told = gate.levels(rows, TIMELINE, 250_000_000, as_of=500)

@@ -10,13 +10,15 @@ import pytest
 from starlette.testclient import TestClient
 
 from spymaster.lake import Lake
-from spymaster.serving import codec, gate
+from spymaster.serving import codec, gate, known
 from spymaster.serving.app import create_app
+from spymaster.serving.catalog import Catalog
 from spymaster.serving.codec import PROTOCOL
 from spymaster.serving.fill import Timeline
 from spymaster.serving.session import Session
+from spymaster.serving.store import SessionStore
 from spymaster_tests.conftest import REPOSITORY
-from spymaster_tests.serving.conftest import BASE, HEADERS, settings_for
+from spymaster_tests.serving.conftest import BASE, HEADERS, KEY, settings_for
 from spymaster_tests.serving.episodes import (
     CANDLE_S,
     INVALID_S,
@@ -39,6 +41,11 @@ def client(own_lake: Lake, market: Session):
     add_episodes(own_lake, market)
     with TestClient(create_app(settings_for(own_lake)), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
         yield one
+
+
+def opened(lake: Lake) -> Session:
+    """The session of a lake, as the sidecar has it."""
+    return SessionStore(Catalog(lake), settings_for(lake)).session(KEY)
 
 
 def listed(client: TestClient, as_of: int, **params: Any) -> list[dict[str, Any]]:
@@ -148,3 +155,32 @@ def test_what_becomes_known_is_told_before_its_window(client: TestClient, market
     assert closed == [bar["to"] - 1 for bar in bars if bar["to"] - 1 >= 960]
     assert len(closed) >= 4
     assert any(kind.startswith("level_") for _, kind, _ in told)
+
+
+def test_an_event_tells_what_the_lists_hold_from_its_second_on(own_lake: Lake, market: Session) -> None:
+    add_episodes(own_lake, market)
+    session = opened(own_lake)
+    lists = {"candle": (known.candles, "from"), "level": (known.levels, "level_id"),
+             "episode": (known.episodes, "episode_id")}  # fmt: skip
+    events = known.events(session)
+    assert {"candle_closed", "level_added", "episode_triggered", "episode_resolved"} <= {one.kind for one in events}
+    for event in events:
+        rows, name = lists[event.kind.split("_")[0]]
+        now, before = ({row[name]: row for row in rows(session, event.sec - back)} for back in (0, 1))
+        assert event.payload[name] in now
+        if event.kind in ("candle_closed", "level_added", "episode_triggered"):
+            assert event.payload[name] not in before
+        if event.kind == "episode_resolved":
+            assert now[event.payload[name]] == event.payload
+            assert before[event.payload[name]]["outcomes"] != event.payload["outcomes"]
+
+
+def test_a_table_that_breaks_under_the_sidecar_takes_its_panel_only(own_lake: Lake, market: Session) -> None:
+    add_episodes(own_lake, market)
+    session = opened(own_lake)
+    partition = session.info.partitions["gold.setup_episode"]
+    partition.path.write_bytes(partition.path.read_bytes()[:200])
+    assert known.episodes(session, session.seconds - 1) == []
+    kinds = {event.kind for event in known.events(session)}
+    assert "candle_closed" in kinds
+    assert "episode_triggered" not in kinds

@@ -460,3 +460,15 @@ def test_the_committed_description_is_that_of_the_code() -> None:
 def test_a_session_list_does_not_open_what_it_lists(client: TestClient) -> None:
     answer = client.get("/v1/sessions", params={"from": str(EARLIER), "to": str(EARLIER)})
     assert [one["provenance"] for one in answer.json()["sessions"]] == ["simulated"]
+
+
+def test_the_manifest_is_tagged_by_what_it_says(served: Lake) -> None:
+    tags = []
+    for speed in (100.0, 20.0, 100.0):
+        app = create_app(settings_for(served, max_speed=speed))
+        with TestClient(app, base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+            answer = one.get(BASE)
+            tags.append(answer.headers["etag"])
+            assert (answer.json()["limits"]["max_speed"], answer.headers["cache-control"]) == (speed, "no-cache")
+            assert one.get(BASE, headers={"If-None-Match": tags[-1]}).status_code == 304
+    assert tags[0] == tags[2] != tags[1]

@@ -55,6 +55,7 @@ def test_changed_rows_and_settings_are_other_chunks(own_lake: Lake, tmp_path: Pa
     other = Cached(own_lake, tmp_path / "cache")
     other.chunk()
     assert other.loads == 1
+    assert len(list((tmp_path / "cache").iterdir())) == 1, "those of other versions are gone"
 
 
 @pytest.mark.parametrize("spoilt", ["wall.arrow", "about.json"])

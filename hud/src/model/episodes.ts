@@ -18,8 +18,8 @@ export interface Episode {
   /** Only once its time has come; null before. */
   readonly outcome: string | null;
   readonly outcomeAt: number | null;
-  /** What was reached within each time looked at, in words, as far as told. */
-  readonly outcomes: readonly string[];
+  /** What was reached within each time looked at, in words, and the second at which it is known. */
+  readonly outcomes: readonly { readonly words: string; readonly at: number | null }[];
 }
 
 export const LOOK_BACK_BARS = 6;
@@ -64,7 +64,9 @@ export function parseEpisodes(json: unknown): Episode[] {
           invalidReason: str(row.invalid_reason).replaceAll('_', ' '),
           outcome: str(row.outcome) || null,
           outcomeAt: num(row.outcome_at),
-          outcomes: Array.isArray(row.outcomes) ? row.outcomes.map(outcomeWords) : [],
+          outcomes: Array.isArray(row.outcomes)
+            ? row.outcomes.map((one) => ({ words: outcomeWords(one), at: num((one as { at?: unknown } | null)?.at) }))
+            : [],
         },
       ];
     })
@@ -77,6 +79,10 @@ export const knownEpisodes = (episodes: readonly Episode[], gate: Gate): Episode
 /** Outcome, or null while its time has not come. Trading may have ended or the book failed before it could be scored. */
 export const outcomeOf = (episode: Episode, gate: Gate): string | null =>
   mayKnow(gate, episode.outcomeAt) ? (episode.outcome ?? 'not scored') : null;
+
+/** The outcomes whose time has come, in words. */
+export const toldOutcomes = (episode: Episode, gate: Gate): string[] =>
+  episode.outcomes.filter((one) => mayKnow(gate, one.at)).map((one) => one.words);
 
 /** Next or previous known episode seen from `second`. */
 export function neighbour(episodes: readonly Episode[], gate: Gate, second: number, step: 1 | -1): Episode | null {

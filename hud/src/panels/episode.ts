@@ -1,5 +1,5 @@
 /** List of approach episodes, known ones only; a click goes to 30 s before the trigger. */
-import { type Episode, knownEpisodes, outcomeOf } from '../model/episodes.ts';
+import { type Episode, knownEpisodes, outcomeOf, toldOutcomes } from '../model/episodes.ts';
 import { levelName } from '../model/levels.ts';
 import { formatPrice, unavailable } from '../wire/manifest.ts';
 import { absent, el } from './dom.ts';
@@ -26,7 +26,7 @@ export class Episodes implements Panel {
     );
     const key = JSON.stringify([
       problem,
-      known.map((e) => [e.id, outcomeOf(e, gate)]),
+      known.map((e) => [e.id, outcomeOf(e, gate), toldOutcomes(e, gate)]),
       state.episode,
       state.zone,
       this.filter.value,
@@ -49,7 +49,7 @@ export class Episodes implements Panel {
           {
             type: 'button',
             'aria-pressed': String(episode.id === state.episode),
-            title: episode.valid ? episode.outcomes.join('\n') : episode.invalidReason,
+            title: episode.valid ? toldOutcomes(episode, gate).join('\n') : episode.invalidReason,
           },
           el('span', { class: 'num' }, labels.full(episode.trigger)),
           el('span', { class: 'what' }, `${name} ${price}`),

@@ -5,7 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { gateFor } from '../../src/core/timegate.ts';
 import { parseAnalogues } from '../../src/model/analogues.ts';
-import { boxes, outcomeOf, parseEpisodes } from '../../src/model/episodes.ts';
+import { boxes, outcomeOf, parseEpisodes, toldOutcomes } from '../../src/model/episodes.ts';
 import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
 import answers from './lists.json';
 
@@ -24,8 +24,10 @@ describe('episodes', () => {
       trigger: 2662,
       decision: 2662,
       valid: true,
-      outcomes: ['300 s: reject of 8 ticks after 41 s', '60 s: not scored of 4 ticks'],
     });
+    expect(toldOutcomes(touch!, gate)).toEqual(['300 s: reject of 8 ticks after 41 s', '60 s: not scored of 4 ticks']);
+    expect(toldOutcomes(touch!, gateFor('replay', 2961, 7199))).toEqual(['60 s: not scored of 4 ticks']);
+    expect(toldOutcomes(touch!, gateFor('replay', 2721, 7199))).toEqual([]);
     expect(outcomeOf(touch!, gate)).toBe('reject');
     expect(outcomeOf(touch!, gateFor('replay', 2961, 7199))).toBeNull();
   });

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse
 from spymaster.serving import known
 from spymaster.serving.batches import columns_of
 from spymaster.serving.deps import AsOf, ServicesDep, SessionDep
-from spymaster.serving.describe import NOT_MATERIALISED
+from spymaster.serving.describe import NOT_SERVED
 from spymaster.serving.download import json_value, plain
 from spymaster.serving.errors import BadRequestError, UnavailableError, UnknownEpisodeError
 from spymaster.serving.fill import SECOND_NS
@@ -160,14 +160,14 @@ later = APIRouter(prefix="/v1/analogues")
 
 @later.get("", response_class=JSONResponse)
 def analogues_at(services: ServicesDep) -> Response:
-    """Analogues of any second; computed by the research library once its tables are there."""
-    raise UnavailableError(f"analogues: {NOT_MATERIALISED}")
+    """Analogues of any second. Not served yet."""
+    raise UnavailableError(f"analogues: {NOT_SERVED}")
 
 
 @later.get("/paths", response_class=JSONResponse)
 def analogue_paths(services: ServicesDep) -> Response:
-    """Paths of spot before and after the neighbours of a query."""
-    raise UnavailableError(f"analogues: {NOT_MATERIALISED}")
+    """Paths of spot before and after the neighbours of a query. Not served yet."""
+    raise UnavailableError(f"analogues: {NOT_SERVED}")
 
 
 def _list(

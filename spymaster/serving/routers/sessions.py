@@ -69,12 +69,11 @@ def sessions(
 @router.get("/{symbol}/{dt}", response_model=SessionManifest)
 def manifest(request: Request, services: ServicesDep, session: SessionDep) -> Response:
     """Everything a client must know before it draws."""
-    headers = cache_headers(request, session)
-    headers["Cache-Control"] = "no-cache"  # statuses may still change while chunks are loaded
-    known = not_modified(request, headers) if not services.store.broken(session) else None
-    if known is not None:
-        return known
-    return json_response(request, session_manifest(session, services).model_dump_json(by_alias=True).encode(), headers)
+    # Statuses and limits are in it, which change while the data stay.
+    body = session_manifest(session, services).model_dump_json(by_alias=True).encode()
+    headers = cache_headers(request, session, body=body)
+    known = not_modified(request, headers)
+    return json_response(request, body, headers) if known is None else known
 
 
 def session_manifest(session: Session, services: Services) -> SessionManifest:

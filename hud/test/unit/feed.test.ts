@@ -1,0 +1,46 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { Store } from '../../src/core/store.ts';
+import { Feed, type FeedEvents } from '../../src/feed.ts';
+import type { SessionData } from '../../src/model/session.ts';
+import type { Lists } from '../../src/panels/model.ts';
+import type { LinkEvents } from '../../src/wire/link.ts';
+
+const made = vi.hoisted(() => ({ link: null as LinkEvents | null, refresh: vi.fn(() => Promise.resolve()) }));
+vi.mock('../../src/wire/link.ts', () => ({
+  Link: class {
+    constructor(_base: string, _data: unknown, events: LinkEvents) {
+      made.link = events;
+    }
+  },
+}));
+vi.mock('../../src/wire/context.ts', () => ({
+  Context: class {
+    refresh = made.refresh;
+  },
+}));
+
+describe('the feed', () => {
+  it('asks for the lists when the second of an event has come, for they hold nothing of it before', () => {
+    const state = { now: 599 };
+    const store = { state, set: (change: object) => Object.assign(state, change), touch: () => {} };
+    const gate = () => state.now;
+    const events = { gate, rows: () => {}, heard: () => {}, say: () => {}, changed: () => {} };
+    new Feed(
+      '',
+      {} as SessionData,
+      {} as Lists,
+      store as unknown as Store,
+      events as unknown as FeedEvents,
+      {} as Worker,
+    );
+    const link = made.link!;
+    link.now(600); // a new minute
+    expect(made.refresh.mock.calls).toEqual([[600]]);
+    link.now(611);
+    link.control({ type: 'event', sec: 612, kind: 'episode_triggered', payload: {} });
+    expect(made.refresh).toHaveBeenCalledTimes(1);
+    link.now(612);
+    link.now(613);
+    expect(made.refresh.mock.calls).toEqual([[600], [612]]);
+  });
+});
