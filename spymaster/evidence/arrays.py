@@ -42,7 +42,8 @@ EVENT_COLUMNS = (
 )  # fmt: skip
 LIFE_COLUMNS = (
     "order_id", "side", "ts_add", "ts_end", "event_id_add", "event_id_end", "end_reason", "known_add", "size0",
-    "price_int_add", "dist_add", "filled_qty", "max_displayed", "n_reprice", "n_refill",
+    "price_int_add", "dist_add", "filled_qty", "max_displayed", "n_reprice", "n_size_up",
+    "n_refill",
 )  # fmt: skip
 TRADE_COLUMNS = ("ts_event", "event_id", "aggressor", "qty")
 QUOTE_COLUMNS = ("ts_event", "event_id", "bid_price_int", "ask_price_int")
@@ -92,6 +93,8 @@ class Lives:
     filled: NDArray[np.int32]
     largest: NDArray[np.int32]
     reprices: NDArray[np.int32]
+    ups: NDArray[np.int32]
+    """Times that its size was raised at its price."""
     refills: NDArray[np.int32]
     size_code: Codes
     dist_code: Codes
@@ -307,6 +310,7 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
         frame["filled_qty"].to_numpy(),
         frame["max_displayed"].to_numpy(),
         frame["n_reprice"].to_numpy(),
+        frame["n_size_up"].to_numpy(),
         frame["n_refill"].to_numpy(),
         size_codes(size),
         distance_codes(frame["dist_add"].fill_null(UNKNOWN_DISTANCE).to_numpy()),

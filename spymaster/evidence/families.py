@@ -38,7 +38,9 @@ DEMO = Profile(99, None, 20)
 
 @dataclass(frozen=True)
 class Judged:
-    """A result in its family. q is None for a fact, which is in no family; seconds are of the stratum's whole run."""
+    """A result in its family. q is None for a fact, which is in no family, and for windows of E5 that were looked at
+    and not tested, which are in it; seconds are of the stratum's whole run.
+    """
 
     result: TestResult
     family_size: int
@@ -116,17 +118,17 @@ def _least(results: Sequence[TestResult]) -> float:
 def _judge(results: Sequence[tuple[TestResult, float]]) -> list[Judged]:
     """q of one test's results. Windows that E5 looked at without testing them are in the family with p 1."""
     tested = [result for result, _ in results if result.p_raw is not None]
-    unscreened = 0
-    for result in {(one.stratum_json, one.sub_id): one for one in tested if one.window is not None}.values():
-        same = [one for one in tested if (one.stratum_json, one.sub_id) == (result.stratum_json, result.sub_id)]
-        unscreened += int(result.facts["windows"]) - len(same)
+    windows = {
+        (one.stratum_json, one.sub_id): int(one.facts["windows"]) for one, _ in results if "windows" in one.facts
+    }
+    unscreened = sum(windows.values()) - sum("windows" in one.facts for one in tested)
     p = np.concatenate([[result.p for result in tested], np.ones(unscreened)])
     by = {id(result): number for number, result in enumerate(tested)}
     bh, conservative = (adjust(p) if len(p) else p for adjust in (benjamini_hochberg, benjamini_yekutieli))
     floor = min((result.p_floor or 1.0 for result in tested), default=1.0)
     weak = is_underpowered(floor, len(p))
     return [
-        Judged(result, 0, None, None, False, seconds)
+        Judged(result, len(p) if "windows" in result.facts else 0, None, None, False, seconds)
         if result.p_raw is None
         else Judged(result, len(p), float(bh[by[id(result)]]), float(conservative[by[id(result)]]), weak, seconds)
         for result, seconds in results

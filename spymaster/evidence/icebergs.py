@@ -1,6 +1,7 @@
 """E6: hidden quantity, by the venue's own icebergs and by orders that come back after a fill.
 
-*Native*: an order id that was refilled, or that executed more than it ever displayed. A fact, without a p.
+*Native*: an order id that was refilled, or that executed more than it ever displayed although nobody raised its size
+or moved it. A fact, without a p.
 
 *Synthetic*: after an order of five lots or more was filled completely, the first new order of the same size (give or
 take a tenth) at the same price and side within 300 ms. Two nulls, and both must be rejected: sizes permuted among the
@@ -71,9 +72,14 @@ def run(
 
 
 def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
-    """Orders that showed hidden quantity; the effect is hidden volume as a share of traded volume."""
+    """Orders that showed hidden quantity; the effect is hidden volume as a share of traded volume.
+
+    Lots beyond the largest display count where it was the only one: of an order that was raised or moved (which may
+    raise it, too) they may have been displayed one after the other.
+    """
     lives = day.lives
-    hidden = np.maximum(lives.filled - lives.largest, 0)
+    changed = (lives.ups > 0) | (lives.reprices > 0)
+    hidden = np.where(changed, 0, np.maximum(lives.filled - lives.largest, 0))
     chosen = (lives.refills > 0) | (hidden > 0)
     if stratum.side != "*":
         chosen &= lives.side == "BA".index(stratum.side)
@@ -116,7 +122,11 @@ def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
             np.ones(len(index)),
             typical,
         ),
-        facts={"refills": float(lives.refills[rows].sum()), "hidden_lots": float(hidden[rows].sum())},
+        facts={
+            "refills": float(lives.refills[rows].sum()),
+            "hidden_lots": float(hidden[rows].sum()),
+            "refilled_and_changed": float(changed[rows].sum()),
+        },
     )
 
 

@@ -25,10 +25,10 @@ from spymaster.evidence.bootstrap import block_sums, ratio_interval
 from spymaster.evidence.maxstat import mc_p
 from spymaster.evidence.nulls import draw_shift, seriesshift, signflip
 from spymaster.evidence.result import Exemplars, TestResult, choose_links
-from spymaster.evidence.strata import Stratum
+from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
-from spymaster.tables.types import LIFE_ENDS
+from spymaster.tables.types import LIFE_ENDS, SIDES
 
 TEST = "E7"
 LEAST_LAYERS = 3
@@ -128,15 +128,14 @@ def layers_of(day: DayArrays, side: int) -> Layers:
 def run(
     day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
 ) -> list[TestResult]:
-    """Two results: `episodes` on the stratum's side, and `contra_pull` of both sides together.
+    """One result: `episodes` of a stratum with a side, `contra_pull` of the stratum of both sides, which it needs.
 
     `more` shifts replace the first where p <= 0.05.
     """
-    side = "BA".index(stratum.side)
-    return [
-        _episodes(day, stratum, side, streams.sub("episodes"), surrogates, more),
-        _contra_pull(day, stratum, streams.sub("contra_pull"), surrogates, more),
-    ]
+    if stratum.side == POOLED:
+        return [_contra_pull(day, stratum, streams.sub("contra_pull"), surrogates, more)]
+    side = SIDES.index(stratum.side)
+    return [_episodes(day, stratum, side, streams.sub("episodes"), surrogates, more)]
 
 
 def _shifted(day: DayArrays, ts: NDArray[np.int64], streams: Streams, number: int):
@@ -176,7 +175,9 @@ def _episodes(
         statistics, expected = stage(1 + surrogates, used)
     episodes(trade)
     seen, usual = statistics[0], max(float(statistics[1:].mean()), 1 / (used + 1))
-    low, high = ratio_interval(by_block(), expected + usual / (100 * day.minutes), streams.random(BOOTSTRAP))
+    total = expected.sum()
+    usual_by_block = expected * (usual / total) if total > 0 else np.full(day.minutes, usual / day.minutes)
+    low, high = ratio_interval(by_block(), usual_by_block, streams.random(BOOTSTRAP))
     hit = np.flatnonzero(at >= 0)
     chosen, typical = choose_links(np.arange(len(hit), dtype=np.float64), streams.random(EXEMPLARS))
     members = [np.arange(int(layers.first[c]), int(layers.last[c]) + 1) for c in hit[chosen]]

@@ -34,8 +34,9 @@ class Exemplars:
 class TestResult:
     """One test on one stratum.
 
-    effect in `effect_unit` with a 95 % interval; peak in `peak_unit`. n_ref and n_tgt: what the effect is a share of,
-    and how many messages could have shown it. `weights` are the excess fractions by bin of the peak.
+    effect in `effect_unit` with a 95 % interval; peak in `peak_unit`; NaN where nothing was measured. n_ref and n_tgt:
+    what the effect is a share of, and how many messages could have shown it. `weights` are the excess fractions by bin
+    of the peak.
     """
 
     __test__ = False  # not a test of pytest's
@@ -48,7 +49,7 @@ class TestResult:
     statistic: float
     stat_name: str
     p_raw: float | None
-    """None for what is a fact and no test."""
+    """None for what is a fact and no test, and where a screen found nothing to test (p_method `screened`)."""
     p_floor: float | None
     p_method: str
     n_surrogate: int

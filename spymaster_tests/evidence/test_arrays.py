@@ -71,7 +71,7 @@ def test_the_first_minute_after_an_open_and_invalid_seconds_are_left_out(market:
     empty = {
         "events": "ts_event event_id kind side order_id price_int prev_price_int qty size_after dist_ticks book_valid",
         "lives": "order_id side ts_add ts_end event_id_add event_id_end end_reason known_add size0 price_int_add "
-        "dist_add filled_qty max_displayed n_reprice n_refill",
+        "dist_add filled_qty max_displayed n_reprice n_size_up n_refill",
         "quotes": "ts_event event_id bid_price_int ask_price_int",
     }
     frames = {name: pl.DataFrame(schema=dict.fromkeys(columns.split(), pl.Int64)) for name, columns in empty.items()}

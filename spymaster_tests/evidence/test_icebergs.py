@@ -59,6 +59,24 @@ def test_refilled_orders_are_facts_with_their_hidden_share() -> None:
     assert icebergs.native(day, Stratum(side="A"), Streams(1, "E6")).n_tgt == 0
 
 
+@pytest.mark.parametrize(
+    ("refills", "ups", "moved", "listed", "lots"),
+    [(0, 0, False, 1, 6), (0, 1, False, 0, 0), (0, 0, True, 0, 0), (1, 1, False, 1, 0)],
+    ids=["plain", "raised", "moved", "refilled and raised"],
+)
+def test_executing_more_than_the_largest_display_proves_nothing_of_an_order_that_was_changed(
+    refills: int, ups: int, moved: bool, listed: int, lots: int
+) -> None:
+    """Ten lots, six of them executed, raised to twelve, and those executed: eighteen, all of them displayed."""
+    market = Market(120, 2)
+    market.place(np.array([10**9]), np.array([50 * 10**9]), size=12, side=0, filled=18, refills=refills, ups=ups)
+    market.trade(np.array([50 * 10**9]))
+    if moved:
+        market.reprices.append(np.array([[30 * 10**9], [1], [0], [1]]))
+    result = icebergs.native(market.day(), Stratum(side="B"), Streams(1, "E6"))
+    assert (result.n_tgt, result.facts["hidden_lots"]) == (listed, lots)
+
+
 def slow_refills(fill, fill_size, add, add_size) -> np.ndarray:
     counts = np.zeros(len(icebergs.EDGES) - 1, np.int64)
     for at, size in zip(fill, fill_size, strict=True):

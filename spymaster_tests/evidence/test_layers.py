@@ -12,12 +12,13 @@ from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
 from spymaster_tests.evidence.markets import MS, Market
 
-BIDS = Stratum(side="B")
+BIDS, BOTH = Stratum(side="B"), Stratum()
 
 
 def results(market: Market, surrogates: int = 99, seed: int = 1) -> dict[str, TestResult]:
-    found = layers.run(market.day(100), BIDS, Streams(seed, "E7"), surrogates)
-    return {result.sub_id: result for result in found}
+    day = market.day(100)
+    found = [layers.run(day, stratum, Streams(seed, "E7"), surrogates) for stratum in (BIDS, BOTH)]
+    return {result.sub_id: result for (result,) in found}
 
 
 def layer(market: Market, every_s: int, delay_ms: float) -> int:
@@ -41,6 +42,19 @@ def test_planted_episodes_are_recovered_with_their_delay() -> None:
     assert result.effect > 5
     assert result.effect_lo > 1
     assert result.peak_value == pytest.approx(151.5, abs=3)
+
+
+@pytest.mark.parametrize(("every_s", "trades", "usual"), [(20, 0.3, True), (60, 0.1, True), (200, 0.0, False)])
+def test_the_interval_holds_the_effect(every_s: int, trades: float, usual: bool) -> None:
+    """Also where shifted trades meet no episode, and what is usual is the least that so many shifts can tell."""
+    market = Market(300, 4).background(orders=5, trades=trades)
+    planted = layer(market, every_s, 150)
+    result = results(market, 19)["episodes"]
+    assert (result.facts["expected_episodes"] > 0) == usual
+    assert result.effect_lo <= result.effect <= result.effect_hi
+    if not usual:
+        assert (planted, result.n_tgt, result.effect) == (1, 1, 20)
+        assert result.effect_hi <= 100
 
 
 def test_other_large_orders_hide_some_of_the_episodes() -> None:

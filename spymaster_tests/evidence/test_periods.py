@@ -47,6 +47,26 @@ def test_a_fast_sender_is_in_the_fast_pass() -> None:
     assert all(result.notes == ("outside_band",) for name, result in found.items() if name == "slow")
 
 
+@pytest.mark.parametrize(
+    ("hz", "jitter_ms", "resultant"), [(10.01, 50, 2 / np.pi), (70.0, 0.5, 1.0)], ids=["wide jitter", "fast"]
+)
+def test_the_effect_is_measured_where_the_power_is(hz: float, jitter_ms: float, resultant: float) -> None:
+    """A jitter of half a period leaves no power at the double; a sender of 70 Hz has none at 35, which the slow pass
+    finds it by. The resultant of directions spread over half a circle is 2 / pi.
+    """
+    market = Market(120, 2).background(orders=5)  # few: declustering leaves the sender's orders alone
+    sender(market, hz, jitter_ms)
+    day = market.day()
+    found = periods.run(day, ADDS, Streams(1, "E5"), 39)[0]
+    assert found.sub_id == "slow"
+    share = 120 * hz / found.n_ref
+    assert found.effect == pytest.approx(share * resultant, rel=0.15)
+    assert found.effect_lo < found.effect < found.effect_hi
+    assert found.exemplars is not None
+    typical = day.messages.ts[found.exemplars.index[found.exemplars.is_typical]]
+    assert periods.resultant(typical, hz) > 0.95
+
+
 def test_multiples_of_a_slow_sender_are_known_as_such() -> None:
     market = Market(120, 4).background(orders=30)
     sender(market, 10, 0.2)
@@ -68,7 +88,9 @@ def test_bursts_have_no_period() -> None:
     """Their power at slow frequencies is no line: hardly a window passes the screen, and those have no small p."""
     screened = low = tested = 0
     for seed in range(16):
-        found = results(Market(120, 600 + seed).background(orders=40), 39)
+        passes = results(Market(120, 600 + seed).background(orders=40), 39)
+        assert [(one.sub_id, one.facts["windows"]) for one in passes] == [(band.name, 1) for band in PASSES]
+        found = [one for one in passes if one.p_raw is not None]
         screened += len(found)
         low += sum(result.p <= 0.05 for result in found)
         tested += len(PASSES)

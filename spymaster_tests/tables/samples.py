@@ -13,6 +13,7 @@ import polars as pl
 
 from spymaster.tables import TableModel
 from spymaster_tests.tables import episode_samples as of_episodes
+from spymaster_tests.tables import evidence_samples as of_evidence
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import order_samples as of_orders
 from spymaster_tests.tables import retrieval_samples as of_retrieval
@@ -317,6 +318,12 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.session_level": of_setups.level,
     "silver.move_measure_1s": of_setups.move_measure,
     "silver.move_conditions_1s": of_setups.move_conditions,
+    "gold.algo_law": of_evidence.law,
+    "gold.algo_run": of_evidence.run,
+    "gold.algo_test": of_evidence.test,
+    "gold.algo_curve": of_evidence.curve,
+    "gold.algo_exemplar": of_evidence.exemplar,
+    "gold.algo_replication": of_evidence.replication,
     "gold.move_condition_scale": of_setups.move_scale,
     "gold.retrieval_index": of_retrieval.index,
     "gold.retrieval_result": of_retrieval.result,
