@@ -42,7 +42,9 @@ class Intensity:
     by_family: Mapping[str, Counts]
 
 
-def count(day: DayArrays, rel_ticks: NDArray[np.float64], frozen: FrozenList | None, shown: NDArray[np.bool_]) -> Intensity:
+def count(
+    day: DayArrays, rel_ticks: NDArray[np.float64], frozen: FrozenList | None, shown: NDArray[np.bool_]
+) -> Intensity:
     """Messages and attributed messages of a day.
 
     rel_ticks: distance from spot of every message, NaN where unknown: those count in no band but `all`.

@@ -135,9 +135,7 @@ def session_contrast(
     days, dates = [], []
     for one in intensities:
         if one.dt in holdout and all(one.dt in known for known in of_date):
-            touches = touches_of(
-                of_date[0][one.dt].read(EPISODE_COLUMNS), of_date[1][one.dt].read(OUTCOME_COLUMNS)
-            )
+            touches = touches_of(of_date[0][one.dt].read(EPISODE_COLUMNS), of_date[1][one.dt].read(OUTCOME_COLUMNS))
             if touches.height:
                 days.append((touches, Shares(one.read(INTENSITY_COLUMNS))))
                 dates.append(one.dt)

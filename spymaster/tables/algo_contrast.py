@@ -47,7 +47,11 @@ class AlgoContrast(TableModel):
     ci_hi = Column(pl.Float64, f"97.5 % of it; {_FEW}", nullable=True)
     p_perm = Column(pl.Float64, f"p by swapping case and control within sets; {_NONE}", nullable=True, gt=0, le=1)
     q_bh = Column(
-        pl.Float64, "p adjusted over the secondary questions; null for the primary, and as p_perm", nullable=True, gt=0, le=1
+        pl.Float64,
+        "p adjusted over the secondary questions; null for the primary, and as p_perm",
+        nullable=True,
+        gt=0,
+        le=1,
     )
     mdd = Column(pl.Float64, f"difference that four of five studies like this would find; {_FEW}", nullable=True, ge=0)
     verdict = Column(pl.Enum(CONTRAST_VERDICTS), "what may be said; too_few: fewer than 10 sets or 2 dates")
@@ -61,13 +65,14 @@ class AlgoContrast(TableModel):
         ),
         Invariant("interval_in_order", "ci_lo <= ci_hi", lambda pl: pl.col("ci_lo") <= pl.col("ci_hi")),
         Invariant("q_is_no_less_than_p", "p_perm <= q_bh", lambda pl: pl.col("p_perm") <= pl.col("q_bh")),
-        Invariant("primary_is_alone", "the primary has no q", lambda pl: ~pl.col("is_primary") | pl.col("q_bh").is_null()),
+        Invariant(
+            "primary_is_alone", "the primary has no q", lambda pl: ~pl.col("is_primary") | pl.col("q_bh").is_null()
+        ),
         Invariant(
             "few_say_nothing",
             "with fewer than 10 sets or 2 dates the verdict is too_few, and only then",
             lambda pl: (
-                ((pl.col("n_sets") < 10) | (pl.col("n_days") < 2))
-                == (pl.col("verdict").cast(pl.String) == "too_few")
+                ((pl.col("n_sets") < 10) | (pl.col("n_days") < 2)) == (pl.col("verdict").cast(pl.String) == "too_few")
             ),
         ),
         Invariant("days_have_sets", "n_days <= n_sets", lambda pl: pl.col("n_days") <= pl.col("n_sets")),

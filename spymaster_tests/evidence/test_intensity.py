@@ -81,7 +81,12 @@ def test_steered_orders_weigh_from_their_tenth_reprice_on() -> None:
 
 def test_layers_weigh_from_the_second_on_in_which_most_have_gone() -> None:
     market = Market(20, 1).background(orders=20)
-    market.place(np.array([5, 5, 5, 5]) * SECOND_NS + np.arange(4), 6 * SECOND_NS + np.array([900, 950, 1100, 1150]) * MS, size=50, side=0)
+    market.place(
+        np.array([5, 5, 5, 5]) * SECOND_NS + np.arange(4),
+        6 * SECOND_NS + np.array([900, 950, 1100, 1150]) * MS,
+        size=50,
+        side=0,
+    )
     market.trade(np.array([6 * SECOND_NS + 500 * MS]), aggressor=0)
     day = market.day()
     row = Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0)
@@ -160,4 +165,6 @@ def test_rows_keep_the_contract(day: DayArrays) -> None:
         contract=pl.lit("ESH4"), session_date=pl.lit(date(2024, 1, 2)), attribution_hash=pl.lit(EVERY.hash),
         provenance=pl.lit("simulated"),
     )  # fmt: skip
-    AlgoIntensity1s.validate(rows.select([pl.col(name).cast(column.dtype) for name, column in AlgoIntensity1s.columns.items()]))
+    AlgoIntensity1s.validate(
+        rows.select([pl.col(name).cast(column.dtype) for name, column in AlgoIntensity1s.columns.items()])
+    )
