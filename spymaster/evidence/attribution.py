@@ -1,8 +1,8 @@
 """How much of each message is owed to habits that earlier days showed: a weight from 0 to 1, by family of tests.
 
 Weights come from a frozen list, the findings of the latest earlier date: the share of what lies in a bin of a peak that
-the null does not explain. A message that belongs to several findings takes the largest. Reprices of steered orders (from
-the tenth on) and what a refilled order does after its refill are facts and weigh 1.
+the null does not explain. A message that belongs to several findings takes the largest. Reprices of steered orders
+(from the tenth on) and what a refilled order does after its refill are facts and weigh 1.
 
 Nothing is attributed by what comes later. An order's age is known when it is cancelled, so its cancel is attributed and
 never its entry; of orders withdrawn together, those are whose second had not ended when that was seen.
@@ -26,8 +26,6 @@ from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.tables.types import LIFE_ENDS, SIDES
 
 FAMILIES = ("chain", "fleeting", "reaction", "periodic", "iceberg", "coplace", "layering")
-COUNTED = ("add", "cancel", "reprice", "size_up", "size_down", "refill")
-"""Kinds that somebody sent (or, for a refill, left a standing instruction for). Executions are what happens to orders."""
 
 Weights = NDArray[np.float32]
 Found = Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]
@@ -178,7 +176,7 @@ def _phases(day: DayArrays, row: Listed) -> Found:
 
 
 def _lines(day: DayArrays, row: Listed) -> Found:
-    """Events of two minutes weigh what was locked to the line in the two minutes before: their phase is not known yet."""
+    """Events of two minutes weigh what was locked to the line in the two before: their own phase is not known yet."""
     band = next((band for band in periods.PASSES if band.name == row.sub_id), None)
     line = np.mean(row.edges[0] + row.edges[1]) / 2 if row.bins else 0.0
     if band is None or not band.low_hz <= line <= band.high_hz:

@@ -2,8 +2,8 @@
 
 One contrast is registered, with one number and one p. The others are a family of their own, adjusted together
 (Benjamini & Hochberg), and mean nothing alone. A case is a touch of a real level; its controls are the placebo touches
-that `setup_episode` matched to it on time of day, size of moves, speed and direction. Nobody chose the placebos, so that
-under the null the label of the case may be swapped within a set.
+that `setup_episode` matched to it on time of day, size of moves, speed and direction. Nobody chose the placebos, so
+that under the null the label of the case may be swapped within a set.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
-from spymaster.evidence.attribution import COUNTED, FAMILIES, FrozenList, attribute
-from spymaster.tables.algo_intensity_1s import INTENSITY_BANDS, INTENSITY_SIDES, share_column
+from spymaster.evidence.attribution import FAMILIES, FrozenList, attribute
+from spymaster.tables.algo_intensity_1s import COUNTED_KINDS, INTENSITY_BANDS, INTENSITY_SIDES, share_column
 from spymaster.tables.model import PolarsType
 from spymaster.tables.types import BAND_EDGES, TIMESTAMP
 
@@ -50,7 +50,7 @@ def count(
     rel_ticks: distance from spot of every message, NaN where unknown: those count in no band but `all`.
     """
     messages = day.messages
-    counted = np.isin(messages.kind, [kind(name) for name in COUNTED]) & messages.usable
+    counted = np.isin(messages.kind, [kind(name) for name in COUNTED_KINDS]) & messages.usable
     rows = np.flatnonzero(counted)
     second = (messages.ts[rows] - day.start) // SECOND_NS
     away = np.abs(rel_ticks[rows])

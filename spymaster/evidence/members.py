@@ -120,16 +120,27 @@ def returning_entries(day: DayArrays, stratum: Stratum) -> tuple[Rows, NDArray[n
 
 
 def twins(day: DayArrays, stratum: Stratum, within: int) -> tuple[Rows, Rows, NDArray[np.int64]]:
-    """Pairs of orders entered and cancelled together (E10): two rows of the lives, and the cell of sizes and distances."""
+    """Pairs of orders entered and cancelled together (E10): two rows of the lives, and the cell of each."""
     rows, lives = coplacement.placed(day, stratum), day.lives
     add, life = lives.ts_add[rows], lives.ts_end[rows] - lives.ts_add[rows]
     room = len(rows) + 1
     first, second = np.empty(room, np.int64), np.empty(room, np.int64)
     found = coplacement.find_twins(
-        add, life, lives.event_add[rows], lives.side[rows], lives.size[rows], lives.dist_code[rows],
-        np.arange(len(rows), dtype=np.int32), within, coplacement.CANCELS_WITHIN, coplacement.LARGEST_SIZE,
-        len(DISTANCES), np.zeros(coplacement.CELLS, np.int64), first, second,
-    )  # fmt: skip
+        add,
+        life,
+        lives.event_add[rows],
+        lives.side[rows],
+        lives.size[rows],
+        lives.dist_code[rows],
+        np.arange(len(rows), dtype=np.int32),
+        within,
+        coplacement.CANCELS_WITHIN,
+        coplacement.LARGEST_SIZE,
+        len(DISTANCES),
+        np.zeros(coplacement.CELLS, np.int64),
+        first,
+        second,
+    )
     one, other = (rows[part[: min(found, room)]] for part in (first, second))
     bid = np.where(lives.side[one] == 0, one, other)
     ask = np.where(lives.side[one] == 0, other, one)

@@ -87,8 +87,8 @@ def session_intensity(
 ) -> pl.DataFrame:
     """`gold.algo_intensity_1s` of a session.
 
-    findings, laws: `algo_replication` and `algo_law` of the latest earlier date (`latest_earlier`), or nothing; earlier:
-    this table of earlier dates. A date without seconds has no rows.
+    findings, laws: `algo_replication` and `algo_law` of the latest earlier date (`latest_earlier`), or nothing;
+    earlier: this table of earlier dates. A date without seconds has no rows.
     """
     windows = snapshot.read(("contract", *arrays.SNAPSHOT_COLUMNS))
     if windows.is_empty():
@@ -97,10 +97,14 @@ def session_intensity(
     frozen = frozen_list(findings[0].read(LIST_COLUMNS), law) if findings else None
     messages = events.read((*arrays.EVENT_COLUMNS, "rel_ticks"))
     day = day_arrays(
-        messages, lives.read(arrays.LIFE_COLUMNS), trades.read(arrays.TRADE_COLUMNS),
-        quotes.read(arrays.QUOTE_COLUMNS), windows, tick_size_int=instrument.tick_size_int,
+        messages,
+        lives.read(arrays.LIFE_COLUMNS),
+        trades.read(arrays.TRADE_COLUMNS),
+        quotes.read(arrays.QUOTE_COLUMNS),
+        windows,
+        tick_size_int=instrument.tick_size_int,
         large_add=None if frozen is None else frozen.large_add,
-    )  # fmt: skip
+    )
     ends = windows["window_end"].to_physical().to_numpy()
     shown = np.zeros(len(day.open), np.bool_)
     shown[(ends - day.start) // SECOND_NS - 1] = True

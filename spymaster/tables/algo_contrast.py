@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import polars as pl
 
+from spymaster.tables.algo_intensity_1s import INTENSITY_FAMILIES, share_column
 from spymaster.tables.model import Column, Invariant, ParquetLayout, TableModel
-from spymaster.tables.types import PROVENANCE
+from spymaster.tables.types import BANDS, PROVENANCE
 
 CASE_DEFS = ("reject", "break", "reject_minus_break")
 CONTRAST_VERDICTS = ("higher", "lower", "not_distinguishable", "too_few")
+CONTRAST_IDS = (
+    "primary", "2_seconds", "5_seconds", "30_seconds", "side_ahead", "side_behind",
+    *(f"band_{band}" for band in BANDS), *(share_column(family) for family in INTENSITY_FAMILIES),
+    "share_qty", "before_break", "reject_minus_break", "same_message_rate",
+)  # fmt: skip
+"""Registered questions, the first of them the one that counts; a change is a new study."""
 _FEW = "null with fewer than two days"
 _NONE = "null without a matched set"
 
@@ -41,7 +48,7 @@ class AlgoContrast(TableModel):
     n_days = Column(pl.Int32, "dates they are of", ge=0)
     n_dropped = Column(pl.Int32, "cases left out: fewer than two controls, or no share before the touch", ge=0)
     mean_case = Column(pl.Float64, f"mean share before the cases; {_NONE}, and of reject_minus_break", nullable=True)
-    mean_control = Column(pl.Float64, f"mean share before their controls; null as mean_case", nullable=True)
+    mean_control = Column(pl.Float64, "mean share before their controls; null as mean_case", nullable=True)
     delta = Column(pl.Float64, f"mean of case less mean of its controls; {_NONE}", nullable=True, ge=-2, le=2)
     ci_lo = Column(pl.Float64, f"2.5 % of its bootstrap over dates; {_FEW}", nullable=True)
     ci_hi = Column(pl.Float64, f"97.5 % of it; {_FEW}", nullable=True)

@@ -21,6 +21,8 @@ INTENSITY_FAMILIES = {
     "coplace": "orders placed and removed together (E10)",
     "layering": "layers withdrawn after a trade of the other side (E7)",
 }
+COUNTED_KINDS = ("add", "cancel", "reprice", "size_up", "size_down", "refill")
+"""What somebody sent (or, for a refill, left a standing instruction for). Executions are what happens to orders."""
 _NO_LIST = "null without a list of an earlier date"
 _NO_SHARE = "null without messages, or a list of an earlier date"
 
@@ -48,14 +50,14 @@ class AlgoIntensity1s(TableModel):
     """One row per second, side and band with messages, and one of all sides and bands for every second.
 
     Messages are what somebody sent: entries, cancels, changes, and refills; executions are not counted. Each has a
-    weight from 0 to 1, by what a finding of the latest earlier date leaves unexplained in the bins of its peak; it takes
-    the largest. Nothing is attributed by what came after its second: of a fleeting order only the cancel is.
+    weight from 0 to 1, by what a finding of the latest earlier date leaves unexplained in the bins of its peak; it
+    takes the largest. Nothing is attributed by what came after its second: of a fleeting order only the cancel is.
     """
 
     layer = "gold"
     name = "algo_intensity_1s"
     key = ("window_end", "side", "band")
-    constant = ("contract", "attribution_hash")
+    constant = ("contract",)
     time_column = "window_end"
     parameters = ("evidence", "instrument")
     parquet = ParquetLayout(
@@ -73,7 +75,7 @@ class AlgoIntensity1s(TableModel):
     n_attr = Column(pl.Float32, f"sum of their weights; {_NO_LIST}", unit="messages", nullable=True, ge=0)
     qty_attr = Column(pl.Float32, f"sum of weight times lots; {_NO_LIST}", unit="lots", nullable=True, ge=0)
     share_msgs = Column(pl.Float32, f"n_attr / n_msgs; {_NO_SHARE}", nullable=True, ge=0, le=1)
-    share_qty = Column(pl.Float32, f"qty_attr / qty_msgs; null without lots, or a list", nullable=True, ge=0, le=1)
+    share_qty = Column(pl.Float32, "qty_attr / qty_msgs; null without lots, or a list", nullable=True, ge=0, le=1)
     families = Columns({share_column(name): _share(what) for name, what in INTENSITY_FAMILIES.items()})
     expected_share = Column(
         pl.Float32,
@@ -84,7 +86,8 @@ class AlgoIntensity1s(TableModel):
     )
     intensity_z = Column(
         pl.Float32,
-        "share_msgs less that median, in deviations (1.4826 median absolute deviation), at most 8 either way; null with "
+        "share_msgs less that median, in deviations (1.4826 median absolute deviation), at most 8 either "
+        "way; null with "
         "fewer earlier sessions than needed, or where they do not differ",
         nullable=True,
         ge=-8,

@@ -1,4 +1,4 @@
-"""Rows of a date for tests of the report: one finding and one group without per test, made up but in the tables' form."""
+"""Rows of a date for tests of the report: one finding and one group without per test, made up."""
 
 from __future__ import annotations
 
@@ -26,10 +26,15 @@ MINUTES = 60
 DAY = date(2024, 1, 2)
 ALL = {"kind": "*", "side": "*", "size": "*", "distance": "*", "segment": "*", "reference": "*", "relation": "*"}
 PEAKS = {
-    "E1": ("ms", 20.5, "ms", 15.0, 500.0), "E2": ("peg_lag", 3.2, "ms", 0.1, 15.0), "E3": ("ms", 31.5, "ms", 15.0, 200.0),
-    "E4": ("1s", 10.0, "ms", 0.0, 1000.0), "E5": ("slow", 10.02, "Hz", 0.2, 40.0), "E6": ("synthetic", 12.0, "ms", 0.1, 300.0),
-    "E7": ("episodes", 150.0, "ms", 0.0, 0.0), "E10": ("10us", 80.0, "ms", 0.0, 0.0),
-}  # fmt: skip
+    "E1": ("ms", 20.5, "ms", 15.0, 500.0),
+    "E2": ("peg_lag", 3.2, "ms", 0.1, 15.0),
+    "E3": ("ms", 31.5, "ms", 15.0, 200.0),
+    "E4": ("1s", 10.0, "ms", 0.0, 1000.0),
+    "E5": ("slow", 10.02, "Hz", 0.2, 40.0),
+    "E6": ("synthetic", 12.0, "ms", 0.1, 300.0),
+    "E7": ("episodes", 150.0, "ms", 0.0, 0.0),
+    "E10": ("10us", 80.0, "ms", 0.0, 0.0),
+}
 
 
 def stratum(**given: str) -> str:
@@ -63,15 +68,30 @@ def tests_and_curves(found: bool) -> tuple[pl.DataFrame, pl.DataFrame]:
             tests.append(
                 samples.test(0)
                 | {
-                    "test_row_id": name, "test_id": test, "sub_id": sub, "stratum_json": stratum(**group),
-                    "family_id": f"{test}:none", "effect": size, "effect_lo": size - spread, "effect_hi": size + spread,
-                    "effect_unit": "ratio" if ratio else "share", "peak_value": peak, "peak_unit": unit, "n_ref": 84_211,
-                    "ts_start": START, "ts_end": START + MINUTES * 60 * SECOND, "available_from": START + MINUTES * 60 * SECOND,
-                    "q_bh": 0.0004 if hit else 0.61, "q_by": 0.001 if hit else 1.0, "p_raw": 0.0002 if hit else 0.4,
-                    "null_method": {"E4": "blockshift", "E7": "seriesshift", "E6": "jitter and markperm"}.get(test, "jitter"),
+                    "test_row_id": name,
+                    "test_id": test,
+                    "sub_id": sub,
+                    "stratum_json": stratum(**group),
+                    "family_id": f"{test}:none",
+                    "effect": size,
+                    "effect_lo": size - spread,
+                    "effect_hi": size + spread,
+                    "effect_unit": "ratio" if ratio else "share",
+                    "peak_value": peak,
+                    "peak_unit": unit,
+                    "n_ref": 84_211,
+                    "ts_start": START,
+                    "ts_end": START + MINUTES * 60 * SECOND,
+                    "available_from": START + MINUTES * 60 * SECOND,
+                    "q_bh": 0.0004 if hit else 0.61,
+                    "q_by": 0.001 if hit else 1.0,
+                    "p_raw": 0.0002 if hit else 0.4,
+                    "null_method": {"E4": "blockshift", "E7": "seriesshift", "E6": "jitter and markperm"}.get(
+                        test, "jitter"
+                    ),
                     "verdict": f"simulated:{'weak' if hit else 'none'}",
                 }
-            )  # fmt: skip
+            )
             if test == "E7":
                 continue
             curves += [{"test_row_id": name} | row for row in _bins(rng, test, hit, peak, low, high)]
@@ -110,20 +130,46 @@ def _bin(k: int, low: float, high: float, unit: str, seen: float, mean: float, p
 
 
 def exemplars() -> pl.DataFrame:
-    rows = [samples.exemplar(1) | {"test_row_id": f"ES:{DAY}:none:E1:ms:0000", "link_id": k, "order_id": 64_130_000_000 + k, "ts_event": START + k * 71 * SECOND} for k in range(8)]  # fmt: skip
-    for k in range(30):
-        rows.append(
-            samples.exemplar(0)
-            | {"test_row_id": f"ES:{DAY}:none:E2:peg_lag:0000", "link_id": k, "role": ("chain_pegged", "chain_other")[k % 2], "kind": "reprice",
-               "ts_event": START + (200 + 100 * k) * SECOND, "lag_ns": (20 + 7 * k) * SECOND, "is_typical": True}
-        )  # fmt: skip
-    for k in range(5):
-        rows.append(
-            samples.exemplar(1)
-            | {"test_row_id": f"ES:{DAY}:none:E7:episodes:0000", "link_id": 0, "member": k, "role": "layer", "side": "A", "rel_ticks": 2 + k,
-               "size": 40, "ts_event": START + k * 150_000_000, "ts_end": START + 1_900_000_000 + k * 9_000_000,
-               "lifetime_ns": 1_900_000_000 - k * 141_000_000, "lag_ns": 150_000_000 + k * 9_000_000}
-        )  # fmt: skip
+    rows = [
+        samples.exemplar(1)
+        | {
+            "test_row_id": f"ES:{DAY}:none:E1:ms:0000",
+            "link_id": k,
+            "order_id": 64_130_000_000 + k,
+            "ts_event": START + k * 71 * SECOND,
+        }
+        for k in range(8)
+    ]
+    rows += [
+        samples.exemplar(0)
+        | {
+            "test_row_id": f"ES:{DAY}:none:E2:peg_lag:0000",
+            "link_id": k,
+            "role": ("chain_pegged", "chain_other")[k % 2],
+            "kind": "reprice",
+            "ts_event": START + (200 + 100 * k) * SECOND,
+            "lag_ns": (20 + 7 * k) * SECOND,
+            "is_typical": True,
+        }
+        for k in range(30)
+    ]
+    rows += [
+        samples.exemplar(1)
+        | {
+            "test_row_id": f"ES:{DAY}:none:E7:episodes:0000",
+            "link_id": 0,
+            "member": k,
+            "role": "layer",
+            "side": "A",
+            "rel_ticks": 2 + k,
+            "size": 40,
+            "ts_event": START + k * 150_000_000,
+            "ts_end": START + 1_900_000_000 + k * 9_000_000,
+            "lifetime_ns": 1_900_000_000 - k * 141_000_000,
+            "lag_ns": 150_000_000 + k * 9_000_000,
+        }
+        for k in range(5)
+    ]
     return frame(AlgoExemplar, rows)
 
 
@@ -136,8 +182,17 @@ def intensity() -> pl.DataFrame:
             share = np.clip(0.04 + 0.03 * np.sin(seconds / 400) + rng.normal(0, 0.02, len(seconds)), 0, 1)
             many = rng.integers(20, 80, len(seconds))
             parts.append(
-                pl.DataFrame({"window_end": START + seconds * SECOND, "side": side, "band": band, "n_msgs": many, "n_attr": share * many, "share_msgs": share})
-            )  # fmt: skip
+                pl.DataFrame(
+                    {
+                        "window_end": START + seconds * SECOND,
+                        "side": side,
+                        "band": band,
+                        "n_msgs": many,
+                        "n_attr": share * many,
+                        "share_msgs": share,
+                    }
+                )
+            )
     return pl.concat(parts).with_columns(
         pl.col("window_end").cast(pl.Datetime("ns", "UTC")), pl.col("side").cast(pl.Enum(INTENSITY_SIDES)),
         pl.col("band").cast(pl.Enum(INTENSITY_BANDS)), expected_share=pl.lit(0.04),
@@ -168,11 +223,15 @@ def levels() -> pl.DataFrame:
     rows = [("PMH", 4801.0, False), ("ORL15", 4797.5, False), ("ONH", 4801.25, True)]
     return pl.DataFrame(
         {
-            "level_type": [row[0] for row in rows], "price_int": [int(row[1] * 1e9) for row in rows],
-            "valid_from": [begin] * 3, "valid_to": [None] * 3, "is_placebo": [row[2] for row in rows], "is_moving": [False] * 3,
+            "level_type": [row[0] for row in rows],
+            "price_int": [int(row[1] * 1e9) for row in rows],
+            "valid_from": [begin] * 3,
+            "valid_to": [None] * 3,
+            "is_placebo": [row[2] for row in rows],
+            "is_moving": [False] * 3,
         },
         schema_overrides={"valid_from": pl.Datetime("ns", "UTC"), "valid_to": pl.Datetime("ns", "UTC")},
-    )  # fmt: skip
+    )
 
 
 def contrast() -> pl.DataFrame:
@@ -184,13 +243,30 @@ def samples_of_contrast(index: int) -> dict[str, Any]:
     name = ("band_AT", "before_break", "primary", "share_chain")[index]
     few = index == 3
     return {
-        "contrast_id": name, "is_primary": name == "primary", "n_s": 10, "measure": "share_chain" if few else "share_msgs",
-        "side": "all", "band": "AT" if index == 0 else "all", "case_def": "break" if index == 1 else "reject",
-        "same_rate": False, "first_dt": date(2024, 1, 2), "last_dt": date(2024, 1, 5), "n_sets": 4 if few else 60,
-        "n_days": 1 if few else 6, "n_dropped": 3, "mean_case": 0.09, "mean_control": 0.06, "delta": 0.03,
-        "ci_lo": None if few else 0.012, "ci_hi": None if few else 0.047, "p_perm": 0.0105, "q_bh": None if index == 2 else 0.03,
-        "mdd": None if few else 0.025, "verdict": "too_few" if few else "higher", "provenance": "simulated",
-    }  # fmt: skip
+        "contrast_id": name,
+        "is_primary": name == "primary",
+        "n_s": 10,
+        "measure": "share_chain" if few else "share_msgs",
+        "side": "all",
+        "band": "AT" if index == 0 else "all",
+        "case_def": "break" if index == 1 else "reject",
+        "same_rate": False,
+        "first_dt": date(2024, 1, 2),
+        "last_dt": date(2024, 1, 5),
+        "n_sets": 4 if few else 60,
+        "n_days": 1 if few else 6,
+        "n_dropped": 3,
+        "mean_case": 0.09,
+        "mean_control": 0.06,
+        "delta": 0.03,
+        "ci_lo": None if few else 0.012,
+        "ci_hi": None if few else 0.047,
+        "p_perm": 0.0105,
+        "q_bh": None if index == 2 else 0.03,
+        "mdd": None if few else 0.025,
+        "verdict": "too_few" if few else "higher",
+        "provenance": "simulated",
+    }
 
 
 def report_data(*, found: bool = True, controls: bool = False) -> ReportData:

@@ -1,4 +1,4 @@
-"""The joining question: matched sets, the swap of labels, days as blocks, and what is said where there is too little."""
+"""The joining question: matched sets, the swap of labels, days as blocks, and what is said with too little."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from spymaster.evidence.contrast import PRIMARY, SECONDARY, MatchedSet, Question, Touches, answer, answers
 from spymaster.evidence.session_contrast import Shares, contrast_answers, contrast_frame, touches_of
-from spymaster.tables.algo_contrast import AlgoContrast
+from spymaster.tables.algo_contrast import CONTRAST_IDS, AlgoContrast
 from spymaster.tables.algo_intensity_1s import INTENSITY_BANDS, INTENSITY_FAMILIES, INTENSITY_SIDES, share_column
 
 SECOND = 1_000_000_000
@@ -23,8 +23,14 @@ def sets(days: int, per_day: int, controls: int = 5) -> Touches:
     members = np.arange(n).reshape(days * per_day, 1 + controls)
     outcome = ["reject" if k % (1 + controls) == 0 or k % 2 else "break" for k in range(n)]
     return Touches(
-        outcome, np.ones(n), [MatchedSet(k // per_day, int(row[0]), tuple(row[1:].tolist())) for k, row in enumerate(members)]
-    )  # fmt: skip
+        outcome,
+        np.ones(n),
+        [MatchedSet(k // per_day, int(row[0]), tuple(row[1:].tolist())) for k, row in enumerate(members)],
+    )
+
+
+def test_the_questions_are_the_registered_ones() -> None:
+    assert tuple(question.contrast_id for question in (PRIMARY, *SECONDARY)) == CONTRAST_IDS
 
 
 def test_a_difference_is_found_with_its_size() -> None:
@@ -100,11 +106,16 @@ def intensity(n_attr: np.ndarray, n_msgs: int = 10) -> pl.DataFrame:
             share = None if value is None or np.isnan(value) else value / n_msgs
             rows.append(
                 {
-                    "window_end": START + (k + 1) * SECOND, "side": side, "band": band, "n_msgs": n_msgs,
-                    "qty_msgs": 20, "n_attr": None if share is None else value, "qty_attr": None if share is None else 2 * value,
+                    "window_end": START + (k + 1) * SECOND,
+                    "side": side,
+                    "band": band,
+                    "n_msgs": n_msgs,
+                    "qty_msgs": 20,
+                    "n_attr": None if share is None else value,
+                    "qty_attr": None if share is None else 2 * value,
                     **{share_column(name): share for name in INTENSITY_FAMILIES},
                 }
-            )  # fmt: skip
+            )
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(
         pl.col("window_end").cast(pl.Datetime("ns", "UTC")), pl.col("side").cast(pl.Enum(INTENSITY_SIDES)),
         pl.col("band").cast(pl.Enum(INTENSITY_BANDS)),
@@ -148,15 +159,25 @@ def test_from_tables_to_rows() -> None:
             rows += [(f"fake{day}{touch}{k}", True, real, at + 15 + 10 * k, "chop") for k in range(3)]
         episodes = pl.DataFrame(
             {
-                "episode_id": [row[0] for row in rows], "kind": "touch", "direction": pl.Series([1] * len(rows), dtype=pl.Int8),
-                "is_placebo": [row[1] for row in rows], "match_set_id": [row[2] for row in rows],
+                "episode_id": [row[0] for row in rows],
+                "kind": "touch",
+                "direction": pl.Series([1] * len(rows), dtype=pl.Int8),
+                "is_placebo": [row[1] for row in rows],
+                "match_set_id": [row[2] for row in rows],
                 "ts_decision": pl.Series([base + row[3] * SECOND for row in rows]).cast(pl.Datetime("ns", "UTC")),
-                "msg_rate_rel": 1.0, "valid": True,
+                "msg_rate_rel": 1.0,
+                "valid": True,
             }
-        )  # fmt: skip
+        )
         outcomes = pl.DataFrame(
-            {"episode_id": [row[0] for row in rows], "horizon_s": 120, "k_barrier": 1.0, "outcome": [row[4] for row in rows], "valid": True}
-        )  # fmt: skip
+            {
+                "episode_id": [row[0] for row in rows],
+                "horizon_s": 120,
+                "k_barrier": 1.0,
+                "outcome": [row[4] for row in rows],
+                "valid": True,
+            }
+        )
         shifted = intensity(attr).with_columns(pl.col("window_end").dt.offset_by(f"{day}d"))
         days.append((touches_of(episodes, outcomes), Shares(shifted)))
     found = contrast_answers(days, 1)

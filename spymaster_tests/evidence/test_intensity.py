@@ -1,4 +1,4 @@
-"""Attribution of messages to known habits, and its share second by second: what is weighed, and that nothing looks ahead."""
+"""Attribution of messages to known habits, second by second: what is weighed, and that nothing looks ahead."""
 
 from __future__ import annotations
 
@@ -23,14 +23,23 @@ FLEETING = Listed("E1", "ms", Stratum(kind="cancel"), "ns", ((20.0 * MS, 21.0 * 
 EVERY = FrozenList(
     (
         FLEETING,
-        Listed("E3", "ms", Stratum(kind="cancel", reference="trade_buy", relation="same"), "ns", ((30.0 * MS, 31.0 * MS, 0.6),), 0.1),
+        Listed(
+            "E3",
+            "ms",
+            Stratum(kind="cancel", reference="trade_buy", relation="same"),
+            "ns",
+            ((30.0 * MS, 31.0 * MS, 0.6),),
+            0.1,
+        ),
         Listed("E4", "1s", Stratum(kind="add"), "ns", ((0.0, 20.0 * MS, 0.5),), 0.02),
         Listed("E6", "synthetic", Stratum(), "ns", ((0.1 * MS, 300.0 * MS, 0.4),), 0.1),
         Listed("E10", "50us", Stratum(), "cell", ((0.0, 0.0, 0.9),), 0.1),
         Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0),
     ),
-    large_add=20, layer_least=5, layer_total=30,
-)  # fmt: skip
+    large_add=20,
+    layer_least=5,
+    layer_total=30,
+)
 
 
 def planted(seconds: int = SECONDS) -> Market:

@@ -148,9 +148,20 @@ def test_no_string_of_the_hud_uses_a_forbidden_word() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["clear spoofing", "a Spoofer", "market manipulation", "this firm did", "an HFT firm", "the algorithm wants out", "this proves that",
-     "they were caught", "it is a robot", "illegal", "fraudulent"],
-)  # fmt: skip
+    [
+        "clear spoofing",
+        "a Spoofer",
+        "market manipulation",
+        "this firm did",
+        "an HFT firm",
+        "the algorithm wants out",
+        "this proves that",
+        "they were caught",
+        "it is a robot",
+        "illegal",
+        "fraudulent",
+    ],
+)
 def test_forbidden_words_are_seen(text: str) -> None:
     assert faults(text)
 

@@ -14,6 +14,7 @@ import polars as pl
 from spymaster.tables import TableModel
 from spymaster_tests.tables import episode_samples as of_episodes
 from spymaster_tests.tables import evidence_samples as of_evidence
+from spymaster_tests.tables import intensity_samples as of_intensity
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import order_samples as of_orders
 from spymaster_tests.tables import retrieval_samples as of_retrieval
@@ -324,6 +325,9 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "gold.algo_curve": of_evidence.curve,
     "gold.algo_exemplar": of_evidence.exemplar,
     "gold.algo_replication": of_evidence.replication,
+    "gold.algo_intensity_1s": of_intensity.intensity,
+    "gold.algo_contrast": of_intensity.contrast,
+    "gold.evidence_report": of_intensity.report,
     "gold.move_condition_scale": of_setups.move_scale,
     "gold.retrieval_index": of_retrieval.index,
     "gold.retrieval_result": of_retrieval.result,

@@ -36,7 +36,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of words under column heads; `marks` are the columns with numbers. The last column of a verdict is a chip."""
+    """Rows of words under column heads; `numbers` are the columns that hold numbers."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -207,8 +207,10 @@ def _summary(data: ReportData, results: Sequence[_Of]) -> Section:
         )  # fmt: skip
     heads = ("test", "groups", "found in", "largest effect", "95 % interval", "q", "dates", "verdict")
     note = (
-        "Every test that ran is a row, found or not. A group is a kind of message, by side, size, distance and time of day, "
-        "registered before the date was looked at. q is adjusted for everything the test tried. One date alone is weak at "
+        "Every test that ran is a row, found or not. A group is a kind of message, by side, size, distance "
+        "and time of day, "
+        "registered before the date was looked at. q is adjusted for everything the test tried. One date "
+        "alone is weak at "
         "most; supported needs other dates, some of them held out."
     )
     return Section("All tests", "tests", (Text(note, "note"), Table(heads, tuple(rows), heads[1:7])))
@@ -289,8 +291,10 @@ def _examples(data: ReportData, row: Row) -> Table | None:
 
 def _intensity(data: ReportData) -> Section:
     note = (
-        "Each message has a weight from none to one: the share of its bin that surrogates do not explain, by findings of "
-        "the latest earlier date. Their sum over all messages is the intensity. Nothing is attributed by what came later."
+        "Each message has a weight from none to one: the share of its bin that surrogates do not explain, by "
+        "findings of "
+        "the latest earlier date. Their sum over all messages is the intensity. Nothing is attributed by "
+        "what came later."
     )
     blocks: list[Block] = [Text(note, "note")]
     if data.attribution_hash is None:
@@ -301,12 +305,15 @@ def _intensity(data: ReportData) -> Section:
         heads = ("second (New York)", "messages", "attributed", "share", "usual share", "z")
         rows = tuple(
             (
-                _clock(row["window_end"]), f"{row['n_msgs']:,}", f"{row['n_attr']:.1f}", say.share(row["share_msgs"]),
+                _clock(row["window_end"]),
+                f"{row['n_msgs']:,}",
+                f"{row['n_attr']:.1f}",
+                say.share(row["share_msgs"]),
                 "" if row["expected_share"] is None else say.share(row["expected_share"]),
                 "" if row["intensity_z"] is None else f"{row['intensity_z']:+.1f}",
             )
             for row in data.seconds.iter_rows(named=True)
-        )  # fmt: skip
+        )
         by = "z" if any(row[5] for row in rows) else "share: earlier sessions are too few for a z"
         blocks.append(Table(heads, rows, heads[1:], f"Seconds that stand out most, by {by}"))
     return Section("Intensity over the day", "intensity", tuple(blocks))
@@ -349,15 +356,18 @@ def _contrast_row(row: Row) -> tuple[str, ...]:
 def _controls(data: ReportData) -> Section:
     note = (
         "The same tests on data in which nothing can be found: a simulated day without agents, the date with its times "
-        "jittered, one date's events against another's. If they find more than chance does, nothing on this page counts."
+        "jittered, one date's events against another's. If they find more than chance does, nothing on this "
+        "page counts."
     )
     blocks: list[Block] = [Text(note, "note")]
     if data.controls.is_empty():
         blocks.append(Text("No controls were run for this date.", "nothing"))
         return Section("Negative controls", "controls", tuple(blocks))
-    families = data.controls.filter(pl.col("q_bh").is_not_null()).group_by("control_kind", "test_id").agg(
-        groups=pl.len(), found=(pl.col("q_bh") <= 0.05).sum(), least=pl.col("q_bh").min()
-    )  # fmt: skip
+    families = (
+        data.controls.filter(pl.col("q_bh").is_not_null())
+        .group_by("control_kind", "test_id")
+        .agg(groups=pl.len(), found=(pl.col("q_bh") <= 0.05).sum(), least=pl.col("q_bh").min())
+    )
     rows = tuple(
         (str(kind).replace("_", " "), f"{test} {say.NAMES[test]}", f"{groups}", f"{found}", say.probability(least))
         for kind, test, groups, found, least in families.sort("control_kind", "test_id").iter_rows()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from collections.abc import Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
@@ -10,10 +9,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import polars as pl
 
-
 from spymaster.evidence.report.gather import ReportData
 from spymaster.evidence.report.sentences import Row, group, share
-from spymaster.evidence.report.svg import ASK, BID, CHANCE, FAINT, INK, PEAK, SEEN, Axis, Chart, matrix
+from spymaster.evidence.report.svg import ASK, BID, CHANCE, FAINT, PEAK, SEEN, Axis, Chart, matrix
 from spymaster.tables.algo_intensity_1s import INTENSITY_BANDS
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -32,16 +32,20 @@ QUESTIONS = {
     "E10": "Are orders placed and removed in the same microseconds?",
 }
 PICTURES = {
-    "E1": "Bars: how many times as many orders died at that age as in the surrogates (1 is chance). Grey: where nine of "
+    "E1": "Bars: how many times as many orders died at that age as in the surrogates (1 is chance). Grey: "
+    "where nine of "
     "ten surrogates lie. Orange: the peak that the effect is of.",
-    "E2": "Left to right: the day; one line per steered order, from its first move to its last. Below: time from a move "
+    "E2": "Left to right: the day; one line per steered order, from its first move to its last. Below: time "
+    "from a move "
     "of the quote to the next move of the order, against surrogates.",
     "E3": "Bars: how many times as many answers came after that delay as in the surrogates (1 is chance).",
     "E4": "Bars: how many times as many messages lie at that place of the period as in the surrogates (1 is chance).",
-    "E5": "Above: power against what is usual around each frequency, with what surrogates reach. Below: each dot is two "
+    "E5": "Above: power against what is usual around each frequency, with what surrogates reach. Below: each "
+    "dot is two "
     "minutes in which a line stood out.",
     "E6": "Bars: how many times as many orders came back after that delay as in the surrogates (1 is chance).",
-    "E7": "Dots: episodes against what shifted trades give (1 is chance), with intervals. Below: one episode; each bar is "
+    "E7": "Dots: episodes against what shifted trades give (1 is chance), with intervals. Below: one "
+    "episode; each bar is "
     "a resting order from entry to withdrawal, the line is the trade.",
     "E10": "Pairs of bid and offer entered and withdrawn together, by distance from the best price of each side: seen, "
     "and expected by chance.",
@@ -49,13 +53,15 @@ PICTURES = {
 FINDING = {
     "E1": "{prefix}{effect} of {n} cancelled orders ({group}) die {peak} after entry, beyond any structure slower than "
     "{cell}",
-    "E2": "{prefix}{effect} of {n} price changes ({group}) are of orders moved at least ten times over, and those follow "
+    "E2": "{prefix}{effect} of {n} price changes ({group}) are of orders moved at least ten times over, and "
+    "those follow "
     "the quote after {peak}",
     "E3": "{prefix}{effect} of {n} events ({group}) are answered after {peak}, beyond any structure slower than {cell}",
     "E4": "{prefix}{effect} of {n} messages ({group}) gather at {peak} of the {period} period",
     "E5": "{prefix}{effect} of {n} messages in two minutes ({group}) are locked to {peak}",
     "E6": "{prefix}{effect} of {n} full fills ({group}) are followed by an order of like size after {peak}",
-    "E7": "{prefix}the layering-like pattern ({group}) occurs {effect} as often as with shifted trades, in {n} candidates",
+    "E7": "{prefix}the layering-like pattern ({group}) occurs {effect} as often as with shifted trades, in "
+    "{n} candidates",
     "E10": "{prefix}{effect} of {n} orders ({group}) are placed within {period} of a partner on the other side and "
     "withdrawn with it",
 }
@@ -72,7 +78,8 @@ STRENGTH = {
     "supported": "Consistent with automation, and repeated on dates that were not used to find it",
 }
 CONTRAST = {
-    "higher": "{prefix}algorithmic intensity before rejections was {delta} percentage points higher than before placebo "
+    "higher": "{prefix}algorithmic intensity before rejections was {delta} percentage points higher than "
+    "before placebo "
     "touches",
     "lower": "{prefix}algorithmic intensity before rejections was {delta} percentage points lower than before placebo "
     "touches",
@@ -81,7 +88,8 @@ CONTRAST = {
     "too_few": "{prefix}too few matched touches to say whether algorithmic intensity before rejections differs",
 }
 CONTRAST_TAIL = (
-    "{level} interval {low} to {high}; p {p}; {sets} sets on {days} dates; a difference of {mdd} would have been found in "
+    "{level} interval {low} to {high}; p {p}; {sets} sets on {days} dates; a difference of {mdd} would have "
+    "been found in "
     "four of five such studies."
 )
 CONTRAST_FEW = "{sets} sets on {days} dates."
@@ -98,9 +106,13 @@ _SEGMENTS = {
     "late": "after the close",
 }
 _REFERENCES = {
-    "trade_buy": "buyers' trades", "trade_sell": "sellers' trades", "bbo_up": "rising quotes", "bbo_down": "falling quotes",
-    "large_add_bid": "large new bids", "large_add_ask": "large new offers",
-}  # fmt: skip
+    "trade_buy": "buyers' trades",
+    "trade_sell": "sellers' trades",
+    "bbo_up": "rising quotes",
+    "bbo_down": "falling quotes",
+    "large_add_bid": "large new bids",
+    "large_add_ask": "large new offers",
+}
 _PERIODS = {"1us": "1 µs", "10us": "10 µs", "50us": "50 µs"}
 
 

@@ -174,10 +174,11 @@ def matrix(
     """Cells of a strength from 0 to 1 with words in them."""
     wide, high, left, top = 84, 30, 110, 44
     parts = [
-        f'<text x="{left + wide * len(columns) / 2}" y="14" text-anchor="middle" fill="{FAINT}">{escape(across)}</text>',
+        f'<text x="{left + wide * len(columns) / 2}" y="14" text-anchor="middle" '
+        f'fill="{FAINT}">{escape(across)}</text>',
         f'<text x="12" y="{top + high * len(rows) / 2}" text-anchor="middle" fill="{FAINT}" '
         f'transform="rotate(-90 12 {top + high * len(rows) / 2})">{escape(down)}</text>',
-    ]  # fmt: skip
+    ]
     for k, name in enumerate(columns):
         parts.append(
             f'<text x="{left + wide * (k + 0.5)}" y="{top - 8}" text-anchor="middle" fill="{INK}">{escape(name)}</text>'
@@ -188,7 +189,8 @@ def matrix(
         for c, (strength, words) in enumerate(cells[r]):
             x, y = left + wide * c, top + high * r
             parts.append(
-                f'<rect x="{x}" y="{y}" width="{wide - 1}" height="{high - 1}" fill="{PEAK}" opacity="{0.04 + 0.7 * strength:.2f}"/>'
+                f'<rect x="{x}" y="{y}" width="{wide - 1}" height="{high - 1}" fill="{PEAK}" '
+                f'opacity="{0.04 + 0.7 * strength:.2f}"/>'
                 f'<text x="{x + wide / 2}" y="{middle}" text-anchor="middle" fill="{INK}">{escape(words)}</text>'
             )
     return _svg(left + wide * len(columns) + 8, top + high * len(rows) + 8, title, parts)
