@@ -288,7 +288,9 @@ def report_data(*, found: bool = True, controls: bool = False) -> ReportData:
     run = frame(
         AlgoRun, [samples.run(1) | {"ts_start": START, "ts_end": START + MINUTES * 60 * SECOND, "law_dates": [DAY]}]
     )
-    held = tests.with_columns(is_negative_control=pl.lit(True), control_kind=pl.lit("jittered"))
+    held = tests.with_columns(
+        is_negative_control=pl.lit(True), control_kind=pl.lit("jittered").cast(tests.schema["control_kind"])
+    )
     return ReportData(
         "ES", DAY, run.row(0, named=True), tests, held if controls else held.clear(), curves, exemplars(),
         frame(AlgoReplication, over).unique(["test_id", "sub_id", "stratum_json"], maintain_order=True),

@@ -5,7 +5,7 @@ import type { Gate } from '../core/timegate.ts';
 import type { AnalogueAnswer } from '../model/analogues.ts';
 import type { Candle } from '../model/candles.ts';
 import type { Episode } from '../model/episodes.ts';
-import type { Evidence } from '../model/evidence.ts';
+import type { Evidence, Intensity, Tried } from '../model/evidence.ts';
 import type { Level } from '../model/levels.ts';
 import type { SessionData } from '../model/session.ts';
 import type { Minute } from '../render/scrubber.ts';
@@ -16,6 +16,8 @@ export interface Lists {
   candles: Candle[];
   episodes: Episode[];
   evidence: Evidence[];
+  tried: Tried[];
+  intensity: Intensity[];
   minutes: Minute[];
   analogues: AnalogueAnswer | null;
   analoguesProblem: string | null;
@@ -26,6 +28,8 @@ export const emptyLists = (): Lists => ({
   candles: [],
   episodes: [],
   evidence: [],
+  tried: [],
+  intensity: [],
   minutes: [],
   analogues: null,
   analoguesProblem: null,
