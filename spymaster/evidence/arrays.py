@@ -36,6 +36,11 @@ SEGMENTS = ("overnight", "open", "mid", "close", "late")
 _SEGMENT_FROM = np.array([0, 570, 630, 900, 960, 1080])
 _SEGMENT_OF = np.array([0, 1, 2, 3, 4, 0], np.uint8)
 
+SCHEDULED_MINUTES = (570, 960, 1020, 1080)
+"""New York: regular hours begin, end (and settle), the session ends, the next one begins."""
+AROUND_SCHEDULED_S = 5
+"""Seconds before and after a scheduled moment in which everybody follows the clock."""
+
 EVENT_COLUMNS = (
     "ts_event", "event_id", "kind", "side", "order_id", "price_int", "prev_price_int", "qty", "size_after",
     "dist_ticks", "book_valid",
@@ -137,6 +142,8 @@ class DayArrays:
     tick: int
     open: Flags
     """By second from `start`: whether tests may look."""
+    scheduled: Flags
+    """By second from `start`: within 5 s of a scheduled open or close."""
     start: int
     end: int
     n_mass_cancel: int
@@ -219,6 +226,7 @@ def day_arrays(
         _quotes(quotes, clock),
         tick_size_int,
         clock.open,
+        clock.scheduled,
         clock.start,
         clock.start + len(clock.open) * SECOND_NS,
         mass,
@@ -243,6 +251,12 @@ class _Clock:
             self.open[first : first + AFTER_OPEN_S] = False
         local = pl.Series(ends - SECOND_NS).cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone("America/New_York")
         minute = local.dt.hour().cast(pl.Int32).to_numpy() * 60 + local.dt.minute().to_numpy()
+        second = minute * 60 + local.dt.second().to_numpy()
+        self.scheduled = np.zeros(len(self.open), np.bool_)
+        for moment in SCHEDULED_MINUTES:
+            self.scheduled[
+                place[(second >= moment * 60 - AROUND_SCHEDULED_S) & (second < moment * 60 + AROUND_SCHEDULED_S)]
+            ] = True
         self.segment = np.zeros(len(self.open), np.uint8)
         self.segment[place] = _SEGMENT_OF[np.searchsorted(_SEGMENT_FROM, minute, side="right") - 1]
 

@@ -24,7 +24,7 @@ from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
 from spymaster.evidence.bootstrap import block_sums, ratio_interval
 from spymaster.evidence.maxstat import mc_p
 from spymaster.evidence.nulls import draw_shift, seriesshift, signflip
-from spymaster.evidence.result import Exemplars, TestResult, choose_links
+from spymaster.evidence.result import Exemplars, TestResult, Weights, choose_links
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -184,6 +184,7 @@ def _episodes(
     index = np.concatenate([np.zeros(0, np.int64), *members])
     lengths = np.array([len(part) for part in members], np.int64)
     delays = layers.gone[index] - trade[at[np.repeat(hit[chosen], lengths)]] if len(index) else index
+    weight = max(0.0, 1 - usual / max(float(seen), 1.0))
     gone = delays[(delays > 0) & (delays <= GONE_WITHIN_NS)]
     return TestResult(
         test_id=TEST,
@@ -203,16 +204,17 @@ def _episodes(
         effect_unit="ratio",
         effect_lo=low,
         effect_hi=high,
-        peak_value=float(np.median(gone)) / 1e6 if len(gone) else 0.0,
+        peak_value=float(np.median(gone)) / 1e6 if len(gone) else np.nan,
         peak_unit="ms",
-        peak_width=float(np.std(gone)) / 1e6 if len(gone) else 0.0,
+        peak_width=float(np.std(gone)) / 1e6 if len(gone) else np.nan,
+        weights=Weights("member", ((0.0, 1.0, weight),)),
         exemplars=Exemplars(
             "lives",
             layers.rows[index],
             np.repeat(np.arange(len(chosen)), lengths),
             ("layer",) * len(index),
             delays,
-            np.full(len(index), max(0.0, 1 - usual / max(seen, 1))),
+            np.full(len(index), weight),
             np.repeat(typical, lengths),
         ),
         facts={"expected_episodes": float(statistics[1:].mean()), "candidates": float(len(layers.first))},

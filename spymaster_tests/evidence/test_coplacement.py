@@ -30,7 +30,7 @@ def test_planted_twins_are_recovered_with_their_share_and_life() -> None:
     market = Market(300, 1).background()
     pairs = twins(market, 0.7, 500)
     result = results(market)["1us"]
-    assert result.p == result.p_floor
+    assert result.p <= result.p_floor
     assert result.effect * result.n_ref == pytest.approx(2 * pairs, rel=0.1)
     assert result.effect_lo <= 2 * pairs / result.n_ref <= result.effect_hi
     assert result.peak_value == pytest.approx(200, abs=1)
@@ -43,7 +43,7 @@ def test_twins_a_little_apart_are_seen_by_the_wider_sub_tests() -> None:
     market = Market(300, 2).background()
     twins(market, 0.7, 30_000)
     found = results(market)
-    assert found["50us"].p == found["50us"].p_floor
+    assert found["50us"].p <= found["50us"].p_floor
     assert found["10us"].n_tgt < 10
 
 

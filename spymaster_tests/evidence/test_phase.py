@@ -10,7 +10,7 @@ from spymaster.evidence.nulls import blockshift, decluster
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
-from spymaster_tests.evidence.markets import MS, Market
+from spymaster_tests.evidence.markets import MS, START, Market
 
 ADDS = Stratum(kind="add")
 
@@ -30,7 +30,7 @@ def test_orders_at_a_moment_of_the_second_are_found_there() -> None:
     market = Market(600, 1).background(orders=20)
     on_the_second(market, 0.8, 10)
     found = results(market)
-    assert found["1s"].p == found["1s"].p_floor
+    assert found["1s"].p <= found["1s"].p_floor
     assert found["1s"].peak_value == pytest.approx(10, abs=10)
     assert found["1s"].effect * found["1s"].n_ref == pytest.approx(0.8 * 600, rel=0.35)
     assert found["1s"].effect_lo > 0
@@ -77,12 +77,21 @@ def test_the_rayleigh_test_of_raw_events_rejects_without_a_clock() -> None:
 def test_the_fused_histogram_is_shift_then_decluster(name: str) -> None:
     times, period = Market(30, 9).background().day().messages.ts, phase.PERIODS[name]
     words = Streams(3, "E4").words(1, len(times))
-    shifted, kept, counts = np.empty_like(times), np.empty_like(times), np.zeros(phase.BINS, np.int64)
+    shifted, kept = np.empty_like(times), np.empty_like(times)
     blockshift(times, words, period, shifted)
     kept = kept[: decluster(shifted, phase.DEAD_NS, kept)]
-    phase.count_phases(times, words, period, phase.DEAD_NS, phase.BINS, counts)
-    wanted = np.bincount(kept % period * phase.BINS // period, minlength=phase.BINS)
-    assert counts.tolist() == wanted.tolist()
+    place = kept % period * phase.BINS // period
+    follows, starts = np.empty_like(times), np.empty(len(times) + 1, np.int64)
+    phase.following(times, phase.DEAD_NS, follows)
+    starts = starts[: phase.block_starts(times, period, starts) + 1]
+    counts, sums = np.zeros(phase.BINS, np.int64), np.zeros(3, np.int64)
+    in_peak = np.arange(phase.BINS) < 7
+    phase.count_phases(
+        times, follows, starts, words, period, phase.DEAD_NS, phase.BINS, counts, in_peak, START, 10**10, sums
+    )  # fmt: skip
+    assert counts.tolist() == np.bincount(place, minlength=phase.BINS).tolist()
+    by_time = np.clip((kept[place < 7] - START) // 10**10, 0, 2)
+    assert sums.tolist() == np.bincount(by_time, minlength=3).tolist()
 
 
 def test_kuiper_is_the_distance_from_a_uniform_circle() -> None:
