@@ -2,7 +2,7 @@
 
 `python -m benchmarks.naive_p` draws bursty markets (all rates wander together, from tenths of seconds to minutes) and
 runs three questions on each, twice: with a p-value that takes events for independent, and with the nulls of
-`spymaster.evidence`. The share of markets with p <= 0.05 should be 0.05. docs/concepts/naive-p-values.md has the figures.
+`spymaster.evidence`. Their share with p <= 0.05 should be 0.05; figures: docs/concepts/naive-p-values.md.
 """
 
 from __future__ import annotations

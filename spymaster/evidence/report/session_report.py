@@ -13,14 +13,25 @@ import polars as pl
 
 from spymaster.evidence.errors import ForbiddenWordError
 from spymaster.evidence.report import content, markdown, page
-from spymaster.evidence.report.gather import ReportData
+from spymaster.evidence.report.gather import ReportData, gather
 from spymaster.evidence.report.wording import faults
 from spymaster.lake import Lake, Partition, files
 from spymaster.settings import Settings
+from spymaster.tables.algo_contrast import AlgoContrast
+from spymaster.tables.algo_curve import AlgoCurve
+from spymaster.tables.algo_exemplar import AlgoExemplar
+from spymaster.tables.algo_intensity_1s import AlgoIntensity1s
+from spymaster.tables.algo_replication import AlgoReplication
+from spymaster.tables.algo_run import AlgoRun
+from spymaster.tables.algo_test import AlgoTest
+from spymaster.tables.candle_2m import Candle2m
 from spymaster.tables.evidence_report import EvidenceReport
+from spymaster.tables.session_level import SessionLevel
 
 NAME = "evidence"
 FOLDER = "reports/evidence"
+_OWN = (AlgoRun, AlgoTest, AlgoCurve, AlgoExemplar, AlgoReplication, AlgoIntensity1s)
+_BESIDE = (Candle2m, SessionLevel)
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,7 @@ def store(root: Path, data: ReportData | None) -> pl.DataFrame:
     if data is None:
         return EvidenceReport.empty()
     made, inside = render(data), folder(data.symbol, data.dt)
-    for ending, body in (("html", made.html), ("md", made.md)):
-        files.write_durably(root, root / inside / f"{NAME}.{ending}", body)
+    write(root, root / inside, made, ("html", "md"))
     verdicts = made.report.verdicts
     row = {
         "html_path": f"{inside}/{NAME}.html",
@@ -77,6 +87,28 @@ def store(root: Path, data: ReportData | None) -> pl.DataFrame:
         "provenance": data.provenance,
     }
     return pl.DataFrame([row], schema=EvidenceReport.schema())
+
+
+def write(root: Path | None, inside: Path, made: Rendered, forms: Sequence[str]) -> list[Path]:
+    """Write some forms (`html`, `md`) into a folder; durably where it is one of the lake at `root`."""
+    written = []
+    for form, body in (("html", made.html), ("md", made.md)):
+        if form not in forms:
+            continue
+        target = inside / f"{NAME}.{form}"
+        if root is not None:
+            files.write_durably(root, target, body)
+        else:
+            inside.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(body)
+        written.append(target)
+    return written
+
+
+def findings(report: content.Report) -> list[str]:
+    """What stands in short at the top of a report, as text."""
+    said = [block for block in report.sections[0].blocks if isinstance(block, content.Text)]
+    return [f"{one.words} {one.detail}".strip() for one in said]
 
 
 def write_index(lake: Lake) -> None:
@@ -119,3 +151,14 @@ def _index_text(symbol: str, rows: Sequence[tuple[date, dict]]) -> str:
     simulated = [f"> **{content.BANNER}**", ""] if any(row["provenance"] == "simulated" for _, row in rows) else []
     heads = [f"| {' | '.join(_HEADS)} |", "|---|---|---:|---:|---:|---:|---|"]
     return "\n".join([f"# Evidence of automation, {symbol}", "", *simulated, *heads, *lines, ""])
+
+
+def data_of(lake: Lake, symbol: str, dt: date, *, version: str) -> ReportData | None:
+    """What a report of a stored date is made from; None for a date without seconds.
+
+    Raises `MissingPartitionError` where a table of the search is not there. The others may be absent.
+    """
+    own = [lake.partition(model, symbol, dt) for model in _OWN]
+    contrasts = latest(lake.partitions(AlgoContrast, symbol, end=dt), dt, lake.settings)
+    beside = [lake.partition(model, symbol, dt) if lake.has(model, symbol, dt) else None for model in _BESIDE]
+    return gather(*own, contrasts, *beside, version=version)
