@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence.errors import EvidenceInputError
+from spymaster.evidence.law import Law, measure, pool
 from spymaster.jit import kernel
 from spymaster.tables.types import AGGRESSORS, LIFE_ENDS, MESSAGE_KINDS, SIDES
 
@@ -147,10 +148,8 @@ class DayArrays:
     start: int
     end: int
     n_mass_cancel: int
-    large_add: int
-    """Lots from which an add counts as large."""
-    layer_total: int | None = None
-    """Lots from which large orders of two seconds on one side are many, from earlier days; None takes the day's own."""
+    law: Law
+    """What counts as large, and favourite sizes."""
 
     @property
     def minutes(self) -> int:
@@ -197,21 +196,17 @@ def day_arrays(
     snapshot: pl.DataFrame,
     *,
     tick_size_int: int,
-    large_add: int | None = None,
-    layer_total: int | None = None,
+    law: Law | None = None,
 ) -> DayArrays:
     """The arrays of a day from the columns named above of its five tables, in stored order.
 
-    large_add, layer_total: from earlier days; without them, the 99th percentile of this day's adds and totals. Raises
-    `EvidenceInputError` if the day has no seconds, or messages before them.
+    law: of earlier days; without it, the day's own. Raises `EvidenceInputError` if the day has no seconds, or messages
+    before them.
     """
     if snapshot.is_empty():
         raise EvidenceInputError("the day has no seconds: silver.book_snapshot_1s is empty")
     clock = _Clock(snapshot)
     messages, mass = _messages(events, clock)
-    if large_add is None:
-        adds = messages.qty[messages.kind == kind("add")]
-        large_add = max(int(np.quantile(adds, 0.99)) if len(adds) else 1, 2)
     traded = np.unique(trades["event_id"].to_numpy())
     return DayArrays(
         messages,
@@ -230,8 +225,7 @@ def day_arrays(
         clock.start,
         clock.start + len(clock.open) * SECOND_NS,
         mass,
-        large_add,
-        layer_total,
+        law or pool([measure(events, lives)]),
     )
 
 

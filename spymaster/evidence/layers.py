@@ -34,8 +34,6 @@ TEST = "E7"
 LEAST_LAYERS = 3
 TOGETHER_NS, TRADE_WITHIN_NS, GONE_WITHIN_NS = 2 * SECOND_NS, 2 * SECOND_NS, SECOND_NS
 GONE_SHARE = 0.8
-LARGE_QUANTILE, TOTAL_QUANTILE = 0.95, 0.99
-LEAST_LARGE = 5
 _BEHIND = (2, 3, 4)
 """Places in `DISTANCES` of 1 to 5 ticks."""
 LEAST_SHIFT, MOST_SHIFT = 2 * SECOND_NS, 30 * SECOND_NS
@@ -101,19 +99,12 @@ def layers_of(day: DayArrays, side: int) -> Layers:
     """Candidates on a side: groups that do not overlap, each ending where its total is at its largest."""
     lives = day.lives
     behind = lives.usable & (lives.side == side) & np.isin(lives.dist_code, _BEHIND) & (lives.reprices == 0)
-    least = LEAST_LARGE
-    if behind.any():
-        least = max(least, int(np.quantile(lives.size[behind], LARGE_QUANTILE)))
-    rows = np.flatnonzero(behind & (lives.size >= least))
+    rows = np.flatnonzero(behind & (lives.size >= day.law.large_behind))
     rows = rows[np.argsort(lives.ts_add[rows], kind="stable")]
     ts, size = lives.ts_add[rows], lives.size[rows].astype(np.int64)
     totals, counts = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
     window_totals(ts, size, TOGETHER_NS, totals, counts)
-    enough = day.layer_total
-    if enough is None:
-        slots = np.bincount((ts - day.start) // TOGETHER_NS, size, -(-(day.end - day.start) // TOGETHER_NS))
-        enough = np.quantile(slots, TOTAL_QUANTILE)
-    candidate = (counts >= LEAST_LAYERS) & (totals >= enough)
+    candidate = (counts >= LEAST_LAYERS) & (totals >= day.law.layer_total)
     # of a run of candidates that share orders the one with the largest total stands for all
     chosen: list[int] = []
     for place in np.flatnonzero(candidate)[np.argsort(-totals[candidate], kind="stable")].tolist():

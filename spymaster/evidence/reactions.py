@@ -111,7 +111,7 @@ def references(day: DayArrays, name: str) -> Series:
     messages = day.messages
     side = 0 if name == "large_add_bid" else 1
     chosen = messages.usable & (messages.kind == kind("add")) & (messages.side == side)
-    index = np.flatnonzero(chosen & (messages.qty >= day.large_add))
+    index = np.flatnonzero(chosen & (messages.qty >= day.law.large_add))
     return Series(messages.ts[index], messages.event[index], index)
 
 

@@ -26,6 +26,12 @@ class AlgoLaw(TableModel):
     n_messages = Column(pl.Int64, "messages of the date", unit="messages", ge=0)
     sizes = Column(pl.List(pl.Int32), "sizes of entries, rising, those above 1000 as 1000", unit="lots")
     counts = Column(pl.List(pl.Int64), "how many entries had each of the sizes", unit="orders")
+    large_behind = Column(
+        pl.Int64,
+        "95th percentile of the sizes of orders 1 to 5 ticks behind the best price, 5 at least",
+        unit="lots",
+        ge=5,
+    )
     layer_total = Column(
         pl.Int64,
         "99th percentile of the lots of large orders that enter within 2 s, on a side, 1 to 5 ticks behind the best",

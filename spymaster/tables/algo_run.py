@@ -27,7 +27,7 @@ class AlgoRun(TableModel):
 
     run_id = Column(pl.String, "hash of code, strata, settings, data and seed")
     code_hash = Column(pl.String, "hash of the code of the tests and of their settings")
-    strata_hash = Column(pl.String, "hash of the registered strata, favourite sizes included")
+    strata_hash = Column(pl.String, "hash of the register of strata")
     data_hash = Column(pl.String, "hash of the partitions that were read")
     contract = Column(pl.String, "the selected contract of the date")
     session_date = Column(pl.Date, "trade date of the exchange that most of the date's messages belong to")

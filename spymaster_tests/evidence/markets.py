@@ -6,12 +6,13 @@ the null models: a Poisson test is always wrong here, a surrogate test should no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, day_arrays
+from spymaster.evidence.law import measure, pool
 
 START = 1_704_207_600 * SECOND_NS
 """2024-01-02 15:00:00 UTC, 10:00 New York."""
@@ -177,6 +178,9 @@ class Market:
         snapshot = pl.DataFrame({"window_end": seconds}).select(
             pl.col("window_end").cast(pl.Datetime("ns", "UTC")), phase=pl.lit("continuous"), window_valid=pl.lit(True)
         )
+        law = None
+        if layer_total is not None:
+            law = replace(pool([measure(frame, life)]), layer_total=layer_total)
         return day_arrays(
             frame,
             life,
@@ -191,7 +195,7 @@ class Market:
             ),
             snapshot,
             tick_size_int=TICK,
-            layer_total=layer_total,
+            law=law,
         )
 
 

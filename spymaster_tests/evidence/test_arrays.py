@@ -85,10 +85,10 @@ def test_the_first_minute_after_an_open_and_invalid_seconds_are_left_out(market:
     at = pl.Series(np.array([5, 30, 69, 70, 99, 105]) * SECOND_NS + START).cast(pl.Datetime("ns", "UTC"))
     trades = pl.DataFrame({"ts_event": at, "event_id": range(6), "aggressor": ["B"] * 6, "qty": [1] * 6})
     parts = (frames["events"], frames["lives"], trades, frames["quotes"])
-    made = day_arrays(*parts, snapshot, tick_size_int=1, large_add=5)
+    made = day_arrays(*parts, snapshot, tick_size_int=1)
     assert made.trades.usable.tolist() == [False, False, False, True, True, False]
     with pytest.raises(EvidenceInputError, match="no seconds"):
-        day_arrays(*parts, snapshot[:0], tick_size_int=1, large_add=5)
+        day_arrays(*parts, snapshot[:0], tick_size_int=1)
 
 
 def test_segments_are_those_of_new_york(market: Market) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from spymaster.evidence.arrays import SECOND_NS
-from spymaster.evidence.families import DEMO, TESTS, Judged, Profile, run_tests
+from spymaster.evidence.families import TESTS, Judged, Profile, run_tests
 from spymaster.evidence.multiplicity import benjamini_hochberg
 from spymaster.evidence.nulls import decluster
 from spymaster.evidence.periods import LEAST_EVENTS, PASSES, WINDOW_S
@@ -50,7 +48,7 @@ def test_a_planted_habit_is_discovered_and_the_quiet_day_is_not(quiet: list[Judg
     market = Market(150, 1).background(orders=120)
     add = market.times(8)
     market.place(add, add + 20 * MS)
-    found = run_tests(market.day(), seed=1, profile=replace(DEMO, strata=4), tests=["E1"])
+    found = run_tests(market.day(), seed=1, profile=Profile(99, None, 4), tests=["E1"])
     best = min(found, key=lambda one: one.q_bh or 1.0)
     assert best.q_bh is not None
     assert best.q_bh <= 0.05
@@ -65,7 +63,9 @@ def test_all_windows_looked_at_count_in_the_family() -> None:
     market.place(at, at + 10**9, side=0, size=1)
     day = market.day()
     found = run_tests(day, seed=1, profile=Profile(19, None, 8), tests=["E5"])
-    strata = with_enough(register()["E5"], lambda one: int(one.among(day.messages, day.messages.qty).sum()))
+    strata = with_enough(
+        register(day.law.favourites)["E5"], lambda one: int(one.among(day.messages, day.messages.qty).sum())
+    )
     looked_at = 0
     for _, stratum in strata[:: -(-len(strata) // 8)]:
         ts = day.messages.ts[stratum.among(day.messages, day.messages.qty)]

@@ -31,10 +31,10 @@ def test_orders_that_come_back_are_recovered_with_their_delay() -> None:
     delay = market.rng.normal(3 * MS, 0.2 * MS, len(end)).astype(np.int64)
     market.place(end + delay, end + delay + 10**10, size=12, side=0)
     result = results(market)["synthetic"]
-    assert result.p <= result.p_floor
+    assert result.p <= 0.01
     assert result.peak_value == pytest.approx(3, abs=0.5)
     assert result.effect == pytest.approx(1.0, abs=0.25)
-    assert result.facts["share_within_1_ms"] > 0.8
+    assert (result.facts["share_within_1_ms"] or 0) > 0.8
     assert result.exemplars is not None
     assert np.all(np.abs(result.exemplars.lag_ns - 3 * MS) < 2 * MS)
 

@@ -28,6 +28,7 @@ def law(index: int) -> Row:
         "n_messages": 100_000,
         "sizes": [1, 2, 7],
         "counts": [70_000, 20_000, 900],
+        "large_behind": 20,
         "layer_total": 180,
         "provenance": "simulated",
     }
