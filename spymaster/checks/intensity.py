@@ -13,8 +13,8 @@ from spymaster.tables.algo_contrast import CONTRAST_IDS
 from spymaster.tables.algo_intensity_1s import COUNTED_KINDS
 
 INTENSITY, CONTRAST, REPORT = "gold.algo_intensity_1s", "gold.algo_contrast", "gold.evidence_report"
-REPLICATION, LAW = "gold.algo_replication", "gold.algo_law"
-OF_EARLIER = (INTENSITY, REPLICATION, LAW)
+REPLICATION = "gold.algo_replication"
+OF_EARLIER = (INTENSITY, REPLICATION)
 """Tables that intensity may read of earlier dates only."""
 
 
@@ -26,7 +26,7 @@ def _inputs(session: Session, table: str) -> list[tuple[str, date]]:
 
 @check(INTENSITY, suite=Suite.PHYSICS, blocking=True)
 def list_is_earlier(session: Session) -> Finding:
-    """The list of findings, its thresholds, and what is usual are of dates before the partition's own."""
+    """The list of findings and what is usual are of dates before the partition's own."""
     read = _inputs(session, INTENSITY)
     faults = [
         f"{name} of {dt} is not earlier than {session.dt}"

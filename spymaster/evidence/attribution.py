@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from spymaster.evidence import chains, coplacement, layers, lifetimes, periods, phase, reactions
 from spymaster.evidence.arrays import DISTANCES, SECOND_NS, DayArrays, kind
+from spymaster.evidence.law import Law
 from spymaster.evidence.members import first_of_bursts, lag_weights, returning_entries, twins, withdrawn_layers
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.tables.types import LIFE_ENDS, SIDES
@@ -56,18 +57,16 @@ class Listed:
 
 @dataclass(frozen=True)
 class FrozenList:
-    """Findings of the latest earlier date, and the thresholds that belong to them (None where that date has none)."""
+    """Findings of the latest earlier date, and the thresholds of earlier dates (None where there are none yet)."""
 
     rows: tuple[Listed, ...]
-    large_add: int | None = None
-    layer_least: int | None = None
-    layer_total: int | None = None
+    law: Law | None = None
 
     @property
     def hash(self) -> str:
         """Sixteen digits that change with anything in the list."""
         rows = [asdict(row) | {"stratum": row.stratum.json()} for row in self.rows]
-        text = json.dumps([rows, self.large_add, self.layer_least, self.layer_total], sort_keys=True)
+        text = json.dumps([rows, None if self.law is None else self.law.json()], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -91,8 +90,10 @@ class _Lives:
 def attribute(day: DayArrays, frozen: FrozenList) -> dict[str, Weights]:
     """Weight of every message by family, float32[messages]; the largest of all under `all`.
 
-    day: without thresholds of its own, which would be of the whole day: those of the list are used.
+    Thresholds are those of the list: the day's own would be of the whole day.
     """
+    if frozen.law is not None:
+        day = replace(day, law=frozen.law)
     n = len(day.messages.ts)
     lives = _Lives(day)
     total = np.zeros(n, np.float32)
@@ -119,7 +120,7 @@ def _of_family(family: str, day: DayArrays, lives: _Lives, frozen: FrozenList) -
         case "fleeting":
             yield from each("E1", lambda day, row: _fleeting(day, lives, row))
         case "reaction":
-            yield from each("E3", lambda day, row: _reactions(day, row, frozen.large_add))
+            yield from each("E3", lambda day, row: _reactions(day, row, frozen.law is not None))
         case "periodic":
             yield from each("E4", _phases)
             yield from each("E5", _lines)
@@ -129,7 +130,7 @@ def _of_family(family: str, day: DayArrays, lives: _Lives, frozen: FrozenList) -
         case "coplace":
             yield from each("E10", lambda day, row: _twins(day, lives, row))
         case _:
-            yield from each("E7", lambda day, row: _layers(day, lives, row, frozen))
+            yield from each("E7", lambda day, row: _layers(day, lives, row) if frozen.law is not None else iter(()))
 
 
 def _looked_up(values: NDArray[np.int64], row: Listed) -> NDArray[np.float64]:
@@ -155,8 +156,8 @@ def _fleeting(day: DayArrays, lives: _Lives, row: Listed) -> Found:
     yield lives.cancel[chosen], _looked_up(day.lives.ts_end[chosen] - day.lives.ts_add[chosen], row)
 
 
-def _reactions(day: DayArrays, row: Listed, large_add: int | None) -> Found:
-    if not row.bins or (row.stratum.reference.startswith("large") and large_add is None):
+def _reactions(day: DayArrays, row: Listed, knows_large: bool) -> Found:
+    if not row.bins or (row.stratum.reference.startswith("large") and not knows_large):
         return
     ref, target = reactions.references(day, row.stratum.reference), reactions.targets(day, row.stratum)
     weight = np.zeros(len(target.ts))
@@ -178,7 +179,7 @@ def _phases(day: DayArrays, row: Listed) -> Found:
 def _lines(day: DayArrays, row: Listed) -> Found:
     """Events of two minutes weigh what was locked to the line in the two before: their own phase is not known yet."""
     band = next((band for band in periods.PASSES if band.name == row.sub_id), None)
-    line = np.mean(row.edges[0] + row.edges[1]) / 2 if row.bins else 0.0
+    line = float(np.mean([(low + high) / 2 for low, high, _ in row.bins])) if row.bins else 0.0
     if band is None or not band.low_hz <= line <= band.high_hz:
         return
     rows = np.flatnonzero(row.stratum.among(day.messages, day.messages.qty))
@@ -235,15 +236,13 @@ def _twins(day: DayArrays, lives: _Lives, row: Listed) -> Found:
         yield rows[rows >= 0], weights[rows >= 0]
 
 
-def _layers(day: DayArrays, lives: _Lives, row: Listed, frozen: FrozenList) -> Found:
+def _layers(day: DayArrays, lives: _Lives, row: Listed) -> Found:
     if row.sub_id != "episodes" or row.stratum.side == POOLED or row.effect <= 1:
-        return
-    if frozen.layer_least is None or frozen.layer_total is None:
         return
     side = SIDES.index(row.stratum.side)
     one = day.lives
     behind = one.usable & (one.side == side) & (one.reprices == 0) & np.isin(one.dist_code, _BEHIND)
-    rows = np.flatnonzero(behind & (one.size >= frozen.layer_least))
+    rows = np.flatnonzero(behind & (one.size >= day.law.large_behind))
     rows = rows[np.argsort(one.ts_add[rows], kind="stable")]
     trade = day.trades.ts[day.trades.usable & (day.trades.aggressor == side)]
     unfilled = (one.reason[rows] == LIFE_ENDS.index("cancel")) & (one.filled[rows] == 0)
@@ -252,7 +251,7 @@ def _layers(day: DayArrays, lives: _Lives, row: Listed, frozen: FrozenList) -> F
     size = one.size[rows].astype(np.int64)
     withdrawn_layers(
         one.ts_add[rows], one.ts_end[rows], gone, size, trade, 2 * layers.TOGETHER_NS, layers.GONE_WITHIN_NS,
-        layers.LEAST_LAYERS, frozen.layer_total, layers.GONE_SHARE, SECOND_NS, marked,
+        layers.LEAST_LAYERS, day.law.layer_total, layers.GONE_SHARE, SECOND_NS, marked,
     )  # fmt: skip
     found = lives.cancel[rows[marked]]
     found = found[found >= 0]

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS
-from spymaster.evidence.contrast import PRIMARY, SECONDARY, Answer, MatchedSet, Question, Touches, answers
+from spymaster.evidence.contrast import PRIMARY, Answer, MatchedSet, Question, Touches, answers
 from spymaster.lake import Partition
 from spymaster.tables.algo_contrast import AlgoContrast
 from spymaster.tables.algo_intensity_1s import INTENSITY_FAMILIES, share_column
@@ -126,11 +126,15 @@ def session_contrast(
     episodes: Sequence[Partition],
     outcomes: Sequence[Partition],
     intensities: Sequence[Partition],
-    holdout: Sequence[date],
+    runs: Sequence[Partition],
     *,
     seed: int,
 ) -> pl.DataFrame:
-    """`gold.algo_contrast` over the dates of `intensities` that are hold-outs and have episodes and outcomes, too."""
+    """`gold.algo_contrast` over the dates of `intensities` that are hold-outs and have episodes and outcomes, too.
+
+    runs: partitions of `algo_run`, which say what a date is for. All up to the same date.
+    """
+    holdout = {one.dt for one in runs if "holdout" in one.read(["role"])["role"].cast(pl.String)}
     of_date = [{one.dt: one for one in partitions} for partitions in (episodes, outcomes)]
     days, dates = [], []
     for one in intensities:
@@ -167,6 +171,3 @@ def contrast_frame(found: Sequence[Answer], dates: Sequence[date], provenance: s
         )  # fmt: skip
     frame = pl.DataFrame(rows, schema=AlgoContrast.schema())
     return frame.sort("contrast_id")
-
-
-N_QUESTIONS = 1 + len(SECONDARY)

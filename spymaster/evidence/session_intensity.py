@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import date
 
 import numpy as np
 import polars as pl
@@ -20,7 +19,8 @@ from spymaster.evidence.intensity import (
     rows_of,
     with_baseline,
 )
-from spymaster.evidence.layers import LARGE_QUANTILE, LEAST_LARGE
+from spymaster.evidence.law import Law
+from spymaster.evidence.session import law_of
 from spymaster.evidence.strata import Stratum
 from spymaster.lake import Partition
 from spymaster.market.calendar import session_dates
@@ -29,22 +29,15 @@ from spymaster.settings import Settings
 from spymaster.tables.algo_intensity_1s import AlgoIntensity1s
 
 LIST_COLUMNS = ("test_id", "sub_id", "stratum_json", "effect", "weights_json", "verdict_discovery")
-LAW_COLUMNS = ("sizes", "counts", "layer_total")
 BASELINE_COLUMNS = ("window_end", "side", "band", "share_msgs")
 COUNTING = ("weak", "supported", "fact")
 """Verdicts of the discovery dates that put a finding on the list, with or without the prefix of simulated data."""
 
 
-def latest_earlier(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
-    """The last of the partitions before the date, alone; none where there is none."""
-    return [one for one in partitions if one.dt < dt][-1:]
+def frozen_list(findings: pl.DataFrame, law: Law | None) -> FrozenList:
+    """The list that a date attributes by.
 
-
-def frozen_list(findings: pl.DataFrame, law: pl.DataFrame | None) -> FrozenList:
-    """The list that a later date attributes by.
-
-    findings: rows of `algo_replication` with `LIST_COLUMNS`; law: the row of `algo_law` of that date with
-    `LAW_COLUMNS`, which says what counted as large; None or no row where it is not known.
+    findings: rows of `algo_replication` of the latest earlier date with `LIST_COLUMNS`; law: of earlier dates.
     """
     kept = findings.filter(pl.col("verdict_discovery").cast(pl.String).str.split(":").list.last().is_in(COUNTING))
     rows = []
@@ -53,23 +46,7 @@ def frozen_list(findings: pl.DataFrame, law: pl.DataFrame | None) -> FrozenList:
         bins = tuple(sorted((float(lo), float(hi), float(w)) for lo, hi, w in weights["bins"]))
         stratum = Stratum(**json.loads(row["stratum_json"]))
         rows.append(Listed(row["test_id"], row["sub_id"], stratum, weights["unit"], bins, row["effect"] or 0.0))
-    if law is None or law.is_empty():
-        return FrozenList(listed(rows))
-    sizes, counts = (law[name][0].to_numpy() for name in ("sizes", "counts"))
-    return FrozenList(
-        listed(rows),
-        large_add=max(_quantile(sizes, counts, 0.99), 2),
-        layer_least=max(_quantile(sizes, counts, LARGE_QUANTILE), LEAST_LARGE),
-        layer_total=int(law["layer_total"][0]),
-    )
-
-
-def _quantile(sizes: np.ndarray, counts: np.ndarray, share: float) -> int:
-    """The smallest size that at least this share of the entries do not exceed; 0 without entries."""
-    if not len(sizes):
-        return 0
-    reached = np.cumsum(counts) >= share * counts.sum()
-    return int(sizes[np.argmax(reached)])
+    return FrozenList(listed(rows), law)
 
 
 def session_intensity(
@@ -82,18 +59,21 @@ def session_intensity(
     laws: Sequence[Partition],
     earlier: Sequence[Partition],
     *,
+    settings: Settings,
     instrument: Instrument,
     profile: str,
 ) -> pl.DataFrame:
     """`gold.algo_intensity_1s` of a session.
 
-    findings, laws: `algo_replication` and `algo_law` of the latest earlier date (`latest_earlier`), or nothing;
-    earlier: this table of earlier dates. A date without seconds has no rows.
+    findings: `algo_replication` of the latest earlier date, or nothing; laws: `algo_law` up to the
+    date, whose own row is not used; earlier: this table of earlier dates. A date without seconds has no rows.
     """
     windows = snapshot.read(("contract", *arrays.SNAPSHOT_COLUMNS))
     if windows.is_empty():
         return AlgoIntensity1s.empty()
-    law = laws[0].read(LAW_COLUMNS) if laws else None
+    law = law_of(laws, events.dt, settings.evidence) if any(one.rows for one in laws) else None
+    if law is not None and not law.dates:
+        law = None  # the date's own: nothing may be weighed by it
     frozen = frozen_list(findings[0].read(LIST_COLUMNS), law) if findings else None
     messages = events.read((*arrays.EVENT_COLUMNS, "rel_ticks"))
     day = day_arrays(
@@ -103,7 +83,7 @@ def session_intensity(
         quotes.read(arrays.QUOTE_COLUMNS),
         windows,
         tick_size_int=instrument.tick_size_int,
-        large_add=None if frozen is None else frozen.large_add,
+        law=law,
     )
     ends = windows["window_end"].to_physical().to_numpy()
     shown = np.zeros(len(day.open), np.bool_)

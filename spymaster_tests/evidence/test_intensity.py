@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 from spymaster.evidence.arrays import SECOND_NS, DayArrays
 from spymaster.evidence.attribution import FAMILIES, FrozenList, Listed, attribute
 from spymaster.evidence.intensity import baseline, count, rows_of, with_baseline
+from spymaster.evidence.law import Law
 from spymaster.evidence.session_intensity import frozen_list
 from spymaster.evidence.strata import Stratum
 from spymaster.tables.algo_intensity_1s import AlgoIntensity1s
@@ -36,9 +36,7 @@ EVERY = FrozenList(
         Listed("E10", "50us", Stratum(), "cell", ((0.0, 0.0, 0.9),), 0.1),
         Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0),
     ),
-    large_add=20,
-    layer_least=5,
-    layer_total=30,
+    Law(20, 5, 30, ()),
 )
 
 
@@ -99,7 +97,7 @@ def test_layers_weigh_from_the_second_on_in_which_most_have_gone() -> None:
     market.trade(np.array([6 * SECOND_NS + 500 * MS]), aggressor=0)
     day = market.day()
     row = Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0)
-    weights = attribute(day, FrozenList((row,), layer_least=40, layer_total=120))["layering"]
+    weights = attribute(day, FrozenList((row,), Law(50, 40, 120, ())))["layering"]
     found = np.flatnonzero(weights)
     assert (day.messages.ts[found] - START).tolist() == [7_100 * MS, 7_150 * MS]
     assert weights[found].tolist() == pytest.approx([2 / 3] * 2)
@@ -135,7 +133,7 @@ def test_what_comes_later_changes_nothing(second: int) -> None:
             if parts is other.orders:
                 ends = part[1] >= cut
                 part[1, ends] = np.maximum(part[0, ends], cut) + 1 + part[1, ends] * 7919 % (5 * SECOND_NS)
-    first, second_rows = (intensity(replace(market.day(), large_add=20), EVERY) for market in (one, other))
+    first, second_rows = (intensity(market.day(), EVERY) for market in (one, other))
     end = pl.lit(START + cut).cast(pl.Datetime("ns", "UTC"))
     known = [rows.filter(pl.col("window_end") <= end) for rows in (first, second_rows)]
     assert known[0].equals(known[1])
@@ -160,12 +158,12 @@ def test_expected_share_and_z_come_from_earlier_sessions(day: DayArrays) -> None
 
 def test_the_list_holds_what_discovery_dates_showed() -> None:
     frame = pl.DataFrame([replication(index) for index in range(4)])
-    law = pl.DataFrame({"sizes": [[1, 2, 7, 40]], "counts": [[700, 200, 94, 6]], "layer_total": [180]})
+    law = Law(20, 7, 180, (7,), (date(2024, 1, 2),))
     frozen = frozen_list(frame, law)
     assert [(row.test_id, row.bins) for row in frozen.rows] == [
         ("E1", ((20e6, 21e6, 0.75),)), ("E1", ((20e6, 21e6, 0.75),)), ("E6", ()),
     ]  # fmt: skip
-    assert (frozen.large_add, frozen.layer_least, frozen.layer_total) == (7, 7, 180)
+    assert frozen.law == law
     assert frozen.hash != frozen_list(frame.head(1), law).hash
 
 
