@@ -187,8 +187,10 @@ def _lines(day: DayArrays, row: Listed) -> Found:
     kept = np.zeros(len(rows), np.bool_)
     first_of_bursts(ts, band.dead_ns, kept)
     length = periods.WINDOW_S * SECOND_NS
-    near = np.arange(*(round(line * (1 + sign * periods.SAME_LINE) / periods.STEP_HZ) for sign in (-1, 1)))
-    near = near if len(near) else np.array([round(line / periods.STEP_HZ)])
+    ends = (round(line * (1 + sign * periods.SAME_LINE) / periods.STEP_HZ) for sign in (-1, 1))
+    first, last = (round(edge / periods.STEP_HZ) for edge in (band.low_hz, band.high_hz))
+    low, high = (min(max(end, first), last) for end in ends)
+    near = np.arange(low, high + 1)
     share = 0.0
     for start in range(day.start, day.end, length):
         part = slice(*np.searchsorted(ts, [start, start + length]))
@@ -197,7 +199,7 @@ def _lines(day: DayArrays, row: Listed) -> Found:
             yield rows[part][kept[part]], np.full(len(events), share)
         share = 0.0
         if len(events) >= periods.LEAST_EVENTS and start + length <= day.end:
-            values = periods.spectrum(events, start, band)[near - round(band.low_hz / periods.STEP_HZ)]
+            values = periods.spectrum(events, start, band)[near - first]
             if periods.screen_p(float(values.max()), len(values)) <= periods.SCREEN:
                 seen = periods.line_of(events, start, float(near[values.argmax()]) * periods.STEP_HZ)
                 share = max(0.0, periods.resultant(events, seen) - float(np.sqrt(np.pi / (4 * len(events)))))

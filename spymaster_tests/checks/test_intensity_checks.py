@@ -38,7 +38,7 @@ def put(table: str, where: pl.Expr, **values: object) -> Callable[[Lake], None]:
         pl.when(where).then(value if isinstance(value, pl.Expr) else pl.lit(value)).otherwise(name).alias(name)
         for name, value in values.items()
     ]
-    return lambda lake: spoil(lake, table, lambda frame: frame.with_columns(new).cast(dict(frame.schema)))
+    return lambda lake: spoil(lake, table, lambda frame: frame.with_columns(new).cast(frame.schema))
 
 
 def later_input(table: str, name: str) -> Callable[[Lake], None]:
@@ -92,7 +92,17 @@ def lake(good_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
     ]
     earlier = made.partition(AlgoReplication, SYMBOL, EARLIER)
     rows = session_intensity(
-        *read, [earlier], [], [], settings=made.settings, instrument=instrument(SYMBOL, made.settings), profile="demo"
+        read[0],
+        read[1],
+        read[2],
+        read[3],
+        read[4],
+        [earlier],
+        [],
+        [],
+        settings=made.settings,
+        instrument=instrument(SYMBOL, made.settings),
+        profile="demo",
     )
     assert rows["share_msgs"].count()
     _store(made, AlgoIntensity1s, rows, DT, *read, earlier)

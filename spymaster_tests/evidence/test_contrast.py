@@ -112,7 +112,7 @@ def intensity(n_attr: np.ndarray, n_msgs: int = 10) -> pl.DataFrame:
                     "n_msgs": n_msgs,
                     "qty_msgs": 20,
                     "n_attr": None if share is None else value,
-                    "qty_attr": None if share is None else 2 * value,
+                    "qty_attr": None if share is None else 20 * share,
                     **{share_column(name): share for name in INTENSITY_FAMILIES},
                 }
             )

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from spymaster.evidence.report import figures
@@ -139,9 +140,9 @@ def _sentence(row: Row) -> Text:
 
 def _nothing(data: ReportData, one: _Of) -> Text:
     tested = one.rows.filter(pl.col("effect_lo").is_not_null())
-    width = (tested["effect_hi"] - tested["effect_lo"]) / (2 * 1.96)
+    width = ((tested["effect_hi"] - tested["effect_lo"]) / (2 * 1.96)).to_numpy()
     unit = tested["effect_unit"][0] if tested.height else "share"
-    least = None if tested.is_empty() or unit == "ratio" else float(width.median() or 0.0) * TO_FIND
+    least = None if tested.is_empty() or unit == "ratio" else float(np.median(width)) * TO_FIND
     strata = one.rows.select("sub_id", "stratum_json").n_unique()
     q: Any = one.rows["q_bh"].min()
     words, detail = say.nothing(data.provenance, strata, least, unit, q)
@@ -189,7 +190,7 @@ def _summary(data: ReportData, results: Sequence[_Of]) -> Section:
     rows = []
     for one in results:
         first = one.found.row(0, named=True) if one.found.height else None
-        unit = None if first is None else first["effect_unit"]
+        unit = "share" if first is None else str(first["effect_unit"])
         interval = (
             "" if first is None else f"{say.share(first['effect_lo'], unit)} to {say.share(first['effect_hi'], unit)}"
         )

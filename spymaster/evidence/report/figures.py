@@ -41,7 +41,7 @@ def against_surrogates(row: Row, curve: pl.DataFrame) -> str | None:
         return None
     mean, low, high = (known[name].cast(pl.Float64).to_numpy() for name in ("mean", "x_lo", "x_hi"))
     ratio, below, above = (known[name].cast(pl.Float64).to_numpy() / mean for name in ("observed", "lo", "hi"))
-    x = _X.get((row["test_id"], row["sub_id"])) or Axis(0, float(known["x_hi"].max()), "place in the period, ms")
+    x = _X.get((row["test_id"], row["sub_id"])) or Axis(0, float(high.max()), "place in the period, ms")
     chart = Chart(x, Axis(0, MOST_TIMES, "times chance"), f"{row['test_id']} {group(row['stratum_json'])}")
     middle = np.sqrt(low * high) if x.log else (low + high) / 2
     chart.band(middle, below, above)

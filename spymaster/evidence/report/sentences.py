@@ -130,7 +130,9 @@ def group(stratum_json: str, *, kind: bool = True) -> str:
         side = {"same": " on the same side", "other": " on the other side"}.get(held.get("relation", ""), "")
         words.append(f"{_REFERENCES[held['reference']]} answered by {what}{side}")
     elif "kind" in held and kind:
-        words.append(_KINDS.get(held["kind"], held["kind"]) + (f" of {_SIDES[held['side']]}" if "side" in held else ""))
+        words.append(
+            str(_KINDS.get(held["kind"], held["kind"])) + (f" of {_SIDES[held['side']]}" if "side" in held else "")
+        )
     elif "side" in held:
         words.append(_SIDES[held["side"]])
     if "size" in held:
@@ -184,7 +186,7 @@ def null_words(row: Row) -> str:
     method = {
         "jitter": "times redrawn in their own cells", "blockshift": "every period shifted by itself",
         "seriesshift": "trades shifted as a whole", "jitter and markperm": "entries redrawn, and sizes permuted",
-    }.get(row["null_method"], row["null_method"])  # fmt: skip
+    }.get(str(row["null_method"]), str(row["null_method"]))  # fmt: skip
     return f"{method} of {duration(cell)}" if cell and row["null_method"] == "jitter" else method
 
 
@@ -222,7 +224,7 @@ def _fields(row: Row) -> dict[str, str]:
         "group": group(row["stratum_json"], kind=row["test_id"] not in ("E1", "E2")),
         "peak": peak(row),
         "cell": duration(given.get("cell_ns")),
-        "period": _PERIODS.get(row["sub_id"], row["sub_id"]),
+        "period": str(_PERIODS.get(row["sub_id"], row["sub_id"])),
         "level": LEVEL,
     }
 

@@ -158,7 +158,7 @@ def data_of(lake: Lake, symbol: str, dt: date, *, version: str) -> ReportData | 
 
     Raises `MissingPartitionError` where a table of the search is not there. The others may be absent.
     """
-    own = [lake.partition(model, symbol, dt) for model in _OWN]
+    run, tests, curves, exemplars, replication, intensity = (lake.partition(model, symbol, dt) for model in _OWN)
     contrasts = latest(lake.partitions(AlgoContrast, symbol, end=dt), dt, lake.settings)
-    beside = [lake.partition(model, symbol, dt) if lake.has(model, symbol, dt) else None for model in _BESIDE]
-    return gather(*own, contrasts, *beside, version=version)
+    candles, levels = (lake.partition(model, symbol, dt) if lake.has(model, symbol, dt) else None for model in _BESIDE)
+    return gather(run, tests, curves, exemplars, replication, intensity, contrasts, candles, levels, version=version)
