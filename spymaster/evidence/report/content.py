@@ -86,6 +86,17 @@ class _Of:
     """Rows with a verdict, the largest effects first."""
 
     @property
+    def groups(self) -> list[Row]:
+        """One row of `found` for each group, with the other sub-tests that found it."""
+        facts = self.found.filter(pl.col("plain") == "fact")
+        tested = self.found.filter(pl.col("plain") != "fact").unique("stratum_json", keep="first", maintain_order=True)
+        rows = [
+            *tested.iter_rows(named=True),
+            *facts.with_columns(others=pl.lit([], pl.List(pl.String))).iter_rows(named=True),
+        ]
+        return [row | {"others": [one for one in row["others"] if one != row["sub_id"]]} for row in rows]
+
+    @property
     def verdict(self) -> str:
         order = ("supported", "weak", "fact")
         held = set(self.found["plain"].to_list())
@@ -127,7 +138,10 @@ def _of(data: ReportData, test: str) -> _Of:
     found = rows.filter(has).sort(
         rank, pl.col("effect_lo"), pl.col("test_row_id"), descending=[False, True, False], nulls_last=True
     )
-    return _Of(test, rows, found.unique(["sub_id", "stratum_json"], keep="first", maintain_order=True))
+    once = found.unique(["sub_id", "stratum_json"], keep="first", maintain_order=True)
+    others = pl.col("sub_id").filter(pl.col("plain") != "fact").unique(maintain_order=True)
+    of_group = once.group_by("stratum_json").agg(others=others)
+    return _Of(test, rows, once.join(of_group, on="stratum_json", how="left", maintain_order="left"))
 
 
 def _sentence(row: Row) -> Text:
@@ -135,7 +149,7 @@ def _sentence(row: Row) -> Text:
     if found is None:
         found, seen = int(row["plain"] in ("weak", "supported")), 1
     words, detail = say.finding({**row, "verdict": row["plain"]}, found, seen)
-    return Text(words, "finding", detail)
+    return Text(words, "finding", detail + say.also(row["others"]))
 
 
 def _nothing(data: ReportData, one: _Of) -> Text:
@@ -170,7 +184,7 @@ def _header(data: ReportData, results: Sequence[_Of]) -> Section:
         blocks.append(
             Text("A negative control found structure where none is: no verdict of this date counts.", "warning")
         )
-    lead = [one.found.row(0, named=True) for one in results if one.found.height and one.verdict != "fact"]
+    lead = [one.groups[0] for one in results if one.found.height and one.verdict != "fact"]
     lead.sort(key=lambda row: row["plain"] != "supported")
     none = [say.NAMES[one.test].lower() for one in results if one.verdict in ("none", "fact")]
     blocks += [_sentence(row) for row in lead[:MOST_SENTENCES]]
@@ -230,7 +244,7 @@ def _test(data: ReportData, one: _Of) -> Section:
         return Section(f"{one.test} {say.NAMES[one.test]}", one.test, tuple(blocks))
     if one.verdict in ("none", "fact"):
         blocks.append(_nothing(data, one))
-    found = [row for row in one.found.iter_rows(named=True) if row["plain"] != "fact" or row["effect"] > 0]
+    found = one.groups
     blocks += [_sentence(row) for row in found[:MOST_SENTENCES]]
     if len(found) > MOST_SENTENCES:
         blocks.append(
@@ -249,7 +263,7 @@ def _pictures(data: ReportData, one: _Of) -> list[Picture]:
         made.append(("Steered orders: follow the quote orange, to and fro blue, others grey", figures.chains(data)))
     if one.test == "E7":
         made += [("Episodes against shifted trades", figures.ratios(data)), ("One episode", figures.episode(data))]
-    chosen = [row for row in one.found.iter_rows(named=True) if row["p_method"] != "fact"]
+    chosen = [row for row in one.groups if row["p_method"] != "fact"]
     if not chosen:  # what nothing looks like
         tested = one.rows.filter(pl.col("p_raw").is_not_null()).sort("p_raw", "test_row_id")
         chosen = list(tested.head(1).iter_rows(named=True))

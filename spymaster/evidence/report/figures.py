@@ -18,6 +18,9 @@ NEW_YORK = ZoneInfo("America/New_York")
 MOST_TIMES = 4.0
 """Top of the axis of ratios; what is beyond is cut, and said."""
 MOST_SHARE = 0.5
+REACH = 1.645
+"""Deviations that nine in ten lie within."""
+LEAST_MEAN = 8.0
 NS = 1_000_000_000
 DISTANCES = ("inside", "at best", "1 tick", "2 ticks", "3-5", "6-10", "11+", "unknown")
 CHAIN_COLORS = {"chain_pegged": PEAK, "chain_oscillating": BID, "chain_other": SEEN}
@@ -36,16 +39,17 @@ _X = {
 
 def against_surrogates(row: Row, curve: pl.DataFrame) -> str | None:
     """Ratio of what was seen to the mean of the surrogates by bin, with the band of nine in ten of them."""
-    known = curve.filter(pl.col("mean") > 0).sort("bin")
-    if known.is_empty():
+    drawn = _gathered(curve.filter(pl.col("mean") > 0).sort("bin"))
+    if not len(drawn):
         return None
-    mean, low, high = (known[name].cast(pl.Float64).to_numpy() for name in ("mean", "x_lo", "x_hi"))
-    ratio, below, above = (known[name].cast(pl.Float64).to_numpy() / mean for name in ("observed", "lo", "hi"))
+    low, high, seen, mean, spread = drawn[:, :5].T
+    ratio, below, above = seen / mean, np.maximum(1 - REACH * spread / mean, 0), 1 + REACH * spread / mean
+    inside = drawn[:, 5] > 0
     x = _X.get((row["test_id"], row["sub_id"])) or Axis(0, float(high.max()), "place in the period, ms")
     chart = Chart(x, Axis(0, MOST_TIMES, "times chance"), f"{row['test_id']} {group(row['stratum_json'])}")
     middle = np.sqrt(low * high) if x.log else (low + high) / 2
-    chart.band(middle, below, above)
-    inside = known["in_peak"].to_numpy()
+    for part in np.split(np.arange(len(low)), np.flatnonzero(low[1:] > high[:-1] * 1.001) + 1):
+        chart.band(middle[part], below[part], above[part])
     for part, color in ((~inside, SEEN), (inside, PEAK)):
         chart.bars(low[part], high[part], ratio[part], color, base=1.0)
     chart.line([x.low, x.high], [1, 1], FAINT, 0.8)
@@ -54,6 +58,24 @@ def against_surrogates(row: Row, curve: pl.DataFrame) -> str | None:
         edge = float(high[best] if x.place(middle[best]) < 0.75 else low[best])
         chart.text(edge, MOST_TIMES * 0.93, f"{ratio[best]:.1f} times")
     return chart.render()
+
+
+def _gathered(known: pl.DataFrame) -> np.ndarray:
+    """Bins to draw: from, to, seen, mean, spread of the surrogates, in the peak. Few events are drawn together.
+
+    Neighbours outside the peak are joined until surrogates have `LEAST_MEAN` events there; their spreads add up as of
+    independent bins.
+    """
+    columns = [known[name].cast(pl.Float64).to_numpy() for name in ("x_lo", "x_hi", "observed", "mean", "lo", "hi")]
+    rows: list[list[float]] = []
+    for low, high, seen, mean, least, most, peak in zip(*columns, known["in_peak"].to_list(), strict=True):
+        spread = (most - least) / (2 * REACH)
+        last = rows[-1] if rows else None
+        if last and not peak and not last[5] and last[3] < LEAST_MEAN and low <= last[1] * 1.001:
+            rows[-1] = [last[0], high, last[2] + seen, last[3] + mean, float(np.hypot(last[4], spread)), 0.0]
+        else:
+            rows.append([low, high, seen, mean, spread, float(peak)])
+    return np.array(rows, np.float64).reshape(-1, 6)
 
 
 def spectrum(row: Row, curve: pl.DataFrame) -> str | None:

@@ -7,10 +7,11 @@ numbers of their own (`wording.has_free_numbers`).
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 LEVEL = "95 %"
+ALPHA = 0.05
 NAMES = {
     "E1": "Order lifetimes",
     "E2": "Steered orders",
@@ -34,7 +35,7 @@ QUESTIONS = {
 PICTURES = {
     "E1": "Bars: how many times as many orders died at that age as in the surrogates (1 is chance). Grey: "
     "where nine of "
-    "ten surrogates lie. Orange: the peak that the effect is of.",
+    "ten surrogates lie. Orange: the peak that the effect is of. Neighbours with few events are drawn together.",
     "E2": "Left to right: the day; one line per steered order, from its first move to its last. Below: time "
     "from a move "
     "of the quote to the next move of the order, against surrogates.",
@@ -66,13 +67,15 @@ FINDING = {
     "withdrawn with it",
 }
 """One per test; the tail says how sure it is."""
-TAIL = "{level} interval {low} to {high}; q {q}; null: {null}; seen on {found} of {seen} dates. {strength}."
+TAIL = "{level} interval {low} to {high}; q {q}; null: {null}; dates with it: {found} of {seen}. {strength}."
 FACT = {
     "E6": "{prefix}{effect} of the traded lots ({n} in all, {group}) were executed beyond what their orders displayed",
 }
 FACT_TAIL = "{level} interval {low} to {high}; a fact by order id, without a test."
 NOTHING = "{prefix}no evidence found in {strata} groups of messages"
-NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}."
+NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}{small}."
+TOO_SMALL = ", with an effect too small to count"
+ALSO = " Found as well as {others}."
 STRENGTH = {
     "weak": "A hint: evidence takes other dates, some of them held out",
     "supported": "Consistent with automation, and repeated on dates that were not used to find it",
@@ -140,7 +143,11 @@ def group(stratum_json: str, *, kind: bool = True) -> str:
         words.append(f"{size} lot{'' if size == '1' else 's'}")
     if "distance" in held:
         distance = held["distance"]
-        words.append({"improve": "inside the spread", "0": "at the best price"}.get(distance, f"{distance} ticks away"))
+        words.append(
+            {"improve": "inside the spread", "0": "at the best price"}.get(
+                distance, f"{distance} tick{'' if distance == '1' else 's'} away"
+            )
+        )
     if "segment" in held:
         words.append(_SEGMENTS[held["segment"]])
     return ", ".join(words) or "all of them"
@@ -196,7 +203,7 @@ def duration(ns: float | None) -> str:
         return "no time"
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if ns >= size:
-            return f"{ns / size:g} {unit}"
+            return f"{ns / size:.4g} {unit}"
     return f"{ns:g} ns"
 
 
@@ -210,6 +217,11 @@ def finding(row: Row, found: int, seen: int) -> tuple[str, str]:
         strength=STRENGTH.get(row["verdict"].split(":")[-1], "Not evidence"),
     )  # fmt: skip
     return f"{FINDING[row['test_id']].format(**fields)}.", tail
+
+
+def also(others: Sequence[str]) -> str:
+    """Other sub-tests that found the same group."""
+    return ALSO.format(others=", ".join(one.replace("_", " ") for one in others)) if others else ""
 
 
 def _fields(row: Row) -> dict[str, str]:
@@ -234,7 +246,7 @@ def nothing(provenance: str, strata: int, least: float | None, unit: str, q: flo
     told = "not known" if least is None else share(least, unit)
     return (
         f"{NOTHING.format(prefix=prefix(provenance), strata=strata)}.",
-        NOTHING_TAIL.format(least=told, q=probability(q)),
+        NOTHING_TAIL.format(least=told, q=probability(q), small=TOO_SMALL if q is not None and q <= ALPHA else ""),
     )
 
 
@@ -256,6 +268,6 @@ def contrast(row: Row) -> tuple[str, str]:
 
 TEMPLATES = (
     *FINDING.values(), TAIL, *FACT.values(), FACT_TAIL, NOTHING, NOTHING_TAIL, *STRENGTH.values(), *CONTRAST.values(),
-    CONTRAST_TAIL, CONTRAST_FEW,
+    CONTRAST_TAIL, CONTRAST_FEW, TOO_SMALL, ALSO,
 )  # fmt: skip
 """Everything with fields; the tests hold it against `wording`."""
