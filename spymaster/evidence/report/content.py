@@ -184,9 +184,9 @@ def _header(data: ReportData, results: Sequence[_Of]) -> Section:
         blocks.append(
             Text("A negative control found structure where none is: no verdict of this date counts.", "warning")
         )
-    lead = [one.groups[0] for one in results if one.found.height and one.verdict != "fact"]
-    lead.sort(key=lambda row: row["plain"] != "supported")
-    none = [say.NAMES[one.test].lower() for one in results if one.verdict in ("none", "fact")]
+    lead = [one.groups[0] for one in results if one.found.height]
+    lead.sort(key=lambda row: ("supported", "weak", "fact").index(row["plain"]))
+    none = [say.NAMES[one.test].lower() for one in results if one.verdict == "none"]
     blocks += [_sentence(row) for row in lead[:MOST_SENTENCES]]
     if not lead:
         blocks.append(

@@ -75,7 +75,7 @@ FACT_TAIL = "{level} interval {low} to {high}; a fact by order id, without a tes
 NOTHING = "{prefix}no evidence found in {strata} groups of messages"
 NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}{small}."
 TOO_SMALL = ", with an effect too small to count"
-ALSO = " Found as well as {others}."
+ALSO = " Also found in: {others}."
 STRENGTH = {
     "weak": "A hint: evidence takes other dates, some of them held out",
     "supported": "Consistent with automation, and repeated on dates that were not used to find it",
