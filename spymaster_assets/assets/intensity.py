@@ -26,7 +26,7 @@ from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
 from spymaster.tables.trade import Trade
 from spymaster_assets.factory import lake_assets
-from spymaster_assets.inputs import History, Same
+from spymaster_assets.inputs import History, OwnHistory, Same
 from spymaster_assets.recipe import Session
 
 YEAR = 260
@@ -60,7 +60,7 @@ def _write_index(lake: Lake) -> None:
     findings=History(AlgoReplication, -YEAR, 0, select=_last_earlier),
     # Its own row is not read; the date counts where dates are held out.
     laws=History(AlgoLaw, -YEAR, 0),
-    earlier=History(AlgoIntensity1s, -USUAL, -1),
+    earlier=OwnHistory(AlgoIntensity1s, -USUAL),
     lineage={
         "*": ("kind", "side", "qty", "rel_ticks", "weights_json", "verdict_discovery"),
         "expected_share": ("share_msgs",),
