@@ -40,7 +40,7 @@ def search(lake: Lake, dt: date) -> None:
     inputs = inputs_of(lake, dt)
     law = session_law(inputs.events, inputs.lives, settings=lake.settings)
     _store(lake, AlgoLaw, dt, law, [inputs.events, inputs.lives])
-    frames, laws = tests_of(lake, dt), lake.partitions(AlgoLaw, SYMBOL, end=dt)
+    frames, laws = searched(lake, dt), lake.partitions(AlgoLaw, SYMBOL, end=dt)
     for model in MODELS:
         _store(lake, model, dt, frames[model.name], [*inputs.all(), *laws])
     tests = lake.partitions(AlgoTest, SYMBOL, end=dt)
@@ -53,7 +53,7 @@ def inputs_of(lake: Lake, dt: date) -> Inputs:
     return Inputs(*(lake.partition(f"silver.{name}", SYMBOL, dt) for name in names))
 
 
-def tests_of(lake: Lake, dt: date) -> dict[str, pl.DataFrame]:
+def searched(lake: Lake, dt: date) -> dict[str, pl.DataFrame]:
     """Frames of a date, offered all laws of the lake."""
     return session_tests(
         inputs_of(lake, dt),
