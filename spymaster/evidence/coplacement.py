@@ -152,7 +152,8 @@ def _within(
     pairs = np.stack([first[:found], second[:found]])
     pairs = pairs[:, np.isin(_cells(pairs[0], pairs[1]), cells)]
     lasted = life[pairs[0]]
-    chance = _by_chance(streams.sub("sizes"), lives.dist_code[rows], lives.side[rows], add, size, twins)
+    permuted = min(PERMUTATIONS, surrogates)
+    chance = _by_chance(streams.sub("sizes"), lives.dist_code[rows], lives.side[rows], add, size, twins, permuted)
     return TestResult(
         test_id=TEST,
         sub_id=name,
@@ -194,7 +195,9 @@ def _curve(result: MaxResult, cells: NDArray[np.int64]) -> Curve:
     return replace(whole, **{one.name: getattr(whole, one.name)[held] for one in fields(whole) if one.name != "unit"})
 
 
-def _by_chance(streams: Streams, dist, side, add: NDArray[np.int64], size: NDArray[np.int32], twins) -> float:
+def _by_chance(
+    streams: Streams, dist, side, add: NDArray[np.int64], size: NDArray[np.int32], twins, permutations: int
+) -> float:
     """p of the twins against sizes permuted among orders of the same minute, side and distance."""
     cells = (add // (60_000 * MS) * 2 + side) * _DISTANCES + dist
     by_cell = np.argsort(cells, kind="stable")
@@ -207,7 +210,7 @@ def _by_chance(streams: Streams, dist, side, add: NDArray[np.int64], size: NDArr
         permuted[by_cell] = size[by_cell][order]
         return twins(0, permuted)[0]
 
-    return one_stage(counts, PERMUTATIONS)[0].p
+    return one_stage(counts, permutations)[0].p
 
 
 def _exemplars(

@@ -12,6 +12,7 @@ from spymaster.evidence.families import TESTS, Halves, Judged
 from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.periods import TEST as PERIODS
 from spymaster.evidence.result import TestResult
+from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.evidence.streams import Streams
 from spymaster.evidence.verdicts import Least, same_peak
 
@@ -36,9 +37,9 @@ def within(day: DayArrays, start: int, end: int) -> DayArrays:
     )
 
 
-def halves_of(day: DayArrays) -> tuple[DayArrays, DayArrays]:
-    """Both halves of the usable messages of a day, cut at a whole second."""
-    usable = day.messages.ts[day.messages.usable]
+def halves_of(day: DayArrays, segment: str = POOLED) -> tuple[DayArrays, DayArrays]:
+    """Both halves of the usable messages of a day, or of one segment of it, cut at a whole second."""
+    usable = day.messages.ts[Stratum(segment=segment).among(day.messages, day.messages.qty)]
     cut = int(np.median(usable)) if len(usable) else (day.start + day.end) // 2
     middle = day.start + (cut - day.start) // SECOND_NS * SECOND_NS
     return within(day, day.start, middle), within(day, middle, day.end)
@@ -46,7 +47,7 @@ def halves_of(day: DayArrays) -> tuple[DayArrays, DayArrays]:
 
 def look_at_halves(day: DayArrays, judged: Sequence[Judged], *, seed: int, least: Least) -> list[Judged]:
     """The results with their halves, where q and effect are worth it."""
-    parts: tuple[DayArrays, DayArrays] | None = None
+    parts: dict[str, tuple[DayArrays, DayArrays]] = {}
     seen: dict[tuple[str, int], list[list[TestResult]]] = {}
     found: list[Judged] = []
     for one in judged:
@@ -58,13 +59,15 @@ def look_at_halves(day: DayArrays, judged: Sequence[Judged], *, seed: int, least
         if result.test_id == PERIODS:
             found.append(replace(one, halves=_of_windows(result)))
             continue
-        parts = parts or halves_of(day)
+        segment = one.stratum.segment
+        if segment not in parts:
+            parts[segment] = halves_of(day, segment)
         key = (result.test_id, one.place)
         if key not in seen:
             run = TESTS[result.test_id][0]
             seen[key] = [
                 run(part, one.stratum, Streams(seed, f"{result.test_id}/half {number}", one.place), SURROGATES, None)
-                for number, part in enumerate(parts)
+                for number, part in enumerate(parts[segment])
             ]
         first, second = (_peak(results, result.sub_id) for results in seen[key])
         agree = same_peak(first, second, result.peak_unit, result.test_id, result.sub_id)

@@ -14,6 +14,7 @@ import polars as pl
 from spymaster.evidence.arrays import DayArrays
 from spymaster.evidence.families import Judged
 from spymaster.evidence.identity import Identity
+from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.result import Curve, Exemplars, TestResult
 from spymaster.evidence.verdicts import Least, day_verdict
 from spymaster.tables.algo_curve import AlgoCurve
@@ -144,11 +145,16 @@ def _curve(identity: str, curve: Curve) -> pl.DataFrame:
 
 
 def exemplar_rows(context: Context, day: DayArrays, judged: Sequence[Judged], rel_ticks: pl.Series) -> pl.DataFrame:
-    """Rows of `gold.algo_exemplar`. rel_ticks: column of all messages of the date, in stored order."""
+    """Rows of `gold.algo_exemplar`, of facts and of what has q_bh <= 0.05: elsewhere nothing is shown by any message.
+
+    rel_ticks: column of all messages of the date, in stored order.
+    """
     frames = [
         _exemplars(context, row_id(context, one, day), day, one.result.exemplars, rel_ticks)
         for one in judged
-        if one.result.exemplars is not None and len(one.result.exemplars.index)
+        if one.result.exemplars is not None
+        and len(one.result.exemplars.index)
+        and (one.result.p_method == "fact" or (one.q_bh or 1.0) <= ALPHA)
     ]
     return pl.concat([AlgoExemplar.empty(), *frames]).sort("test_row_id", "link_id", "member")
 

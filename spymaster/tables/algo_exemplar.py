@@ -13,6 +13,8 @@ ROLES = ("member", "response", "tranche", "layer", "twin", "chain_pegged", "chai
 class AlgoExemplar(TableModel):
     """One row per message or order that shows the structure of a test: 50 links nearest to the peak, 50 at random.
 
+    Of facts, and of tests with q_bh <= 0.05; where nothing was found no message shows it.
+
     A link is what belongs together: a pair, a chain, an episode, or a single order. Of orders the row is their entry.
     """
 

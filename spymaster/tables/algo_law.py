@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from spymaster.tables.model import Column, TableModel
+from spymaster.tables.model import Column, Invariant, TableModel
 from spymaster.tables.types import PROVENANCE
 
 
@@ -39,3 +39,11 @@ class AlgoLaw(TableModel):
         ge=0,
     )
     provenance = Column(PROVENANCE, "real or simulated data")
+
+    invariants = (
+        Invariant(
+            "a_count_for_every_size",
+            "sizes and counts are equally long",
+            lambda pl: pl.col("sizes").list.len() == pl.col("counts").list.len(),
+        ),
+    )

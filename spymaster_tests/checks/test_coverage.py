@@ -6,6 +6,7 @@ from spymaster.checks import all_checks
 from spymaster_tests.checks import (
     test_episodes,
     test_every_check,
+    test_evidence_checks,
     test_gex_checks,
     test_intensity_checks,
     test_option_bronze,
@@ -22,6 +23,7 @@ def test_no_check_is_left_to_nobody():
     modules = (
         test_episodes,
         test_every_check,
+        test_evidence_checks,
         test_gex_checks,
         test_intensity_checks,
         test_option_bronze,

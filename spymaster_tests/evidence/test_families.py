@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spymaster.evidence import families
 from spymaster.evidence.arrays import SECOND_NS
 from spymaster.evidence.families import TESTS, Judged, Profile, run_tests
 from spymaster.evidence.multiplicity import benjamini_hochberg
@@ -98,3 +99,15 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert [(a.result.p_raw, a.result.effect, a.q_bh) for a in one] == [
         (b.result.p_raw, b.result.effect, b.q_bh) for b in other
     ]
+
+
+def test_small_p_without_a_second_stage_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "MOST_SECOND_STAGE", 0)
+    market = Market(150, 1).background(orders=120)
+    add = market.times(8)
+    market.place(add, add + 20 * MS)
+    found = run_tests(market.day(), seed=1, profile=Profile(39, 99, 2), tests=["E1"])
+    marked = [one.result.p for one in found if "stage1_only" in one.result.notes]
+    assert len(marked) > 0
+    assert max(marked) <= 0.05
+    assert min(one.result.p for one in found if "stage1_only" not in one.result.notes) > 0.05

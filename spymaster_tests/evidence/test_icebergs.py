@@ -77,6 +77,17 @@ def test_executing_more_than_the_largest_display_proves_nothing_of_an_order_that
     assert (result.n_tgt, result.facts["hidden_lots"]) == (listed, lots)
 
 
+@pytest.mark.parametrize(("low", "high"), [(2, 3), (3, 9), (60, 300)], ids=["narrow", "wider than a cell", "wide"])
+def test_the_share_that_surrogates_leave_in_a_peak_is_that_of_redrawn_entries(low: int, high: int) -> None:
+    rng = np.random.default_rng(4)
+    fill = np.sort(rng.integers(0, 10**12, 400))
+    add = fill + rng.integers(low * MS, high * MS, 400)
+    cell = add // icebergs.CELL * icebergs.CELL
+    drawn = cell + rng.integers(0, icebergs.CELL, (400, 400)).T - fill
+    redrawn = np.mean((drawn >= low * MS) & (drawn < high * MS))
+    assert icebergs._kept(fill, add, low * MS, high * MS, 0) == pytest.approx(redrawn, abs=0.01)
+
+
 def slow_refills(fill, fill_size, add, add_size) -> np.ndarray:
     counts = np.zeros(len(icebergs.EDGES) - 1, np.int64)
     for at, size in zip(fill, fill_size, strict=True):

@@ -85,6 +85,28 @@ def test_a_line_that_persists_is_counted() -> None:
     assert found.peak_value == pytest.approx(10, rel=0.005)
 
 
+def test_surrogates_do_not_run_empty_at_the_ends_of_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events next to the window may be drawn into it, as its own may be drawn out of it."""
+    market = Market(360, 7).background(orders=40)
+    sender(market, 0.5, 50)
+    at_ends: list[int] = []
+    spectrum = periods.spectrum
+
+    def counted(times: np.ndarray, start: int, band: periods.Pass) -> np.ndarray:
+        if start == START + 120 * 10**9 and band.name == "slow":
+            at_ends.append(int(np.sum(times < start + 2 * 10**9) + np.sum(times >= start + 118 * 10**9)))
+        return spectrum(times, start, band)
+
+    monkeypatch.setattr(periods, "spectrum", counted)
+    day = market.day()
+    rows = np.flatnonzero(ADDS.among(day.messages, day.messages.qty))
+    lines, streams = (0.5, 0.5), Streams(1, "E5")
+    periods._tested(day, ADDS, rows, PASSES[0], 1, lines, streams, 39, None, {})
+    observed, surrogates = at_ends[0], np.mean(at_ends[1:])
+    assert len(at_ends) == 40
+    assert surrogates == pytest.approx(observed, rel=0.25)
+
+
 def test_bursts_have_no_period() -> None:
     """Their power at slow frequencies is no line: hardly a window passes the screen, and those have no small p."""
     screened = low = tested = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,45 @@ def test_orders_at_a_moment_of_the_second_are_found_there() -> None:
     assert found["1s"].peak_value == pytest.approx(10, abs=10)
     assert found["1s"].effect * found["1s"].n_ref == pytest.approx(0.8 * 600, rel=0.35)
     assert found["1s"].effect_lo > 0
+
+
+def test_a_peak_on_both_sides_of_the_second_is_one() -> None:
+    market = Market(600, 4).background(orders=20)
+    seconds = np.arange(1, 600)[market.rng.random(599) < 0.8] * 10**9
+    at = seconds + market.rng.integers(-40 * MS, 40 * MS, len(seconds))
+    market.place(at, at + 10**9, distance=0)
+    found = results(market)["1s"]
+    assert min(found.peak_value, 1000 - found.peak_value) < 20
+    assert found.peak_width < 60
+    assert found.effect * found.n_ref == pytest.approx(len(at), rel=0.3)
+    assert found.exemplars is not None
+    phase_ms = found.exemplars.lag_ns[found.exemplars.is_typical] / MS
+    assert np.all(np.minimum(phase_ms, 1000 - phase_ms) < 60)
+
+
+def test_minutes_have_a_phase_too() -> None:
+    market = Market(25 * 60, 5).background(orders=4)
+    minutes = np.arange(25) * 60 * 10**9 + 30 * 10**9
+    at = np.sort((minutes[:, None] + market.rng.integers(0, 10**9, (25, 40))).ravel())
+    market.place(at, at + 10**9, distance=0)
+    found = results(market)["60s"]
+    assert found.p <= 0.02
+    assert found.peak_value == pytest.approx(30_600, abs=1200)
+
+
+def test_only_blocks_that_were_open_throughout_have_a_phase() -> None:
+    day = Market(150, 6).background().day()  # two minutes and a half
+    rows = np.arange(len(day.messages.ts))
+    minute = (day.messages.ts - START) // (60 * 10**9)
+    assert np.array_equal(phase.in_whole_blocks(day, rows, 60 * 10**9), rows[minute < 2])
+    assert np.array_equal(phase.in_whole_blocks(day, rows, 10**9), rows)
+    scheduled = np.zeros(150, np.bool_)
+    scheduled[30:40] = True
+    around = replace(day, scheduled=scheduled)
+    assert np.array_equal(phase.in_whole_blocks(around, rows, 60 * 10**9), rows[minute == 1])
+    result = phase.run(around, ADDS, Streams(1, "E4"), 19)[0]
+    adds = (day.messages.kind == 0) & ~scheduled[(day.messages.ts - START) // 10**9]
+    assert result.n_tgt == adds.sum()
 
 
 def test_bursts_alone_have_no_phase() -> None:
