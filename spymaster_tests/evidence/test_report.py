@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from spymaster.evidence.report import content, markdown, page
+from spymaster.evidence.report import content, figures, markdown, page
 from spymaster.evidence.report import sentences as say
 from spymaster.evidence.report.content import Picture, Report, Table, Text
 from spymaster.evidence.report.gather import highest
@@ -187,6 +187,16 @@ def test_the_registered_question_has_an_answer_for_every_verdict(verdict: str) -
     assert "rejections" in words
     assert ("3.00" in words) == (verdict != "too_few")
     assert "60 sets on 6 dates" in detail
+
+
+def test_intensity_is_drawn_over_the_whole_day() -> None:
+    data = days.report_data()
+    minutes = data.minutes.filter((pl.col("side") == "all") & (pl.col("band") == "all"))
+    starts = minutes["minute"].to_physical().to_list()
+    assert starts == [days.START + k * 60 * days.SECOND for k in range(days.MINUTES)]
+    svg = figures.intensity(data)[0][1]
+    drawn = [float(x) for x in re.findall(r"[ML](\d+\.\d) ", svg)]
+    assert max(drawn) - min(drawn) > 700
 
 
 def test_seconds_that_stand_out_go_by_z_where_there_is_one() -> None:

@@ -153,13 +153,13 @@ def _sentence(row: Row) -> Text:
 
 
 def _nothing(data: ReportData, one: _Of) -> Text:
-    tested = one.rows.filter(pl.col("effect_lo").is_not_null())
+    tested = one.rows.filter(pl.col("effect_lo").is_not_null() & (pl.col("effect_unit") == "share"))
     width = ((tested["effect_hi"] - tested["effect_lo"]) / (2 * 1.96)).to_numpy()
-    unit = tested["effect_unit"][0] if tested.height else "share"
-    least = None if tested.is_empty() or unit == "ratio" else float(np.median(width)) * TO_FIND
+    ratios = bool((one.rows["effect_unit"] == "ratio").any())
+    least = None if tested.is_empty() or ratios else float(np.median(width)) * TO_FIND
     strata = one.rows.select("sub_id", "stratum_json").n_unique()
     q: Any = one.rows["q_bh"].min()
-    words, detail = say.nothing(data.provenance, strata, least, unit, q)
+    words, detail = say.nothing(data.provenance, strata, least, "share", q)
     return Text(words, "nothing", detail)
 
 

@@ -10,8 +10,10 @@ import polars as pl
 
 from spymaster.evidence.report.sentences import Row
 from spymaster.lake import Partition
+from spymaster.tables.types import TIMESTAMP
 
 TOP_SECONDS = 10
+SECOND_NS, MINUTE_NS = 1_000_000_000, 60_000_000_000
 INTENSITY_COLUMNS = (
     "window_end", "side", "band", "n_msgs", "n_attr", "share_msgs", "expected_share", "intensity_z",
 )  # fmt: skip
@@ -57,7 +59,8 @@ class ReportData:
 
 def by_minute(rows: pl.DataFrame) -> pl.DataFrame:
     """Columns minute (its start), side, band, n_msgs, share (null without messages or a list)."""
-    start = (pl.col("window_end") - pl.duration(seconds=1)).dt.truncate("1m")
+    # Arithmetic with Polars durations would lose the nanoseconds of the type.
+    start = ((pl.col("window_end").to_physical() - SECOND_NS) // MINUTE_NS * MINUTE_NS).cast(TIMESTAMP)
     summed = rows.group_by(minute=start, side="side", band="band").agg(
         pl.col("n_msgs").cast(pl.Int64).sum(),
         n_attr=pl.when(pl.col("n_attr").is_not_null().any()).then(pl.col("n_attr").cast(pl.Float64).sum()),
