@@ -91,9 +91,7 @@ def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
     parts = block_sums(np.clip(lives.ts_end[rows], day.start, day.end - 1), day.start, day.minutes, hidden[rows])
     volume = max(int(trades.qty.sum()), 1)
     low, high = ratio_interval(parts, wholes, streams.random(BOOTSTRAP))
-    entered = np.flatnonzero(lives.event_add[rows] >= 0)  # an order is shown by its entry
-    chosen_links, typical = choose_links(-hidden[rows[entered]].astype(np.float64), streams.random(EXEMPLARS))
-    picked = entered[chosen_links]
+    picked, typical = choose_links(-hidden[rows].astype(np.float64), streams.random(EXEMPLARS))
     index = rows[picked]
     ratio = lives.filled[rows] / np.maximum(lives.largest[rows], 1)
     return TestResult(
