@@ -55,16 +55,17 @@ def _step_up(p: np.ndarray, size: int) -> np.ndarray:
 
 @check(ALGO_TEST, ALGO_RUN, suite=Suite.DATA, blocking=True)
 def tests_of_the_run(session: Session) -> Finding:
-    """All tests are of the one run of the date, and as many as it says."""
+    """All tests are of the one run of the date, as many as it says, with controls if it says so."""
     shared = ["run_id", "code_hash", "strata_hash", "data_hash", "contract", "session_date", "seed"]
-    runs = collect(scan(session, ALGO_RUN, [*shared, "n_tests", "role"]))
-    tests = collect(scan(session, ALGO_TEST, ["test_row_id", *shared, "holdout_flag"]))
+    runs = collect(scan(session, ALGO_RUN, [*shared, "n_tests", "role", "controls"]))
+    tests = collect(scan(session, ALGO_TEST, ["test_row_id", *shared, "holdout_flag", "is_negative_control"]))
     if runs.height != 1:
         return Finding(runs.height + tests.height, f"{runs.height} runs and {tests.height} tests", {})
     run = runs.row(0, named=True)
     same = pl.all_horizontal([pl.col(name) == run[name] for name in shared])
     bad = tests.filter(~(same & (pl.col("holdout_flag") == (run["role"] == "holdout"))))
     missing = abs(tests.height - run["n_tests"])
+    missing += int(tests["is_negative_control"].any() == (run["controls"] == "none"))
     return finding(bad.height + missing, bad, f"{run['n_tests']} tests of run {run['run_id']}", tests=tests.height)
 
 
@@ -115,9 +116,9 @@ def _of_tests(session: Session, table: str, keeps: pl.Expr | None = None) -> Fin
 
 @check(ALGO_EXEMPLAR, ORDER_EVENT, suite=Suite.DATA)
 def exemplars_are_messages(session: Session) -> Finding:
-    """Every exemplar is a message of its order, at its time."""
+    """Every exemplar is a message of its order, at its time; of some orders no entry was seen."""
     shared = ["event_id", "order_id", "ts_event"]
-    rows = collect(scan(session, ALGO_EXEMPLAR, ["test_row_id", *shared]))
+    rows = collect(scan(session, ALGO_EXEMPLAR, ["test_row_id", *shared]).filter(pl.col("event_id").is_not_null()))
     ids = rows["order_id"].unique()
     messages = collect(scan(session, ORDER_EVENT, shared).filter(pl.col("order_id").is_in(ids.implode())).unique())
     bad = rows.join(messages, on=shared, how="anti").sort("test_row_id", "ts_event")

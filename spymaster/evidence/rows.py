@@ -198,6 +198,7 @@ def _exemplars(
         }
     ).with_columns(
         rel_ticks=pl.when(pl.Series(row >= 0)).then(rel_ticks.gather(known)),
+        event_id=pl.when(pl.col("event_id") >= 0).then("event_id"),
         dist_ticks=pl.when(pl.col("dist_ticks") != np.iinfo(np.int32).max).then("dist_ticks"),
         member=pl.int_range(pl.len()).over("link_id"),
         run_id=pl.lit(context.identity.run_id),
@@ -207,13 +208,14 @@ def _exemplars(
 
 
 def _entries(day: DayArrays, lives: np.ndarray) -> np.ndarray:
-    """Rows of the messages that entered these lives, -1 where an event has none of the order."""
+    """Rows of the messages that entered these lives, -1 where the entry was not seen."""
     messages = day.messages
     rows = np.full(len(lives), -1, np.int64)
     first = np.searchsorted(messages.event, day.lives.event_add[lives])
     for number, (start, order) in enumerate(zip(first.tolist(), day.lives.order[lives], strict=True)):
         place = start
-        while place < len(messages.event) and messages.event[place] == messages.event[start]:
+        wanted = day.lives.event_add[lives[number]]
+        while place < len(messages.event) and messages.event[place] == wanted:
             if messages.order[place] == order:
                 rows[number] = place
                 break

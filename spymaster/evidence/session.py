@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.evidence.arrays import DayArrays
+from spymaster.evidence.controls import Extent, passes, run_controls
 from spymaster.evidence.families import TESTS, Profile, run_tests
 from spymaster.evidence.halves import look_at_halves
 from spymaster.evidence.holdout import holdout_dates
@@ -114,7 +115,8 @@ def session_tests(
     """Run, tests, curves and exemplars of a date; no rows where it has no messages or no seconds.
 
     inputs, selection, definitions: partitions of the date. laws: of `gold.algo_law` up to it. profile: `standard` or
-    `demo`. notes: takes the seconds of each test, which no table has.
+    `demo`, which has no controls; a control that fails blocks all verdicts. notes: takes the seconds of each test,
+    which no table has.
     """
     symbol, dt = inputs.events.symbol, inputs.events.dt
     own = [one for one in laws if one.dt == dt]
@@ -146,20 +148,26 @@ def session_tests(
         found = run_tests(day, seed=chosen.seed, profile=depth, tests=[test])
         judged += look_at_halves(day, found, seed=chosen.seed, least=context.least)
         seconds[test] = time.perf_counter() - started
+    started = time.perf_counter()
+    extent: Extent = "none" if profile == "demo" else chosen.controls
+    controls = run_controls(day, extent=extent, seed=chosen.seed, profile=depth)
+    seconds["controls"] = time.perf_counter() - started
+    passed = passes(controls) if controls else None
+    context = replace(context, blocked=passed is False)
     if notes is not None:
         notes["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
-    tests = result_rows(context, day, judged)
+    of_controls = [result_rows(context, one.day, one.judged, control=one.kind) for one in controls]
+    tests = pl.concat([result_rows(context, day, judged), *of_controls]).sort("test_row_id")
+    told = {"profile": profile, "controls": extent, "controls_passed": passed, "n_tests": tests.height}
     return {
-        AlgoRun.name: _run_row(context, day, inputs.events, depth, profile, tests.height),
+        AlgoRun.name: _run_row(context, day, inputs.events, depth, told),
         AlgoTest.name: tests,
         AlgoCurve.name: curve_rows(context, day, judged),
         AlgoExemplar.name: exemplar_rows(context, day, judged, inputs.events.read(["rel_ticks"])["rel_ticks"]),
     }
 
 
-def _run_row(
-    context: Context, day: DayArrays, events: Partition, depth: Profile, profile: str, tests: int
-) -> pl.DataFrame:
+def _run_row(context: Context, day: DayArrays, events: Partition, depth: Profile, told: dict[str, Any]) -> pl.DataFrame:
     delay = pl.col("ts_recv").to_physical() - pl.col("ts_event").to_physical()
     quantiles = events.scan(["ts_event", "ts_recv"]).select(
         delay.quantile(share, "nearest").cast(pl.Int64).alias(name) for name, share in QUANTILES.items()
@@ -174,7 +182,6 @@ def _run_row(
         "ts_start": day.start,
         "ts_end": day.end,
         "seed": context.seed,
-        "profile": profile,
         "n_surrogate": depth.surrogates,
         "n_surrogate_second": depth.more,
         "n_messages": len(day.messages.ts),
@@ -184,9 +191,7 @@ def _run_row(
         "role": "holdout" if context.holdout else "discovery",
         "law_dates": list(day.law.dates),
         "law_json": day.law.json(),
-        "controls": "none",
-        "controls_passed": None,
-        "n_tests": tests,
+        **told,
         "provenance": context.provenance,
     }
     return frame_of(AlgoRun, [row])

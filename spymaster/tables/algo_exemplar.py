@@ -31,8 +31,10 @@ class AlgoExemplar(TableModel):
     member = Column(pl.Int32, "number of the row within the link", ge=0)
     role = Column(pl.String, "what it is in the link", isin=ROLES)
     order_id = Column(pl.UInt64, "order id of the exchange")
-    event_id = Column(pl.Int64, "event of the message", ge=0)
-    ts_event = Column(TIMESTAMP, "time of the message at the exchange", unit="ns")
+    event_id = Column(pl.Int64, "event of the message; null for an order whose entry was not seen", nullable=True, ge=0)
+    ts_event = Column(
+        TIMESTAMP, "time of the message at the exchange; without an entry the oldest time known of the order", unit="ns"
+    )
     ts_end = Column(TIMESTAMP, "end of the order; null where the row is a message", unit="ns", nullable=True)
     kind = Column(MESSAGE_KIND, "kind of the message")
     side = Column(SIDE, "side of the order")

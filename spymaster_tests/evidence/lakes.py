@@ -53,15 +53,17 @@ def inputs_of(lake: Lake, dt: date) -> Inputs:
     return Inputs(*(lake.partition(f"silver.{name}", SYMBOL, dt) for name in names))
 
 
-def searched(lake: Lake, dt: date) -> dict[str, pl.DataFrame]:
+def searched(
+    lake: Lake, dt: date, settings: EvidenceSettings = SETTINGS, profile: str = "demo"
+) -> dict[str, pl.DataFrame]:
     """Frames of a date, offered all laws of the lake."""
     return session_tests(
         inputs_of(lake, dt),
         lake.partition("bronze.contract_day_selection", SYMBOL, dt),
         lake.partition("bronze.future_definition", SYMBOL, dt),
         lake.partitions(AlgoLaw, SYMBOL),
-        settings=lake.settings.model_copy(update={"evidence": SETTINGS}),
-        profile="demo",
+        settings=lake.settings.model_copy(update={"evidence": settings}),
+        profile=profile,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from spymaster.evidence import rows, session
 from spymaster.evidence.holdout import fraction, holdout_dates
 from spymaster.evidence.law import LARGEST_SIZE, Measured, favourites, pool
 from spymaster.evidence.session import is_holdout, law_of
@@ -47,15 +48,34 @@ def test_the_first_date_is_for_discovery_and_uses_its_own_law(lake: Lake) -> Non
     first, second = (lake.partition(AlgoRun, SYMBOL, dt).read().row(0, named=True) for dt in (EARLIER, DT))
     assert (first["role"], first["law_dates"]) == ("discovery", [])
     assert (second["role"], second["law_dates"]) == ("holdout", [EARLIER])
-    rows = [lake.partition(AlgoTest, SYMBOL, dt).read() for dt in (EARLIER, DT)]
-    assert rows[0]["notes"].list.contains("own_law").all()
-    assert not rows[1]["notes"].list.contains("own_law").any()
+    found = [lake.partition(AlgoTest, SYMBOL, dt).read() for dt in (EARLIER, DT)]
+    assert found[0]["notes"].list.contains("own_law").all()
+    assert not found[1]["notes"].list.contains("own_law").any()
 
 
 def test_laws_of_held_out_dates_are_not_used(lake: Lake, tmp_path: Path) -> None:
     laws = lake.partitions(AlgoLaw, SYMBOL)
     assert law_of(laws, DT, SETTINGS).dates == (EARLIER,)
     assert law_of(laws, EARLIER, SETTINGS).dates == ()
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, passed: bool
+) -> None:
+    monkeypatch.setattr(session, "passes", lambda controls: passed)
+    monkeypatch.setattr(rows, "day_verdict", lambda *told: "weak")
+    depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
+    frames = searched(lake, EARLIER, depth, "standard")
+    run = AlgoRun.validate(frames["algo_run"]).row(0, named=True)
+    tests = AlgoTest.validate(frames["algo_test"])
+    controls = tests.filter("is_negative_control")
+    assert (run["controls"], run["controls_passed"], run["n_tests"]) == ("full", passed, tests.height)
+    assert set(controls["control_kind"].to_list()) == {"jittered"}
+    assert set(controls["verdict"].to_list()) == {"simulated:none"}
+    of_day = tests.filter(~pl.col("is_negative_control"))
+    assert set(of_day["verdict"].to_list()) == {"simulated:weak" if passed else "simulated:none"}
+    assert set(of_day["blocked_by_control"].to_list()) == {not passed}
 
 
 def test_thirty_percent_are_held_out_by_hash_and_the_last_ones_of_a_few() -> None:
