@@ -228,6 +228,25 @@ class EvaluationSettings(_Section):
     )
 
 
+class EvidenceSettings(_Section):
+    """The search for automation (`spymaster.evidence`); `_demo` is for the demo profile."""
+
+    seed: int = Field(default=1, ge=0, lt=2**63, description="of all random numbers of the tests")
+    surrogates: int = Field(default=199, ge=19, description="surrogates of every test")
+    surrogates_demo: int = Field(default=99, ge=19)
+    surrogates_second: int = Field(default=1999, ge=99, description="fresh ones where p is small; none in the demo")
+    strata_demo: int = Field(default=6, ge=1, description="groups of messages per test in the demo, at most")
+    least_share: float = Field(default=0.005, ge=0, lt=1, description="an effect below this share is no evidence")
+    least_ratio: float = Field(default=1.1, ge=1, description="nor one below this ratio, where it is a ratio")
+    least_messages: int = Field(default=50, ge=0, description="nor one of fewer messages a day")
+    holdout_share: float = Field(default=0.30, ge=0, le=0.9, description="dates that nothing is looked for on")
+    holdout_salt: str = Field(default="spymaster", description="chooses them, once; a change invalidates all verdicts")
+    law_sessions: int = Field(default=30, ge=1, description="earlier sessions that favourite sizes are taken from")
+    controls: Literal["none", "sample", "full"] = Field(
+        default="sample", description="negative controls: on the busiest hour, or the whole date; none in the demo"
+    )
+
+
 class ServingSettings(_Section):
     """The sidecar (`spymaster.serving`): where it listens, who may ask, and every bound it keeps."""
 
@@ -284,6 +303,7 @@ class Settings(BaseSettings):
     retrieval: RetrievalSettings = RetrievalSettings()
     outcome_model: OutcomeModelSettings = OutcomeModelSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
     serving: ServingSettings = ServingSettings()
 
     @field_validator("symbols", mode="before")

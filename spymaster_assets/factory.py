@@ -34,7 +34,7 @@ from spymaster.tables.model import TableModel
 from spymaster_assets import checks, liveness, provenance, turns
 from spymaster_assets.backfills import leave_out_absent
 from spymaster_assets.errors import TRANSIENT, no_vain_retries
-from spymaster_assets.inputs import Declared, Raw, SkipSession, TableInput
+from spymaster_assets.inputs import FROM_LAKE, Declared, Raw, SkipSession, TableInput
 from spymaster_assets.metadata import OWNERS, asset_key, column_lineage, column_schema, raw_key
 from spymaster_assets.partitions import SessionKey, session_keys, session_partitions
 from spymaster_assets.recipe import Frames, Made, Recipe
@@ -87,7 +87,7 @@ def lake_assets(
 
 def build_assets(recipe: Recipe, kinds: tuple[str, ...] = ()) -> dg.AssetsDefinition:
     """The assets of a recipe; `recipe_of` finds the recipe back."""
-    upstream = {name: item for name, item in recipe.inputs.items() if not isinstance(item, Raw)}
+    upstream = {name: item for name, item in recipe.inputs.items() if not isinstance(item, FROM_LAKE)}
     raw = [raw_key(item.table, item.product_type) for item in recipe.inputs.values() if isinstance(item, Raw)]
 
     @dg.multi_asset(
@@ -122,7 +122,7 @@ def _out(model: type[TableModel], recipe: Recipe, kinds: tuple[str, ...]) -> dg.
     sources = [
         (asset_key(item.model), tuple(item.model.columns))
         for item in recipe.inputs.values()
-        if not isinstance(item, Raw)
+        if not isinstance(item, FROM_LAKE)
     ]
     return dg.AssetOut(
         key=asset_key(model),

@@ -1,8 +1,9 @@
-"""What an asset reads, declared by three small types, and how a declaration becomes lake handles for one session.
+"""What an asset reads, declared by four small types, and how a declaration becomes lake handles for one session.
 
 - `Raw("definition", optional=True)`: the raw file of the same date and symbol;
 - `Same(WallSurface1s)`: the partition of the same date and symbol;
-- `History(WallSurface1s, -30, 0)`: the complete partitions from 30 dates before to the date itself, in date order.
+- `History(WallSurface1s, -30, 0)`: the complete partitions from 30 dates before to the date itself, in date order;
+- `OwnHistory(WallSurface1s, -30)`: those of the table itself before the date.
 
 A declaration gives Dagster its dependency (`partition_mapping`) and the loop its handles (`resolve`). A missing `Raw`
 or `Same` is a reason to skip the session, never an error; a gap in a `History` is noted in the manifest.
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, ClassVar
 
 import dagster as dg
 
@@ -217,4 +218,29 @@ class Raw:
         return files[0] if files else None
 
 
-Declared = Raw | Same | History
+@dataclass(frozen=True)
+class OwnHistory:
+    """Complete partitions of the table itself, from `start` dates away to the date before, in date order.
+
+    Dagster is not told: a backfill over an asset that depends on its own earlier partitions goes on to dates after
+    those that were asked for. A run makes the dates of a range in order, which is all that is needed.
+    """
+
+    model: type[TableModel]
+    start: int
+    end: ClassVar[int] = -1
+
+    def resolve(self, name: str, lake: Lake, session: SessionKey, into: Resolved) -> None:
+        """Add the list of partitions, and a note on its gaps."""
+        dates = history_dates(session.dt, self.start, self.end)
+        found = [
+            lake.partition(self.model, session.symbol, dt) for dt in dates if lake.has(self.model, session.symbol, dt)
+        ]
+        into.values[name] = found
+        into.inputs.extend(found)
+        into.notes[f"{name}_history"] = _history_note(dates, found, found)
+
+
+FROM_LAKE = (Raw, OwnHistory)
+"""What is read from the lake itself and is no dependency between assets."""
+Declared = Raw | OwnHistory | Same | History

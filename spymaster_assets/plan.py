@@ -17,7 +17,7 @@ from spymaster.lake.lake import Lake
 from spymaster.lake.layout import PRODUCT_TYPES
 from spymaster.lake.raw import raw_files
 from spymaster_assets.factory import recipe_of
-from spymaster_assets.inputs import Declared, History, Raw, Same, TableInput
+from spymaster_assets.inputs import FROM_LAKE, Declared, History, Raw, Same, TableInput
 from spymaster_assets.partitions import SessionKey
 from spymaster_assets.recipe import Recipe
 
@@ -56,7 +56,7 @@ class Catalogue:
         What is taken along where it is there (a history with `dates_of`, an optional partition) is not needed.
         """
         inputs = [item for item in recipe.inputs.values() if not _taken_along(item)]
-        upstream = {self._maker[item.model.full_name].name for item in inputs if not isinstance(item, Raw)}
+        upstream = {self._maker[item.model.full_name].name for item in inputs if not isinstance(item, FROM_LAKE)}
         of_options = any(isinstance(item, Raw) and item.product_type == "future_option" for item in inputs) or any(
             self.product_type(other) == "future_option"
             for other in self.recipes
@@ -116,7 +116,7 @@ class Catalogue:
                 (
                     self._level(self._maker[item.model.full_name], levels) + isinstance(item, History)
                     for item in recipe.inputs.values()
-                    if not isinstance(item, Raw) and self._maker[item.model.full_name] is not recipe
+                    if not isinstance(item, FROM_LAKE) and self._maker[item.model.full_name] is not recipe
                 ),
                 default=0,
             )
@@ -127,14 +127,16 @@ class Catalogue:
         return {
             item.model.full_name
             for item in recipe.inputs.values()
-            if not isinstance(item, Raw) and not (needed_only and _taken_along(item))
+            if not isinstance(item, FROM_LAKE) and not (needed_only and _taken_along(item))
         }
 
 
 def open_inputs(lake: Lake, recipe: Recipe) -> dict[str, TableInput]:
     """The inputs of a recipe without Dagster: every partition of the lake is in sight."""
     return {
-        name: TableInput(lake, item.model, None) for name, item in recipe.inputs.items() if not isinstance(item, Raw)
+        name: TableInput(lake, item.model, None)
+        for name, item in recipe.inputs.items()
+        if not isinstance(item, FROM_LAKE)
     }
 
 

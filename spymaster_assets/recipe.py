@@ -23,7 +23,7 @@ from spymaster.lake.status import partition_status
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 from spymaster.tables.model import TableModel
-from spymaster_assets.inputs import Declared, Raw, Resolved, SkipSession, TableInput
+from spymaster_assets.inputs import FROM_LAKE, Declared, Resolved, SkipSession, TableInput
 from spymaster_assets.partitions import SessionKey
 
 Frames = Iterable[pl.DataFrame] | Iterable[Mapping[str, pl.DataFrame]] | pl.DataFrame
@@ -144,7 +144,7 @@ class Recipe:
     def _resolve(self, lake: Lake, session: SessionKey, sources: Mapping[str, TableInput]) -> Resolved:
         resolved = Resolved()
         for name, declared in self.inputs.items():
-            if isinstance(declared, Raw):
+            if isinstance(declared, FROM_LAKE):
                 declared.resolve(name, lake, session, resolved)
             else:
                 declared.resolve(name, sources[name], session, resolved)

@@ -25,7 +25,7 @@ from dagster._core.storage.tags import (
 )
 
 from spymaster.market.calendar import partition_dates
-from spymaster_assets.inputs import History, Raw
+from spymaster_assets.inputs import FROM_LAKE, History, OwnHistory
 from spymaster_assets.liveness import bury_dead_runs, running
 from spymaster_assets.metadata import asset_key
 from spymaster_assets.partitions import SessionKey, history_dates, session_keys
@@ -71,11 +71,11 @@ def needs(recipe: Recipe, sessions: list[SessionKey]) -> Needs:
     for model in recipe.models:
         wanted[asset_key(model)].update(sessions)
     for item in recipe.inputs.values():
-        if isinstance(item, History):
+        if isinstance(item, History | OwnHistory):
             for session in sessions:
                 dates = history_dates(session.dt, item.start, item.end)
                 wanted[asset_key(item.model)].update(SessionKey(dt, session.symbol) for dt in dates)
-        elif not isinstance(item, Raw):
+        elif not isinstance(item, FROM_LAKE):
             wanted[asset_key(item.model)].update(sessions)
     return wanted
 

@@ -32,7 +32,7 @@ TICK = 250_000_000
 SPOT = 6_800 * SECOND_NS
 SECONDS, LEVELS = 90, 12
 OPTION_TABLES: tuple[str, ...] = ("definition", "statistics", "market_by_order_dbn")
-PACKAGES = ("book", "book/lives", "feed", "surfaces", "checks/kernels", "options", "setups")
+PACKAGES = ("book", "book/lives", "feed", "surfaces", "checks/kernels", "options", "setups", "evidence")
 """Packages whose kernels a run compiles."""
 
 STOP_SECONDS = 10

@@ -17,6 +17,7 @@ from spymaster.cli import (
     check,
     clean,
     demo,
+    evidence,
     fit,
     inspect,
     raw,
@@ -62,6 +63,7 @@ app.add_typer(inspect.app, name="inspect")
 app.command("status")(status.status)
 app.command("tables")(tables.tables)
 app.command("analogues")(analogues.analogues)
+app.command("evidence")(evidence.evidence)
 app.command("up")(up.up)
 app.command("serve")(serve.serve)
 app.command("token")(serve.token)

@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence.errors import EvidenceInputError
+from spymaster.evidence.law import Law, measure, pool
 from spymaster.jit import kernel
 from spymaster.tables.types import AGGRESSORS, LIFE_ENDS, MESSAGE_KINDS, SIDES
 
@@ -23,7 +24,8 @@ Flags = NDArray[np.bool_]
 SECOND_NS = 1_000_000_000
 AFTER_OPEN_S = 60
 MASS_CANCELS, MASS_WITHIN_NS = 20, 50_000
-"""More cancels than this within that time, or in one event, are a mass cancel."""
+"""More cancels than this within that time, or in one event, are a mass cancel. Each second is judged by itself, so that
+nothing that is said of one depends on the next."""
 
 SIZES = ("1", "2", "3-5", "6-10", "11-50", "51+")
 _SIZE_FROM = np.array([1, 2, 3, 6, 11, 51])
@@ -35,13 +37,19 @@ SEGMENTS = ("overnight", "open", "mid", "close", "late")
 _SEGMENT_FROM = np.array([0, 570, 630, 900, 960, 1080])
 _SEGMENT_OF = np.array([0, 1, 2, 3, 4, 0], np.uint8)
 
+SCHEDULED_MINUTES = (570, 960, 1020, 1080)
+"""New York: regular hours begin, end (and settle), the session ends, the next one begins."""
+AROUND_SCHEDULED_S = 5
+"""Seconds before and after a scheduled moment in which everybody follows the clock."""
+
 EVENT_COLUMNS = (
     "ts_event", "event_id", "kind", "side", "order_id", "price_int", "prev_price_int", "qty", "size_after",
     "dist_ticks", "book_valid",
 )  # fmt: skip
 LIFE_COLUMNS = (
     "order_id", "side", "ts_add", "ts_end", "event_id_add", "event_id_end", "end_reason", "known_add", "size0",
-    "price_int_add", "dist_add", "filled_qty", "max_displayed", "n_reprice", "n_refill",
+    "price_int_add", "dist_add", "filled_qty", "max_displayed", "n_reprice", "n_size_up",
+    "n_refill",
 )  # fmt: skip
 TRADE_COLUMNS = ("ts_event", "event_id", "aggressor", "qty")
 QUOTE_COLUMNS = ("ts_event", "event_id", "bid_price_int", "ask_price_int")
@@ -91,6 +99,8 @@ class Lives:
     filled: NDArray[np.int32]
     largest: NDArray[np.int32]
     reprices: NDArray[np.int32]
+    ups: NDArray[np.int32]
+    """Times that its size was raised at its price."""
     refills: NDArray[np.int32]
     size_code: Codes
     dist_code: Codes
@@ -133,13 +143,13 @@ class DayArrays:
     tick: int
     open: Flags
     """By second from `start`: whether tests may look."""
+    scheduled: Flags
+    """By second from `start`: within 5 s of a scheduled open or close."""
     start: int
     end: int
     n_mass_cancel: int
-    large_add: int
-    """Lots from which an add counts as large."""
-    layer_total: int | None = None
-    """Lots from which large orders of two seconds on one side are many, from earlier days; None takes the day's own."""
+    law: Law
+    """What counts as large, and favourite sizes."""
 
     @property
     def minutes(self) -> int:
@@ -159,6 +169,11 @@ def mark_mass(times, events, most, within, marked):
         if end - i > most:
             for k in range(i, end):
                 marked[k] = True
+
+
+def _seconds_apart(times: Ints) -> Ints:
+    """Times with a gap after every second that no mass cancel reaches across."""
+    return times + times // SECOND_NS * (2 * MASS_WITHIN_NS)
 
 
 def size_codes(qty: NDArray) -> Codes:
@@ -181,21 +196,17 @@ def day_arrays(
     snapshot: pl.DataFrame,
     *,
     tick_size_int: int,
-    large_add: int | None = None,
-    layer_total: int | None = None,
+    law: Law | None = None,
 ) -> DayArrays:
     """The arrays of a day from the columns named above of its five tables, in stored order.
 
-    large_add, layer_total: from earlier days; without them, the 99th percentile of this day's adds and totals. Raises
-    `EvidenceInputError` if the day has no seconds, or messages before them.
+    law: of earlier days; without it, the day's own. Raises `EvidenceInputError` if the day has no seconds, or messages
+    before them.
     """
     if snapshot.is_empty():
         raise EvidenceInputError("the day has no seconds: silver.book_snapshot_1s is empty")
     clock = _Clock(snapshot)
     messages, mass = _messages(events, clock)
-    if large_add is None:
-        adds = messages.qty[messages.kind == kind("add")]
-        large_add = max(int(np.quantile(adds, 0.99)) if len(adds) else 1, 2)
     traded = np.unique(trades["event_id"].to_numpy())
     return DayArrays(
         messages,
@@ -210,11 +221,11 @@ def day_arrays(
         _quotes(quotes, clock),
         tick_size_int,
         clock.open,
+        clock.scheduled,
         clock.start,
         clock.start + len(clock.open) * SECOND_NS,
         mass,
-        large_add,
-        layer_total,
+        law or pool([measure(events, lives)]),
     )
 
 
@@ -234,6 +245,12 @@ class _Clock:
             self.open[first : first + AFTER_OPEN_S] = False
         local = pl.Series(ends - SECOND_NS).cast(pl.Datetime("ns", "UTC")).dt.convert_time_zone("America/New_York")
         minute = local.dt.hour().cast(pl.Int32).to_numpy() * 60 + local.dt.minute().to_numpy()
+        second = minute * 60 + local.dt.second().to_numpy()
+        self.scheduled = np.zeros(len(self.open), np.bool_)
+        for moment in SCHEDULED_MINUTES:
+            self.scheduled[
+                place[(second >= moment * 60 - AROUND_SCHEDULED_S) & (second < moment * 60 + AROUND_SCHEDULED_S)]
+            ] = True
         self.segment = np.zeros(len(self.open), np.uint8)
         self.segment[place] = _SEGMENT_OF[np.searchsorted(_SEGMENT_FROM, minute, side="right") - 1]
 
@@ -254,7 +271,7 @@ def _messages(frame: pl.DataFrame, clock: _Clock) -> tuple[Messages, int]:
     usable = clock.usable(ts) & frame["book_valid"].to_numpy()
     cancels = np.flatnonzero(kinds == kind("cancel"))
     mass = np.zeros(len(cancels), np.bool_)
-    mark_mass(ts[cancels], event[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
+    mark_mass(_seconds_apart(ts[cancels]), event[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
     usable[cancels[mass]] = False
     qty = frame["qty"].to_numpy()
     dist = frame["dist_ticks"].fill_null(UNKNOWN_DISTANCE).to_numpy()
@@ -284,7 +301,7 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
     reason = _codes(frame["end_reason"], LIFE_ENDS)
     cancels = np.flatnonzero(reason == LIFE_ENDS.index("cancel"))
     mass = np.zeros(len(cancels), np.bool_)
-    mark_mass(end[cancels], event_end[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
+    mark_mass(_seconds_apart(end[cancels]), event_end[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
     usable = frame["known_add"].to_numpy() & clock.usable(add) & clock.usable(end) & (event_add != event_end)
     usable[cancels[mass]] = False
     size = frame["size0"].to_numpy()
@@ -301,6 +318,7 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
         frame["filled_qty"].to_numpy(),
         frame["max_displayed"].to_numpy(),
         frame["n_reprice"].to_numpy(),
+        frame["n_size_up"].to_numpy(),
         frame["n_refill"].to_numpy(),
         size_codes(size),
         distance_codes(frame["dist_add"].fill_null(UNKNOWN_DISTANCE).to_numpy()),

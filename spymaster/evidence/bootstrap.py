@@ -10,9 +10,12 @@ RESAMPLES = 500
 
 
 def block_sums(times: NDArray[np.int64], start: int, blocks: int, weights: NDArray | None = None) -> NDArray:
-    """Number (or summed weight) of events per block of 60 s from `start`."""
-    number = (times - start) // BLOCK_NS
-    return np.bincount(number, weights=weights, minlength=blocks)[:blocks]
+    """Number (or summed weight) of events per block of 60 s from `start`; events outside count in the nearest one.
+
+    Surrogates are drawn in cells that reach a little beyond the first and the last block.
+    """
+    number = np.clip((times - start) // BLOCK_NS, 0, blocks - 1)
+    return np.bincount(number, weights=weights, minlength=blocks)
 
 
 def ratio_interval(

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
-from spymaster.evidence.bins import MS, US, bin_of, centres, linear, steps_of
+from spymaster.evidence.bins import MS, US, bin_of, linear, steps_of
 from spymaster.evidence.bootstrap import block_sums, ratio_interval
-from spymaster.evidence.lifetimes import by_edge
+from spymaster.evidence.effects import Effect
 from spymaster.evidence.maxstat import staged
 from spymaster.evidence.nulls import jitter_marked
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, excess_share, weighted_peak
+from spymaster.evidence.peaks import Null, peak_of, result_of_bins
+from spymaster.evidence.result import Exemplars, TestResult, choose_links, excess_share
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -155,9 +156,8 @@ def run(
         return found
 
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
-    peak = result.peak()
-    value, spread = weighted_peak(centres(EDGES)[peak], result.excess[peak])
-    weights = excess_share(result.observed[peak], result.mean[peak])
+    peak = peak_of(result, EDGES)
+    weights = excess_share(result.observed[peak.places], result.mean[peak.places])
     hit = np.empty(len(chains.ts), np.bool_)
     answered(quote, quote_event, quote_sign, *steered, PEG_WITHIN, LEAST_LAG, hit)
     own = _by_chain(hit, chains)
@@ -171,29 +171,17 @@ def run(
     low, high = (
         ratio_interval(parts[wholes > 0], wholes[wholes > 0], streams.random(BOOTSTRAP)) if len(every) else (0.0, 0.0)
     )
+    share = len(chains.ts) / max(len(every), 1)
     return [
-        TestResult(
-            test_id=TEST,
-            sub_id="peg_lag",
-            stratum_json=stratum.json(),
-            n_ref=len(every),
-            n_tgt=len(chains.ts),
-            statistic=result.statistic,
+        result_of_bins(
+            (TEST, "peg_lag", stratum.json()),
+            result,
+            EDGES,
+            peak,
+            Effect(float(len(chains.ts)), share, low, high, weights),
+            counts=(len(every), len(chains.ts)),
             stat_name="largest z of a lag",
-            p_raw=result.p,
-            p_floor=result.p_floor,
-            p_method=result.p_method,
-            n_surrogate=result.surrogates,
-            null_method="jitter",
-            null_param={"cell_ns": CELL, "redrawn": "quote"},
-            effect=len(chains.ts) / max(len(every), 1),
-            effect_unit="share",
-            effect_lo=low,
-            effect_hi=high,
-            peak_value=value / MS,
-            peak_unit="ms",
-            peak_width=spread / MS,
-            weights=by_edge(EDGES[peak], weights),
+            null=Null("jitter", {"cell_ns": CELL, "redrawn": "quote"}),
             exemplars=_exemplars(chains, classes, streams),
             facts=_facts(day, stratum, chains, classes, every),
         )
@@ -228,7 +216,7 @@ def _alternating(chains: Chains) -> NDArray[np.float64]:
 
 def _facts(
     day: DayArrays, stratum: Stratum, chains: Chains, classes: NDArray[np.uint8], every: NDArray[np.int64]
-) -> dict[str, float]:
+) -> dict[str, float | None]:
     counts = chains_of(day, stratum, 1).lengths
     start, stop = (
         (chains.ts[chains.first[:-1]], chains.ts[chains.first[1:] - 1]) if len(chains.order) else (every[:0],) * 2

@@ -8,15 +8,18 @@ it whether equal sizes alone would do. Ladders (three prices of a side within th
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DISTANCES, DayArrays
 from spymaster.evidence.bins import MS, US
-from spymaster.evidence.effects import effect_of
-from spymaster.evidence.maxstat import one_stage, staged
+from spymaster.evidence.effects import effect_of, sums_of
+from spymaster.evidence.maxstat import MaxResult, one_stage, staged
 from spymaster.evidence.nulls import jitter_marked, markperm
-from spymaster.evidence.result import Exemplars, TestResult, choose_links
+from spymaster.evidence.peaks import curve_of
+from spymaster.evidence.result import Curve, Exemplars, TestResult, Weights, choose_links
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -144,12 +147,13 @@ def _within(
         return (classes * _DISTANCES + dist[bid]) * _DISTANCES + dist[ask]
 
     share = within / CELL
-    effect = effect_of(day, result, cells, in_peak, add, 2 * share - share**2, streams)
+    effect = effect_of(day, result, cells, sums_of(day, in_peak), add, 2 * share - share**2, streams)
     _, _, found = twins(0)
     pairs = np.stack([first[:found], second[:found]])
     pairs = pairs[:, np.isin(_cells(pairs[0], pairs[1]), cells)]
     lasted = life[pairs[0]]
-    chance = _by_chance(streams.sub("sizes"), lives.dist_code[rows], lives.side[rows], add, size, twins)
+    permuted = min(PERMUTATIONS, surrogates)
+    chance = _by_chance(streams.sub("sizes"), lives.dist_code[rows], lives.side[rows], add, size, twins, permuted)
     return TestResult(
         test_id=TEST,
         sub_id=name,
@@ -171,17 +175,29 @@ def _within(
         peak_value=float(np.median(lasted)) / MS if len(lasted) else 0.0,
         peak_unit="ms",
         peak_width=float(np.subtract(*np.quantile(lasted, [0.75, 0.25]))) / MS if len(lasted) else 0.0,
-        weights={str(int(cell)): float(weight) for cell, weight in zip(cells, effect.weights, strict=True)},
+        weights=Weights(
+            "cell", tuple((float(cell), cell + 1.0, float(w)) for cell, w in zip(cells, effect.weights, strict=True))
+        ),
         notes=("equal_sizes_by_chance",) if chance > 0.05 else (),
         exemplars=_exemplars(rows, pairs, lasted, streams),
         facts={
             "p_sizes_permuted": chance,
             "ladders": float(count_ladders(add, columns[1], columns[2], lives.price[rows], within, LADDER)),
         },
+        curve=_curve(result, cells),
     )
 
 
-def _by_chance(streams: Streams, dist, side, add: NDArray[np.int64], size: NDArray[np.int32], twins) -> float:
+def _curve(result: MaxResult, cells: NDArray[np.int64]) -> Curve:
+    """Only the cells that occurred."""
+    whole = curve_of(result, np.arange(CELLS), np.arange(1, CELLS + 1), "cell", cells)
+    held = (result.observed > 0) | (result.high > 0) | whole.peak
+    return replace(whole, **{one.name: getattr(whole, one.name)[held] for one in fields(whole) if one.name != "unit"})
+
+
+def _by_chance(
+    streams: Streams, dist, side, add: NDArray[np.int64], size: NDArray[np.int32], twins, permutations: int
+) -> float:
     """p of the twins against sizes permuted among orders of the same minute, side and distance."""
     cells = (add // (60_000 * MS) * 2 + side) * _DISTANCES + dist
     by_cell = np.argsort(cells, kind="stable")
@@ -194,7 +210,7 @@ def _by_chance(streams: Streams, dist, side, add: NDArray[np.int64], size: NDArr
         permuted[by_cell] = size[by_cell][order]
         return twins(0, permuted)[0]
 
-    return one_stage(counts, PERMUTATIONS)[0].p
+    return one_stage(counts, permutations)[0].p
 
 
 def _exemplars(

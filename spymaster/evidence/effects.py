@@ -26,6 +26,13 @@ MOST_KEPT = 0.9
 
 PeakTimes = Callable[[int], NDArray[np.int64]]
 """Times of what lies in the peak: of the data (0) or of a surrogate."""
+PeakSums = Callable[[int], NDArray]
+"""How much lies in the peak by block of 60 s: of the data (0) or of a surrogate."""
+
+
+def sums_of(day: DayArrays, times: PeakTimes) -> PeakSums:
+    """By block what lies in the peak, from its times."""
+    return lambda number: block_sums(times(number), day.start, day.minutes)
 
 
 @dataclass(frozen=True)
@@ -42,29 +49,30 @@ class Effect:
 def effect_of(
     day: DayArrays,
     result: MaxResult,
-    peak: slice | NDArray[np.int64],
-    times: PeakTimes,
+    peak: NDArray[np.int64],
+    sums: PeakSums,
     whole: NDArray[np.int64],
     kept: float,
     streams: Streams,
 ) -> Effect:
-    """Size of the peak of a test, of which surrogates leave the share `kept` inside.
+    """Size of the peak of a test (places of its bins), of which surrogates leave the share `kept` inside.
 
-    A bin's weight is the share of its events that the null does not explain, at most 1.
+    whole: times of what it is a share of. A bin's weight is the share of its events that the null does not explain, at
+    most 1.
     """
     lost = 1 - min(kept, MOST_KEPT)
     excess = float(result.excess[peak].sum()) / lost
-    low, high = excess_interval(day, times, whole, streams)
+    low, high = excess_interval(day, sums, whole, streams)
     weights = np.minimum(excess_share(result.observed[peak], result.mean[peak]) / lost, 1.0)
     return Effect(excess, excess / max(len(whole), 1), low / lost, high / lost, weights)
 
 
-def excess_interval(day: DayArrays, peak: PeakTimes, whole: NDArray[np.int64], streams: Streams) -> tuple[float, float]:
+def excess_interval(day: DayArrays, peak: PeakSums, whole: NDArray[np.int64], streams: Streams) -> tuple[float, float]:
     """95 % interval of (in the peak, less what surrogates have there) / number of `whole`, by blocks of 60 s."""
     expected = np.zeros(day.minutes)
     for number in range(INTERVAL_SURROGATES):
-        expected += block_sums(peak(FIRST + number), day.start, day.minutes)
-    parts = block_sums(peak(0), day.start, day.minutes) - expected / INTERVAL_SURROGATES
+        expected += peak(FIRST + number)
+    parts = peak(0) - expected / INTERVAL_SURROGATES
     wholes = block_sums(whole, day.start, day.minutes)
     held = wholes > 0
     if not held.any():

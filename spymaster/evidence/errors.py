@@ -11,3 +11,7 @@ class EvidenceInputError(SpymasterError):
 
 class StratumError(SpymasterError):
     """A stratum is not registered, or the register breaks its own rules."""
+
+
+class ForbiddenWordError(SpymasterError):
+    """A report would say what data without names cannot say."""

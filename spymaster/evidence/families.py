@@ -15,6 +15,7 @@ from spymaster.evidence.multiplicity import benjamini_hochberg, benjamini_yekuti
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import LEAST_EVENTS, Stratum, register, with_enough
 from spymaster.evidence.streams import Streams
+from spymaster.settings import EvidenceSettings
 
 Run = Callable[[DayArrays, Stratum, Streams, int, int | None], list[TestResult]]
 Count = Callable[[DayArrays, Stratum], int]
@@ -31,20 +32,45 @@ class Profile:
     more: int | None
     strata: int | None
 
-
-STANDARD = Profile(199, 1999, None)
-DEMO = Profile(99, None, 20)
+    @classmethod
+    def of(cls, settings: EvidenceSettings, profile: str) -> Profile:
+        """From the settings; profile: `standard` or `demo`."""
+        if profile == "demo":
+            return cls(settings.surrogates_demo, None, settings.strata_demo)
+        return cls(settings.surrogates, settings.surrogates_second, None)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A result in its family. q is None for a fact, which is in no family; seconds are of the stratum's whole run."""
+    """A result in its family. q is None for a fact, which is in no family, and for windows of E5 that were looked at
+    and not tested, which are in it; seconds are of the stratum's whole run; place: of the stratum in the register.
+    """
 
     result: TestResult
+    stratum: Stratum
+    place: int
     family_size: int
     q_bh: float | None
     q_by: float | None
     underpowered_family: bool
+    seconds: float
+    halves: Halves | None = None
+
+
+@dataclass(frozen=True)
+class Halves:
+    """Peaks of the two halves of a date (NaN where there is none), and whether they are one."""
+
+    first: float
+    second: float
+    agree: bool
+
+
+@dataclass(frozen=True)
+class _Ran:
+    result: TestResult
+    stratum: Stratum
+    place: int
     seconds: float
 
 
@@ -70,9 +96,7 @@ TESTS: dict[str, tuple[Run, Count]] = {
 """Every test: what runs it, and how many events a stratum has for it (all others have no least number)."""
 
 
-def run_tests(
-    day: DayArrays, *, seed: int, profile: Profile = STANDARD, tests: Collection[str] = tuple(TESTS)
-) -> list[Judged]:
+def run_tests(day: DayArrays, *, seed: int, profile: Profile, tests: Collection[str] = tuple(TESTS)) -> list[Judged]:
     """Run tests on all their registered strata, and adjust the p-values of each test for its family."""
     judged: list[Judged] = []
     for test in tests:
@@ -80,28 +104,36 @@ def run_tests(
     return judged
 
 
-def _results(day: DayArrays, test: str, seed: int, profile: Profile) -> list[tuple[TestResult, float]]:
+def _results(day: DayArrays, test: str, seed: int, profile: Profile) -> list[_Ran]:
     run, count = TESTS[test]
-    strata = with_enough(register()[test], lambda one: count(day, one))
+    strata = with_enough(register(day.law.favourites)[test], lambda one: count(day, one))
     if profile.strata is not None:
         strata = strata[:: max(-(-len(strata) // profile.strata), 1)]
     first = [
         _timed(run, day, stratum, Streams(seed, test, place), profile.surrogates, None) for place, stratum in strata
     ]
-    if profile.more is None:
-        return [(result, seconds) for results, seconds in first for result in results]
-    small = [number for number, (results, _) in enumerate(first) if _least(results) <= ALPHA]
-    small.sort(key=lambda number: -max(result.statistic for result in first[number][0]))
-    again, left = small[:MOST_SECOND_STAGE], set(small[MOST_SECOND_STAGE:])
-    for number in again:
-        place, stratum = strata[number]
-        streams = Streams(seed, test, place)
-        first[number] = _timed(run, day, stratum, streams, profile.surrogates, profile.more)
+    left: set[int] = set()
+    if profile.more is not None:
+        small = [number for number, (results, _) in enumerate(first) if _least(results) <= ALPHA]
+        small.sort(key=lambda number: -max(result.statistic for result in first[number][0]))
+        left = set(small[MOST_SECOND_STAGE:])
+        for number in small[:MOST_SECOND_STAGE]:
+            place, stratum = strata[number]
+            first[number] = _timed(run, day, stratum, Streams(seed, test, place), profile.surrogates, profile.more)
     return [
-        (replace(result, notes=(*result.notes, "stage1_only")) if number in left else result, seconds)
+        _Ran(
+            replace(result, notes=(*result.notes, "stage1_only")) if number in left and _is_small(result) else result,
+            strata[number][1],
+            strata[number][0],
+            seconds,
+        )
         for number, (results, seconds) in enumerate(first)
         for result in results
     ]
+
+
+def _is_small(result: TestResult) -> bool:
+    return result.p_raw is not None and result.p_raw <= ALPHA
 
 
 def _timed(run: Run, *arguments) -> tuple[list[TestResult], float]:
@@ -113,21 +145,34 @@ def _least(results: Sequence[TestResult]) -> float:
     return min((result.p_raw for result in results if result.p_raw is not None), default=1.0)
 
 
-def _judge(results: Sequence[tuple[TestResult, float]]) -> list[Judged]:
+def _judge(ran: Sequence[_Ran]) -> list[Judged]:
     """q of one test's results. Windows that E5 looked at without testing them are in the family with p 1."""
-    tested = [result for result, _ in results if result.p_raw is not None]
-    unscreened = 0
-    for result in {(one.stratum_json, one.sub_id): one for one in tested if one.window is not None}.values():
-        same = [one for one in tested if (one.stratum_json, one.sub_id) == (result.stratum_json, result.sub_id)]
-        unscreened += int(result.facts["windows"]) - len(same)
-    p = np.concatenate([[result.p for result in tested], np.ones(unscreened)])
-    by = {id(result): number for number, result in enumerate(tested)}
+    tested = [one for one in ran if one.result.p_raw is not None]
+    windows = {
+        (one.place, one.result.sub_id): int(one.result.facts["windows"] or 0)
+        for one in ran
+        if "windows" in one.result.facts
+    }
+    unscreened = sum(windows.values()) - sum("windows" in one.result.facts for one in tested)
+    p = np.concatenate([[one.result.p for one in tested], np.ones(unscreened)])
+    by = {id(one): number for number, one in enumerate(tested)}
     bh, conservative = (adjust(p) if len(p) else p for adjust in (benjamini_hochberg, benjamini_yekutieli))
-    floor = min((result.p_floor or 1.0 for result in tested), default=1.0)
+    floor = min((one.result.p_floor or 1.0 for one in tested), default=1.0)
     weak = is_underpowered(floor, len(p))
-    return [
-        Judged(result, 0, None, None, False, seconds)
-        if result.p_raw is None
-        else Judged(result, len(p), float(bh[by[id(result)]]), float(conservative[by[id(result)]]), weak, seconds)
-        for result, seconds in results
-    ]
+    judged = []
+    for one in ran:
+        number = by.get(id(one))
+        in_family = number is not None or "windows" in one.result.facts
+        judged.append(
+            Judged(
+                one.result,
+                one.stratum,
+                one.place,
+                len(p) if in_family else 0,
+                None if number is None else float(bh[number]),
+                None if number is None else float(conservative[number]),
+                weak and number is not None,
+                one.seconds,
+            )
+        )
+    return judged

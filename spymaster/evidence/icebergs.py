@@ -1,6 +1,7 @@
 """E6: hidden quantity, by the venue's own icebergs and by orders that come back after a fill.
 
-*Native*: an order id that was refilled, or that executed more than it ever displayed. A fact, without a p.
+*Native*: an order id that was refilled, or that executed more than it ever displayed although nobody raised its size
+or moved it. A fact, without a p.
 
 *Synthetic*: after an order of five lots or more was filled completely, the first new order of the same size (give or
 take a tenth) at the same price and side within 300 ms. Two nulls, and both must be rejected: sizes permuted among the
@@ -10,17 +11,19 @@ Antonov 2021). The larger p counts. Size 1 is everywhere, hence the least size.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
-from spymaster.evidence.bins import MS, US, bin_of, centres, logarithmic
+from spymaster.evidence.bins import MS, US, bin_of, logarithmic
 from spymaster.evidence.bootstrap import block_sums, ratio_interval
-from spymaster.evidence.effects import effect_of
-from spymaster.evidence.lifetimes import by_edge
+from spymaster.evidence.effects import effect_of, sums_of
 from spymaster.evidence.maxstat import staged
 from spymaster.evidence.nulls import jitter_marked, markperm
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
+from spymaster.evidence.peaks import Null, peak_of, result_of_bins
+from spymaster.evidence.result import TestResult, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -32,7 +35,7 @@ TOLERANCE = 10
 """Sizes may differ by one lot in so many."""
 EDGES = logarithmic(100 * US, 300 * MS, 12)
 CELL = 5 * MS
-_APART = 2**47
+PLACES_APART = 2**47
 """Entries of different prices are put so far apart in time (ns) that one sorted series holds them all."""
 
 
@@ -71,9 +74,14 @@ def run(
 
 
 def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
-    """Orders that showed hidden quantity; the effect is hidden volume as a share of traded volume."""
+    """Orders that showed hidden quantity; the effect is hidden volume as a share of traded volume.
+
+    Lots beyond the largest display count where it was the only one: of an order that was raised or moved (which may
+    raise it, too) they may have been displayed one after the other.
+    """
     lives = day.lives
-    hidden = np.maximum(lives.filled - lives.largest, 0)
+    changed = (lives.ups > 0) | (lives.reprices > 0)
+    hidden = np.where(changed, 0, np.maximum(lives.filled - lives.largest, 0))
     chosen = (lives.refills > 0) | (hidden > 0)
     if stratum.side != "*":
         chosen &= lives.side == "BA".index(stratum.side)
@@ -107,16 +115,14 @@ def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
         peak_value=float(np.median(ratio)) if len(rows) else 0.0,
         peak_unit="filled / displayed",
         peak_width=float(np.subtract(*np.quantile(ratio, [0.75, 0.25]))) if len(rows) else 0.0,
-        exemplars=Exemplars(
-            "lives",
-            index,
-            np.arange(len(index)),
-            ("tranche",) * len(index),
-            lives.ts_end[index] - lives.ts_add[index],
-            np.ones(len(index)),
-            typical,
+        exemplars=exemplars(
+            "lives", index, "tranche", lives.ts_end[index] - lives.ts_add[index], np.ones(len(index)), typical
         ),
-        facts={"refills": float(lives.refills[rows].sum()), "hidden_lots": float(hidden[rows].sum())},
+        facts={
+            "refills": float(lives.refills[rows].sum()),
+            "hidden_lots": float(hidden[rows].sum()),
+            "refilled_and_changed": float(changed[rows].sum()),
+        },
     )
 
 
@@ -139,7 +145,7 @@ def synthetic(
     )
 
     def in_place(price: NDArray[np.int64], sides: NDArray[np.uint8], ts: NDArray[np.int64]) -> NDArray[np.int64]:
-        return np.searchsorted(places, price * 2 + sides) * _APART + ts - day.start
+        return np.searchsorted(places, price * 2 + sides) * PLACES_APART + ts - day.start
 
     fill = in_place(lives.price[fills], lives.side[fills], lives.ts_end[fills])
     add = in_place(messages.price[adds], messages.side[adds], messages.ts[adds])
@@ -171,53 +177,59 @@ def synthetic(
 
     result = staged(lambda number: with_times(number)[0], surrogates, more, rng=streams.random(EXEMPLARS))
     other = staged(with_sizes, surrogates, more, rng=permuted.random(EXEMPLARS))
-    peak = result.peak()
-    low, high = int(EDGES[peak.start]), int(EDGES[peak.stop])
+    peak = peak_of(result, EDGES)
 
     def times(number: int) -> NDArray[np.int64]:
         _, found = with_times(number)
         delay = (drawn if number else add)[back[:found]] - fill[which[:found]]
-        return lives.ts_end[fills[which[:found][(delay >= low) & (delay < high)]]]
+        return lives.ts_end[fills[which[:found][(delay >= peak.low) & (delay < peak.high)]]]
 
-    kept = min((high - low) / CELL, 1.0)
-    effect = effect_of(day, result, peak, times, lives.ts_end[fills], kept, streams)
-    value, spread = weighted_peak(centres(EDGES)[peak], result.excess[peak])
     _, found = refills(add, size)
-    delay = add[back[:found]] - fill[which[:found]]
-    inside = np.flatnonzero((delay >= low) & (delay < high))
-    chosen, typical = choose_links(np.abs(delay[inside] - value), streams.random(EXEMPLARS))
+    which_seen, back_seen = which[:found].copy(), back[:found].copy()
+    delay = add[back_seen] - fill[which_seen]
+    inside = np.flatnonzero((delay >= peak.low) & (delay < peak.high))
+    kept = _kept(fill[which_seen[inside]], add[back_seen[inside]], peak.low, peak.high, origin)
+    effect = effect_of(day, result, peak.places, sums_of(day, times), lives.ts_end[fills], kept, streams)
+    chosen, typical = choose_links(np.abs(delay[inside] - peak.value), streams.random(EXEMPLARS))
     picked = inside[chosen]
-    weight = effect.weights[np.searchsorted(EDGES[peak.start : peak.stop + 1], delay[picked], side="right") - 1]
-    links = np.arange(len(picked))
-    return TestResult(
-        test_id=TEST,
-        sub_id="synthetic",
-        stratum_json=stratum.json(),
-        n_ref=len(fills),
-        n_tgt=len(adds),
+    weight = effect.weights[np.searchsorted(EDGES[peak.places], delay[picked], side="right") - 1]
+    both = replace(
+        result,
         statistic=min(result.statistic, other.statistic),
-        stat_name="smaller of the largest z of a delay",
-        p_raw=max(result.p, other.p),
+        p=max(result.p, other.p),
         p_floor=max(result.p_floor, other.p_floor),
         p_method=result.p_method if result.p >= other.p else other.p_method,
-        n_surrogate=min(result.surrogates, other.surrogates),
-        null_method="jitter and markperm",
-        null_param={"cell_ns": CELL, "redrawn": "entry", "permuted": "sizes of a minute at the price"},
-        effect=effect.share,
-        effect_unit="share",
-        effect_lo=effect.low,
-        effect_hi=effect.high,
-        peak_value=value / MS,
-        peak_unit="ms",
-        peak_width=spread / MS,
-        weights=by_edge(EDGES[peak], effect.weights),
-        exemplars=Exemplars(
-            "messages", adds[back[picked]], links, ("tranche",) * len(picked), delay[picked], weight, typical
+        surrogates=min(result.surrogates, other.surrogates),
+    )
+    return result_of_bins(
+        (TEST, "synthetic", stratum.json()),
+        both,
+        EDGES,
+        peak,
+        effect,
+        counts=(len(fills), len(adds)),
+        stat_name="smaller of the largest z of a delay",
+        null=Null(
+            "jitter and markperm",
+            {"cell_ns": CELL, "redrawn": "entry", "permuted": "sizes of a minute at the price"},
         ),
+        exemplars=exemplars("messages", adds[back_seen[picked]], "tranche", delay[picked], weight, typical),
         facts={
             "p_jitter": result.p,
             "p_sizes_permuted": other.p,
-            "variation": float(np.std(delay[inside]) / np.mean(delay[inside])) if len(inside) else 0.0,
-            "share_within_1_ms": float(np.mean(np.abs(delay[inside] - value) <= MS)) if len(inside) else 0.0,
+            "variation": float(np.std(delay[inside]) / np.mean(delay[inside])) if len(inside) else None,
+            "share_within_1_ms": float(np.mean(np.abs(delay[inside] - peak.value) <= MS)) if len(inside) else None,
         },
     )
+
+
+def _kept(fill: NDArray[np.int64], add: NDArray[np.int64], low: int, high: int, origin: int) -> float:
+    """Mean share of the pairs' redrawn entries that still have a delay in `[low, high)`.
+
+    By the cell that each entry lies in: in a peak wider than a cell those in its middle stay, those at its ends do not.
+    """
+    if not len(fill):
+        return 0.0
+    first = origin + (add - origin) // CELL * CELL
+    overlap = np.minimum(first + CELL, fill + high) - np.maximum(first, fill + low)
+    return float(np.mean(np.clip(overlap, 0, None) / CELL))

@@ -24,18 +24,16 @@ from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
 from spymaster.evidence.bootstrap import block_sums, ratio_interval
 from spymaster.evidence.maxstat import mc_p
 from spymaster.evidence.nulls import draw_shift, seriesshift, signflip
-from spymaster.evidence.result import Exemplars, TestResult, choose_links
-from spymaster.evidence.strata import Stratum
+from spymaster.evidence.result import Exemplars, TestResult, Weights, choose_links
+from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
-from spymaster.tables.types import LIFE_ENDS
+from spymaster.tables.types import LIFE_ENDS, SIDES
 
 TEST = "E7"
 LEAST_LAYERS = 3
 TOGETHER_NS, TRADE_WITHIN_NS, GONE_WITHIN_NS = 2 * SECOND_NS, 2 * SECOND_NS, SECOND_NS
 GONE_SHARE = 0.8
-LARGE_QUANTILE, TOTAL_QUANTILE = 0.95, 0.99
-LEAST_LARGE = 5
 _BEHIND = (2, 3, 4)
 """Places in `DISTANCES` of 1 to 5 ticks."""
 LEAST_SHIFT, MOST_SHIFT = 2 * SECOND_NS, 30 * SECOND_NS
@@ -101,19 +99,12 @@ def layers_of(day: DayArrays, side: int) -> Layers:
     """Candidates on a side: groups that do not overlap, each ending where its total is at its largest."""
     lives = day.lives
     behind = lives.usable & (lives.side == side) & np.isin(lives.dist_code, _BEHIND) & (lives.reprices == 0)
-    least = LEAST_LARGE
-    if behind.any():
-        least = max(least, int(np.quantile(lives.size[behind], LARGE_QUANTILE)))
-    rows = np.flatnonzero(behind & (lives.size >= least))
+    rows = np.flatnonzero(behind & (lives.size >= day.law.large_behind))
     rows = rows[np.argsort(lives.ts_add[rows], kind="stable")]
     ts, size = lives.ts_add[rows], lives.size[rows].astype(np.int64)
     totals, counts = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
     window_totals(ts, size, TOGETHER_NS, totals, counts)
-    enough = day.layer_total
-    if enough is None:
-        slots = np.bincount((ts - day.start) // TOGETHER_NS, size, -(-(day.end - day.start) // TOGETHER_NS))
-        enough = np.quantile(slots, TOTAL_QUANTILE)
-    candidate = (counts >= LEAST_LAYERS) & (totals >= enough)
+    candidate = (counts >= LEAST_LAYERS) & (totals >= day.law.layer_total)
     # of a run of candidates that share orders the one with the largest total stands for all
     chosen: list[int] = []
     for place in np.flatnonzero(candidate)[np.argsort(-totals[candidate], kind="stable")].tolist():
@@ -128,15 +119,14 @@ def layers_of(day: DayArrays, side: int) -> Layers:
 def run(
     day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
 ) -> list[TestResult]:
-    """Two results: `episodes` on the stratum's side, and `contra_pull` of both sides together.
+    """One result: `episodes` of a stratum with a side, `contra_pull` of the stratum of both sides, which it needs.
 
     `more` shifts replace the first where p <= 0.05.
     """
-    side = "BA".index(stratum.side)
-    return [
-        _episodes(day, stratum, side, streams.sub("episodes"), surrogates, more),
-        _contra_pull(day, stratum, streams.sub("contra_pull"), surrogates, more),
-    ]
+    if stratum.side == POOLED:
+        return [_contra_pull(day, stratum, streams.sub("contra_pull"), surrogates, more)]
+    side = SIDES.index(stratum.side)
+    return [_episodes(day, stratum, side, streams.sub("episodes"), surrogates, more)]
 
 
 def _shifted(day: DayArrays, ts: NDArray[np.int64], streams: Streams, number: int):
@@ -176,13 +166,16 @@ def _episodes(
         statistics, expected = stage(1 + surrogates, used)
     episodes(trade)
     seen, usual = statistics[0], max(float(statistics[1:].mean()), 1 / (used + 1))
-    low, high = ratio_interval(by_block(), expected + usual / (100 * day.minutes), streams.random(BOOTSTRAP))
+    total = expected.sum()
+    usual_by_block = expected * (usual / total) if total > 0 else np.full(day.minutes, usual / day.minutes)
+    low, high = ratio_interval(by_block(), usual_by_block, streams.random(BOOTSTRAP))
     hit = np.flatnonzero(at >= 0)
     chosen, typical = choose_links(np.arange(len(hit), dtype=np.float64), streams.random(EXEMPLARS))
     members = [np.arange(int(layers.first[c]), int(layers.last[c]) + 1) for c in hit[chosen]]
     index = np.concatenate([np.zeros(0, np.int64), *members])
     lengths = np.array([len(part) for part in members], np.int64)
     delays = layers.gone[index] - trade[at[np.repeat(hit[chosen], lengths)]] if len(index) else index
+    weight = max(0.0, 1 - usual / max(float(seen), 1.0))
     gone = delays[(delays > 0) & (delays <= GONE_WITHIN_NS)]
     return TestResult(
         test_id=TEST,
@@ -202,16 +195,17 @@ def _episodes(
         effect_unit="ratio",
         effect_lo=low,
         effect_hi=high,
-        peak_value=float(np.median(gone)) / 1e6 if len(gone) else 0.0,
+        peak_value=float(np.median(gone)) / 1e6 if len(gone) else np.nan,
         peak_unit="ms",
-        peak_width=float(np.std(gone)) / 1e6 if len(gone) else 0.0,
+        peak_width=float(np.std(gone)) / 1e6 if len(gone) else np.nan,
+        weights=Weights("member", ((0.0, 1.0, weight),)),
         exemplars=Exemplars(
             "lives",
             layers.rows[index],
             np.repeat(np.arange(len(chosen)), lengths),
             ("layer",) * len(index),
             delays,
-            np.full(len(index), max(0.0, 1 - usual / max(seen, 1))),
+            np.full(len(index), weight),
             np.repeat(typical, lengths),
         ),
         facts={"expected_episodes": float(statistics[1:].mean()), "candidates": float(len(layers.first))},

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DayArrays
-from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, centres, linear, steps_of
-from spymaster.evidence.effects import effect_of
+from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, linear, steps_of
+from spymaster.evidence.effects import effect_of, sums_of
 from spymaster.evidence.maxstat import staged
 from spymaster.evidence.nulls import below
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
+from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
+from spymaster.evidence.result import Exemplars, TestResult, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -123,65 +124,45 @@ def _on_grid(
         return found
 
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
-    peak = result.peak()
-    low, high = int(edges[peak.start]), int(edges[peak.stop])
+    peak = peak_of(result, edges)
+    inside = (ages >= peak.low) & (ages < peak.high)
 
     def times(number: int) -> NDArray[np.int64]:
         if number == 0:
             return end[inside]
         out = np.empty(len(add), np.int64)
-        return out[: peak_ages(add, first, width, streams.words(number, len(add)), low, high, out)]
+        words = streams.words(number, len(add))
+        return out[: peak_ages(add, first, width, words, peak.low, peak.high, out)]
 
-    inside = (ages >= low) & (ages < high)
-    overlap = np.minimum(first + width - add, high) - np.maximum(first - add, low)
+    overlap = np.minimum(first + width - add, peak.high) - np.maximum(first - add, peak.low)
     kept = float(np.mean(np.clip(overlap[inside], 0, None) / width[inside])) if inside.any() else 0.0
-    effect = effect_of(day, result, peak, times, lives.ts_end[rows], kept, streams)
-    value, spread = weighted_peak(centres(edges)[peak], result.excess[peak])
+    effect = effect_of(day, result, peak.places, sums_of(day, times), lives.ts_end[rows], kept, streams)
     every = lives.ts_end[rows] - lives.ts_add[rows]
-    return TestResult(
-        test_id=TEST,
-        sub_id=grid.name,
-        stratum_json=stratum.json(),
-        n_ref=len(rows),
-        n_tgt=len(add),
-        statistic=result.statistic,
+    return result_of_bins(
+        (TEST, grid.name, stratum.json()),
+        result,
+        edges,
+        peak,
+        effect,
+        counts=(len(rows), len(add)),
         stat_name="largest z of an age",
-        p_raw=result.p,
-        p_floor=result.p_floor,
-        p_method=result.p_method,
-        n_surrogate=result.surrogates,
-        null_method="jitter",
-        null_param={"cell_ns": grid.cell, "redrawn": "cancel"},
-        effect=effect.share,
-        effect_unit="share",
-        effect_lo=effect.low,
-        effect_hi=effect.high,
-        peak_value=value / MS,
-        peak_unit="ms",
-        peak_width=spread / MS,
-        weights=by_edge(edges[peak], effect.weights),
-        exemplars=_exemplars(rows[near], ages, edges[peak.start : peak.stop + 1], value, effect.weights, streams),
+        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "cancel"}),
+        exemplars=_exemplars(rows[near], ages, edges, peak, effect.weights, streams),
         facts={f"share_below_{age // MS}_ms": float(np.mean(every < age)) if len(every) else None for age in FLEETING},
     )
-
-
-def by_edge(edges: Edges, weights: NDArray[np.float64]) -> dict[str, float]:
-    """Weight by first edge (ns) of the peak's bins."""
-    return {str(int(edge)): float(weight) for edge, weight in zip(edges, weights, strict=True)}
 
 
 def _exemplars(
     rows: NDArray[np.int64],
     ages: NDArray[np.int64],
     edges: Edges,
-    value: float,
+    peak: Peak,
     weights: NDArray[np.float64],
     streams: Streams,
 ) -> Exemplars:
-    """Orders in the peak, whose bins are between `edges`."""
-    inside = np.flatnonzero((ages >= edges[0]) & (ages < edges[-1]))
-    chosen, typical = choose_links(np.abs(ages[inside] - value), streams.random(EXEMPLARS))
+    """Orders in the peak."""
+    inside = np.flatnonzero((ages >= peak.low) & (ages < peak.high))
+    chosen, typical = choose_links(np.abs(ages[inside] - peak.value), streams.random(EXEMPLARS))
     picked = inside[chosen]
-    weight = weights[np.searchsorted(edges, ages[picked], side="right") - 1]
-    role = ("member",) * len(picked)
-    return Exemplars("lives", rows[picked], np.arange(len(picked)), role, ages[picked], weight, typical)
+    weight = weights[np.searchsorted(edges[peak.places], ages[picked], side="right") - 1]
+    return exemplars("lives", rows[picked], "member", ages[picked], weight, typical)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spymaster.evidence import arrays
 from spymaster.evidence.arrays import DayArrays, day_arrays
+from spymaster.evidence.law import Law
 from spymaster.lake import Partition
 
 
@@ -15,13 +16,11 @@ def session_arrays(
     snapshot: Partition,
     *,
     tick_size_int: int,
-    large_add: int | None = None,
-    layer_total: int | None = None,
+    law: Law | None = None,
 ) -> DayArrays:
     """The day of partitions of `silver.order_event`, `order_life`, `trade`, `bbo_change` and `book_snapshot_1s`.
 
-    large_add, layer_total: as in `day_arrays`, from earlier days. Raises `EvidenceInputError` for a day without
-    seconds.
+    law: as in `day_arrays`, of earlier days. Raises `EvidenceInputError` for a day without seconds.
     """
     return day_arrays(
         events.read(arrays.EVENT_COLUMNS),
@@ -30,6 +29,5 @@ def session_arrays(
         quotes.read(arrays.QUOTE_COLUMNS),
         snapshot.read(arrays.SNAPSHOT_COLUMNS),
         tick_size_int=tick_size_int,
-        large_add=large_add,
-        layer_total=layer_total,
+        law=law,
     )

@@ -1,10 +1,10 @@
 """E5: are there periodic senders, whether or not they follow the clock?
 
-Windows of two minutes, events declustered and counted in milliseconds, and the sum of power at a frequency and at its
-double (Z2 of Buccheri et al. 1983), divided by what is usual around that frequency: bursts make all slow frequencies
-strong, a sender makes one stand out. Windows whose largest value could not be chance (1 %, for the division is itself
-noisy) are tested against surrogates: events drawn anew in cells of two periods, declustered again, and the largest
-value of the whole band. Windows that were not screened have p 1.
+Windows of two minutes, events declustered and counted in bins of 4 or 1 ms, and the sum of power at a frequency and
+at its double (Z2 of Buccheri et al. 1983), divided by what is usual around that frequency: bursts make all slow
+frequencies strong, a sender makes one stand out. Windows whose largest value could not be chance (1 %, for the division
+is itself noisy) are tested against surrogates: events drawn anew in cells of two periods, declustered again, and the
+largest value of the whole band. Windows that were not screened have p 1.
 """
 
 from __future__ import annotations
@@ -18,20 +18,23 @@ from numpy.typing import NDArray
 from spymaster.evidence.arrays import SECOND_NS, DayArrays
 from spymaster.evidence.bins import MS
 from spymaster.evidence.bootstrap import RESAMPLES
-from spymaster.evidence.maxstat import mc_p
+from spymaster.evidence.maxstat import ALPHA, BAND, max_statistic, mc_p, tailed
 from spymaster.evidence.nulls import decluster, jitter
-from spymaster.evidence.result import Exemplars, TestResult, choose_links
+from spymaster.evidence.result import Curve, TestResult, Weights, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
+from spymaster.jit import kernel
 
 TEST = "E5"
 WINDOW_S = 120
 LEAST_EVENTS = 150
-SAMPLES = 2**17
-"""Milliseconds of the transform: a window and zeros."""
-STEP_HZ = 1000 / SAMPLES
+SPAN_NS = 2**17 * MS
+"""Time that is transformed: a window and nothing after it."""
+STEP_HZ = SECOND_NS / SPAN_NS
 MEDIAN_BINS, LEAST_HALF = 601, 10
 CHI2_4_MEDIAN, CHI2_2_MEDIAN = 3.357, 1.386
+FINE = np.arange(-4, 5) / 8
+"""Parts of a step around the strongest frequency that is a multiple of one."""
 LINE_BINS = round(1 / STEP_HZ)
 LEAST_LINE = 2 * np.log(26_000 / 1e-4)
 SCREEN = 0.01
@@ -39,21 +42,27 @@ SAME_LINE = 0.005
 HARMONICS = 8
 LEAST_CELL, MOST_CELL = 20 * MS, 10 * SECOND_NS
 BLOCK_NS = 5 * SECOND_NS
-MOST_WINDOWS = 2
-"""Windows of one line that are tested, the strongest; the others are counted, and have p 1."""
+CURVE_SURROGATES, CURVE_BINS = 99, 512
+"""Of the picture of a spectrum: surrogates, and stretches of frequencies at most."""
+LEAST_PERSISTENT = 2
+"""Windows in which a line has to stand out if it is not the strongest of its stratum and pass."""
+MOST_LINES = 2
+"""Lines of a stratum and pass that are tested, each in its strongest window. Others are counted, and have p 1."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """A band of frequencies, and the dead time that goes with it."""
+    """A band of frequencies, and the dead time and the bins (which twice its end can be told in) that go with it."""
 
     name: str
     low_hz: float
     high_hz: float
     dead_ns: int
+    bin_ns: int
 
 
-PASSES = (Pass("slow", 0.2, 40.0, 10 * MS), Pass("fast", 40.0, 200.0, 2 * MS))
+PASSES = (Pass("slow", 0.2, 40.0, 10 * MS, 4 * MS), Pass("fast", 40.0, 200.0, 2 * MS, MS))
+SLOW = PASSES[0]
 
 
 def spectrum(times: NDArray[np.int64], start: int, band: Pass) -> NDArray[np.float64]:
@@ -61,36 +70,52 @@ def spectrum(times: NDArray[np.int64], start: int, band: Pass) -> NDArray[np.flo
 
     Under no structure each value has about a chi-squared distribution with four degrees of freedom.
     """
-    power = powers(times, start)
+    power = powers(times, start, band.bin_ns)
     first, last = round(band.low_hz / STEP_HZ), round(band.high_hz / STEP_HZ)
     places = np.arange(last + MEDIAN_BINS // 2 + 1)
     both = power[places] + power[2 * places]
     return both[first : last + 1] / (_usual(both, first, last) / CHI2_4_MEDIAN)
 
 
-def powers(times: NDArray[np.int64], start: int) -> NDArray[np.float64]:
+def powers(times: NDArray[np.int64], start: int, bin_ns: int = MS) -> NDArray[np.float64]:
     """Power at every multiple of `STEP_HZ`, 2 on average for events without structure."""
-    counts = np.bincount((times - start) // MS, minlength=WINDOW_S * 1000)[: WINDOW_S * 1000].astype(np.float64)
-    return np.abs(np.fft.rfft(counts - counts.mean(), SAMPLES)) ** 2 * (2 / max(len(times), 1))
+    bins = WINDOW_S * SECOND_NS // bin_ns
+    counts = np.bincount((times - start) // bin_ns, minlength=bins)[:bins].astype(np.float64)
+    found = np.fft.rfft(counts - counts.mean(), SPAN_NS // bin_ns)
+    return (found.real**2 + found.imag**2) * (2 / max(len(times), 1))
 
 
 def fundamental(times: NDArray[np.int64], start: int, frequency: float) -> float:
     """The slowest frequency of which `frequency` is a multiple (1 to 8) and that has a line of its own.
 
     A sender without much jitter is as strong at every multiple of its rate. Where `frequency` has no line either, Z2
-    stood out by its double. A line is power that one of ten thousand
-    windows without structure would show somewhere, against the median within 1 Hz.
+    stood out by its double. A line is power that one of ten thousand windows without structure would show somewhere,
+    against the median within 1 Hz.
     """
     power = powers(times, start)
     for multiple in range(HARMONICS, 0, -1):
         middle = round(frequency / multiple / STEP_HZ)
-        if middle * STEP_HZ < PASSES[0].low_hz:
+        if middle * STEP_HZ < SLOW.low_hz:
             continue
         near = np.arange(max(middle - 1, 1), middle + 2)
         around = power[max(middle - LINE_BINS, 1) : middle + LINE_BINS]
         if power[near].max() / (np.median(around) / CHI2_2_MEDIAN) >= LEAST_LINE:
             return float(near[power[near].argmax()]) * STEP_HZ
     return 2 * frequency
+
+
+def line_of(times: NDArray[np.int64], start: int, strongest: float) -> float:
+    """The frequency that the largest Z2, power at `strongest` and at its double, has most of its power from.
+
+    How many events are locked is measured there: at the other one there may be nothing (jitter of half a period leaves
+    no power at the double, and a sender of 70 Hz none at 35). To an eighth of `STEP_HZ`.
+    """
+    power, place = powers(times, start), round(strongest / STEP_HZ)
+    near = [np.arange(multiple * place - 1, multiple * place + 2) for multiple in (1, 2)]
+    middle = max(near, key=lambda places: power[places].max())
+    # a frequency that is off by half a step loses a third of the resultant over the window
+    fine = (float(middle[power[middle].argmax()]) + FINE) * STEP_HZ
+    return float(fine[np.argmax([resultant(times, one) for one in fine])])
 
 
 def _usual(values: NDArray[np.float64], first: int, last: int) -> NDArray[np.float64]:
@@ -100,18 +125,26 @@ def _usual(values: NDArray[np.float64], first: int, last: int) -> NDArray[np.flo
     steeply there that a wider stretch says nothing about its middle.
     """
     at, half = _stretches(first, last)
-    medians = [np.median(values[middle - width : middle + width + 1]) for middle, width in zip(at, half, strict=True)]
-    return np.interp(np.arange(first, last + 1), at, np.maximum(medians, 1e-12))
+    usual = np.empty(len(at))
+    medians_around(values, at, half, usual)
+    return np.interp(np.arange(first, last + 1), at, np.maximum(usual, 1e-12))
+
+
+@kernel()
+def medians_around(values, at, half, out):
+    """Median of the values up to `half` before and after each place."""
+    for k in range(at.shape[0]):
+        out[k] = np.median(values[at[k] - half[k] : at[k] + half[k] + 1])
 
 
 @lru_cache
-def _stretches(first: int, last: int) -> tuple[list[int], list[int]]:
+def _stretches(first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Middles and half widths of the stretches that medians are taken of, from `first` to `last`."""
     at, half = [first], [_half_width(first)]
     while at[-1] < last:
         at.append(min(at[-1] + max(half[-1] // 3, 1), last))
         half.append(_half_width(at[-1]))
-    return at, half
+    return np.array(at), np.array(half)
 
 
 def _half_width(middle: int) -> int:
@@ -129,7 +162,8 @@ def run(
 ) -> list[TestResult]:
     """One result per pass and screened window; `facts["windows"]` says how many windows were looked at.
 
-    `more` surrogates replace the first where p <= 0.05.
+    A pass in which no window was screened has one result without a p, for its windows were looked at, too. `more`
+    surrogates replace the first where p <= 0.05.
     """
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
     found: list[TestResult] = []
@@ -148,30 +182,68 @@ def _in_band(
     more: int | None,
 ) -> list[TestResult]:
     ts = day.messages.ts[rows]
-    tested = 0
-    hits: list[tuple[int, slice, float, float, float]] = []
+    tested, largest, events = 0, 0.0, 0
+    hits: list[tuple[int, float, float, float]] = []
     for number, start in enumerate(range(day.start, day.end - WINDOW_S * SECOND_NS + 1, WINDOW_S * SECOND_NS)):
         part = slice(*np.searchsorted(ts, [start, start + WINDOW_S * SECOND_NS]))
         times = _declustered(ts[part], band)
         if len(times) < LEAST_EVENTS:
             continue
         tested += 1
+        events += len(times)
         values = spectrum(times, start, band)
+        largest = max(largest, float(values.max()))
         if screen_p(float(values.max()), len(values)) <= SCREEN:
             strongest = (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
-            hits.append((number, part, fundamental(times, start, strongest), float(values.max()), strongest))
-    results = []
-    hits.sort(key=lambda hit: -hit[3])
-    for place, (number, part, frequency, _, strongest) in enumerate(hits):
-        same = [other for other, hit in enumerate(hits) if abs(hit[2] / frequency - 1) <= SAME_LINE]
-        near = len(same)
-        if same.index(place) >= MOST_WINDOWS:
+            hits.append((number, fundamental(times, start, strongest), float(values.max()), strongest))
+    if tested and not hits:
+        return [_without_line(stratum, band, tested, largest, events, len(rows))]
+    results: list[TestResult] = []
+    middle = (day.end - day.start) // (2 * WINDOW_S * SECOND_NS)
+    hits.sort(key=lambda hit: -hit[2])
+    lines: list[float] = []
+    for number, frequency, _, strongest in hits:
+        same = [hit for hit in hits if abs(hit[1] / frequency - 1) <= SAME_LINE]
+        known = any(abs(frequency / line - 1) <= SAME_LINE for line in lines)
+        if known or len(lines) == MOST_LINES or (lines and len(same) < LEAST_PERSISTENT):
             continue
-        facts = {"windows": float(tested), "windows_with_line": float(near)}
+        lines.append(frequency)
+        facts: dict[str, float | None] = {
+            "windows": float(tested),
+            "windows_with_line": float(len(same)),
+            "windows_with_line_first_half": float(sum(hit[0] < middle for hit in same)),
+        }
         one = streams.sub(f"window {number}")
-        lines = (frequency, strongest)
-        results.append(_tested(day, stratum, rows[part], band, number, lines, one, surrogates, more, facts))
+        both = (frequency, strongest)
+        results.append(_tested(day, stratum, rows, band, number, both, one, surrogates, more, facts))
     return results
+
+
+def _without_line(stratum: Stratum, band: Pass, windows: int, largest: float, events: int, messages: int) -> TestResult:
+    """Windows were looked at, and none was strong enough to be tested: nothing is measured beyond the statistic."""
+    return TestResult(
+        test_id=TEST,
+        sub_id=band.name,
+        stratum_json=stratum.json(),
+        n_ref=events,
+        n_tgt=messages,
+        statistic=largest,
+        stat_name="largest whitened Z2",
+        p_raw=None,
+        p_floor=None,
+        p_method="screened",
+        n_surrogate=0,
+        null_method="none",
+        null_param={},
+        effect=np.nan,
+        effect_unit="share",
+        effect_lo=np.nan,
+        effect_hi=np.nan,
+        peak_value=np.nan,
+        peak_unit="Hz",
+        peak_width=np.nan,
+        facts={"windows": float(windows), "windows_with_line": 0.0},
+    )
 
 
 def _declustered(ts: NDArray[np.int64], band: Pass) -> NDArray[np.int64]:
@@ -189,36 +261,47 @@ def _tested(
     streams: Streams,
     surrogates: int,
     more: int | None,
-    facts: dict[str, float],
+    facts: dict[str, float | None],
 ) -> TestResult:
-    ts, start = day.messages.ts[rows], day.start + number * WINDOW_S * SECOND_NS
+    start = day.start + number * WINDOW_S * SECOND_NS
+    end = start + WINDOW_S * SECOND_NS
     frequency, strongest = lines
     cell = int(np.clip(2 / strongest * SECOND_NS, LEAST_CELL, MOST_CELL))
-    origin, drawn = streams.offset(cell), np.empty_like(ts)
+    origin = streams.offset(cell)
+    every = day.messages.ts[rows]
+    rows = rows[slice(*np.searchsorted(every, [start, end]))]
+    ts = day.messages.ts[rows]
     times = _declustered(ts, band)
     observed = spectrum(times, start, band)
-    resultants: list[float] = []
+    line = line_of(times, start, strongest)
+    # events from beyond the window may be drawn into it: without them its ends would empty
+    around = every[slice(*np.searchsorted(every, [start - cell, end + cell]))]
+    drawn = np.empty_like(around)
+    spectra, resultants = [observed], []
 
     def largest(surrogate: int) -> float:
-        jitter(ts, streams.words(surrogate, len(ts)), origin, cell, drawn)
-        inside = drawn[(drawn >= start) & (drawn < start + WINDOW_S * SECOND_NS)]
-        events = _declustered(inside, band)
-        resultants.append(resultant(events, strongest))
-        return float(spectrum(events, start, band).max())
+        jitter(around, streams.words(surrogate, len(around)), origin, cell, drawn)
+        events = _declustered(drawn[slice(*np.searchsorted(drawn, [start, end]))], band)
+        resultants.append(resultant(events, line))
+        values = spectrum(events, start, band)
+        if len(spectra) <= CURVE_SURROGATES:
+            spectra.append(values)
+        return float(values.max())
 
     used = surrogates
     statistics = np.array([observed.max(), *(largest(one) for one in range(1, used + 1))])
-    if more is not None and mc_p(statistics) <= 0.05:
+    if more is not None and mc_p(statistics) <= ALPHA:
         used = more
         statistics = np.array([observed.max(), *(largest(surrogates + one) for one in range(1, used + 1))])
+    p, method = tailed(statistics, streams.random(EXEMPLARS))
     expected = float(np.mean(resultants))
-    low, high = _interval(times, strongest, expected, streams)
-    period = SECOND_NS / frequency
+    locked = resultant(times, line) - expected
+    low, high = _interval(times, line, expected, streams)
+    period = SECOND_NS / line
     phase = (ts % period) / period
     middle = np.angle(np.mean(np.exp(2j * np.pi * phase))) / (2 * np.pi) % 1
     away = np.abs((phase - middle + 0.5) % 1 - 0.5) * period
     chosen, typical = choose_links(away, streams.random(EXEMPLARS))
-    count = len(chosen)
     return TestResult(
         test_id=TEST,
         sub_id=band.name,
@@ -227,13 +310,13 @@ def _tested(
         n_tgt=len(ts),
         statistic=float(statistics[0]),
         stat_name="largest whitened Z2",
-        p_raw=mc_p(statistics),
+        p_raw=p,
         p_floor=1 / (used + 1),
-        p_method="mc",
+        p_method=method,
         n_surrogate=used,
         null_method="jitter",
         null_param={"cell_ns": cell, "redrawn": "event", "dead_ns": band.dead_ns},
-        effect=resultant(times, strongest) - expected,
+        effect=locked,
         effect_unit="share",
         effect_lo=low,
         effect_hi=high,
@@ -241,17 +324,32 @@ def _tested(
         peak_unit="Hz",
         peak_width=STEP_HZ,
         notes=("outside_band",) if not band.low_hz <= frequency <= band.high_hz else (),
-        exemplars=Exemplars(
+        weights=Weights("Hz", ((line * (1 - SAME_LINE), line * (1 + SAME_LINE), max(locked, 0.0)),)),
+        exemplars=exemplars(
             "messages",
             rows[chosen],
-            np.arange(count),
-            ("member",) * count,
+            "member",
             away[chosen].astype(np.int64),
-            np.full(count, max(resultant(times, strongest) - expected, 0.0)),
+            np.full(len(chosen), max(locked, 0.0)),
             typical,
         ),
-        window=(start, start + WINDOW_S * SECOND_NS),
+        window=(start, end),
         facts=facts,
+        curve=_curve(np.array(spectra), band, line),
+    )
+
+
+def _curve(spectra: NDArray[np.float64], band: Pass, line: float) -> Curve:
+    """The spectrum against those of some surrogates, neighbouring frequencies together: the largest of each."""
+    first, n = round(band.low_hz / STEP_HZ), spectra.shape[1]
+    starts = np.arange(0, n, -(-n // CURVE_BINS))
+    together = np.maximum.reduceat(spectra, starts, axis=1)
+    low, high = (first + starts - 0.5) * STEP_HZ, (first + np.append(starts[1:], n) - 0.5) * STEP_HZ
+    outside = int(BAND * (len(spectra) - 1))
+    ordered = np.sort(together[1:], axis=0)
+    mean, z = max_statistic(together)
+    return Curve(
+        "Hz", low, high, together[0], mean, ordered[outside], ordered[-1 - outside], z[0], (low <= line) & (line < high)
     )
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from spymaster.evidence.arrays import DayArrays
-from spymaster.evidence.bins import MS, SECOND, Edges, centres
+from spymaster.evidence.arrays import SECOND_NS, DayArrays
+from spymaster.evidence.bins import MS, SECOND, Edges
+from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
 from spymaster.evidence.effects import effect_of
-from spymaster.evidence.lifetimes import by_edge
 from spymaster.evidence.maxstat import staged
-from spymaster.evidence.nulls import below, blockshift, decluster
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
+from spymaster.evidence.nulls import below, decluster
+from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
+from spymaster.evidence.result import Exemplars, TestResult, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -40,29 +41,67 @@ AFTER = (10 * MS, 100 * MS)
 
 
 @kernel()
-def count_phases(times, words, period, dead, bins, counts):
-    """Histogram of phases after `blockshift` and `decluster`, in one pass."""
+def following(times, dead, out):
+    """For each event the place of the first one `dead` ns later or more: what is kept next if it is kept."""
     n = times.shape[0]
+    k = 0
+    for i in range(n):
+        while k < n and times[k] - times[i] < dead:
+            k += 1
+        out[i] = k
+
+
+@kernel()
+def block_starts(times, period, out):
+    """Places of the first events of all blocks that have some, then the number of events. Returns how many blocks."""
     blocks = 0
-    start = 0
     last = np.int64(-(2**62))
-    while start < n:
-        base = times[start] // period * period
-        offset = below(words[blocks], period)
-        blocks += 1
-        end = start
-        wrapped = start
-        while end < n and times[end] - base < period:
-            wrapped += times[end] - base + offset < period
-            end += 1
+    for i in range(times.shape[0]):
+        block = times[i] // period
+        if block != last:
+            out[blocks] = i
+            blocks += 1
+            last = block
+    out[blocks] = times.shape[0]
+    return blocks
+
+
+@kernel()
+def count_phases(times, follows, starts, words, period, dead, bins, counts, in_peak, start, minute, sums):
+    """Histogram of phases after `blockshift` and `decluster`; of the bins `in_peak` also by minute from `start`.
+
+    Only events that are kept are visited, for gaps within a block stay: follows and starts are of `following` and
+    `block_starts`. Without sums only counts are taken.
+    """
+    per_bin = bins / period
+    by_minute = sums.shape[0] > 0
+    last = np.int64(-(2**62))
+    for block in range(starts.shape[0] - 1):
+        begin, end = starts[block], starts[block + 1]
+        base = times[begin] // period * period
+        offset = below(words[block], period)
+        low, high = begin, end
+        turn = base + period - offset
+        while low < high:  # the first event that the shift carries over the end of the block
+            middle = (low + high) // 2
+            if times[middle] < turn:
+                low = middle + 1
+            else:
+                high = middle
         for part in range(2):
-            first, stop, back = (wrapped, end, period) if part == 0 else (start, wrapped, 0)
-            for i in range(first, stop):
-                moved = times[i] + offset - back
-                if moved - last >= dead:
-                    last = moved
-                    counts[(moved - base) * bins // period] += 1
-        start = end
+            first, stop = (low, end) if part == 0 else (begin, low)
+            moved_by = offset - period if part == 0 else offset
+            i = first
+            while i < stop and times[i] + moved_by - last < dead:
+                i += 1
+            while i < stop:
+                last = times[i] + moved_by
+                # half a ns above, so that what lies on an edge stays in its bin
+                place = np.int64((last - base + 0.5) * per_bin)
+                counts[place] += 1
+                if by_minute and in_peak[place]:
+                    sums[min(max((last - start) // minute, 0), sums.shape[0] - 1)] += 1
+                i = follows[i]
 
 
 def run(
@@ -70,6 +109,7 @@ def run(
 ) -> list[TestResult]:
     """One result per period that the day has at least 20 blocks of. `more` fresh surrogates follow where p <= 0.05."""
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
+    rows = rows[~day.scheduled[(day.messages.ts[rows] - day.start) // SECOND_NS]]
     results = []
     for name, period in PERIODS.items():
         whole = in_whole_blocks(day, rows, period)
@@ -81,13 +121,13 @@ def run(
 def in_whole_blocks(day: DayArrays, rows: NDArray[np.int64], period: int) -> NDArray[np.int64]:
     """Those rows whose block of one period was open from its beginning to its end.
 
-    A block cut off by a halt or the end of the file has a phase by that alone.
+    A block cut off by a halt, a scheduled moment or the end of the file has a phase by that alone.
     """
     if period <= SECOND:
         return rows
     seconds = day.start // SECOND + np.arange(len(day.open))
     length = period // SECOND
-    blocks, opened = np.unique(seconds[day.open] // length, return_counts=True)
+    blocks, opened = np.unique(seconds[day.open & ~day.scheduled] // length, return_counts=True)
     return rows[np.isin(day.messages.ts[rows] // period, blocks[opened == length])]
 
 
@@ -104,63 +144,55 @@ def _on_period(
     period = PERIODS[name]
     raw = day.messages.ts[rows]
     edges: Edges = np.linspace(0, period, BINS + 1).astype(np.int64)
-    shifted, kept = np.empty_like(raw), np.empty_like(raw)
-    data = kept[: decluster(raw, DEAD_NS, kept)].copy()
+    kept = np.empty_like(raw)
+    data = kept[: decluster(raw, DEAD_NS, kept)]
+    phase = data % period
+    place = phase * BINS // period
+    follows, starts = np.empty(len(raw), np.int64), np.empty(len(raw) + 1, np.int64)
+    following(raw, DEAD_NS, follows)
+    starts = starts[: block_starts(raw, period, starts) + 1]
 
-    def drawn(number: int) -> NDArray[np.int64]:
-        if number == 0:
-            return data
-        blockshift(raw, streams.words(number, len(raw)), period, shifted)
-        return kept[: decluster(shifted, DEAD_NS, kept)]
-
-    def counts(number: int) -> NDArray[np.int64]:
-        if number == 0:
-            return np.bincount(data % period * BINS // period, minlength=BINS)
+    def shifted(number: int, sums: NDArray[np.int64], in_peak: NDArray[np.bool_]) -> NDArray[np.int64]:
         found = np.zeros(BINS, np.int64)
-        count_phases(raw, streams.words(number, len(raw)), period, DEAD_NS, BINS, found)
+        words = streams.words(number, len(starts) - 1)
+        count_phases(
+            raw, follows, starts, words, period, DEAD_NS, BINS, found, in_peak, day.start, BLOCK_NS, sums
+        )  # fmt: skip
         return found
 
+    nothing, nowhere = np.zeros(0, np.int64), np.zeros(BINS, np.bool_)
+
+    def counts(number: int) -> NDArray[np.int64]:
+        return shifted(number, nothing, nowhere) if number else np.bincount(place, minlength=BINS)
+
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
-    peak = result.peak()
+    peak = peak_of(result, edges, circular=True)
+    in_peak = np.isin(np.arange(BINS), peak.places)
 
-    def times(number: int) -> NDArray[np.int64]:
-        events = drawn(number)
-        place = events % period * BINS // period
-        return events[(place >= peak.start) & (place < peak.stop)]
+    def sums(number: int) -> NDArray[np.int64]:
+        if number == 0:
+            return block_sums(data[in_peak[place]], day.start, day.minutes)
+        found = np.zeros(day.minutes, np.int64)
+        shifted(number, found, in_peak)
+        return found
 
-    kept_share = (peak.stop - peak.start) / BINS
-    effect = effect_of(day, result, peak, times, data, kept_share, streams)
-    value, spread = weighted_peak(centres(edges)[peak], result.excess[peak])
-    phase = data % period
+    effect = effect_of(day, result, peak.places, sums, data, len(peak.places) / BINS, streams)
     variance = np.maximum(result.mean, 1.0)
-    share = {
+    share: dict[str, float | None] = {
         f"share_first_{after // MS}_ms": float(np.mean(phase < after))
         for after in AFTER
         if after < period and len(data)
     }
-    return TestResult(
-        test_id=TEST,
-        sub_id=name,
-        stratum_json=stratum.json(),
-        n_ref=len(data),
-        n_tgt=len(raw),
-        statistic=result.statistic,
+    return result_of_bins(
+        (TEST, name, stratum.json()),
+        result,
+        edges,
+        peak,
+        effect,
+        counts=(len(data), len(raw)),
         stat_name="largest z of a phase",
-        p_raw=result.p,
-        p_floor=result.p_floor,
-        p_method=result.p_method,
-        n_surrogate=result.surrogates,
-        null_method="blockshift",
-        null_param={"period_ns": period, "dead_ns": DEAD_NS},
-        effect=effect.share,
-        effect_unit="share",
-        effect_lo=effect.low,
-        effect_hi=effect.high,
-        peak_value=value / MS,
-        peak_unit="ms",
-        peak_width=spread / MS,
-        weights=by_edge(edges[peak], effect.weights),
-        exemplars=_exemplars(day, rows, period, peak, value, effect.weights, streams),
+        null=Null("blockshift", {"period_ns": period, "dead_ns": DEAD_NS}),
+        exemplars=_exemplars(day, rows, period, peak, effect.weights, streams),
         facts={
             "chi2": float(np.sum((result.observed - result.mean) ** 2 / variance)),
             "kuiper": kuiper(phase / period),
@@ -181,19 +213,14 @@ def kuiper(phases: NDArray[np.float64]) -> float:
 
 
 def _exemplars(
-    day: DayArrays,
-    rows: NDArray[np.int64],
-    period: int,
-    peak: slice,
-    value: float,
-    weights: NDArray[np.float64],
-    streams: Streams,
+    day: DayArrays, rows: NDArray[np.int64], period: int, peak: Peak, weights: NDArray[np.float64], streams: Streams
 ) -> Exemplars:
     phase = day.messages.ts[rows] % period
+    weight = np.zeros(BINS)
+    weight[peak.places] = weights
     place = phase * BINS // period
-    inside = np.flatnonzero((place >= peak.start) & (place < peak.stop))
-    chosen, typical = choose_links(np.abs(phase[inside] - value), streams.random(EXEMPLARS))
+    inside = np.flatnonzero(np.isin(place, peak.places))
+    away = np.abs((phase[inside] - peak.value + period / 2) % period - period / 2)
+    chosen, typical = choose_links(away, streams.random(EXEMPLARS))
     picked = inside[chosen]
-    weight = weights[place[picked] - peak.start]
-    role = ("member",) * len(picked)
-    return Exemplars("messages", rows[picked], np.arange(len(picked)), role, phase[picked], weight, typical)
+    return exemplars("messages", rows[picked], "member", phase[picked], weight[place[picked]], typical)

@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DayArrays, kind
-from spymaster.evidence.bins import MS, US, Edges, bin_of, centres, linear, logarithmic, steps_of
-from spymaster.evidence.effects import effect_of
-from spymaster.evidence.lifetimes import by_edge
+from spymaster.evidence.bins import MS, US, Edges, bin_of, linear, logarithmic, steps_of
+from spymaster.evidence.effects import effect_of, sums_of
 from spymaster.evidence.maxstat import one_stage, staged
 from spymaster.evidence.nulls import jitter_marked
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, weighted_peak
+from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
+from spymaster.evidence.result import Exemplars, TestResult, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -111,7 +111,7 @@ def references(day: DayArrays, name: str) -> Series:
     messages = day.messages
     side = 0 if name == "large_add_bid" else 1
     chosen = messages.usable & (messages.kind == kind("add")) & (messages.side == side)
-    index = np.flatnonzero(chosen & (messages.qty >= day.large_add))
+    index = np.flatnonzero(chosen & (messages.qty >= day.law.large_add))
     return Series(messages.ts[index], messages.event[index], index)
 
 
@@ -152,48 +152,33 @@ def _on_grid(
         return found
 
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
-    peak = result.peak()
-    low, high = int(edges[peak.start]), int(edges[peak.stop])
-    room = int(result.observed[peak].sum() * 2 + 1000)
+    peak = peak_of(result, edges)
+    room = int(result.observed[peak.places].sum() * 2 + 1000)
+
+    def pairs(ts: NDArray[np.int64], event: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        places, others = np.empty(room, np.int64), np.empty(room, np.int64)
+        found = pairs_within(ts, event, target.ts, target.event, peak.low, peak.high, places, others)
+        return places[: min(found, room)], others[: min(found, room)]
 
     def times(number: int) -> NDArray[np.int64]:
-        places, others = np.empty(room, np.int64), np.empty(room, np.int64)
         ts, event = redrawn(number)
-        found = pairs_within(ts, event, target.ts, target.event, low, high, places, others)
-        return ts[places[: min(found, room)]]
+        return ts[pairs(ts, event)[0]]
 
-    inner = edges[peak.start : peak.stop + 1]
-    places, others = np.empty(room, np.int64), np.empty(room, np.int64)
-    found = min(pairs_within(ref.ts, ref.event, target.ts, target.event, low, high, places, others), room)
-    places, others = places[:found], others[:found]
-    kept = _kept(ref.ts[places], target.ts[others], low, high, grid.cell, streams.offset(grid.cell))
-    effect = effect_of(day, result, peak, times, ref.ts, kept, streams)
-    value, spread = weighted_peak(centres(edges)[peak], result.excess[peak])
+    places, others = pairs(ref.ts, ref.event)
+    kept = _kept(ref.ts[places], target.ts[others], peak.low, peak.high, grid.cell, streams.offset(grid.cell))
+    effect = effect_of(day, result, peak.places, sums_of(day, times), ref.ts, kept, streams)
     leads = result.p <= 0.05 and _leads(ref, target, grid, streams.sub("mirror"))
-    return TestResult(
-        test_id=TEST,
-        sub_id=grid.name,
-        stratum_json=stratum.json(),
-        n_ref=len(ref.ts),
-        n_tgt=len(target.ts),
-        statistic=result.statistic,
+    return result_of_bins(
+        (TEST, grid.name, stratum.json()),
+        result,
+        edges,
+        peak,
+        effect,
+        counts=(len(ref.ts), len(target.ts)),
         stat_name="largest z of a lag",
-        p_raw=result.p,
-        p_floor=result.p_floor,
-        p_method=result.p_method,
-        n_surrogate=result.surrogates,
-        null_method="jitter",
-        null_param={"cell_ns": grid.cell, "redrawn": "reference"},
-        effect=effect.share,
-        effect_unit="share",
-        effect_lo=effect.low,
-        effect_hi=effect.high,
-        peak_value=value / MS,
-        peak_unit="ms",
-        peak_width=spread / MS,
-        weights=by_edge(edges[peak], effect.weights),
+        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "reference"}),
         notes=("leads_reference",) if leads else (),
-        exemplars=_exemplars(ref, target, places, others, inner, value, effect.weights, streams),
+        exemplars=_exemplars(ref, target, places, others, edges, peak, effect.weights, streams),
         facts={"share_of_targets": effect.excess / max(len(target.ts), 1)},
     )
 
@@ -241,13 +226,12 @@ def _exemplars(
     places: NDArray[np.int64],
     others: NDArray[np.int64],
     edges: Edges,
-    value: float,
+    peak: Peak,
     weights: NDArray[np.float64],
     streams: Streams,
 ) -> Exemplars:
     """The answering messages of pairs in the peak; the lag names the moment of what they answered."""
     lags = target.ts[others] - ref.ts[places]
-    chosen, typical = choose_links(np.abs(lags - value), streams.random(EXEMPLARS))
-    weight = weights[np.searchsorted(edges, lags[chosen], side="right") - 1]
-    index, link = target.index[others[chosen]], np.arange(len(chosen))
-    return Exemplars("messages", index, link, ("response",) * len(chosen), lags[chosen], weight, typical)
+    chosen, typical = choose_links(np.abs(lags - peak.value), streams.random(EXEMPLARS))
+    weight = weights[np.searchsorted(edges[peak.places], lags[chosen], side="right") - 1]
+    return exemplars("messages", target.index[others[chosen]], "response", lags[chosen], weight, typical)

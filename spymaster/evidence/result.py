@@ -31,11 +31,40 @@ class Exemplars:
 
 
 @dataclass(frozen=True)
+class Curve:
+    """What a test saw bin by bin: data, mean, the band of the surrogates, z, and which bins are in the peak.
+
+    low, high: where each bin begins and ends, in `unit` (`ms`, `Hz`, `cell`).
+    """
+
+    unit: str
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    observed: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    band_low: NDArray[np.float64]
+    band_high: NDArray[np.float64]
+    z: NDArray[np.float64]
+    peak: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Share beyond the null of messages by where they are in a peak: (from, to, share) in `unit`.
+
+    unit: `ns` of age, lag, delay or phase; `Hz`; `cell` of sizes and distances; `member`: rows that are facts.
+    """
+
+    unit: str
+    bins: tuple[tuple[float, float, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class TestResult:
     """One test on one stratum.
 
-    effect in `effect_unit` with a 95 % interval; peak in `peak_unit`. n_ref and n_tgt: what the effect is a share of,
-    and how many messages could have shown it. `weights` are the excess fractions by bin of the peak.
+    effect in `effect_unit` with a 95 % interval; peak in `peak_unit`; NaN where nothing was measured. n_ref and n_tgt:
+    what the effect is a share of, and how many messages could have shown it.
     """
 
     __test__ = False  # not a test of pytest's
@@ -48,7 +77,7 @@ class TestResult:
     statistic: float
     stat_name: str
     p_raw: float | None
-    """None for what is a fact and no test."""
+    """None for what is a fact and no test, and where a screen found nothing to test (p_method `screened`)."""
     p_floor: float | None
     p_method: str
     n_surrogate: int
@@ -61,13 +90,14 @@ class TestResult:
     peak_value: float
     peak_unit: str
     peak_width: float
-    weights: dict[str, float] = field(default_factory=dict)
+    weights: Weights = Weights("member")
     notes: tuple[str, ...] = ()
     exemplars: Exemplars | None = None
     window: tuple[int, int] | None = None
     """Start and end of what was tested; None for the whole day."""
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, float | None] = field(default_factory=dict)
     """What is described beside the test."""
+    curve: Curve | None = None
 
     @property
     def p(self) -> float:
@@ -75,15 +105,6 @@ class TestResult:
         if self.p_raw is None:
             raise ValueError(f"{self.test_id}/{self.sub_id} is a fact and has no p")
         return self.p_raw
-
-
-def weighted_peak(centres: NDArray[np.float64], excess: NDArray[np.float64]) -> tuple[float, float]:
-    """Mean and standard deviation of a peak, weighted by what is beyond the null."""
-    weights = np.maximum(excess, 0.0)
-    if weights.sum() <= 0:
-        return float(centres.mean()), 0.0
-    mean = float(np.average(centres, weights=weights))
-    return mean, float(np.sqrt(np.average((centres - mean) ** 2, weights=weights)))
 
 
 def excess_share(observed: NDArray, mean: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -100,3 +121,10 @@ def choose_links(
     others = np.sort(rng.choice(rest, min(RANDOM_LINKS, len(rest)), replace=False)) if len(rest) else rest
     chosen = np.concatenate([typical, others]).astype(np.int64)
     return chosen, np.arange(len(chosen)) < len(typical)
+
+
+def exemplars(
+    table: str, rows: NDArray[np.int64], role: str, lag_ns: NDArray, weight: NDArray, typical: NDArray[np.bool_]
+) -> Exemplars:
+    """Exemplars of one row per link."""
+    return Exemplars(table, rows, np.arange(len(rows)), (role,) * len(rows), lag_ns, weight, typical)

@@ -21,6 +21,8 @@ REGISTER = Path(__file__).parent.parent / "config" / "strata.toml"
 MOST_STRATA = 150
 LEAST_EVENTS = 500
 POOLED = "*"
+FAVOURITE = "favourite"
+"""In place of a grid's sizes: the favourite sizes of earlier dates, each exactly."""
 REFERENCES = ("trade_buy", "trade_sell", "bbo_up", "bbo_down", "large_add_bid", "large_add_ask")
 RELATIONS = ("same", "other")
 
@@ -84,12 +86,15 @@ def _is(codes: Codes, names: Sequence[str], name: str) -> Flags | bool:
 
 
 @cache
-def register() -> dict[str, tuple[Stratum, ...]]:
-    """All strata by test, in registered order. Raises `StratumError` for more than 150, or one that is there twice."""
-    return parse(REGISTER.read_text())
+def register(favourites: tuple[int, ...] = ()) -> dict[str, tuple[Stratum, ...]]:
+    """All strata by test, in registered order. Raises `StratumError` for more than 150, or one that is there twice.
+
+    favourites: the sizes that `favourite` stands for.
+    """
+    return parse(REGISTER.read_text(), favourites)
 
 
-def parse(text: str) -> dict[str, tuple[Stratum, ...]]:
+def parse(text: str, favourites: Sequence[int] = ()) -> dict[str, tuple[Stratum, ...]]:
     """The strata of a register in TOML."""
     found: dict[str, tuple[Stratum, ...]] = {}
     for test, grids in tomllib.loads(text).items():
@@ -98,6 +103,8 @@ def parse(text: str) -> dict[str, tuple[Stratum, ...]]:
             unknown = set(grid) - set(_KNOWN)
             if unknown:
                 raise StratumError(f"{test}: strata have no {sorted(unknown)}")
+            if grid.get("size") == [FAVOURITE]:
+                grid = {**grid, "size": [f"={size}" for size in favourites]}
             strata += [Stratum(**dict(zip(grid, values, strict=True))) for values in itertools.product(*grid.values())]
         if len(strata) > MOST_STRATA or len(set(strata)) < len(strata):
             raise StratumError(
@@ -108,9 +115,8 @@ def parse(text: str) -> dict[str, tuple[Stratum, ...]]:
 
 
 def strata_hash() -> str:
-    """Hash of the register: what results on hold-out days are bound to."""
-    text = json.dumps({test: [one.json() for one in strata] for test, strata in register().items()}, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    """Hash of the register: what results on hold-out days are bound to. Favourite sizes are named in it, not listed."""
+    return hashlib.sha256(REGISTER.read_bytes()).hexdigest()[:16]
 
 
 def with_enough(

@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-FITS = 199
+from spymaster.jit import kernel
+
+FITS = 99
 """Samples that the goodness of fit is judged against."""
 LEAST_FIT = 0.05
 """A tail that fits worse than this is not used."""
@@ -20,37 +22,75 @@ SMALLEST_P = 1e-12
 """Nothing is claimed below: a tail fitted to 250 values is no evidence that far out."""
 
 
-def pareto_cdf(values: NDArray[np.float64], shape: float, scale: float) -> NDArray[np.float64]:
-    """Generalised Pareto distribution of excesses: 1 - (1 + shape x / scale)^(-1/shape)."""
-    if abs(shape) < 1e-9:
-        return 1 - np.exp(-values / scale)
-    return 1 - np.maximum(1 + shape * values / scale, 0.0) ** (-1 / shape)
+GRID = 120
+FINER, FINER_GRID = 2, 41
+"""Values of the parameter that are tried, and times that the neighbourhood of the best one is, with so many."""
 
 
-def fit_pareto(excesses: NDArray[np.float64]) -> tuple[float, float]:
+@kernel()
+def fit_pareto(excesses):
     """Shape (0 to 0.9) and scale by likelihood over one parameter (Grimshaw 1993), on a grid refined around its best.
 
     Excesses are positive. The parameter is shape / scale; at 0 the tail is exponential.
     """
-    mean = float(excesses.mean())
+    n = excesses.shape[0]
+    mean = excesses.mean()
     best, shape, scale = -np.log(mean) - 1, 0.0, mean
-    grid = np.geomspace(1e-3, 50, 120) / mean
-    for _ in range(3):
-        shapes = np.log1p(grid[:, None] * excesses[None, :]).mean(axis=1)
-        likelihood = np.where(shapes <= LARGEST_SHAPE, -np.log(shapes / grid) - shapes - 1, -np.inf)
-        at = int(np.argmax(likelihood))
-        if likelihood[at] > best:
-            best, shape, scale = likelihood[at], float(shapes[at]), float(shapes[at] / grid[at])
-        grid = np.linspace(grid[max(at - 1, 0)], grid[min(at + 1, len(grid) - 1)], 41)
+    first, ratio = 1e-3 / mean, 50_000.0 ** (1 / (GRID - 1))
+    low, high = first, first
+    for level in range(1 + FINER):
+        points = GRID if level == 0 else FINER_GRID
+        at, top = 0, -np.inf
+        for k in range(points):
+            value = first * ratio**k if level == 0 else low + (high - low) * k / (points - 1)
+            one = 0.0
+            for i in range(n):
+                one += np.log1p(value * excesses[i])
+            one /= n
+            likelihood = -np.log(one / value) - one - 1 if one <= LARGEST_SHAPE else -np.inf
+            if likelihood > top:
+                at, top = k, likelihood
+            if likelihood > best:
+                best, shape, scale = likelihood, one, one / value
+        before, after = max(at - 1, 0), min(at + 1, points - 1)
+        if level == 0:
+            low, high = first * ratio**before, first * ratio**after
+        else:
+            step = (high - low) / (points - 1)
+            low, high = low + step * before, low + step * after
     return shape, scale
 
 
-def anderson_darling(excesses: NDArray[np.float64], shape: float, scale: float) -> float:
+@kernel()
+def pareto_cdf(value, shape, scale):
+    """Generalised Pareto distribution of an excess: 1 - (1 + shape x / scale)^(-1/shape)."""
+    if abs(shape) < 1e-9:
+        return 1 - np.exp(-value / scale)
+    return 1 - max(1 + shape * value / scale, 0.0) ** (-1 / shape)
+
+
+@kernel()
+def anderson_darling(excesses, shape, scale):
     """Distance of a sample from a generalised Pareto distribution (Anderson & Darling 1952)."""
-    u = np.clip(pareto_cdf(np.sort(excesses), shape, scale), 1e-12, 1 - 1e-12)
-    n = len(u)
-    weights = 2 * np.arange(1, n + 1) - 1
-    return float(-n - np.mean(weights * (np.log(u) + np.log1p(-u[::-1]))))
+    ordered = np.sort(excesses)
+    n = ordered.shape[0]
+    total = 0.0
+    for i in range(n):
+        u = min(max(pareto_cdf(ordered[i], shape, scale), 1e-12), 1 - 1e-12)
+        v = min(max(pareto_cdf(ordered[n - 1 - i], shape, scale), 1e-12), 1 - 1e-12)
+        total += (2 * i + 1) * (np.log(u) + np.log1p(-v))
+    return -n - total / n
+
+
+@kernel()
+def larger_distances(uniform, shape, scale, distance):
+    """How many samples of a tail [samples, values], each fitted anew, are at least as far from their fit."""
+    larger = 0
+    for sample in uniform:
+        drawn = -scale * np.log(sample) if abs(shape) < 1e-9 else scale * (sample**-shape - 1) / shape
+        own_shape, own_scale = fit_pareto(drawn)
+        larger += np.int64(anderson_darling(drawn, own_shape, own_scale) >= distance)
+    return larger
 
 
 def tail_p(statistic: float, surrogates: NDArray[np.float64], values: int, rng: np.random.Generator) -> float | None:
@@ -76,11 +116,7 @@ def _fitted_p(statistic: float, ordered: NDArray[np.float64], values: int, rng: 
         return None
     shape, scale = fit_pareto(excesses)
     distance = anderson_darling(excesses, shape, scale)
-    larger = 0
-    for _ in range(FITS):
-        uniform = rng.random(values)
-        sample = -scale * np.log(uniform) if abs(shape) < 1e-9 else scale * (uniform**-shape - 1) / shape
-        larger += anderson_darling(sample, *fit_pareto(sample)) >= distance
+    larger = larger_distances(rng.random((FITS, values)), shape, scale, distance)
     if (1 + larger) / (FITS + 1) <= LEAST_FIT:
         return None
     beyond = statistic - threshold

@@ -278,6 +278,11 @@ PANEL_COLUMNS: dict[str, tuple[str, ...]] = {
         "direction", "level_id", "group_id", "level_types", "touch_index", "gap_through", "trigger_kind",
         "confirm_kind", "approach_speed", "sigma_60", "msg_rate_rel", "valid", "invalid_reason",
     ),
+    "evidence": (
+        "test_row_id", "test_id", "sub_id", "stratum_json", "available_from", "n_ref", "effect", "effect_unit",
+        "effect_lo", "effect_hi", "peak_value", "peak_unit", "null_method", "null_param_json", "p_raw",
+        "p_floor", "q_bh", "is_negative_control", "blocked_by_control", "verdict",
+    ),
     "levels": (
         "is_placebo", "valid_from", "valid_to", "level_id", "level_type", "price_int", "is_moving", "group_id", "tags",
     ),
@@ -291,6 +296,10 @@ OUTCOME_COLUMNS = (
     "episode_id", "ts_label_end", "horizon_s", "k_barrier", "barrier_ticks", "outcome", "t_hit_s", "mfe_ticks",
     "mae_ticks", "end_ticks", "valid", "censored", "horizon_end_reason", "b1_break", "b1_reject", "b1_chop",
 )  # fmt: skip
+
+
+REPLICATION, CURVE, INTENSITY = "gold.algo_replication", "gold.algo_curve", "gold.algo_intensity_1s"
+"""What evidence is told with where it is there: dates, bins, and how much of what is sent is owed to it."""
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from spymaster.lake import Partition
+from spymaster.tables.algo_curve import AlgoCurve
+from spymaster.tables.algo_exemplar import AlgoExemplar
+from spymaster.tables.algo_law import AlgoLaw
+from spymaster.tables.algo_replication import AlgoReplication
+from spymaster.tables.algo_run import AlgoRun
+from spymaster.tables.algo_test import AlgoTest
 from spymaster.tables.bbo_change import BboChange
+from spymaster.tables.book_snapshot_1s import BookSnapshot1s
 from spymaster.tables.contract_day_selection import ContractDaySelection
 from spymaster.tables.future_definition import FutureDefinition
 from spymaster.tables.future_mbo import FutureMbo
 from spymaster.tables.order_event import OrderEvent
 from spymaster.tables.order_life import OrderLife
+from spymaster.tables.trade import Trade
 from spymaster_assets.factory import lake_assets
-from spymaster_assets.inputs import Same
+from spymaster_assets.inputs import History, Same
 from spymaster_assets.recipe import Session
+
+YEAR = 260
+"""Dates that laws and replications reach back: a year of weekdays."""
 
 
 @lake_assets(
@@ -32,3 +45,68 @@ def order_lives(session: Session, mbo: Partition, selection: Partition, definiti
     from spymaster.surfaces.lives import session_lives
 
     return session_lives(mbo, selection, definitions, quotes, settings=session.settings)
+
+
+@lake_assets(
+    AlgoLaw,
+    events=Same(OrderEvent),
+    lives=Same(OrderLife),
+    lineage={"*": ("kind", "qty", "dist_add", "size0", "ts_add", "side")},
+)
+def algo_law(session: Session, events: Partition, lives: Partition):
+    from spymaster.evidence.session import session_law
+
+    return session_law(events, lives, settings=session.settings)
+
+
+@lake_assets(
+    AlgoRun,
+    AlgoTest,
+    AlgoCurve,
+    AlgoExemplar,
+    events=Same(OrderEvent),
+    lives=Same(OrderLife),
+    trades=Same(Trade),
+    quotes=Same(BboChange),
+    snapshot=Same(BookSnapshot1s),
+    selection=Same(ContractDaySelection),
+    definitions=Same(FutureDefinition),
+    # Its own row is for a date without an earlier one; of held-out dates nothing but the date is used.
+    laws=History(AlgoLaw, -YEAR, 0),
+    lineage={"*": ("ts_event", "kind", "side", "qty", "price_int", "ts_add", "ts_end", "sizes", "counts")},
+    kinds=("numba",),
+)
+def algo_tests(
+    session: Session,
+    events: Partition,
+    lives: Partition,
+    trades: Partition,
+    quotes: Partition,
+    snapshot: Partition,
+    selection: Partition,
+    definitions: Partition,
+    laws: Sequence[Partition],
+):
+    from spymaster.evidence.session import Inputs, session_tests
+
+    inputs = Inputs(events, lives, trades, quotes, snapshot)
+    yield session_tests(
+        inputs,
+        selection,
+        definitions,
+        laws,
+        settings=session.settings,
+        profile=session.lake.profile,
+        notes=session.notes,
+    )
+
+
+@lake_assets(
+    AlgoReplication,
+    tests=History(AlgoTest, -YEAR, 0),
+    lineage={"*": ("p_raw", "q_by", "effect", "effect_lo", "peak_value", "verdict")},
+)
+def algo_replication(session: Session, tests: Sequence[Partition]):
+    from spymaster.evidence.replication import session_replication
+
+    return session_replication(tests, session.dt, settings=session.settings)

@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from spymaster.lake import Lake, Partition
 from spymaster.settings import Settings
 from spymaster.tables.trade import Trade
 from spymaster.tables.wall_surface_1s import WallSurface1s
-from spymaster_assets.inputs import History, Resolved, SkipSession, TableInput
+from spymaster_assets.definitions import defs
+from spymaster_assets.inputs import History, OwnHistory, Resolved, SkipSession, TableInput
 from spymaster_assets.partitions import SessionKey
+from spymaster_assets.plan import Catalogue
 from spymaster_tests.tables.samples import sample
 
 MONDAY, TUESDAY, WEDNESDAY, THURSDAY = (date(2024, 1, day) for day in (8, 9, 10, 11))
@@ -75,3 +78,28 @@ def test_where_the_other_reads_nothing_neither_does_it(lake: Lake):
     found = resolved(lake, MONDAY)
     assert found.values == {"walls": [], "trades": []}
     assert found.notes["trades_history"] == {"read": 0, "gaps": []}
+
+
+def test_a_table_reads_its_own_earlier_dates_and_records_them(lake: Lake):
+    into = Resolved()
+    OwnHistory(WallSurface1s, -2).resolve("earlier", lake, SessionKey(THURSDAY, "ES"), into)
+    assert [partition.dt for partition in into.values["earlier"]] == [TUESDAY, WEDNESDAY]
+    assert [one.as_input().name for one in into.inputs] == [
+        "silver.wall_surface_1s ES 2024-01-09",
+        "silver.wall_surface_1s ES 2024-01-10",
+    ]
+    into = Resolved()
+    OwnHistory(WallSurface1s, -2).resolve("earlier", lake, SessionKey(MONDAY, "ES"), into)
+    assert into.values["earlier"] == []
+    assert into.notes["earlier_history"]["gaps"] == ["2024-01-04", "2024-01-05"]
+
+
+def test_dagster_is_not_told_of_it_and_one_worker_makes_all_dates_in_order():
+    """A backfill over an asset that depends on itself would go on to dates that nobody asked for."""
+    own = dg.AssetKey(["gold", "algo_intensity_1s"])
+    definitions = [one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition)]
+    (made,) = (one for one in definitions if own in one.keys)
+    assert own not in made.keys_by_input_name.values()
+    catalogue = Catalogue(definitions)
+    (stage,) = catalogue.stages(frozenset({"gold.algo_intensity_1s"}))
+    assert stage.sequential

@@ -183,6 +183,16 @@ class TestLives:
         assert plain(row, ("known_add", "event_id_add", "dist_add", "queue_ahead_add")) == [(False, None, None, None)]
         assert of_order(tape, 9) == [("add", 3, 0, 3)]
 
+    def test_entries_by_a_modify_are_counted_where_one_is_written(self) -> None:
+        """What the check of lives against messages relies on: entries less these are the lives with a known entry."""
+        array = market().modify(9, "B", 99, 0).modify(8, "B", 99, 3).modify(2, "A", 104, 4).array()
+        events, lives = lives_of(array)
+        life = LifePass(iter([quotes_of(array, INSTRUMENT)]), instrument_id=INSTRUMENT, tick_size_int=TICK)
+        for _ in (*life.process(array), *life.finish()):
+            pass
+        assert events.filter(kind="add").height - life.counters["modify_as_add"] == lives["known_add"].sum() == 4
+        assert (life.counters["modify_as_add"], life.counters["unknown_cancel"]) == (1, 1)
+
     def test_a_snapshot_in_the_file_cuts_a_life_in_two(self) -> None:
         tape = market().at(2).snapshot((1, "B", 100, 10)).at(3).cancel(1, "B", 100, 10)
         rows = lives_of(tape.array())[1].filter(pl.col("order_id") == 1)

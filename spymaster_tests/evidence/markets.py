@@ -6,12 +6,13 @@ the null models: a Poisson test is always wrong here, a surrogate test should no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import polars as pl
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, day_arrays
+from spymaster.evidence.law import measure, pool
 
 START = 1_704_207_600 * SECOND_NS
 """2024-01-02 15:00:00 UTC, 10:00 New York."""
@@ -28,7 +29,8 @@ class Market:
     seconds: int
     seed: int
     orders: list[np.ndarray] = field(default_factory=list)
-    """Columns add, end, side, size, distance, lots executed at its end, refills; an end of -1 is still open."""
+    """Columns add, end, side, size, distance, lots executed at its end, refills, times raised; an end of -1 is still
+    open."""
     trades: list[np.ndarray] = field(default_factory=list)
     """Columns time, aggressor, quantity."""
     reprices: list[np.ndarray] = field(default_factory=list)
@@ -68,13 +70,14 @@ class Market:
         distance: int = 1,
         filled: int = 0,
         refills: int = 0,
+        ups: int = 0,
     ) -> Market:
         """Orders that enter at these times and are cancelled, or executed in full if `filled` lots, at those."""
         n = len(add)
         values, odds = zip(*SIZE_LAW, strict=True)
         sizes = self.rng.choice(values, n, p=odds) if size is None else np.full(n, size)
         sides = self.rng.integers(0, 2, n) if side is None else np.full(n, side)
-        rest = (np.full(n, value) for value in (distance, filled, refills))
+        rest = (np.full(n, value) for value in (distance, filled, refills, ups))
         self.orders.append(np.stack([add, end, sides, sizes, *rest]))
         return self
 
@@ -142,7 +145,7 @@ class Market:
                 {
                     "order": number.astype(np.float64), "add": orders[0], "end": np.where(gone, orders[1], horizon - 1),
                     "side": orders[2], "size": orders[3], "dist": orders[4], "gone": gone,
-                    "filled": orders[5], "refills": orders[6],
+                    "filled": orders[5], "refills": orders[6], "ups": orders[7],
                 }
             )
             .join(entry, on="order").join(exit_, on="order", how="left").join(changed, on="order", how="left")
@@ -167,6 +170,7 @@ class Market:
             filled_qty=pl.col("filled").cast(pl.Int32),
             max_displayed=pl.col("size").cast(pl.Int32),
             n_reprice=pl.col("changes").fill_null(0).cast(pl.Int32),
+            n_size_up=pl.col("ups").cast(pl.Int32),
             n_refill=pl.col("refills").cast(pl.Int32),
         )
         prints = frame.filter(kind="trade")
@@ -174,6 +178,9 @@ class Market:
         snapshot = pl.DataFrame({"window_end": seconds}).select(
             pl.col("window_end").cast(pl.Datetime("ns", "UTC")), phase=pl.lit("continuous"), window_valid=pl.lit(True)
         )
+        law = None
+        if layer_total is not None:
+            law = replace(pool([measure(frame, life)]), layer_total=layer_total)
         return day_arrays(
             frame,
             life,
@@ -188,7 +195,7 @@ class Market:
             ),
             snapshot,
             tick_size_int=TICK,
-            layer_total=layer_total,
+            law=law,
         )
 
 

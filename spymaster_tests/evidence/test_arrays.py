@@ -27,6 +27,24 @@ def market() -> Market:
     return Market(120, 1).background()
 
 
+def nothing() -> dict[str, pl.DataFrame]:
+    """Messages, lives and quotes of a day without any."""
+    empty = {
+        "events": "ts_event event_id kind side order_id price_int prev_price_int qty size_after dist_ticks book_valid",
+        "lives": "order_id side ts_add ts_end event_id_add event_id_end end_reason known_add size0 price_int_add "
+        "dist_add filled_qty max_displayed n_reprice n_size_up n_refill",
+        "quotes": "ts_event event_id bid_price_int ask_price_int",
+    }
+    frames = {name: pl.DataFrame(schema=dict.fromkeys(columns.split(), pl.Int64)) for name, columns in empty.items()}
+    words = {"kind": pl.String, "side": pl.String, "end_reason": pl.String}
+    return {
+        name: frame.cast({k: v for k, v in words.items() if k in frame.columns}).cast(
+            {k: pl.Boolean for k in ("book_valid", "known_add") if k in frame.columns}
+        )
+        for name, frame in frames.items()
+    }
+
+
 def test_sizes_and_distances_have_their_class() -> None:
     assert size_codes(np.array([1, 2, 3, 5, 6, 10, 11, 50, 51, 900])).tolist() == [0, 1, 2, 2, 3, 3, 4, 4, 5, 5]
     dist = np.array([-7, -1, 0, 1, 2, 3, 5, 6, 10, 11, 400, UNKNOWN_DISTANCE])
@@ -68,27 +86,31 @@ def test_the_first_minute_after_an_open_and_invalid_seconds_are_left_out(market:
             "window_valid": [True] * 100 + [False] * 20,
         }
     )
-    empty = {
-        "events": "ts_event event_id kind side order_id price_int prev_price_int qty size_after dist_ticks book_valid",
-        "lives": "order_id side ts_add ts_end event_id_add event_id_end end_reason known_add size0 price_int_add "
-        "dist_add filled_qty max_displayed n_reprice n_refill",
-        "quotes": "ts_event event_id bid_price_int ask_price_int",
-    }
-    frames = {name: pl.DataFrame(schema=dict.fromkeys(columns.split(), pl.Int64)) for name, columns in empty.items()}
-    words = {"kind": pl.String, "side": pl.String, "end_reason": pl.String}
-    frames = {
-        name: frame.cast({k: v for k, v in words.items() if k in frame.columns}).cast(
-            {k: pl.Boolean for k in ("book_valid", "known_add") if k in frame.columns}
-        )
-        for name, frame in frames.items()
-    }
+    frames = nothing()
     at = pl.Series(np.array([5, 30, 69, 70, 99, 105]) * SECOND_NS + START).cast(pl.Datetime("ns", "UTC"))
     trades = pl.DataFrame({"ts_event": at, "event_id": range(6), "aggressor": ["B"] * 6, "qty": [1] * 6})
     parts = (frames["events"], frames["lives"], trades, frames["quotes"])
-    made = day_arrays(*parts, snapshot, tick_size_int=1, large_add=5)
+    made = day_arrays(*parts, snapshot, tick_size_int=1)
     assert made.trades.usable.tolist() == [False, False, False, True, True, False]
     with pytest.raises(EvidenceInputError, match="no seconds"):
-        day_arrays(*parts, snapshot[:0], tick_size_int=1, large_add=5)
+        day_arrays(*parts, snapshot[:0], tick_size_int=1)
+
+
+def test_seconds_around_scheduled_moments_are_known() -> None:
+    """16:00 New York is 21:00 UTC in January."""
+    close = START + 6 * 3600 * SECOND_NS
+    snapshot = pl.DataFrame(
+        {
+            "window_end": pl.Series(np.arange(-19, 21) * SECOND_NS + close).cast(pl.Datetime("ns", "UTC")),
+            "phase": ["continuous"] * 40,
+            "window_valid": [True] * 40,
+        }
+    )
+    frames = nothing()
+    trades = pl.DataFrame(schema={"ts_event": pl.Int64, "event_id": pl.Int64, "aggressor": pl.String, "qty": pl.Int32})
+    made = day_arrays(frames["events"], frames["lives"], trades, frames["quotes"], snapshot, tick_size_int=1)
+    assert made.scheduled.tolist() == [False] * 15 + [True] * 10 + [False] * 15
+    assert made.open.all()
 
 
 def test_segments_are_those_of_new_york(market: Market) -> None:

@@ -51,7 +51,7 @@ def test_a_peg_is_recovered_with_its_lag() -> None:
     lag = np.maximum(quoted.market.rng.normal(0.3 * MS, 0.05 * MS, len(quoted.at)), 60_000).astype(np.int64)
     quoted.steer(quoted.at + lag, quoted.sign)
     result = quoted.run()
-    assert result.p == result.p_floor
+    assert result.p <= 0.01
     assert result.peak_value == pytest.approx(0.3, abs=0.05)
     assert (result.facts["chains_pegged"], result.facts["chains_other"]) == (1, 0)
     assert result.effect == 1.0

@@ -30,7 +30,7 @@ def test_planted_twins_are_recovered_with_their_share_and_life() -> None:
     market = Market(300, 1).background()
     pairs = twins(market, 0.7, 500)
     result = results(market)["1us"]
-    assert result.p == result.p_floor
+    assert result.p <= 0.01
     assert result.effect * result.n_ref == pytest.approx(2 * pairs, rel=0.1)
     assert result.effect_lo <= 2 * pairs / result.n_ref <= result.effect_hi
     assert result.peak_value == pytest.approx(200, abs=1)
@@ -43,7 +43,7 @@ def test_twins_a_little_apart_are_seen_by_the_wider_sub_tests() -> None:
     market = Market(300, 2).background()
     twins(market, 0.7, 30_000)
     found = results(market)
-    assert found["50us"].p == found["50us"].p_floor
+    assert found["50us"].p <= 0.01
     assert found["10us"].n_tgt < 10
 
 
@@ -52,7 +52,7 @@ def test_equal_sizes_by_chance_are_noted() -> None:
     market = Market(120, 3).background()
     twins(market, 1, 500, size=1)
     busy = Market(120, 4).background()
-    assert results(market)["1us"].facts["p_sizes_permuted"] <= 0.05
+    assert (results(market)["1us"].facts["p_sizes_permuted"] or 1) <= 0.05
     assert results(busy)["50us"].notes == ("equal_sizes_by_chance",)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from spymaster.evidence.families import DEMO, TESTS, Judged, Profile, run_tests
+from spymaster.evidence import families
+from spymaster.evidence.arrays import SECOND_NS
+from spymaster.evidence.families import TESTS, Judged, Profile, run_tests
 from spymaster.evidence.multiplicity import benjamini_hochberg
-from spymaster.evidence.strata import register
+from spymaster.evidence.nulls import decluster
+from spymaster.evidence.periods import LEAST_EVENTS, PASSES, WINDOW_S
+from spymaster.evidence.strata import register, with_enough
 from spymaster_tests.evidence.markets import MS, Market
 
 SMALL = Profile(39, None, 4)
@@ -22,7 +24,7 @@ def quiet() -> list[Judged]:
 
 def test_every_registered_test_runs(quiet: list[Judged]) -> None:
     assert set(TESTS) == set(register())
-    assert {one.result.test_id for one in quiet} >= set(TESTS) - {"E2", "E5"}  # nothing is moved, nothing is periodic
+    assert {one.result.test_id for one in quiet} >= set(TESTS) - {"E2"}  # nothing is moved
 
 
 def test_q_is_of_the_whole_family(quiet: list[Judged]) -> None:
@@ -31,6 +33,11 @@ def test_q_is_of_the_whole_family(quiet: list[Judged]) -> None:
     assert [one.q_bh for one in family] == pytest.approx(q.tolist())
     assert all(one.family_size == len(family) for one in family)
     assert all(one.q_by is not None and one.q_bh is not None and one.q_by >= one.q_bh for one in family)
+
+
+def test_what_is_of_both_sides_is_tested_once(quiet: list[Judged]) -> None:
+    tried = sorted((one.result.sub_id, one.family_size) for one in quiet if one.result.test_id == "E7")
+    assert tried == [("contra_pull", 3), ("episodes", 3), ("episodes", 3)]
 
 
 def test_facts_are_in_no_family(quiet: list[Judged]) -> None:
@@ -42,7 +49,7 @@ def test_a_planted_habit_is_discovered_and_the_quiet_day_is_not(quiet: list[Judg
     market = Market(150, 1).background(orders=120)
     add = market.times(8)
     market.place(add, add + 20 * MS)
-    found = run_tests(market.day(), seed=1, profile=replace(DEMO, strata=4), tests=["E1"])
+    found = run_tests(market.day(), seed=1, profile=Profile(99, None, 4), tests=["E1"])
     best = min(found, key=lambda one: one.q_bh or 1.0)
     assert best.q_bh is not None
     assert best.q_bh <= 0.05
@@ -50,14 +57,32 @@ def test_a_planted_habit_is_discovered_and_the_quiet_day_is_not(quiet: list[Judg
     assert np.mean([one.result.p <= 0.05 for one in quiet if one.result.p_raw is not None]) <= 0.15
 
 
-def test_windows_without_a_line_count_in_the_family() -> None:
+def test_all_windows_looked_at_count_in_the_family() -> None:
+    """Those of strata and passes in which nothing stood out, too: which they are is known after the look only."""
     market = Market(360, 3).background(orders=30)
-    ticks = np.arange(240, 360, 0.1)
-    at = (ticks * 1e9).astype(np.int64)
+    at = (np.arange(240, 360, 0.1) * 1e9).astype(np.int64)
     market.place(at, at + 10**9, side=0, size=1)
-    found = run_tests(market.day(), seed=1, profile=Profile(19, None, 2), tests=["E5"])
-    assert found
-    assert found[0].family_size > len(found)
+    day = market.day()
+    found = run_tests(day, seed=1, profile=Profile(19, None, 8), tests=["E5"])
+    strata = with_enough(
+        register(day.law.favourites)["E5"], lambda one: int(one.among(day.messages, day.messages.qty).sum())
+    )
+    looked_at = 0
+    for _, stratum in strata[:: -(-len(strata) // 8)]:
+        ts = day.messages.ts[stratum.among(day.messages, day.messages.qty)]
+        for band in PASSES:
+            for start in range(day.start, day.end, WINDOW_S * SECOND_NS):
+                part = ts[(ts >= start) & (ts < start + WINDOW_S * SECOND_NS)]
+                kept = np.empty_like(part)
+                looked_at += decluster(part, band.dead_ns, kept) >= LEAST_EVENTS
+    without = [one for one in found if one.result.p_raw is None]
+    tested = [one for one in found if one.result.p_raw is not None]
+    assert len(without) > 0
+    assert len(tested) > 0
+    assert {one.family_size for one in found} == {looked_at}
+    assert {(one.q_bh, one.result.p_method) for one in without} == {(None, "screened")}
+    p = np.concatenate([[one.result.p for one in tested], np.ones(looked_at - len(tested))])
+    assert [one.q_bh for one in tested] == pytest.approx(benjamini_hochberg(p)[: len(tested)].tolist())
 
 
 def test_the_second_stage_goes_to_strata_with_a_small_p() -> None:
@@ -74,3 +99,15 @@ def test_the_same_seed_gives_the_same_numbers() -> None:
     assert [(a.result.p_raw, a.result.effect, a.q_bh) for a in one] == [
         (b.result.p_raw, b.result.effect, b.q_bh) for b in other
     ]
+
+
+def test_small_p_without_a_second_stage_are_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(families, "MOST_SECOND_STAGE", 0)
+    market = Market(150, 1).background(orders=120)
+    add = market.times(8)
+    market.place(add, add + 20 * MS)
+    found = run_tests(market.day(), seed=1, profile=Profile(39, 99, 2), tests=["E1"])
+    marked = [one.result.p for one in found if "stage1_only" in one.result.notes]
+    assert len(marked) > 0
+    assert max(marked) <= 0.05
+    assert min(one.result.p for one in found if "stage1_only" not in one.result.notes) > 0.05

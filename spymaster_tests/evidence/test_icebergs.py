@@ -31,10 +31,10 @@ def test_orders_that_come_back_are_recovered_with_their_delay() -> None:
     delay = market.rng.normal(3 * MS, 0.2 * MS, len(end)).astype(np.int64)
     market.place(end + delay, end + delay + 10**10, size=12, side=0)
     result = results(market)["synthetic"]
-    assert result.p == result.p_floor
+    assert result.p <= 0.01
     assert result.peak_value == pytest.approx(3, abs=0.5)
     assert result.effect == pytest.approx(1.0, abs=0.25)
-    assert result.facts["share_within_1_ms"] > 0.8
+    assert (result.facts["share_within_1_ms"] or 0) > 0.8
     assert result.exemplars is not None
     assert np.all(np.abs(result.exemplars.lag_ns - 3 * MS) < 2 * MS)
 
@@ -57,6 +57,35 @@ def test_refilled_orders_are_facts_with_their_hidden_share() -> None:
     assert result.effect == pytest.approx(190 / day.trades.qty.sum())
     assert result.peak_value == 20
     assert icebergs.native(day, Stratum(side="A"), Streams(1, "E6")).n_tgt == 0
+
+
+@pytest.mark.parametrize(
+    ("refills", "ups", "moved", "listed", "lots"),
+    [(0, 0, False, 1, 6), (0, 1, False, 0, 0), (0, 0, True, 0, 0), (1, 1, False, 1, 0)],
+    ids=["plain", "raised", "moved", "refilled and raised"],
+)
+def test_executing_more_than_the_largest_display_proves_nothing_of_an_order_that_was_changed(
+    refills: int, ups: int, moved: bool, listed: int, lots: int
+) -> None:
+    """Ten lots, six of them executed, raised to twelve, and those executed: eighteen, all of them displayed."""
+    market = Market(120, 2)
+    market.place(np.array([10**9]), np.array([50 * 10**9]), size=12, side=0, filled=18, refills=refills, ups=ups)
+    market.trade(np.array([50 * 10**9]))
+    if moved:
+        market.reprices.append(np.array([[30 * 10**9], [1], [0], [1]]))
+    result = icebergs.native(market.day(), Stratum(side="B"), Streams(1, "E6"))
+    assert (result.n_tgt, result.facts["hidden_lots"]) == (listed, lots)
+
+
+@pytest.mark.parametrize(("low", "high"), [(2, 3), (3, 9), (60, 300)], ids=["narrow", "wider than a cell", "wide"])
+def test_the_share_that_surrogates_leave_in_a_peak_is_that_of_redrawn_entries(low: int, high: int) -> None:
+    rng = np.random.default_rng(4)
+    fill = np.sort(rng.integers(0, 10**12, 400))
+    add = fill + rng.integers(low * MS, high * MS, 400)
+    cell = add // icebergs.CELL * icebergs.CELL
+    drawn = cell + rng.integers(0, icebergs.CELL, (400, 400)).T - fill
+    redrawn = np.mean((drawn >= low * MS) & (drawn < high * MS))
+    assert icebergs._kept(fill, add, low * MS, high * MS, 0) == pytest.approx(redrawn, abs=0.01)
 
 
 def slow_refills(fill, fill_size, add, add_size) -> np.ndarray:

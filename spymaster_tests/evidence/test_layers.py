@@ -12,12 +12,13 @@ from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
 from spymaster_tests.evidence.markets import MS, Market
 
-BIDS = Stratum(side="B")
+BIDS, BOTH = Stratum(side="B"), Stratum()
 
 
 def results(market: Market, surrogates: int = 99, seed: int = 1) -> dict[str, TestResult]:
-    found = layers.run(market.day(100), BIDS, Streams(seed, "E7"), surrogates)
-    return {result.sub_id: result for result in found}
+    day = market.day(100)
+    found = [layers.run(day, stratum, Streams(seed, "E7"), surrogates) for stratum in (BIDS, BOTH)]
+    return {result.sub_id: result for (result,) in found}
 
 
 def layer(market: Market, every_s: int, delay_ms: float) -> int:
@@ -41,6 +42,19 @@ def test_planted_episodes_are_recovered_with_their_delay() -> None:
     assert result.effect > 5
     assert result.effect_lo > 1
     assert result.peak_value == pytest.approx(151.5, abs=3)
+
+
+@pytest.mark.parametrize(("every_s", "trades", "usual"), [(20, 0.3, True), (60, 0.1, True), (200, 0.0, False)])
+def test_the_interval_holds_the_effect(every_s: int, trades: float, usual: bool) -> None:
+    """Also where shifted trades meet no episode, and what is usual is the least that so many shifts can tell."""
+    market = Market(300, 4).background(orders=5, trades=trades)
+    planted = layer(market, every_s, 150)
+    result = results(market, 19)["episodes"]
+    assert ((result.facts["expected_episodes"] or 0) > 0) == usual
+    assert result.effect_lo <= result.effect <= result.effect_hi
+    if not usual:
+        assert (planted, result.n_tgt, result.effect) == (1, 1, 20)
+        assert result.effect_hi <= 100
 
 
 def test_other_large_orders_hide_some_of_the_episodes() -> None:
@@ -71,13 +85,29 @@ def test_volume_pulled_on_the_side_that_was_not_taken_from_is_contra() -> None:
     assert found.notes == ()
 
 
-def test_p_keeps_its_level_where_orders_and_trades_only_share_their_rate() -> None:
-    p = [
-        result.p
-        for seed in range(40)
-        for result in results(Market(120, 700 + seed).background(orders=30, trades=1), 39, seed).values()
-    ]
-    assert np.mean(np.array(p) <= 0.05) <= 0.125
+def unlinked(market: Market, per_minute: float) -> None:
+    """Four large bids that enter together and go together, whatever trades do."""
+    n = round(market.seconds * per_minute / 60)
+    moments = np.sort(market.rng.integers(5 * SECOND_NS, (market.seconds - 8) * SECOND_NS, n))
+    gone = moments + market.rng.integers(800, 2500, n) * MS
+    for number in range(4):
+        add = moments + number * 100 * MS
+        market.place(add, gone + number * MS, size=40, side=0, distance=1 + number)
+
+
+def test_p_keeps_its_level_where_layers_and_trades_only_share_their_rate() -> None:
+    """Episodes do happen, by chance: without any the test could not fail."""
+    found = []
+    for seed in range(40):
+        market = Market(120, 700 + seed).background(orders=5, trades=0.5)
+        unlinked(market, 12)
+        found.append(results(market, 39, seed))
+    seen = np.array([one["episodes"].statistic for one in found])
+    assert np.mean(seen > 0) > 0.8
+    for name in ("episodes", "contra_pull"):
+        p = np.array([one[name].p for one in found])
+        assert np.mean(p <= 0.05) <= 0.15, name
+        assert np.mean(p <= 0.5) == pytest.approx(0.5, abs=0.25), name
 
 
 def test_totals_are_of_the_last_two_seconds() -> None:

@@ -32,7 +32,7 @@ def test_a_sender_is_recovered_with_its_frequency(hz: float) -> None:
     market = Market(120, 1).background(orders=40)
     sender(market, hz, 1, busy=0.6)
     best = results(market)[0]
-    assert best.p == best.p_floor
+    assert best.p <= 0.01
     assert best.peak_value == pytest.approx(hz, rel=0.005)
     assert best.effect_lo > 0
     assert best.window == (START, START + 120 * 10**9)
@@ -43,8 +43,29 @@ def test_a_fast_sender_is_in_the_fast_pass() -> None:
     sender(market, 70, 0.5, busy=0.5)
     found = {result.sub_id: result for result in results(market, 19)}
     assert found["fast"].notes == ()
-    assert all(result.peak_value == pytest.approx(70, rel=0.005) for result in found.values())
-    assert all(result.notes == ("outside_band",) for name, result in found.items() if name == "slow")
+    assert found["fast"].peak_value == pytest.approx(70, rel=0.005)
+    assert found["slow"].notes == ("outside_band",) or np.isnan(found["slow"].peak_value)
+
+
+@pytest.mark.parametrize(
+    ("hz", "jitter_ms", "resultant", "name"),
+    [(10.01, 50, 2 / np.pi, "slow"), (70.0, 0.5, 1.0, "fast")],
+    ids=["wide jitter", "fast"],
+)
+def test_the_effect_is_measured_where_the_power_is(hz: float, jitter_ms: float, resultant: float, name: str) -> None:
+    """A jitter of half a period leaves no power at the double. The resultant of directions spread over half a circle
+    is 2 / pi.
+    """
+    market = Market(120, 2).background(orders=5)  # few: declustering leaves the sender's orders alone
+    sender(market, hz, jitter_ms)
+    day = market.day()
+    (found,) = (one for one in periods.run(day, ADDS, Streams(1, "E5"), 39) if one.sub_id == name)
+    share = 120 * hz / found.n_ref
+    assert found.effect == pytest.approx(share * resultant, rel=0.15)
+    assert found.effect_lo < found.effect < found.effect_hi
+    assert found.exemplars is not None
+    typical = day.messages.ts[found.exemplars.index[found.exemplars.is_typical]]
+    assert periods.resultant(typical, hz) > 0.95
 
 
 def test_multiples_of_a_slow_sender_are_known_as_such() -> None:
@@ -56,19 +77,43 @@ def test_multiples_of_a_slow_sender_are_known_as_such() -> None:
 
 
 def test_a_line_that_persists_is_counted() -> None:
+    """And tested in its strongest window only."""
     market = Market(360, 3).background(orders=30)
     sender(market, 10, 1)
-    found = [result for result in results(market, 19) if result.sub_id == "slow"]
-    assert {result.facts["windows_with_line"] for result in found} == {3}
-    assert [round(result.peak_value, 1) for result in found] == [10.0] * periods.MOST_WINDOWS
-    assert len({result.window for result in found}) == periods.MOST_WINDOWS
+    (found,) = [result for result in results(market, 19) if result.sub_id == "slow"]
+    assert (found.facts["windows_with_line"], found.facts["windows_with_line_first_half"]) == (3, 1)
+    assert found.peak_value == pytest.approx(10, rel=0.005)
+
+
+def test_surrogates_do_not_run_empty_at_the_ends_of_a_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events next to the window may be drawn into it, as its own may be drawn out of it."""
+    market = Market(360, 7).background(orders=40)
+    sender(market, 0.5, 50)
+    at_ends: list[int] = []
+    spectrum = periods.spectrum
+
+    def counted(times: np.ndarray, start: int, band: periods.Pass) -> np.ndarray:
+        if start == START + 120 * 10**9 and band.name == "slow":
+            at_ends.append(int(np.sum(times < start + 2 * 10**9) + np.sum(times >= start + 118 * 10**9)))
+        return spectrum(times, start, band)
+
+    monkeypatch.setattr(periods, "spectrum", counted)
+    day = market.day()
+    rows = np.flatnonzero(ADDS.among(day.messages, day.messages.qty))
+    lines, streams = (0.5, 0.5), Streams(1, "E5")
+    periods._tested(day, ADDS, rows, PASSES[0], 1, lines, streams, 39, None, {})
+    observed, surrogates = at_ends[0], np.mean(at_ends[1:])
+    assert len(at_ends) == 40
+    assert surrogates == pytest.approx(observed, rel=0.25)
 
 
 def test_bursts_have_no_period() -> None:
     """Their power at slow frequencies is no line: hardly a window passes the screen, and those have no small p."""
     screened = low = tested = 0
     for seed in range(16):
-        found = results(Market(120, 600 + seed).background(orders=40), 39)
+        passes = results(Market(120, 600 + seed).background(orders=40), 39)
+        assert [(one.sub_id, one.facts["windows"]) for one in passes] == [(band.name, 1) for band in PASSES]
+        found = [one for one in passes if one.p_raw is not None]
         screened += len(found)
         low += sum(result.p <= 0.05 for result in found)
         tested += len(PASSES)

@@ -107,7 +107,7 @@ def test_a_panel_is_ok_only_where_its_endpoint_answers(served: Lake, monkeypatch
     (info,) = (one for one in Catalog(served).sessions() if one.key == KEY)
     monkeypatch.setattr(SessionInfo, "table_status", lambda *_: OK)
     assert {panel for panel in LATER_TABLES if info.panel_status(panel).ok} == {
-        "candles", "levels", "episodes", "analogues"
+        "candles", "levels", "episodes", "analogues", "evidence"
     }  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from spymaster.surfaces.radar import RadarBuilder
 from spymaster.surfaces.vacuum import vacuum_frames
 from spymaster.tables import all_tables
 from spymaster.tables.outcome_model import OutcomeModel
+from spymaster_tests.evidence.report_days import contrast
 from spymaster_tests.surfaces.frames import TICK, in_blocks, make_session, start_of
 from spymaster_tests.tables.samples import sample
 
@@ -245,6 +246,11 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
             "mad": [None, rng.random(30).tolist(), [0.0] * 30],
         }
     )
+    groups = pl.DataFrame({"side": ["B", "A", "all", "all"], "band": ["all", "all", "all", "AT"]})
+    intensity = shots.select("window_end", "contract").join(groups, how="cross")
+    intensity = intensity.with_columns(
+        n_msgs=pl.Series(rng.integers(0, 50, intensity.height)), n_attr=pl.lit(1.0), expected_share=pl.lit(0.05)
+    )
     frames = {
         "bronze.contract_day_selection": contracts,
         "bronze.future_mbo": events.with_columns(
@@ -280,6 +286,8 @@ def tables(seconds: int) -> dict[str, pl.DataFrame]:
         "silver.move_conditions_1s": conditions,
         "silver.option_forward_1s": forwards,
         "silver.option_quote_1s": quoted,
+        "gold.algo_contrast": contrast(),
+        "gold.algo_intensity_1s": intensity,
         "silver.order_event": messages,
         "silver.order_life": lives,
         "silver.physics_bands_1s": pl.concat(physics_bands([wall], shots, calibration, eps_qty=1.0)),

@@ -14,6 +14,8 @@ import polars as pl
 from spymaster.tables import TableModel
 from spymaster_tests.tables import episode_samples as of_episodes
 from spymaster_tests.tables import evaluation_samples as of_evaluation
+from spymaster_tests.tables import evidence_samples as of_evidence
+from spymaster_tests.tables import intensity_samples as of_intensity
 from spymaster_tests.tables import model_samples as of_models
 from spymaster_tests.tables import option_samples as of_options
 from spymaster_tests.tables import order_samples as of_orders
@@ -319,6 +321,15 @@ _BUILDERS: dict[str, Callable[[int], Row]] = {
     "silver.session_level": of_setups.level,
     "silver.move_measure_1s": of_setups.move_measure,
     "silver.move_conditions_1s": of_setups.move_conditions,
+    "gold.algo_law": of_evidence.law,
+    "gold.algo_run": of_evidence.run,
+    "gold.algo_test": of_evidence.test,
+    "gold.algo_curve": of_evidence.curve,
+    "gold.algo_exemplar": of_evidence.exemplar,
+    "gold.algo_replication": of_evidence.replication,
+    "gold.algo_intensity_1s": of_intensity.intensity,
+    "gold.algo_contrast": of_intensity.contrast,
+    "gold.evidence_report": of_intensity.report,
     "gold.move_condition_scale": of_setups.move_scale,
     "gold.evaluation_report": of_evaluation.report,
     "gold.retrieval_index": of_retrieval.index,

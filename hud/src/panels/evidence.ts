@@ -1,9 +1,10 @@
 /** Evidence of algorithmic behaviour: timing, effect with interval, controls beside it. No identity, no intent. */
 import { formatScore } from '../core/units.ts';
-import { type Evidence, knownEvidence } from '../model/evidence.ts';
+import { type Evidence, type Intensity, knownEvidence, knownIntensity, type Tried } from '../model/evidence.ts';
 import { unavailable } from '../wire/manifest.ts';
-import { absent, el } from './dom.ts';
+import { absent, el, setText } from './dom.ts';
 import type { Model, Panel } from './model.ts';
+import { sparkline } from './spark.ts';
 
 const NAMES: Record<string, string> = {
   E1: 'order lifetimes',
@@ -16,15 +17,29 @@ const NAMES: Record<string, string> = {
   E10: 'co-placement',
 };
 
+const WORDS: Record<Evidence['verdict'], string> = {
+  none: 'no evidence',
+  fact: 'a fact by order id',
+  weak: 'a hint',
+  supported: 'repeated on dates held out',
+};
+/** Minutes of the intensity strip. */
+const STRIP_MINUTES = 90;
+
 export class EvidencePanel implements Panel {
   readonly root = el('div', { class: 'evidence', role: 'region', 'aria-label': 'evidence of algorithmic behaviour' });
+  private readonly strip = new IntensityStrip();
+  private readonly list = el('div');
   private shown = '';
 
   update(model: Model): void {
     const { manifest, lists, gate } = model;
     const problem = unavailable(manifest, 'evidence');
+    this.strip.update(knownIntensity(lists.intensity, gate, STRIP_MINUTES));
     const rows = knownEvidence(lists.evidence, gate);
-    const key = JSON.stringify([problem, rows.map((row) => [row.id, row.verdict])]);
+    // what a test tried is known with its rows
+    const tried = rows.some((row) => !row.earlier) ? lists.tried : [];
+    const key = JSON.stringify([problem, tried, rows.map((row) => [row.id, row.verdict, row.blocked])]);
     if (key === this.shown) return;
     this.shown = key;
     if (problem) {
@@ -33,21 +48,60 @@ export class EvidencePanel implements Panel {
       );
       return;
     }
-    if (!rows.length) {
-      this.root.replaceChildren(el('p', { class: 'dim' }, 'No test has finished by this time.'));
-      return;
-    }
-    this.root.replaceChildren(...rows.map(evidenceRow));
+    this.root.replaceChildren(this.strip.root, this.list);
+    this.list.replaceChildren(
+      ...part(
+        'Known from earlier dates',
+        rows.filter((row) => row.earlier),
+      ),
+      ...part(
+        'Tests of this date',
+        rows.filter((row) => !row.earlier),
+        'They are over when the date is.',
+      ),
+      ...(tried.length ? [counts(tried)] : []),
+    );
   }
 }
 
+function part(title: string, rows: readonly Evidence[], empty = ''): HTMLElement[] {
+  if (!rows.length && !empty) return [];
+  return [
+    el('h3', { class: 'part' }, title),
+    ...(rows.length ? rows.map(evidenceRow) : [el('p', { class: 'dim' }, empty)]),
+  ];
+}
+
+/** Every test with how many groups it tried: what was not found is said, too. */
+function counts(tried: readonly Tried[]): HTMLElement {
+  const words = tried.map((one) => `${NAMES[one.test] ?? one.test}: ${one.found} of ${one.groups}`).join(' · ');
+  return el('p', { class: 'dim' }, `groups with a finding: ${words}`);
+}
+
+function effectOf(row: Evidence): string {
+  const [scale, unit] = row.unit === 'share' ? [100, ' %'] : [1, row.unit === 'ratio' ? ' times' : ` ${row.unit}`];
+  const number = (value: number | null): string =>
+    formatScore(value === null ? null : value * scale, scale === 1 ? 1 : 2);
+  return `${number(row.effect)}${unit} (${number(row.low)} to ${number(row.high)})`;
+}
+
 function evidenceRow(row: Evidence): HTMLElement {
-  const effect = `${formatScore(row.effect, 3)} ${row.unit} (${formatScore(row.low, 3)} to ${formatScore(row.high, 3)})`;
+  const found = row.verdict === 'weak' || row.verdict === 'supported';
   const words = row.blocked
     ? 'a control of this day found something where nothing is: the verdict does not count'
-    : row.verdict === 'none'
-      ? 'no evidence'
-      : `timing incompatible with ${row.nullMethod}`;
+    : found && row.nullMethod
+      ? `timing incompatible with: ${row.nullMethod}`
+      : WORDS[row.verdict];
+  const details = [
+    `effect ${effectOf(row)}`,
+    ...(row.peak && found ? [`at ${row.peak}`] : []),
+    ...(row.earlier || row.verdict === 'fact'
+      ? []
+      : [
+          `q ${row.q === null ? '—' : row.q.toPrecision(2)}${row.pFloor === null ? '' : ` (p at best ${row.pFloor.toPrecision(2)})`}`,
+        ]),
+    ...(row.daysSeen === null ? [] : [`replicated ${row.daysReplicated ?? '—'} of ${row.daysSeen} days`]),
+  ];
   return el(
     'article',
     { class: `finding ${row.verdict}${row.control ? ' control' : ''}` },
@@ -58,14 +112,34 @@ function evidenceRow(row: Evidence): HTMLElement {
       el('small', {}, row.stratum),
       el('b', {}, row.blocked ? 'blocked' : row.control ? `control: ${row.verdict}` : row.verdict),
     ),
-    histogram(row),
+    ...(row.histogram.length ? [histogram(row)] : []),
     el('p', {}, words),
-    el(
-      'p',
-      { class: 'dim' },
-      `effect ${effect} · q ${row.q === null ? '—' : row.q.toPrecision(2)}${row.pFloor === null ? '' : ` (p at best ${row.pFloor.toPrecision(2)})`} · replicated ${row.daysReplicated ?? '—'} of ${row.daysSeen ?? '—'} days · null: ${row.nullMethod}`,
-    ),
+    el('p', { class: 'dim' }, details.join(' · ')),
   );
+}
+
+/** Share of messages owed to listed habits, minute by minute, with what is usual as a mark. */
+class IntensityStrip {
+  private readonly canvas = el('canvas', { 'aria-hidden': 'true' });
+  private readonly words = el('p', { class: 'dim' });
+  readonly root = el('div', { class: 'intensity' }, this.words, this.canvas);
+
+  update(minutes: readonly Intensity[]): void {
+    const shares = minutes.map((minute) => minute.share);
+    const last = minutes.filter((minute) => !Number.isNaN(minute.share)).at(-1);
+    this.root.hidden = !minutes.length;
+    if (!last) {
+      setText(this.words, 'Algorithmic intensity: no earlier date has a list of findings.');
+      this.canvas.hidden = true;
+      return;
+    }
+    const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+    const usual = Number.isNaN(last.usual) ? '' : `, usually ${percent(last.usual)}`;
+    setText(this.words, `Algorithmic intensity, ${minutes.length} min: now ${percent(last.share)} of messages${usual}`);
+    this.canvas.hidden = false;
+    const most = Math.max(0.05, ...shares.filter((share) => !Number.isNaN(share)), last.usual || 0);
+    sparkline(this.canvas, shares, [0, most], Number.isNaN(last.usual) ? null : last.usual);
+  }
 }
 
 /** Bars with the upper end of the null as a tick on each. */

@@ -5,7 +5,7 @@ import type { Gate } from '../core/timegate.ts';
 import type { Analogues } from '../model/analogues.ts';
 import type { Candle } from '../model/candles.ts';
 import type { Episode } from '../model/episodes.ts';
-import type { Evidence } from '../model/evidence.ts';
+import type { Evidence, Intensity, Tried } from '../model/evidence.ts';
 import type { Level } from '../model/levels.ts';
 import type { SessionData } from '../model/session.ts';
 import type { Minute } from '../render/scrubber.ts';
@@ -17,6 +17,8 @@ export interface Lists {
   candles: Candle[];
   episodes: Episode[];
   evidence: Evidence[];
+  tried: Tried[];
+  intensity: Intensity[];
   minutes: Minute[];
   analogues: Analogues | null;
   analogueQuestion: AnalogueQuestion | null;
@@ -28,6 +30,8 @@ export const emptyLists = (): Lists => ({
   candles: [],
   episodes: [],
   evidence: [],
+  tried: [],
+  intensity: [],
   minutes: [],
   analogues: null,
   analogueQuestion: null,

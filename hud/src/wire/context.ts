@@ -2,7 +2,7 @@
 import { asOf, type Gate } from '../core/timegate.ts';
 import { parseCandles } from '../model/candles.ts';
 import { parseEpisodes } from '../model/episodes.ts';
-import { parseEvidence } from '../model/evidence.ts';
+import { parseEvidence, parseIntensity, parseTried } from '../model/evidence.ts';
 import { inspectLines, type Line } from '../model/inspect.ts';
 import { parseLevels } from '../model/levels.ts';
 import type { Lists } from '../panels/model.ts';
@@ -68,6 +68,8 @@ export class Context {
         }),
         get('evidence', 'evidence', (json) => {
           this.lists.evidence = parseEvidence(json);
+          this.lists.tried = parseTried(json);
+          this.lists.intensity = parseIntensity(json);
         }),
       ]);
     } catch {

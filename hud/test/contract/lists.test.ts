@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { gateFor } from '../../src/core/timegate.ts';
 import { parseAnalogues, withPaths } from '../../src/model/analogues.ts';
 import { boxes, outcomeOf, parseEpisodes, toldOutcomes } from '../../src/model/episodes.ts';
-import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
+import { knownEvidence, parseEvidence, parseIntensity, parseTried } from '../../src/model/evidence.ts';
 import answers from './lists.json';
 
 const gate = gateFor('replay', 3300, 7199);
@@ -86,7 +86,8 @@ describe('analogues', () => {
 
 describe('evidence', () => {
   it('comes with effect, interval, null, days and controls, and may be blocked', () => {
-    const [supported, blocked] = knownEvidence(parseEvidence(answers.evidence), gate);
+    const known = knownEvidence(parseEvidence(answers.evidence), gate);
+    const [supported, blocked] = known;
     expect(supported).toMatchObject({
       test: 'E4',
       effect: 0.021,
@@ -99,5 +100,10 @@ describe('evidence', () => {
       blocked: false,
     });
     expect(blocked).toMatchObject({ blocked: true, daysSeen: null });
+    expect(known.at(-1)).toMatchObject({ verdict: 'fact', earlier: true, availableFrom: -1 });
+  });
+  it('says what was tried, and how intense it was', () => {
+    expect(parseTried(answers.evidence)).toEqual([{ test: 'E4', groups: 51, found: 1 }]);
+    expect(parseIntensity(answers.evidence).map((row) => row.share)).toEqual([0.041, Number.NaN]);
   });
 });

@@ -283,7 +283,7 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await hud.page.click('#tab-evidence');
     await shows(hud.page, '.evidence', 'timing incompatible');
     const text = (await hud.page.textContent('.evidence'))!;
-    expect(text).toContain('timing incompatible with uniform phase');
+    expect(text).toContain('timing incompatible with: uniform phase');
     expect(text).toContain('control: none');
     expect(text).toContain('replicated 17 of 20 days');
   });

@@ -6,7 +6,7 @@ import { NO_TICK } from '../../src/core/units.ts';
 import { parseAnalogues, wilson, withPaths } from '../../src/model/analogues.ts';
 import { barFromSeconds, barStart, candlesIn, parseCandles } from '../../src/model/candles.ts';
 import { boxes, neighbour, outcomeOf, parseEpisodes } from '../../src/model/episodes.ts';
-import { knownEvidence, parseEvidence } from '../../src/model/evidence.ts';
+import { knownEvidence, knownIntensity, parseEvidence, parseIntensity } from '../../src/model/evidence.ts';
 import { levelName, parseLevels, railRows } from '../../src/model/levels.ts';
 import { StreamPooler } from '../../src/model/pooler.ts';
 import { NOT_LOADED, SessionData } from '../../src/model/session.ts';
@@ -218,6 +218,21 @@ describe('Evidence panel', () => {
     expect(knownEvidence(rows, replay(9))).toEqual([]);
     expect(knownEvidence(rows, replay(10)).map((r) => r.id)).toEqual(['a']);
     expect(rows[1]!.verdict).toBe('none');
+  });
+  it('knows a minute of intensity once it is over, and leaves gaps open', () => {
+    const rows = parseIntensity({
+      intensity: [
+        { from: 0, share: 0.04, usual: 0.03 },
+        { from: 60, share: null, usual: null },
+        { from: 180, share: 0.06, usual: 0.03 },
+      ],
+    });
+    expect(knownIntensity(rows, replay(58), 90)).toEqual([]);
+    expect(knownIntensity(rows, replay(59), 90).map((row) => row.share)).toEqual([0.04]);
+    expect(knownIntensity(rows, replay(238), 90).map((row) => row.from)).toEqual([0, 60]);
+    const all = knownIntensity(rows, replay(239), 90);
+    expect(all.map((row) => row.share)).toEqual([0.04, Number.NaN, Number.NaN, 0.06]);
+    expect(knownIntensity(rows, replay(239), 2).map((row) => row.from)).toEqual([120, 180]);
   });
 });
 

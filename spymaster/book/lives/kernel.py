@@ -97,7 +97,8 @@ def apply_book_record(a, record, action, ts):
         take(a, record, place, slot, a.orders[slot, la.O_SIZE], ts)
         place, slot = locate(a, order_id)
     elif action == ACTION_MODIFY:
-        st[la.K_MODIFY_AS_ADD] += 1
+        # of size 0 it would have ended the order, and writes no entry
+        st[la.K_MODIFY_AS_ADD if size > 0 else la.K_UNKNOWN_CANCEL] += 1
     if size > 0:
         put(a, place, order_id, price, side, size, ts, seen)
         write_event(a, record, la.ADD, side, order_id, price, la.NO_PRICE, size, np.int64(0), size)

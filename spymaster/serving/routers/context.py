@@ -70,9 +70,13 @@ def episode(request: Request, session: SessionDep, episode_id: str, as_of: AsOf)
 
 
 @router.get("/evidence", response_class=JSONResponse)
-def evidence(session: SessionDep, as_of: AsOf) -> Response:
-    """Tests of algorithmic behaviour whose results were known by `as_of`."""
-    raise _unavailable(session, "evidence")
+def evidence(request: Request, session: SessionDep, as_of: AsOf) -> Response:
+    """Findings of automation known by `as_of`: of earlier dates, then of the date's own tests, with what they tried.
+
+    `intensity` is the share of messages owed to findings of earlier dates, by minutes that are over.
+    """
+    _require(session, "evidence")
+    return _json(request, session, {"as_of": as_of, **known.evidence(session, as_of)})
 
 
 @router.get("/reading", response_class=JSONResponse)

@@ -29,6 +29,8 @@ DRAWINGS: Final = {
     "bronze.future_mbo": "events:future_mbo",
     "bronze.option_definition": "definitions:option_definition",
     "bronze.option_mbo": "events:option_mbo",
+    "gold.algo_contrast": "habits:algo_contrast",
+    "gold.algo_intensity_1s": "habits:algo_intensity_1s",
     "gold.move_condition_scale": "moves:move_condition_scale",
     "gold.outcome_model": "models:outcome_model",
     "gold.physics_norm_calibration": "scales:physics_norm_calibration",

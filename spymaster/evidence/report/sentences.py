@@ -1,0 +1,273 @@
+"""What a row of a test says, in one sentence: templates, and the words for groups, numbers and nulls.
+
+A finding is said with its number of orders, effect, interval, q, dates and null, or not at all. Templates hold no
+numbers of their own (`wording.has_free_numbers`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+LEVEL = "95 %"
+ALPHA = 0.05
+NAMES = {
+    "E1": "Order lifetimes",
+    "E2": "Steered orders",
+    "E3": "Reaction times",
+    "E4": "Phase of the clock",
+    "E5": "Periodic senders",
+    "E6": "Hidden quantity",
+    "E7": "Layering-like pattern",
+    "E10": "Placed together",
+}
+QUESTIONS = {
+    "E1": "Do cancelled orders die at preferred ages?",
+    "E2": "Which orders are moved again and again, and how fast do they follow the quote?",
+    "E3": "Are trades, quotes and large orders answered after a sharp delay?",
+    "E4": "Does activity prefer places inside the second, the minute, or a shorter period?",
+    "E5": "Are there senders that tick at a rate of their own?",
+    "E6": "Is more executed than was shown, and do orders come back after a fill?",
+    "E7": "Is volume withdrawn right after the other side trades?",
+    "E10": "Are orders placed and removed in the same microseconds?",
+}
+PICTURES = {
+    "E1": "Bars: how many times as many orders died at that age as in the surrogates (1 is chance). Grey: "
+    "where nine of "
+    "ten surrogates lie. Orange: the peak that the effect is of. Neighbours with few events are drawn together.",
+    "E2": "Left to right: the day; one line per steered order, from its first move to its last. Below: time "
+    "from a move "
+    "of the quote to the next move of the order, against surrogates.",
+    "E3": "Bars: how many times as many answers came after that delay as in the surrogates (1 is chance).",
+    "E4": "Bars: how many times as many messages lie at that place of the period as in the surrogates (1 is chance).",
+    "E5": "Above: power against what is usual around each frequency, with what surrogates reach. Below: each "
+    "dot is two "
+    "minutes in which a line stood out.",
+    "E6": "Bars: how many times as many orders came back after that delay as in the surrogates (1 is chance).",
+    "E7": "Dots: episodes against what shifted trades give (1 is chance), with intervals. Below: one "
+    "episode; each bar is "
+    "a resting order from entry to withdrawal, the line is the trade.",
+    "E10": "Pairs of bid and offer entered and withdrawn together, by distance from the best price of each side: seen, "
+    "and expected by chance.",
+}
+FINDING = {
+    "E1": "{prefix}{effect} of {n} cancelled orders ({group}) die {peak} after entry, beyond any structure slower than "
+    "{cell}",
+    "E2": "{prefix}{effect} of {n} price changes ({group}) are of orders moved at least ten times over, and "
+    "those follow "
+    "the quote after {peak}",
+    "E3": "{prefix}{effect} of {n} events ({group}) are answered after {peak}, beyond any structure slower than {cell}",
+    "E4": "{prefix}{effect} of {n} messages ({group}) gather at {peak} of the {period} period",
+    "E5": "{prefix}{effect} of {n} messages in two minutes ({group}) are locked to {peak}",
+    "E6": "{prefix}{effect} of {n} full fills ({group}) are followed by an order of like size after {peak}",
+    "E7": "{prefix}the layering-like pattern ({group}) occurs {effect} as often as with shifted trades, in "
+    "{n} candidates",
+    "E10": "{prefix}{effect} of {n} orders ({group}) are placed within {period} of a partner on the other side and "
+    "withdrawn with it",
+}
+"""One per test; the tail says how sure it is."""
+TAIL = "{level} interval {low} to {high}; q {q}; null: {null}; dates with it: {found} of {seen}. {strength}."
+FACT = {
+    "E6": "{prefix}{effect} of the traded lots ({n} in all, {group}) were executed beyond what their orders displayed",
+}
+FACT_TAIL = "{level} interval {low} to {high}; a fact by order id, without a test."
+NOTHING = "{prefix}no evidence found in {strata} groups of messages"
+NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}{small}."
+TOO_SMALL = ", with an effect too small to count"
+ALSO = " Also found in: {others}."
+STRENGTH = {
+    "weak": "A hint: evidence takes other dates, some of them held out",
+    "supported": "Consistent with automation, and repeated on dates that were not used to find it",
+}
+CONTRAST = {
+    "higher": "{prefix}algorithmic intensity before rejections was {delta} percentage points higher than "
+    "before placebo "
+    "touches",
+    "lower": "{prefix}algorithmic intensity before rejections was {delta} percentage points lower than before placebo "
+    "touches",
+    "not_distinguishable": "{prefix}algorithmic intensity before rejections was not distinguishable from that before "
+    "placebo touches (difference {delta} percentage points)",
+    "too_few": "{prefix}too few matched touches to say whether algorithmic intensity before rejections differs",
+}
+CONTRAST_TAIL = (
+    "{level} interval {low} to {high}; p {p}; {sets} sets on {days} dates; a difference of {mdd} would have "
+    "been found in "
+    "four of five such studies."
+)
+CONTRAST_FEW = "{sets} sets on {days} dates."
+
+Row = Mapping[str, Any]
+
+_KINDS = {"add": "new orders", "cancel": "cancels", "reprice": "price changes"}
+_SIDES = {"B": "bids", "A": "offers"}
+_SEGMENTS = {
+    "overnight": "overnight",
+    "open": "first hour",
+    "mid": "midday",
+    "close": "last hour",
+    "late": "after the close",
+}
+_REFERENCES = {
+    "trade_buy": "buyers' trades",
+    "trade_sell": "sellers' trades",
+    "bbo_up": "rising quotes",
+    "bbo_down": "falling quotes",
+    "large_add_bid": "large new bids",
+    "large_add_ask": "large new offers",
+}
+_PERIODS = {"1us": "1 µs", "10us": "10 µs", "50us": "50 µs"}
+
+
+def prefix(provenance: str) -> str:
+    """How every sentence about simulated data begins."""
+    return "Simulated data: " if provenance == "simulated" else ""
+
+
+def group(stratum_json: str, *, kind: bool = True) -> str:
+    """A group of messages in words: `cancels of bids, 1 lot, 2 ticks away, first hour`; without its kind if asked."""
+    held = {name: value for name, value in json.loads(stratum_json).items() if value != "*"}
+    words = []
+    if "kind" in held and "reference" in held:
+        what = _KINDS.get(held["kind"], held["kind"])
+        side = {"same": " on the same side", "other": " on the other side"}.get(held.get("relation", ""), "")
+        words.append(f"{_REFERENCES[held['reference']]} answered by {what}{side}")
+    elif "kind" in held and kind:
+        words.append(
+            str(_KINDS.get(held["kind"], held["kind"])) + (f" of {_SIDES[held['side']]}" if "side" in held else "")
+        )
+    elif "side" in held:
+        words.append(_SIDES[held["side"]])
+    if "size" in held:
+        size = held["size"].removeprefix("=")
+        words.append(f"{size} lot{'' if size == '1' else 's'}")
+    if "distance" in held:
+        distance = held["distance"]
+        words.append(
+            {"improve": "inside the spread", "0": "at the best price"}.get(
+                distance, f"{distance} tick{'' if distance == '1' else 's'} away"
+            )
+        )
+    if "segment" in held:
+        words.append(_SEGMENTS[held["segment"]])
+    return ", ".join(words) or "all of them"
+
+
+def share(value: float | None, unit: str = "share") -> str:
+    """An effect as people say it: `4.1 %`, `3.2 times`."""
+    if value is None:
+        return "unknown"
+    return (
+        f"{value:.2g} times"
+        if unit == "ratio"
+        else f"{100 * value:.2f} %"
+        if abs(value) < 0.1
+        else f"{100 * value:.1f} %"
+    )
+
+
+def peak(row: Row) -> str:
+    """Where the structure is: `20.5 ms`, `10.02 Hz`."""
+    value = row["peak_value"]
+    if value is None:
+        return "no one place"
+    digits = 2 if value < 1 else 1 if value < 1000 else 0
+    if row["peak_unit"] == "Hz":
+        return f"{value:.3g} Hz" if value < 100 else f"{value:.1f} Hz"
+    if row["peak_unit"] == "ms":
+        return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.{digits}f} ms"
+    return f"{value:.2g} {row['peak_unit']}"
+
+
+def probability(value: float | None) -> str:
+    """A p or q: three digits after the point, or `below 0.001`."""
+    if value is None:
+        return "none"
+    return "below 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def null_words(row: Row) -> str:
+    """The null of a row in a few words."""
+    given = json.loads(row["null_param_json"] or "{}")
+    cell = given.get("cell_ns")
+    method = {
+        "jitter": "times redrawn in their own cells", "blockshift": "every period shifted by itself",
+        "seriesshift": "trades shifted as a whole", "jitter and markperm": "entries redrawn, and sizes permuted",
+    }.get(str(row["null_method"]), str(row["null_method"]))  # fmt: skip
+    return f"{method} of {duration(cell)}" if cell and row["null_method"] == "jitter" else method
+
+
+def duration(ns: float | None) -> str:
+    """A time in the unit that suits it."""
+    if ns is None:
+        return "no time"
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+        if ns >= size:
+            return f"{ns / size:.4g} {unit}"
+    return f"{ns:g} ns"
+
+
+def finding(row: Row, found: int, seen: int) -> tuple[str, str]:
+    """What a row of `algo_test` with a verdict says, and how sure it is; found, seen: dates that had and tested it."""
+    fields = _fields(row)
+    if row["p_raw"] is None:
+        return f"{FACT[row['test_id']].format(**fields)}.", FACT_TAIL.format(**fields)
+    tail = TAIL.format(
+        **fields, q=probability(row["q_bh"]), null=null_words(row), found=found, seen=seen,
+        strength=STRENGTH.get(row["verdict"].split(":")[-1], "Not evidence"),
+    )  # fmt: skip
+    return f"{FINDING[row['test_id']].format(**fields)}.", tail
+
+
+def also(others: Sequence[str]) -> str:
+    """Other sub-tests that found the same group."""
+    return ALSO.format(others=", ".join(one.replace("_", " ") for one in others)) if others else ""
+
+
+def _fields(row: Row) -> dict[str, str]:
+    given = json.loads(row["null_param_json"] or "{}")
+    unit = row["effect_unit"]
+    return {
+        "prefix": prefix(row["provenance"]),
+        "effect": share(row["effect"], unit),
+        "low": share(row["effect_lo"], unit),
+        "high": share(row["effect_hi"], unit),
+        "n": f"{row['n_ref']:,}",
+        "group": group(row["stratum_json"], kind=row["test_id"] not in ("E1", "E2")),
+        "peak": peak(row),
+        "cell": duration(given.get("cell_ns")),
+        "period": str(_PERIODS.get(row["sub_id"], row["sub_id"])),
+        "level": LEVEL,
+    }
+
+
+def nothing(provenance: str, strata: int, least: float | None, unit: str, q: float | None) -> tuple[str, str]:
+    """What a test that found nothing says; least: the effect that would have been found."""
+    told = "not known" if least is None else share(least, unit)
+    return (
+        f"{NOTHING.format(prefix=prefix(provenance), strata=strata)}.",
+        NOTHING_TAIL.format(least=told, q=probability(q), small=TOO_SMALL if q is not None and q <= ALPHA else ""),
+    )
+
+
+def contrast(row: Row) -> tuple[str, str]:
+    """The answer to the registered question, and how sure it is."""
+    points = {
+        name: "unknown" if row[column] is None else f"{100 * row[column]:.2f}"
+        for name, column in (("delta", "delta"), ("low", "ci_lo"), ("high", "ci_hi"), ("mdd", "mdd"))
+    }
+    verdict = row["verdict"]
+    if verdict == "lower":
+        points["delta"] = f"{-100 * row['delta']:.2f}"
+    counts = {"sets": row["n_sets"], "days": row["n_days"]}
+    said = f"{CONTRAST[verdict].format(prefix=prefix(row['provenance']), **points)}."
+    if verdict == "too_few":
+        return said, CONTRAST_FEW.format(**counts)
+    return said, CONTRAST_TAIL.format(**points, **counts, level=LEVEL, p=probability(row["p_perm"]))
+
+
+TEMPLATES = (
+    *FINDING.values(), TAIL, *FACT.values(), FACT_TAIL, NOTHING, NOTHING_TAIL, *STRENGTH.values(), *CONTRAST.values(),
+    CONTRAST_TAIL, CONTRAST_FEW, TOO_SMALL, ALSO,
+)  # fmt: skip
+"""Everything with fields; the tests hold it against `wording`."""

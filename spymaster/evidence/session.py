@@ -1,0 +1,197 @@
+"""The search of a stored date: `gold.algo_law`, and `gold.algo_run` with tests, curves and exemplars."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from spymaster.evidence.arrays import DayArrays
+from spymaster.evidence.controls import Extent, passes, run_controls
+from spymaster.evidence.families import TESTS, Profile, run_tests
+from spymaster.evidence.halves import look_at_halves
+from spymaster.evidence.holdout import holdout_dates
+from spymaster.evidence.identity import identity
+from spymaster.evidence.law import Law, Measured, measure, pool
+from spymaster.evidence.load import session_arrays
+from spymaster.evidence.rows import Context, curve_rows, exemplar_rows, frame_of, result_rows
+from spymaster.evidence.verdicts import Least
+from spymaster.lake import Partition
+from spymaster.market.calendar import session_dates
+from spymaster.market.instruments import instrument
+from spymaster.settings import EvidenceSettings, Settings
+from spymaster.surfaces.session import selected_contract
+from spymaster.tables.algo_curve import AlgoCurve
+from spymaster.tables.algo_exemplar import AlgoExemplar
+from spymaster.tables.algo_law import AlgoLaw
+from spymaster.tables.algo_run import AlgoRun
+from spymaster.tables.algo_test import AlgoTest
+
+MESSAGE_LAW_COLUMNS = ("ts_event", "kind", "qty", "contract")
+LIFE_LAW_COLUMNS = ("known_add", "n_reprice", "dist_add", "side", "size0", "ts_add")
+"""Columns of `silver.order_event` and `silver.order_life` that a law is measured from."""
+LAW_COLUMNS = ("sizes", "counts", "large_behind", "layer_total")
+QUANTILES = {"capture_p50_ns": 0.5, "capture_p90_ns": 0.9, "capture_p99_ns": 0.99}
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Partitions of one date that the tests read."""
+
+    events: Partition
+    lives: Partition
+    trades: Partition
+    quotes: Partition
+    snapshot: Partition
+
+    def all(self) -> tuple[Partition, ...]:
+        """Every one of them."""
+        return (self.events, self.lives, self.trades, self.quotes, self.snapshot)
+
+
+def session_law(events: Partition, lives: Partition, *, settings: Settings) -> pl.DataFrame:
+    """`gold.algo_law` of a date; no row where it has no messages."""
+    messages = events.read(MESSAGE_LAW_COLUMNS)
+    if messages.is_empty():
+        return AlgoLaw.empty()
+    measured = measure(messages, lives.read(LIFE_LAW_COLUMNS))
+    row = {
+        "session_date": trade_date(messages["ts_event"], events.symbol, settings),
+        "contract": messages["contract"][0],
+        "n_messages": messages.height,
+        "sizes": list(measured.sizes),
+        "counts": list(measured.counts),
+        "large_behind": measured.large_behind,
+        "layer_total": measured.layer_total,
+        "provenance": events.manifest.provenance,
+    }
+    return pl.DataFrame([row], schema=AlgoLaw.schema())
+
+
+def trade_date(times: pl.Series, symbol: str, settings: Settings) -> date:
+    """Trade date of the exchange of the message in the middle."""
+    middle = times.to_physical()[len(times) // 2]
+    return session_dates(np.array([middle], np.int64), instrument(symbol, settings))[0].item()
+
+
+def law_of(laws: Sequence[Partition], dt: date, settings: EvidenceSettings) -> Law:
+    """What a date is tested with: the law of the last earlier discovery dates, or without one its own.
+
+    laws: partitions of `gold.algo_law` up to the date itself. Raises ValueError if that has no row.
+    """
+    known = {one.dt: one for one in laws if one.dt <= dt}
+    held = holdout_dates(known, settings.holdout_share, settings.holdout_salt)
+    earlier = [day for day in sorted(known) if day < dt and day not in held][-settings.law_sessions :]
+    read = [(day, row) for day in earlier or [dt] for row in known[day].read(LAW_COLUMNS).iter_rows(named=True)]
+    measured = [
+        Measured(tuple(row["sizes"]), tuple(row["counts"]), row["large_behind"], row["layer_total"]) for _, row in read
+    ]
+    if not measured:
+        raise ValueError(f"gold.algo_law of {dt} has no row")
+    return pool(measured, [day for day, _ in read] if earlier else [])
+
+
+def is_holdout(dates: Sequence[date], dt: date, settings: EvidenceSettings) -> bool:
+    """Whether a date is held out, as known on the date itself."""
+    known = {day for day in dates if day <= dt} | {dt}
+    return dt in holdout_dates(known, settings.holdout_share, settings.holdout_salt)
+
+
+def session_tests(
+    inputs: Inputs,
+    selection: Partition,
+    definitions: Partition,
+    laws: Sequence[Partition],
+    *,
+    settings: Settings,
+    profile: str,
+    notes: dict[str, Any] | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Run, tests, curves and exemplars of a date; no rows where it has no messages or no seconds.
+
+    inputs, selection, definitions: partitions of the date. laws: of `gold.algo_law` up to it. profile: `standard` or
+    `demo`, which has no controls; a control that fails blocks all verdicts. notes: takes the seconds of each test,
+    which no table has.
+    """
+    symbol, dt = inputs.events.symbol, inputs.events.dt
+    own = [one for one in laws if one.dt == dt]
+    if not own or not own[0].rows or not inputs.snapshot.rows:
+        return {model.name: model.empty() for model in (AlgoRun, AlgoTest, AlgoCurve, AlgoExemplar)}
+    chosen = settings.evidence
+    contract, _, tick = selected_contract(selection, definitions, instrument(symbol, settings))
+    started = time.perf_counter()
+    day = session_arrays(
+        inputs.events, inputs.lives, inputs.trades, inputs.quotes, inputs.snapshot,
+        tick_size_int=tick, law=law_of(laws, dt, chosen),
+    )  # fmt: skip
+    seconds = {"load": time.perf_counter() - started}
+    context = Context(
+        symbol=symbol,
+        dt=dt,
+        identity=identity(symbol, dt.isoformat(), inputs.all(), day.law.json(), chosen, profile),
+        contract=contract,
+        session_date=own[0].read(["session_date"])["session_date"][0],
+        provenance=inputs.events.manifest.provenance,
+        seed=chosen.seed,
+        holdout=is_holdout([one.dt for one in laws], dt, chosen),
+        least=Least.of(chosen),
+    )
+    depth = Profile.of(chosen, profile)
+    judged = []
+    for test in TESTS:
+        started = time.perf_counter()
+        found = run_tests(day, seed=chosen.seed, profile=depth, tests=[test])
+        judged += look_at_halves(day, found, seed=chosen.seed, least=context.least)
+        seconds[test] = time.perf_counter() - started
+    started = time.perf_counter()
+    extent: Extent = "none" if profile == "demo" else chosen.controls
+    controls = run_controls(day, extent=extent, seed=chosen.seed, profile=depth)
+    seconds["controls"] = time.perf_counter() - started
+    passed = passes(controls) if controls else None
+    context = replace(context, blocked=passed is False)
+    if notes is not None:
+        notes["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
+    of_controls = [result_rows(context, one.day, one.judged, control=one.kind) for one in controls]
+    tests = pl.concat([result_rows(context, day, judged), *of_controls]).sort("test_row_id")
+    told = {"profile": profile, "controls": extent, "controls_passed": passed, "n_tests": tests.height}
+    return {
+        AlgoRun.name: _run_row(context, day, inputs.events, depth, told),
+        AlgoTest.name: tests,
+        AlgoCurve.name: curve_rows(context, day, judged),
+        AlgoExemplar.name: exemplar_rows(context, day, judged, inputs.events.read(["rel_ticks"])["rel_ticks"]),
+    }
+
+
+def _run_row(context: Context, day: DayArrays, events: Partition, depth: Profile, told: dict[str, Any]) -> pl.DataFrame:
+    delay = pl.col("ts_recv").to_physical() - pl.col("ts_event").to_physical()
+    quantiles = events.scan(["ts_event", "ts_recv"]).select(
+        delay.quantile(share, "nearest").cast(pl.Int64).alias(name) for name, share in QUANTILES.items()
+    )
+    row = {
+        "run_id": context.identity.run_id,
+        "code_hash": context.identity.code_hash,
+        "strata_hash": context.identity.strata_hash,
+        "data_hash": context.identity.data_hash,
+        "contract": context.contract,
+        "session_date": context.session_date,
+        "ts_start": day.start,
+        "ts_end": day.end,
+        "seed": context.seed,
+        "n_surrogate": depth.surrogates,
+        "n_surrogate_second": depth.more,
+        "n_messages": len(day.messages.ts),
+        "n_usable": int(day.messages.usable.sum()),
+        "n_mass_cancel": day.n_mass_cancel,
+        **quantiles.collect().row(0, named=True),
+        "role": "holdout" if context.holdout else "discovery",
+        "law_dates": list(day.law.dates),
+        "law_json": day.law.json(),
+        **told,
+        "provenance": context.provenance,
+    }
+    return frame_of(AlgoRun, [row])

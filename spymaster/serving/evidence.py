@@ -1,0 +1,175 @@
+"""What is known of automation at a second: findings of earlier dates, then those of the date, and the intensity so far.
+
+A row may be told from its `available_from` on. Findings of earlier dates are known from the start; tests of the date
+itself when they are over, which is when the date is. Pure: frames in, plain rows out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+
+from spymaster.evidence.report import sentences as say
+from spymaster.serving.fill import SECOND_NS, Timeline
+
+MOST_ROWS, MOST_BINS, MINUTE_S = 40, 48, 60
+VERDICTS = ("supported", "weak", "fact", "none")
+
+REPLICATION_COLUMNS = (
+    "test_id", "sub_id", "stratum_json", "available_from", "days_seen", "days_replicated", "effect", "effect_unit",
+    "effect_lo", "effect_hi", "peak_value", "peak_unit", "verdict",
+)  # fmt: skip
+CURVE_COLUMNS = ("test_row_id", "bin", "observed", "hi", "z")
+INTENSITY_COLUMNS = ("window_end", "side", "band", "n_msgs", "n_attr", "share_msgs", "expected_share")
+
+Curves = Callable[[list[str]], pl.DataFrame]
+"""Rows of `algo_curve` with `CURVE_COLUMNS` of some tests."""
+
+
+def evidence(
+    tests: pl.DataFrame,
+    replication: pl.DataFrame | None,
+    earlier: pl.DataFrame | None,
+    curves: Curves,
+    timeline: Timeline,
+    as_of: int,
+) -> dict[str, list[dict[str, Any]]]:
+    """`evidence`: rows as the page shows them; `tests`: how many groups each test of the date tried, and found.
+
+    tests: `algo_test` of the date; replication: `algo_replication` of it, None without; earlier: that of the latest
+    earlier date. Listed are findings, and of each test without one the group that came nearest.
+    """
+    end = timeline.end_ns(as_of)
+    known = tests.filter(pl.col("available_from").to_physical() <= end).with_columns(_plain())
+    over = None if replication is None else replication.filter(pl.col("available_from").to_physical() <= end)
+    before = None if earlier is None else earlier.filter(pl.col("available_from").to_physical() <= end)
+    own = known.filter(~pl.col("is_negative_control"))
+    tried = own.group_by("test_id").agg(
+        groups=pl.struct("sub_id", "stratum_json").n_unique(), found=(pl.col("plain") != "none").sum()
+    )
+    chosen = pl.concat([_listed(own), _nearest(known.filter("is_negative_control"))])
+    rows = [] if before is None else [_earlier(row, timeline) for row in _findings(before).iter_rows(named=True)]
+    if chosen.height:
+        days = _days(over)
+        drawn = curves(chosen["test_row_id"].to_list())
+        rows += [_own(row, days, drawn, timeline) for row in chosen.iter_rows(named=True)]
+    return {"evidence": rows, "tests": tried.sort("test_id").to_dicts()}
+
+
+def intensity(rows: pl.DataFrame, timeline: Timeline, as_of: int) -> list[dict[str, Any]]:
+    """By minute: messages, and share owed to listed habits with what is usual; a minute is told once it is over."""
+    whole = (pl.col("side").cast(pl.String) == "all") & (pl.col("band").cast(pl.String) == "all")
+    sec = (pl.col("window_end").to_physical() - timeline.t0_ns) // SECOND_NS - 1
+    over = (as_of + 1) // MINUTE_S * MINUTE_S
+    minutes = (
+        rows.filter(whole)
+        .with_columns(sec=sec)
+        .filter((pl.col("sec") >= 0) & (pl.col("sec") < over))
+        .group_by(start=pl.col("sec") // MINUTE_S * MINUTE_S)
+        .agg(
+            pl.col("n_msgs").cast(pl.Int64).sum(),
+            attributed=pl.when(pl.col("n_attr").is_not_null().any()).then(pl.col("n_attr").cast(pl.Float64).sum()),
+            usual=pl.col("expected_share").cast(pl.Float64).mean(),
+        )
+        .sort("start")
+    )
+    share = pl.when(pl.col("n_msgs") > 0).then(pl.col("attributed") / pl.col("n_msgs")).round(5)
+    told = minutes.select(pl.col("start").alias("from"), n="n_msgs", share=share, usual=pl.col("usual").round(5))
+    return told.to_dicts()
+
+
+def _plain() -> pl.Expr:
+    """A verdict without what it says about simulated data, which the session says for itself."""
+    return pl.col("verdict").cast(pl.String).str.split(":").list.last().alias("plain")
+
+
+def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
+    rank = {name: place for place, name in enumerate(VERDICTS)}
+    order = pl.col("plain").replace_strict(rank, default=len(rank), return_dtype=pl.Int8)
+    return rows.sort(
+        order, "effect_lo", "test_id", "sub_id", "stratum_json", descending=[False, True, False, False, False],
+        nulls_last=True,
+    )  # fmt: skip
+
+
+def _findings(rows: pl.DataFrame) -> pl.DataFrame:
+    found = rows.with_columns(_plain()).filter((pl.col("plain") != "none") & pl.col("effect").is_not_null())
+    return _ranked(found).head(MOST_ROWS)
+
+
+def _listed(own: pl.DataFrame) -> pl.DataFrame:
+    """Findings, one for each group, then the nearest group of each test that found nothing."""
+    found = _findings(own).unique(["test_id", "sub_id", "stratum_json"], keep="first", maintain_order=True)
+    empty = own.filter(~pl.col("test_id").is_in(found["test_id"].to_list()))
+    return pl.concat([found, _nearest(empty)])
+
+
+def _nearest(rows: pl.DataFrame) -> pl.DataFrame:
+    """The row of each test with the smallest p."""
+    tested = rows.filter(pl.col("p_raw").is_not_null()).sort("p_raw", "test_row_id")
+    return tested.unique("test_id", keep="first", maintain_order=True).sort("test_id")
+
+
+def _days(over: pl.DataFrame | None) -> dict[tuple[str, str, str], dict[str, Any]]:
+    if over is None:
+        return {}
+    rows = over.with_columns(_plain()).iter_rows(named=True)
+    return {(row["test_id"], row["sub_id"], row["stratum_json"]): row for row in rows}
+
+
+def _said(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
+    """What rows of both tables say alike."""
+    return {
+        **{name: row[name] for name in ("test_id", "sub_id", "effect", "effect_unit", "effect_lo", "effect_hi")},
+        "stratum": say.group(row["stratum_json"]),
+        "peak": None if row["peak_value"] is None else say.peak(row),
+        # rounded up to the second at whose end it is known
+        "available_from": -((timeline.t0_ns - _ns(row["available_from"])) // SECOND_NS) - 1,
+    }
+
+
+def _ns(moment: Any) -> int:
+    return int(pl.Series([moment]).cast(pl.Datetime("ns", "UTC")).to_physical()[0])
+
+
+def _own(row: dict[str, Any], days: dict, drawn: pl.DataFrame, timeline: Timeline) -> dict[str, Any]:
+    over = days.get((row["test_id"], row["sub_id"], row["stratum_json"]), {})
+    supported = over.get("plain") == "supported" and row["plain"] == "weak"
+    curve = _cut(drawn.filter(pl.col("test_row_id") == row["test_row_id"]).sort("bin"))
+    return _said(row, timeline) | {
+        **{name: row[name] for name in ("test_row_id", "p_floor", "q_bh", "is_negative_control", "blocked_by_control")},
+        "null_method": say.null_words(row),
+        "days_seen": over.get("days_seen"),
+        "days_replicated": over.get("days_replicated"),
+        "verdict": "supported" if supported else row["plain"],
+        "earlier": False,
+        "histogram": curve["observed"].cast(pl.Float64).round(3).to_list(),
+        "null_hi": curve["hi"].cast(pl.Float64).round(3).to_list(),
+    }
+
+
+def _cut(curve: pl.DataFrame) -> pl.DataFrame:
+    """The bins around the largest z."""
+    if curve.height <= MOST_BINS:
+        return curve
+    best = int(curve["z"].arg_max() or 0)
+    return curve.slice(min(max(best - MOST_BINS // 2, 0), curve.height - MOST_BINS), MOST_BINS)
+
+
+def _earlier(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
+    return _said(row, timeline) | {
+        "test_row_id": f"earlier:{row['test_id']}:{row['sub_id']}:{row['stratum_json']}",
+        "p_floor": None,
+        "q_bh": None,
+        "is_negative_control": False,
+        "blocked_by_control": False,
+        "null_method": "",
+        "days_seen": row["days_seen"],
+        "days_replicated": row["days_replicated"],
+        "verdict": row["plain"],
+        "earlier": True,
+        "histogram": [],
+        "null_hi": [],
+    }

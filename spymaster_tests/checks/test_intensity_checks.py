@@ -1,0 +1,146 @@
+"""Checks of intensity, contrast and report pass on what the code made, and each fails on a violation of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from spymaster.checks import all_checks
+from spymaster.evidence.report.session_report import render, write
+from spymaster.evidence.session_contrast import contrast_answers, contrast_frame
+from spymaster.evidence.session_intensity import session_intensity
+from spymaster.lake import Lake
+from spymaster.market.dbn import SIM_DATASET
+from spymaster.market.instruments import instrument
+from spymaster.tables.algo_contrast import AlgoContrast
+from spymaster.tables.algo_intensity_1s import AlgoIntensity1s
+from spymaster.tables.algo_replication import AlgoReplication
+from spymaster.tables.evidence_report import EvidenceReport
+from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, Recorded, copy_lake, spoil
+from spymaster_tests.evidence import report_days as days
+from spymaster_tests.tables.intensity_samples import report as report_row
+from spymaster_tests.tables.samples import frame_of
+
+INTENSITY, CONTRAST, REPORT = (model.full_name for model in (AlgoIntensity1s, AlgoContrast, EvidenceReport))
+OF_MODELS = {"contract", "finite", "manifest_true"}
+CHECKS = {check.key: check for check in all_checks() if check.tables[0] in (INTENSITY, CONTRAST, REPORT)}
+FIRST = pl.int_range(pl.len()) == 0
+WHOLE = (pl.col("side").cast(pl.String) == "all") & (pl.col("band").cast(pl.String) == "all")
+BUSIEST = WHOLE & (pl.col("n_msgs") == pl.col("n_msgs").max())
+
+
+def put(table: str, where: pl.Expr, **values: object) -> Callable[[Lake], None]:
+    """Set columns of some rows."""
+    new = [
+        pl.when(where).then(value if isinstance(value, pl.Expr) else pl.lit(value)).otherwise(name).alias(name)
+        for name, value in values.items()
+    ]
+    return lambda lake: spoil(lake, table, lambda frame: frame.with_columns(new).cast(frame.schema))
+
+
+def later_input(table: str, name: str) -> Callable[[Lake], None]:
+    """The manifest names a partition of the date itself, or of a later one."""
+
+    def change(lake: Lake) -> None:
+        records = [Recorded(record) for record in lake.partition(table, SYMBOL, DT).manifest.inputs]
+        spoil(lake, table, inputs=[*records, lake.partition(name, SYMBOL, DT)])
+
+    return change
+
+
+def touch(lake: Lake) -> None:
+    path = lake.root / lake.partition(REPORT, SYMBOL, DT).read()["md_path"][0]
+    path.write_text(path.read_text() + "one word more")
+
+
+SPOILERS: dict[str, Callable[[Lake], None]] = {
+    f"{INTENSITY}:list_is_earlier": put(INTENSITY, FIRST, attribution_hash="another"),
+    f"{INTENSITY}:sides_and_bands_add_up": put(INTENSITY, BUSIEST, n_msgs=pl.col("n_msgs") - 1),
+    f"{INTENSITY}:messages_are_there": put(INTENSITY, BUSIEST, n_msgs=pl.lit(10**6)),
+    f"{CONTRAST}:questions_are_the_registered_ones": put(CONTRAST, FIRST, contrast_id="a_better_one"),
+    f"{CONTRAST}:nothing_is_later": put(CONTRAST, FIRST, last_dt=pl.lit(DT).dt.offset_by("1d")),
+    f"{REPORT}:files_are_what_was_written": touch,
+}
+ALSO = {
+    "intensity made from a list of its own date": (
+        f"{INTENSITY}:list_is_earlier",
+        later_input(INTENSITY, "gold.algo_replication"),
+    ),
+    "a second of which nothing is said": (
+        f"{INTENSITY}:sides_and_bands_add_up",
+        lambda lake: spoil(lake, INTENSITY, lambda frame: frame.filter(~BUSIEST)),
+    ),
+    "a report that is gone": (
+        f"{REPORT}:files_are_what_was_written",
+        lambda lake: (lake.root / lake.partition(REPORT, SYMBOL, DT).read()["html_path"][0]).unlink(),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def lake(good_lake: Lake, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    made = copy_lake(good_lake, tmp_path_factory.mktemp("intensity") / "lake")
+    findings = days.report_data().replication.sort(AlgoReplication.key)
+    for dt in (EARLIER, DT):
+        _store(made, AlgoReplication, findings, dt)
+    read = [
+        made.partition(f"silver.{name}", SYMBOL, DT)
+        for name in ("order_event", "order_life", "trade", "bbo_change", "book_snapshot_1s")
+    ]
+    earlier = made.partition(AlgoReplication, SYMBOL, EARLIER)
+    rows = session_intensity(
+        read[0],
+        read[1],
+        read[2],
+        read[3],
+        read[4],
+        [earlier],
+        [],
+        [],
+        settings=made.settings,
+        instrument=instrument(SYMBOL, made.settings),
+        profile="demo",
+    )
+    assert rows["share_msgs"].count()
+    _store(made, AlgoIntensity1s, rows, DT, *read, earlier)
+    _store(made, AlgoContrast, contrast_frame(contrast_answers([], 1), [DT], "simulated"), DT)
+    report = render(days.report_data())
+    inside = made.root / "reports/evidence/symbol=ES/dt=2024-01-02"
+    write(made.root, inside, report, ("html", "md"))
+    hashes = {f"{kind}_sha256": _sha256(inside / f"evidence.{kind}") for kind in ("html", "md")}
+    _store(made, EvidenceReport, frame_of(EvidenceReport, [report_row(0) | hashes]), DT)
+    return made
+
+
+def _sha256(path: Path) -> str:
+    import hashlib
+
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _store(lake: Lake, model, frame: pl.DataFrame, dt, *inputs) -> None:
+    with lake.writer(model, SYMBOL, dt) as writer:
+        writer.write(frame)
+        writer.commit(inputs=list(inputs), dataset=SIM_DATASET)
+
+
+def test_every_check_of_the_tables_is_here():
+    assert {key for key, check in CHECKS.items() if check.name not in OF_MODELS} == SPOILERS.keys()
+
+
+@pytest.mark.parametrize("key", CHECKS)
+def test_what_the_code_made_passes(lake: Lake, key: str):
+    result = CHECKS[key].run(lake, SYMBOL, DT)
+    assert result.passed, result.message
+
+
+@pytest.mark.parametrize(("key", "spoiler"), [*SPOILERS.items(), *ALSO.values()])
+def test_each_check_sees_its_violation(lake: Lake, tmp_path: Path, key: str, spoiler: Callable[[Lake], None]):
+    spoilt = copy_lake(lake, tmp_path / "lake")
+    spoiler(spoilt)
+    result = CHECKS[key].run(spoilt, SYMBOL, DT)
+    assert not result.passed
+    assert result.metadata["violations"]

@@ -1,0 +1,85 @@
+"""Controls have nothing to find, and what was planted is gone in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spymaster.evidence import controls
+from spymaster.evidence.arrays import DayArrays
+from spymaster.evidence.controls import Control, busiest_hour, jittered, most_by_chance, passes, run_controls, shuffled
+from spymaster.evidence.families import Profile, run_tests
+from spymaster_tests.evidence.markets import MS, START, Market
+
+SMALL = Profile(39, None, 2)
+
+
+def planted(seed: int) -> DayArrays:
+    """Orders that die at 20 ms, and others that answer trades after 30 ms."""
+    market = Market(150, seed).background(orders=60)
+    add = market.times(8)
+    market.place(add, add + 20 * MS)
+    answer = market.trade_times(0) + 30 * MS
+    market.place(answer, answer + 10**9, side=0)
+    return market.day()
+
+
+def test_a_jittered_day_keeps_its_events_and_orders_but_not_its_ages() -> None:
+    day = planted(1)
+    other = jittered(day, 50 * MS, 1)
+    assert np.all(np.diff(other.messages.ts) >= 0)
+    assert np.array_equal(np.sort(other.messages.order), np.sort(day.messages.order))
+    assert np.all(other.lives.ts_end > other.lives.ts_add)
+    before, after = (
+        dict(zip(one.messages.event.tolist(), one.messages.ts.tolist(), strict=True)) for one in (day, other)
+    )
+    assert max(abs(after[event] - ts) for event, ts in before.items()) < 50 * MS
+    assert before != after
+    by_order = dict(zip(other.lives.order.tolist(), other.lives.ts_add.tolist(), strict=True))
+    adds = other.messages.kind == 0
+    assert all(
+        by_order[order] == ts
+        for order, ts in zip(other.messages.order[adds].tolist(), other.messages.ts[adds].tolist(), strict=True)
+    )
+    ages = (day.lives.ts_end - day.lives.ts_add, other.lives.ts_end - other.lives.ts_add)
+    spikes = [np.mean(np.abs(one - 20 * MS) < MS / 10) for one in ages]
+    assert spikes[1] < spikes[0] / 10
+
+
+def test_what_is_found_on_the_day_is_not_found_on_its_controls() -> None:
+    day = planted(2)
+    tests = ["E1", "E3"]
+    assert any((one.q_bh or 1) <= 0.05 for one in run_tests(day, seed=1, profile=Profile(99, None, 2), tests=["E1"]))
+    found = run_controls(day, extent="full", seed=1, profile=SMALL, other=planted(3), tests=tests)
+    assert [one.kind for one in found] == ["jittered", "shuffled_days"]
+    assert {test for one in found[0].judged for test in (one.result.test_id,)} == {"E1", "E3"}
+    assert {one.result.test_id for one in found[1].judged} == {"E3"}
+    assert passes(found)
+    assert run_controls(day, extent="none", seed=1, profile=SMALL) == ()
+
+
+def test_a_sample_is_the_busiest_hour() -> None:
+    day = Market(2 * 3600 + 60, 4).background(orders=1, trades=0.1).day()
+    hour = busiest_hour(day)
+    assert hour.end - hour.start == 3600 * 10**9
+    usable = [int(np.sum((day.messages.ts - START) // (3600 * 10**9) == k)) for k in range(3)]
+    assert int(hour.messages.usable.sum()) == max(usable)
+
+
+def test_shuffled_days_have_trades_of_another_day_at_the_same_time() -> None:
+    day, other = planted(5), planted(6)
+    mixed = shuffled(day, other)
+    assert np.array_equal(mixed.trades.ts, other.trades.ts)
+    assert not np.isin(mixed.trades.event, day.messages.event).any()
+    assert mixed.messages is day.messages
+
+
+@pytest.mark.parametrize(("families", "most"), [(1, 1), (7, 2), (20, 3), (100, 10)])
+def test_one_family_in_twenty_finds_something_by_chance(families: int, most: int) -> None:
+    assert most_by_chance(families) == most
+
+
+def test_too_many_discoveries_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Control, "families", property(lambda one: dict.fromkeys(map(str, range(7)), True)))
+    assert not passes([Control("jittered", planted(1), ())])
+    assert controls.passes([])

@@ -1,0 +1,191 @@
+"""Attribution of messages to known habits, second by second: what is weighed, and that nothing looks ahead."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import polars as pl
+import pytest
+
+from spymaster.evidence.arrays import SECOND_NS, DayArrays
+from spymaster.evidence.attribution import FAMILIES, FrozenList, Listed, attribute
+from spymaster.evidence.intensity import baseline, count, rows_of, with_baseline
+from spymaster.evidence.law import Law
+from spymaster.evidence.session_intensity import frozen_list
+from spymaster.evidence.strata import Stratum
+from spymaster.tables.algo_intensity_1s import AlgoIntensity1s
+from spymaster_tests.evidence.markets import MS, START, Market
+from spymaster_tests.tables.evidence_samples import replication
+
+SECONDS = 60
+FLEETING = Listed("E1", "ms", Stratum(kind="cancel"), "ns", ((20.0 * MS, 21.0 * MS, 0.8),), 0.05)
+EVERY = FrozenList(
+    (
+        FLEETING,
+        Listed(
+            "E3",
+            "ms",
+            Stratum(kind="cancel", reference="trade_buy", relation="same"),
+            "ns",
+            ((30.0 * MS, 31.0 * MS, 0.6),),
+            0.1,
+        ),
+        Listed("E4", "1s", Stratum(kind="add"), "ns", ((0.0, 20.0 * MS, 0.5),), 0.02),
+        Listed("E6", "synthetic", Stratum(), "ns", ((0.1 * MS, 300.0 * MS, 0.4),), 0.1),
+        Listed("E10", "50us", Stratum(), "cell", ((0.0, 0.0, 0.9),), 0.1),
+        Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0),
+    ),
+    Law(20, 5, 30, ()),
+)
+
+
+def planted(seconds: int = SECONDS) -> Market:
+    """Background, and orders that die at 20.5 ms and answer buyers after 30.5 ms."""
+    market = Market(seconds, 3).background(orders=120)
+    add = market.times(10)
+    market.place(add, add + 20 * MS + MS // 2)
+    late = market.trade_times(0) + 30 * MS + MS // 2
+    return market.place(late - 700 * MS, late, side=0)
+
+
+def intensity(day: DayArrays, frozen: FrozenList | None) -> pl.DataFrame:
+    away = (np.arange(len(day.messages.ts)) % 25).astype(np.float64)
+    return rows_of(count(day, away, frozen, np.ones(len(day.open), np.bool_)))
+
+
+@pytest.fixture(scope="module")
+def day() -> DayArrays:
+    return planted().day()
+
+
+def test_only_the_cancels_of_fleeting_orders_weigh(day: DayArrays) -> None:
+    weights = attribute(day, FrozenList((FLEETING,)))
+    found = np.flatnonzero(weights["fleeting"])
+    assert set(day.messages.kind[found].tolist()) == {1}
+    assert set(np.unique(weights["fleeting"][found]).tolist()) == {np.float32(0.8)}
+    usable = day.lives.usable & (day.lives.reason == 0)
+    ages = (day.lives.ts_end - day.lives.ts_add)[usable]
+    assert len(found) == np.sum((ages >= 20 * MS) & (ages < 21 * MS))
+
+
+def test_answers_weigh_and_a_message_takes_the_largest_weight(day: DayArrays) -> None:
+    weights = attribute(day, EVERY)
+    assert (weights["reaction"] > 0).sum() > 100
+    assert np.array_equal(weights["all"], np.maximum.reduce([weights[name] for name in FAMILIES]))
+
+
+def test_steered_orders_weigh_from_their_tenth_reprice_on() -> None:
+    market = Market(10, 1).background(orders=20)
+    market.place(np.array([SECOND_NS]), np.array([9 * SECOND_NS]))
+    number = sum(part.shape[1] for part in market.orders)
+    at = 2 * SECOND_NS + np.arange(13) * 100 * MS
+    market.reprices.append(np.stack([at, np.full(13, number), np.arange(13), np.arange(13) + 1]))
+    day = market.day()
+    weights = attribute(day, FrozenList(()))["chain"]
+    assert day.messages.ts[weights > 0].tolist() == (START + at[9:]).tolist()
+
+
+def test_layers_weigh_from_the_second_on_in_which_most_have_gone() -> None:
+    market = Market(20, 1).background(orders=20)
+    market.place(
+        np.array([5, 5, 5, 5]) * SECOND_NS + np.arange(4),
+        6 * SECOND_NS + np.array([900, 950, 1100, 1150]) * MS,
+        size=50,
+        side=0,
+    )
+    market.trade(np.array([6 * SECOND_NS + 500 * MS]), aggressor=0)
+    day = market.day()
+    row = Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0)
+    weights = attribute(day, FrozenList((row,), Law(50, 40, 120, ())))["layering"]
+    found = np.flatnonzero(weights)
+    assert (day.messages.ts[found] - START).tolist() == [7_100 * MS, 7_150 * MS]
+    assert weights[found].tolist() == pytest.approx([2 / 3] * 2)
+
+
+@pytest.mark.parametrize(("hertz", "listed"), [(10.0, 10.02), (40.0, 39.99)])
+def test_a_periodic_sender_weighs_from_the_two_minutes_after_it_was_seen(hertz: float, listed: float) -> None:
+    market = Market(360, 4).background(orders=10)
+    at = np.arange(0, 300 * SECOND_NS, round(SECOND_NS / hertz))
+    market.place(at - SECOND_NS, at, side=0)
+    day = market.day()
+    row = Listed("E5", "slow", Stratum(kind="cancel"), "Hz", ((listed - 0.01, listed + 0.01, 0.5),), 0.5)
+    weights = attribute(day, FrozenList((row,)))["periodic"]
+    minute = (day.messages.ts - START) // (60 * SECOND_NS)
+    assert weights[minute < 2].max() == 0
+    assert 0.3 < weights[(minute >= 2) & (minute < 4)].max() <= 1
+    assert np.median(weights[(minute >= 4) & (weights > 0)]) == pytest.approx(weights[minute >= 4].max())
+
+
+def test_shares_are_of_messages_and_add_up_over_sides_and_bands(day: DayArrays) -> None:
+    rows = intensity(day, EVERY)
+    whole = rows.filter(side="all", band="all")
+    assert whole.height == SECONDS
+    by_side = rows.filter((pl.col("side") != "all") & (pl.col("band") == "all"))
+    assert by_side["n_msgs"].sum() == whole["n_msgs"].sum()
+    assert by_side["n_attr"].sum() == pytest.approx(whole["n_attr"].sum(), rel=1e-4)
+    near = rows.filter((pl.col("side") == "all") & (pl.col("band") != "all"))
+    assert 0 < near["n_msgs"].sum() < whole["n_msgs"].sum()  # 21 ticks and more are in no band
+    assert whole["share_msgs"].to_numpy() == pytest.approx((whole["n_attr"] / whole["n_msgs"]).to_numpy(), rel=1e-5)
+
+
+def test_without_an_earlier_list_shares_are_null_and_messages_are_counted(day: DayArrays) -> None:
+    rows = intensity(day, None)
+    assert rows["share_msgs"].null_count() == rows["n_attr"].null_count() == rows.height
+    assert rows["n_msgs"].sum() > 0
+
+
+@pytest.mark.parametrize("second", [17, 40])
+def test_what_comes_later_changes_nothing(second: int) -> None:
+    """Everything after a second is drawn anew; its rows and those before are the same to the last bit."""
+    cut = second * SECOND_NS
+    one, other = planted(), planted()
+    for parts in (other.orders, other.trades):
+        for k, part in enumerate(parts):
+            later = part[0] >= cut
+            part[0, later] = cut + (part[0, later] * 7919 + k) % (SECONDS * SECOND_NS - cut)
+            if parts is other.orders:
+                ends = part[1] >= cut
+                part[1, ends] = np.maximum(part[0, ends], cut) + 1 + part[1, ends] * 7919 % (5 * SECOND_NS)
+    first, second_rows = (intensity(market.day(), EVERY) for market in (one, other))
+    end = pl.lit(START + cut).cast(pl.Datetime("ns", "UTC"))
+    known = [rows.filter(pl.col("window_end") <= end) for rows in (first, second_rows)]
+    assert known[0].equals(known[1])
+    assert known[0]["n_attr"].sum() > 0
+    assert not first.equals(second_rows)
+
+
+def test_expected_share_and_z_come_from_earlier_sessions(day: DayArrays) -> None:
+    rows = intensity(day, EVERY)
+    usual = baseline([rows, rows.with_columns(pl.col("share_msgs") * 0.5)])
+    scored = with_baseline(rows, usual, least_sessions=2)
+    both = pl.concat([rows["share_msgs"], rows["share_msgs"] * 0.5])
+    part = pl.concat([rows["side"], rows["side"]]) == "all"
+    part &= pl.concat([rows["band"], rows["band"]]) == "all"
+    median = both.filter(part).median()
+    whole = scored.filter(side="all", band="all")
+    assert whole["expected_share"][0] == pytest.approx(median, rel=1e-5)
+    assert np.abs(whole["intensity_z"].drop_nulls().to_numpy()).max() <= 8
+    assert with_baseline(rows, usual, least_sessions=3)["intensity_z"].null_count() == rows.height
+    assert with_baseline(rows, baseline([intensity(day, None)]), 1)["expected_share"].null_count() == rows.height
+
+
+def test_the_list_holds_what_discovery_dates_showed() -> None:
+    frame = pl.DataFrame([replication(index) for index in range(4)])
+    law = Law(20, 7, 180, (7,), (date(2024, 1, 2),))
+    frozen = frozen_list(frame, law)
+    assert [(row.test_id, row.bins) for row in frozen.rows] == [
+        ("E1", ((20e6, 21e6, 0.75),)), ("E1", ((20e6, 21e6, 0.75),)), ("E6", ()),
+    ]  # fmt: skip
+    assert frozen.law == law
+    assert frozen.hash != frozen_list(frame.head(1), law).hash
+
+
+def test_rows_keep_the_contract(day: DayArrays) -> None:
+    rows = with_baseline(intensity(day, EVERY), baseline([]), 2).with_columns(
+        contract=pl.lit("ESH4"), session_date=pl.lit(date(2024, 1, 2)), attribution_hash=pl.lit(EVERY.hash),
+        provenance=pl.lit("simulated"),
+    )  # fmt: skip
+    AlgoIntensity1s.validate(
+        rows.select([pl.col(name).cast(column.dtype) for name, column in AlgoIntensity1s.columns.items()])
+    )

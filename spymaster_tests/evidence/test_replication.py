@@ -1,0 +1,141 @@
+"""What is found again is supported, what is found once is a hint, and held-out dates only confirm."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from spymaster.evidence.multiplicity import partial_conjunction
+from spymaster.evidence.replication import TEST_COLUMNS, mean_weights, replicate
+from spymaster.evidence.verdicts import Least, day_verdict, same_peak
+from spymaster.settings import EvidenceSettings
+from spymaster.tables.algo_replication import AlgoReplication
+from spymaster.tables.algo_test import AlgoTest
+from spymaster_tests.tables.evidence_samples import test as sample_row
+from spymaster_tests.tables.samples import frame_of
+
+SETTINGS = EvidenceSettings()
+DATES = [date(2024, 1, 2) + timedelta(days=k) for k in range(6)]
+"""The last two of six are held out."""
+
+
+def day(number: int, **values: Any) -> pl.DataFrame:
+    """One test of one date, found unless told otherwise."""
+    row = sample_row(0) | {"n_ref": 50_000, "available_from": 10**18 + number} | values
+    return frame_of(AlgoTest, [row]).select(TEST_COLUMNS)
+
+
+def over(*days: dict[str, Any]) -> dict[str, Any]:
+    """The row of dates that say these things."""
+    frames = {dt: day(number, **values) for number, (dt, values) in enumerate(zip(DATES, days, strict=False))}
+    return AlgoReplication.validate(replicate(frames, SETTINGS)).row(0, named=True)
+
+
+NOT_FOUND = {"q_bh": 0.5, "q_by": 0.75, "p_raw": 0.4, "verdict": "simulated:none"}
+
+
+def test_found_on_discovery_dates_and_there_again_is_supported() -> None:
+    row = over(*[{}] * 6)
+    assert row["verdict"] == "simulated:supported"
+    assert (row["verdict_discovery"], row["days_discovery"], row["days_holdout_found"]) == ("simulated:weak", 4, 2)
+    assert row["p_partial_conj"] == pytest.approx(partial_conjunction([0.005] * 6, 3))
+    assert row["days_replicated"] == 6
+
+
+def test_one_date_is_a_hint() -> None:
+    row = over({})
+    assert row["verdict"] == "simulated:weak"
+    assert (row["effect"], row["effect_lo"], row["effect_hi"]) == (0.04, 0.03, 0.05)
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        {"effect": -0.04, "effect_lo": -0.05, "effect_hi": -0.03},
+        {"effect_lo": 0.001},
+        {"peak_value": 26.0},
+        {"n_ref": 1000},
+        {"blocked_by_control": True},
+    ],
+    ids=["other sign", "below the least share", "elsewhere", "too few messages", "blocked"],
+)
+def test_held_out_dates_have_to_show_the_same(again: dict[str, Any]) -> None:
+    assert over(*[{}] * 4, again, again)["verdict"] == "simulated:weak"
+
+
+def test_what_only_some_discovery_dates_show_is_not_supported() -> None:
+    row = over({}, {}, NOT_FOUND, NOT_FOUND, {}, {})
+    assert row["days_discovery_found"] == 2
+    assert row["verdict"] == "simulated:weak"
+
+
+def test_held_out_dates_do_not_change_effect_peak_and_weights() -> None:
+    plain, moved = over(*[{}] * 6), over(*[{}] * 4, *[{"effect": 0.3, "effect_hi": 0.4, "peak_value": 99.0}] * 2)
+    names = ("effect", "effect_lo", "effect_hi", "peak_value", "peak_spread", "weights_json", "verdict_discovery")
+    assert [plain[name] for name in names] == [moved[name] for name in names]
+    assert moved["verdict"] == "simulated:weak"
+
+
+def test_windows_of_a_date_are_one_p() -> None:
+    strong = sample_row(0) | {"p_raw": 0.001, "facts_json": '{"windows":90.0}'}
+    weak = strong | {"test_row_id": "ES:2024-01-02:E1:ms:0001:w", "p_raw": 0.5, "q_bh": 0.9, "q_by": 0.9}
+    frames = {DATES[0]: frame_of(AlgoTest, [strong, weak]).select(TEST_COLUMNS)}
+    row = replicate(frames, SETTINGS).row(0, named=True)
+    assert row["p_partial_conj"] == pytest.approx(0.09)
+
+
+def test_dates_of_another_register_do_not_count() -> None:
+    frames = {DATES[0]: day(0, strata_hash="old"), DATES[1]: day(1)}
+    assert replicate(frames, SETTINGS)["days_run"].to_list() == [1]
+
+
+def test_controls_are_not_counted_and_nothing_is_of_nothing() -> None:
+    control = {"is_negative_control": True, "control_kind": "jittered", "verdict": "simulated:none"}
+    assert replicate({DATES[0]: day(0, **control)}, SETTINGS).is_empty()
+    assert replicate({DATES[0]: day(0)[:0]}, SETTINGS).is_empty()
+
+
+def test_weights_are_means_over_dates() -> None:
+    one, other = ({"unit": "ns", "bins": bins} for bins in ([[1, 2, 0.5]], [[1, 2, 0.25], [2, 3, 0.5]]))
+    assert json.loads(mean_weights([json.dumps(one), json.dumps(other)]))["bins"] == [[1, 2, 0.375], [2, 3, 0.25]]
+
+
+def test_an_effect_has_to_be_beyond_the_least() -> None:
+    least = Least(0.005, 1.1, 50)
+    assert least.is_passed(0.006, "share", 10_000, 0)
+    assert not least.is_passed(0.004, "share", 10**6, 0)
+    assert not least.is_passed(0.006, "share", 8_000, 0)
+    assert not least.is_passed(None, "share", 8_000, 0)
+    assert not least.is_passed(np.nan, "share", 8_000, 0)
+    assert least.is_passed(2.0, "ratio", 0, 40)
+    assert not least.is_passed(2.0, "ratio", 0, 30)
+    assert not least.is_passed(1.05, "ratio", 0, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "unit", "test_id", "sub_id", "same"),
+    [
+        (20.0, 20.9, "ms", "E1", "ms", True),
+        (20.0, 22.5, "ms", "E1", "ms", False),
+        (200.0, 215.0, "ms", "E3", "ms", True),
+        (10.0, 10.04, "Hz", "E5", "slow", True),
+        (10.0, 10.06, "Hz", "E5", "slow", False),
+        (1.0, 999.0, "ms", "E4", "1s", True),
+        (100.0, 130.0, "ms", "E4", "1s", False),
+        (None, 1.0, "ms", "E1", "ms", False),
+    ],
+)
+def test_peaks_are_one_within_their_tolerance(one, other, unit: str, test_id: str, sub_id: str, same: bool) -> None:
+    assert same_peak(one, other, unit, test_id, sub_id) == same
+
+
+def test_a_date_is_weak_only_if_both_halves_show_it() -> None:
+    assert day_verdict("mc", 0.01, True, True) == "weak"
+    assert [day_verdict("mc", 0.01, True, None), day_verdict("mc", 0.01, False, True)] == ["none", "none"]
+    assert [day_verdict("mc", 0.06, True, True), day_verdict("screened", None, False, None)] == ["none", "none"]
+    assert day_verdict("fact", None, False, None) == "fact"

@@ -1,0 +1,108 @@
+"""The search of a stored date: nothing later, and nothing of held-out dates, changes what is found on it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from spymaster.evidence import rows, session
+from spymaster.evidence.holdout import fraction, holdout_dates
+from spymaster.evidence.law import LARGEST_SIZE, Measured, favourites, pool
+from spymaster.evidence.session import is_holdout, law_of
+from spymaster.evidence.strata import MOST_STRATA, register
+from spymaster.lake import Lake
+from spymaster.settings import EvidenceSettings
+from spymaster.tables.algo_law import AlgoLaw
+from spymaster.tables.algo_run import AlgoRun
+from spymaster.tables.algo_test import AlgoTest
+from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, copy_lake, spoil
+from spymaster_tests.evidence.lakes import build, searched
+
+SETTINGS = EvidenceSettings()
+DATES = [date(2025, 1, 1) + timedelta(days=k) for k in range(40)]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    return build(tmp_path_factory.mktemp("evidence") / "lake")
+
+
+def test_a_second_run_is_the_same_to_the_byte(lake: Lake) -> None:
+    again = searched(lake, DT)
+    for model in (AlgoRun, AlgoTest):
+        assert again[model.name].equals(lake.partition(model, SYMBOL, DT).read())
+
+
+def test_later_and_held_out_dates_do_not_change_an_earlier_one(lake: Lake, tmp_path: Path) -> None:
+    """The second of two dates is held out: the first is searched with its own law, whatever the second says."""
+    other = copy_lake(lake, tmp_path / "lake")
+    spoil(other, AlgoLaw.full_name, lambda frame: frame.with_columns(layer_total=pl.lit(1, pl.Int64)))
+    for model, frame in searched(other, EARLIER).items():
+        assert frame.equals(lake.partition(f"gold.{model}", SYMBOL, EARLIER).read()), model
+
+
+def test_the_first_date_is_for_discovery_and_uses_its_own_law(lake: Lake) -> None:
+    first, second = (lake.partition(AlgoRun, SYMBOL, dt).read().row(0, named=True) for dt in (EARLIER, DT))
+    assert (first["role"], first["law_dates"]) == ("discovery", [])
+    assert (second["role"], second["law_dates"]) == ("holdout", [EARLIER])
+    found = [lake.partition(AlgoTest, SYMBOL, dt).read() for dt in (EARLIER, DT)]
+    assert found[0]["notes"].list.contains("own_law").all()
+    assert not found[1]["notes"].list.contains("own_law").any()
+
+
+def test_laws_of_held_out_dates_are_not_used(lake: Lake, tmp_path: Path) -> None:
+    laws = lake.partitions(AlgoLaw, SYMBOL)
+    assert law_of(laws, DT, SETTINGS).dates == (EARLIER,)
+    assert law_of(laws, EARLIER, SETTINGS).dates == ()
+
+
+@pytest.mark.parametrize("passed", [True, False])
+def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, passed: bool
+) -> None:
+    monkeypatch.setattr(session, "passes", lambda controls: passed)
+    monkeypatch.setattr(rows, "day_verdict", lambda *told: "weak")
+    depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
+    frames = searched(lake, EARLIER, depth, "standard")
+    run = AlgoRun.validate(frames["algo_run"]).row(0, named=True)
+    tests = AlgoTest.validate(frames["algo_test"])
+    controls = tests.filter("is_negative_control")
+    assert (run["controls"], run["controls_passed"], run["n_tests"]) == ("full", passed, tests.height)
+    assert set(controls["control_kind"].to_list()) == {"jittered"}
+    assert set(controls["verdict"].to_list()) == {"simulated:none"}
+    of_day = tests.filter(~pl.col("is_negative_control"))
+    assert set(of_day["verdict"].to_list()) == {"simulated:weak" if passed else "simulated:none"}
+    assert set(of_day["blocked_by_control"].to_list()) == {not passed}
+
+
+def test_thirty_percent_are_held_out_by_hash_and_the_last_ones_of_a_few() -> None:
+    assert holdout_dates(DATES[:1], 0.3, "a") == frozenset()
+    assert holdout_dates(DATES[:4], 0.3, "a") == frozenset(DATES[2:4])
+    assert holdout_dates(reversed(DATES[:9]), 0.3, "a") == frozenset(DATES[6:9])
+    held = holdout_dates(DATES, 0.3, "a")
+    assert 4 <= len(held) <= 20
+    assert held == {day for day in DATES if fraction(day, "a") < 0.3}
+    assert held & set(DATES[:20]) == holdout_dates(DATES[:20], 0.3, "a")  # a date keeps its role when others come
+    assert held != holdout_dates(DATES, 0.3, "b")
+    assert is_holdout(DATES[:3], DATES[3], SETTINGS)
+
+
+def test_sizes_far_above_their_neighbours_are_favourites() -> None:
+    sizes = list(range(1, 41))
+    counts = [int(4000 / size**1.5) + 60 for size in sizes]
+    counts[6] = counts[29] = 900  # 7 and 30
+    law = pool([Measured(tuple(sizes), tuple(counts), 7, 100), Measured((1, 3000 // 3), (10, 1), 9, 140)])
+    assert {7, 30} <= set(law.favourites)
+    assert all(size >= 6 for size in law.favourites)
+    assert (law.large_behind, law.layer_total) == (8, 120)
+    assert favourites(pl.Series([0] * (LARGEST_SIZE + 1)).to_numpy()) == ()
+
+
+def test_favourites_are_strata_of_their_own_within_the_most_there_may_be() -> None:
+    ten = tuple(range(7, 17))
+    assert all(len(strata) <= MOST_STRATA for strata in register(ten).values())
+    sizes = {stratum.size for stratum in register(ten)["E1"]} - {stratum.size for stratum in register()["E1"]}
+    assert sizes == {f"={size}" for size in ten}
