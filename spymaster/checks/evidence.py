@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from spymaster.checks.base import Finding, Session, Severity, Suite, check
+from spymaster.checks.base import Finding, Session, Suite, check
 from spymaster.checks.frames import (
     ALGO_CURVE,
     ALGO_EXEMPLAR,
@@ -21,8 +21,6 @@ from spymaster.checks.frames import (
     scan,
 )
 
-MOST_SECONDS = 600
-"""Time that the tests of a date may take on one core."""
 TOLERANCE = 1e-9
 
 
@@ -145,11 +143,3 @@ def provenance_of_inputs(session: Session) -> Finding:
     other = (pl.col("provenance").cast(pl.String) != kind) & ~pl.col("is_negative_control")
     bad = rows.filter(other)
     return finding(bad.height, bad, f"provenance is {kind}", rows=rows.height)
-
-
-@check(ALGO_RUN, suite=Suite.DATA, severity=Severity.WARN)
-def within_the_time(session: Session) -> Finding:
-    """The tests of the date took ten minutes at most."""
-    seconds = sum(session.partition(ALGO_RUN).manifest.notes.get("seconds", {}).values())
-    over = int(seconds > MOST_SECONDS)
-    return Finding(over, f"{seconds:.0f} s of at most {MOST_SECONDS}", {"seconds": float(seconds)})

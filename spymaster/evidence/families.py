@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -43,7 +42,7 @@ class Profile:
 @dataclass(frozen=True)
 class Judged:
     """A result in its family. q is None for a fact, which is in no family, and for windows of E5 that were looked at
-    and not tested, which are in it; seconds are of the stratum's whole run; place: of the stratum in the register.
+    and not tested, which are in it; place: of the stratum in the register.
     """
 
     result: TestResult
@@ -53,7 +52,6 @@ class Judged:
     q_bh: float | None
     q_by: float | None
     underpowered_family: bool
-    seconds: float
     halves: Halves | None = None
 
 
@@ -71,7 +69,6 @@ class _Ran:
     result: TestResult
     stratum: Stratum
     place: int
-    seconds: float
 
 
 def _messages(day: DayArrays, stratum: Stratum) -> int:
@@ -109,36 +106,28 @@ def _results(day: DayArrays, test: str, seed: int, profile: Profile) -> list[_Ra
     strata = with_enough(register(day.law.favourites)[test], lambda one: count(day, one))
     if profile.strata is not None:
         strata = strata[:: max(-(-len(strata) // profile.strata), 1)]
-    first = [
-        _timed(run, day, stratum, Streams(seed, test, place), profile.surrogates, None) for place, stratum in strata
-    ]
+    first = [run(day, stratum, Streams(seed, test, place), profile.surrogates, None) for place, stratum in strata]
     left: set[int] = set()
     if profile.more is not None:
-        small = [number for number, (results, _) in enumerate(first) if _least(results) <= ALPHA]
-        small.sort(key=lambda number: -max(result.statistic for result in first[number][0]))
+        small = [number for number, results in enumerate(first) if _least(results) <= ALPHA]
+        small.sort(key=lambda number: -max(result.statistic for result in first[number]))
         left = set(small[MOST_SECOND_STAGE:])
         for number in small[:MOST_SECOND_STAGE]:
             place, stratum = strata[number]
-            first[number] = _timed(run, day, stratum, Streams(seed, test, place), profile.surrogates, profile.more)
+            first[number] = run(day, stratum, Streams(seed, test, place), profile.surrogates, profile.more)
     return [
         _Ran(
             replace(result, notes=(*result.notes, "stage1_only")) if number in left and _is_small(result) else result,
             strata[number][1],
             strata[number][0],
-            seconds,
         )
-        for number, (results, seconds) in enumerate(first)
+        for number, results in enumerate(first)
         for result in results
     ]
 
 
 def _is_small(result: TestResult) -> bool:
     return result.p_raw is not None and result.p_raw <= ALPHA
-
-
-def _timed(run: Run, *arguments) -> tuple[list[TestResult], float]:
-    started = time.perf_counter()
-    return run(*arguments), time.perf_counter() - started
 
 
 def _least(results: Sequence[TestResult]) -> float:
@@ -172,7 +161,6 @@ def _judge(ran: Sequence[_Ran]) -> list[Judged]:
                 None if number is None else float(bh[number]),
                 None if number is None else float(conservative[number]),
                 weak and number is not None,
-                one.seconds,
             )
         )
     return judged

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -13,7 +12,7 @@ import polars as pl
 
 from spymaster.evidence.arrays import DayArrays
 from spymaster.evidence.controls import Extent, passes, run_controls
-from spymaster.evidence.families import TESTS, Profile, run_tests
+from spymaster.evidence.families import Profile, run_tests
 from spymaster.evidence.halves import look_at_halves
 from spymaster.evidence.holdout import holdout_dates
 from spymaster.evidence.identity import identity
@@ -110,13 +109,11 @@ def session_tests(
     *,
     settings: Settings,
     profile: str,
-    notes: dict[str, Any] | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Run, tests, curves and exemplars of a date; no rows where it has no messages or no seconds.
 
     inputs, selection, definitions: partitions of the date. laws: of `gold.algo_law` up to it. profile: `standard` or
-    `demo`, which has no controls; a control that fails blocks all verdicts. notes: takes the seconds of each test,
-    which no table has.
+    `demo`, which has no controls; a control that fails blocks all verdicts.
     """
     symbol, dt = inputs.events.symbol, inputs.events.dt
     own = [one for one in laws if one.dt == dt]
@@ -124,12 +121,10 @@ def session_tests(
         return {model.name: model.empty() for model in (AlgoRun, AlgoTest, AlgoCurve, AlgoExemplar)}
     chosen = settings.evidence
     contract, _, tick = selected_contract(selection, definitions, instrument(symbol, settings))
-    started = time.perf_counter()
     day = session_arrays(
         inputs.events, inputs.lives, inputs.trades, inputs.quotes, inputs.snapshot,
         tick_size_int=tick, law=law_of(laws, dt, chosen),
     )  # fmt: skip
-    seconds = {"load": time.perf_counter() - started}
     context = Context(
         symbol=symbol,
         dt=dt,
@@ -142,20 +137,12 @@ def session_tests(
         least=Least.of(chosen),
     )
     depth = Profile.of(chosen, profile)
-    judged = []
-    for test in TESTS:
-        started = time.perf_counter()
-        found = run_tests(day, seed=chosen.seed, profile=depth, tests=[test])
-        judged += look_at_halves(day, found, seed=chosen.seed, least=context.least)
-        seconds[test] = time.perf_counter() - started
-    started = time.perf_counter()
+    found = run_tests(day, seed=chosen.seed, profile=depth)
+    judged = look_at_halves(day, found, seed=chosen.seed, least=context.least)
     extent: Extent = "none" if profile == "demo" else chosen.controls
     controls = run_controls(day, extent=extent, seed=chosen.seed, profile=depth)
-    seconds["controls"] = time.perf_counter() - started
     passed = passes(controls) if controls else None
     context = replace(context, blocked=passed is False)
-    if notes is not None:
-        notes["seconds"] = {name: round(value, 3) for name, value in seconds.items()}
     of_controls = [result_rows(context, one.day, one.judged, control=one.kind) for one in controls]
     tests = pl.concat([result_rows(context, day, judged), *of_controls]).sort("test_row_id")
     told = {"profile": profile, "controls": extent, "controls_passed": passed, "n_tests": tests.height}

@@ -97,7 +97,6 @@ def algo_tests(
         laws,
         settings=session.settings,
         profile=session.lake.profile,
-        notes=session.notes,
     )
 
 

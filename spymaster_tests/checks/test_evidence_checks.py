@@ -38,22 +38,11 @@ def foreign(lake: Lake) -> None:
     spoil(lake, EXEMPLAR, lambda frame: pl.concat([frame, sample(AlgoExemplar)]))
 
 
-def slow(lake: Lake) -> None:
-    """A run that took longer than it may."""
-    from spymaster.tables.algo_run import AlgoRun
-
-    frame = lake.partition(AlgoRun, SYMBOL, DT).read()
-    with lake.writer(AlgoRun, SYMBOL, DT) as writer:
-        writer.write(frame)
-        writer.commit(provenance="simulated", notes={"seconds": {"E1": 601.0}})
-
-
 SPOILERS: dict[str, Callable[[Lake], None]] = {
     f"{TEST}:families_are_whole": put(TEST, pl.col("q_bh").is_not_null(), q_bh=pl.col("q_bh") * 0.5),
     f"{TEST}:tests_of_the_run": put(TEST, run_id="another"),
     f"{TEST}:provenance_of_inputs": put(TEST, provenance=pl.lit("real")),
     f"{RUN}:laws_are_earlier": put(RUN, law_dates=pl.lit([DT])),
-    f"{RUN}:within_the_time": slow,
     f"{REPLICATION}:replicated_up_to_the_date": put(REPLICATION, last_dt=LATER),
     f"{CURVE}:curves_of_tests": put(CURVE, test_row_id="nobody"),
     f"{EXEMPLAR}:exemplars_of_tests": foreign,

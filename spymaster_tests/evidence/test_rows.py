@@ -33,7 +33,7 @@ def test_an_order_whose_entry_was_not_seen_is_an_exemplar_without_an_event() -> 
     day = replace(day, lives=replace(day.lives, event_add=unseen))
     bids = Stratum(side="B")
     result = icebergs.native(day, bids, Streams(1, "E6"))
-    judged = [Judged(result, bids, 0, 0, None, None, False, 0.0)]
+    judged = [Judged(result, bids, 0, 0, None, None, False)]
     rel = pl.Series(np.arange(len(day.messages.ts)) % 7, dtype=pl.Int32)
     rows = AlgoExemplar.validate(exemplar_rows(CONTEXT, day, judged, rel)).sort("ts_event")
     assert rows["event_id"].is_null().to_list() == [True, False]
