@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.lake.partition import Partition
+from spymaster.market.calendar import CONTINUOUS, phases, wall_time_ns
 from spymaster.market.instruments import instrument
 from spymaster.research.sample_tables import DateTables
 from spymaster.settings import EngineSettings, Settings, get_settings
@@ -132,11 +133,12 @@ class Shape:
 
 
 def weekdays(count: int, first: date = FIRST_DATE) -> list[date]:
-    """Dates in order, without weekends."""
+    """Dates in order on which there is trading at ten in New York."""
     found = []
     day = first
     while len(found) < count:
-        if day.weekday() < 5:
+        ten = np.array([wall_time_ns(day, time(10))])
+        if day.weekday() < 5 and phases(ten, "ES")[0] == CONTINUOUS:
             found.append(day)
         day += timedelta(days=1)
     return found
