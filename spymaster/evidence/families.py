@@ -93,11 +93,17 @@ TESTS: dict[str, tuple[Run, Count]] = {
 """Every test: what runs it, and how many events a stratum has for it (all others have no least number)."""
 
 
-def run_tests(day: DayArrays, *, seed: int, profile: Profile, tests: Collection[str] = tuple(TESTS)) -> list[Judged]:
-    """Run tests on all their registered strata, and adjust the p-values of each test for its family."""
+def run_tests(
+    day: DayArrays, *, seed: int, profile: Profile, tests: Collection[str] = tuple(TESTS), without: Collection[str] = ()
+) -> list[Judged]:
+    """Run tests on all their registered strata, and adjust the p-values of each test for its family.
+
+    without: `sub_id` of results that are dropped before, and are in no family.
+    """
     judged: list[Judged] = []
     for test in tests:
-        judged += _judge(_results(day, test, seed, profile))
+        ran = _results(day, test, seed, profile)
+        judged += _judge([one for one in ran if one.result.sub_id not in without])
     return judged
 
 

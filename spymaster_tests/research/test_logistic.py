@@ -112,9 +112,17 @@ def test_scores_that_point_the_wrong_way_leave_the_base_rate():
 def test_bins_hold_equally_many_and_their_error_is_the_mean_distance():
     p = np.repeat([0.2, 0.8], 500)
     label = np.tile([True, False, False, False], 250)
+    apart = reliability(p + np.tile([0.0, 1e-6], 500).cumsum() * 1e-3, label, bins=4)
     made = reliability(p, label, bins=4)
+    assert apart is not None
     assert made is not None
-    assert made.count.tolist() == [250] * 4
-    assert made.p_mean == pytest.approx([0.2, 0.2, 0.8, 0.8])
-    assert made.ece == pytest.approx((0.05 + 0.55) / 2, abs=0.01)
+    assert apart.count.tolist() == [250] * 4
+    assert apart.p_mean == pytest.approx([0.2, 0.2, 0.8, 0.8], abs=1e-5)
+    assert made.count.tolist() == [500] * 2  # equal ones are not parted
+    assert made.p_mean == pytest.approx([0.2, 0.8])
+    assert made.ece == pytest.approx((0.05 + 0.55) / 2)
+    order = np.lexsort((label, p))
+    again = reliability(p[order], label[order], bins=4)
+    assert again is not None
+    assert again.ece == pytest.approx(made.ece)
     assert reliability(np.empty(0), np.empty(0, dtype=bool)) is None
