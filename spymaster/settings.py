@@ -235,7 +235,7 @@ class EvidenceSettings(_Section):
     surrogates: int = Field(default=199, ge=19, description="surrogates of every test")
     surrogates_demo: int = Field(default=99, ge=19)
     surrogates_second: int = Field(default=1999, ge=99, description="fresh ones where p is small; none in the demo")
-    strata_demo: int = Field(default=6, ge=1, description="groups of messages per test in the demo, at most")
+    strata_demo: int = Field(default=3, ge=1, description="groups of messages per test in the demo, at most")
     least_share: float = Field(default=0.005, ge=0, lt=1, description="an effect below this share is no evidence")
     least_ratio: float = Field(default=1.1, ge=1, description="nor one below this ratio, where it is a ratio")
     least_messages: int = Field(default=50, ge=0, description="nor one of fewer messages a day")
