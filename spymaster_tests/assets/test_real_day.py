@@ -20,14 +20,15 @@ CHRISTMAS = date(2023, 12, 25)
 OPEN = datetime(2023, 12, 25, 23, tzinfo=UTC)
 
 
+pytestmark = pytest.mark.slow  # the search for automation is made at its full depth
+
+
 @pytest.fixture(scope="module")
 def lake(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    """A lake on which the real file went through every asset, with fewer surrogates than usual."""
-    with pytest.MonkeyPatch.context() as settings, dg.DagsterInstance.ephemeral() as instance:
-        settings.setenv("SPYMASTER_EVIDENCE__SURROGATES", "99")
-        settings.setenv("SPYMASTER_EVIDENCE__SURROGATES_SECOND", "199")
-        lake = Lake.open(tmp_path_factory.mktemp("real") / "lake", create=True)
-        add_raw(lake, real_data / "esh4-glbx-mdp3-20231225.mbo.dbn.zst", "ES")
+    """A lake on which the real file went through every asset."""
+    lake = Lake.open(tmp_path_factory.mktemp("real") / "lake", create=True)
+    add_raw(lake, real_data / "esh4-glbx-mdp3-20231225.mbo.dbn.zst", "ES")
+    with dg.DagsterInstance.ephemeral() as instance:
         job = definitions(LakeResource(root=str(lake.root))).resolve_job_def("all_tables")
         quiet = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
         assert job.execute_in_process(instance=instance, partition_key=f"{CHRISTMAS}|ES", run_config=quiet).success
