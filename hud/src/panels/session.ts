@@ -9,10 +9,13 @@ const names = (parts: Iterable<PartSpec>): string[] =>
 export const missingParts = ({ surfaces, panels }: Manifest): string[] =>
   names([...surfaces.values(), ...panels.values()]);
 
-/** What the badge names: those parts or, where the page has all of them, tables that are not there all the same. */
+/**
+ * What the badge names: those parts or, where the page has all of them, tables that are not there all the same. A table
+ * without a row is there: of a date on which nothing was tried, the ledger of trials has none.
+ */
 export function missingNames(manifest: Manifest): string[] {
   const parts = missingParts(manifest);
-  return parts.length ? parts : names(manifest.tables.values());
+  return parts.length ? parts : names([...manifest.tables.values()].filter((table) => !table.empty));
 }
 
 /** Why a surface, a list or a table has no data; null where it has. */

@@ -23,6 +23,8 @@ export interface PartSpec {
   readonly name: string;
   readonly status: SurfaceStatus;
   readonly reason: string | null;
+  /** Whether it was made, and has no row. */
+  readonly empty?: boolean;
 }
 export interface BandSpec {
   readonly name: string;
@@ -122,7 +124,7 @@ export function parseManifest(json: unknown): Manifest {
     new Map(
       list(json[field]).map((part) => {
         const name = need(part, 'name', isString);
-        return [name, { name, status: statusOf(part.status), reason: text(part.reason) }];
+        return [name, { name, status: statusOf(part.status), reason: text(part.reason), empty: part.rows === 0 }];
       }),
     );
   const t0 = need(json, 't0_ns', isString);

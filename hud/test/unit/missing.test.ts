@@ -22,6 +22,7 @@ describe('Missing parts', () => {
     expect(missingNames(manifest(gone, gone))).toEqual(['levels']);
     expect(missingNames(manifest(there, gone))).toEqual(['trade']);
     expect(missingNames(manifest(there, there))).toEqual([]);
+    expect(missingNames(manifest(there, { ...gone, rows: 0 }))).toEqual([]);
     expect(missingParts(manifest(there, gone))).toEqual([]);
     expect(whyMissing(manifest(there, gone), 'trade')).toBe('not materialised');
     expect(whyMissing(manifest(gone, there), 'levels')).toBe('not materialised');
