@@ -12,9 +12,9 @@ or `Same` is a reason to skip the session, never an error; a gap in a `History` 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import dagster as dg
 
@@ -111,6 +111,9 @@ class Same:
             raise SkipSession(f"no partition of {self.model.full_name} for {session}")
 
 
+MOST_MAPPED: Final = 30
+"""Dates of a history that Dagster is told of."""
+
 Select = Callable[[Sequence[Partition], date, Settings], Sequence[Partition]]
 """Which of the complete partitions of a history a table reads: (in date order, own date, settings) -> those."""
 
@@ -124,6 +127,9 @@ class History:
     partitions; only what it returns is read and recorded. `dates_of` names a history declared before this one: of its
     dates are then the partitions read here, as far as they are complete, and the date itself need not be among them.
     A backfill by Dagster never reaches the first date of a history that ends before the date: let it end with 0.
+
+    Of a history longer than `MOST_MAPPED` Dagster is told the date itself only, and earlier partitions are looked up in
+    the lake: it counts the dates of a range one by one, for every date of a request and every such input.
     """
 
     model: type[TableModel]
@@ -132,9 +138,14 @@ class History:
     select: Select | None = None
     dates_of: str | None = None
 
+    @property
+    def mapped(self) -> bool:
+        """Whether Dagster knows of all its dates."""
+        return -self.start <= MOST_MAPPED
+
     def partition_mapping(self) -> dg.PartitionMapping:
-        """The range of dates of the same symbol."""
-        return history_mapping(self.start, self.end)
+        """The range of dates of the same symbol, or the date itself."""
+        return history_mapping(self.start, self.end) if self.mapped else dg.IdentityPartitionMapping()
 
     def resolve(self, name: str, source: TableInput, session: SessionKey, into: Resolved) -> None:
         """Add the list of partitions, and a note on its gaps; dates before the first partition are gaps too."""
@@ -147,7 +158,8 @@ class History:
             read = {partition.dt for partition in into.values[self.dates_of]}
             dates = [dt for dt in dates if dt in read]
         wanted = [SessionKey(dt, session.symbol) for dt in dates]
-        found = [partition for key in wanted if (partition := source.get(key)) is not None]
+        seen = source if self.mapped else replace(source, sessions=None)
+        found = [partition for key in wanted if (partition := seen.get(key)) is not None]
         chosen = found if self.select is None else list(self.select(found, session.dt, source.lake.settings))
         into.values[name] = chosen
         into.inputs.extend(chosen)
