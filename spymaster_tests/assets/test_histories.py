@@ -103,3 +103,21 @@ def test_dagster_is_not_told_of_it_and_one_worker_makes_all_dates_in_order():
     catalogue = Catalogue(definitions)
     (stage,) = catalogue.stages(frozenset({"gold.algo_intensity_1s"}))
     assert stage.sequential
+
+
+def test_of_a_long_history_dagster_knows_the_date_and_the_lake_the_rest(lake: Lake):
+    short, long = History(WallSurface1s, -30, 0), History(WallSurface1s, -260, 0)
+    assert isinstance(long.partition_mapping(), dg.IdentityPartitionMapping)
+    assert not isinstance(short.partition_mapping(), dg.IdentityPartitionMapping)
+    session = SessionKey(WEDNESDAY, "ES")
+    only = TableInput(lake, WallSurface1s, frozenset({session}))
+    read = {}
+    for name, one in (("short", short), ("long", long)):
+        into = Resolved()
+        one.resolve(name, only, session, into)
+        read[name] = [partition.dt for partition in into.values[name]]
+    assert read == {"short": [WEDNESDAY], "long": [MONDAY, TUESDAY, WEDNESDAY]}
+    held = TableInput(lake, WallSurface1s, frozenset({session}), {SessionKey(TUESDAY, "ES"): "a check failed"})
+    into = Resolved()
+    long.resolve("long", held, session, into)
+    assert [partition.dt for partition in into.values["long"]] == [MONDAY, WEDNESDAY]
