@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 import dagster as dg
 
@@ -111,8 +111,8 @@ class Same:
             raise SkipSession(f"no partition of {self.model.full_name} for {session}")
 
 
-MOST_MAPPED: Final = 30
-"""Dates of a history that Dagster is told of."""
+MOST_MAPPED, NEAR = 30, 5
+"""Dates of a history that Dagster is told of, at most, and of one that is longer."""
 
 Select = Callable[[Sequence[Partition], date, Settings], Sequence[Partition]]
 """Which of the complete partitions of a history a table reads: (in date order, own date, settings) -> those."""
@@ -128,8 +128,8 @@ class History:
     dates are then the partitions read here, as far as they are complete, and the date itself need not be among them.
     A backfill by Dagster never reaches the first date of a history that ends before the date: let it end with 0.
 
-    Of a history longer than `MOST_MAPPED` Dagster is told the date itself only, and earlier partitions are looked up in
-    the lake: it counts the dates of a range one by one, for every date of a request and every such input.
+    Of a history longer than `MOST_MAPPED` Dagster is told the last `NEAR` dates, so that it keeps their order, and the
+    others are looked up in the lake: it counts dates one by one, for every date of a request and every such input.
     """
 
     model: type[TableModel]
@@ -144,8 +144,8 @@ class History:
         return -self.start <= MOST_MAPPED
 
     def partition_mapping(self) -> dg.PartitionMapping:
-        """The range of dates of the same symbol, or the date itself."""
-        return history_mapping(self.start, self.end) if self.mapped else dg.IdentityPartitionMapping()
+        """The range of dates of the same symbol that Dagster is told of."""
+        return history_mapping(self.start if self.mapped else min(-NEAR, self.end), self.end)
 
     def resolve(self, name: str, source: TableInput, session: SessionKey, into: Resolved) -> None:
         """Add the list of partitions, and a note on its gaps; dates before the first partition are gaps too."""

@@ -15,7 +15,7 @@ from spymaster.tables.trade import Trade
 from spymaster.tables.wall_surface_1s import WallSurface1s
 from spymaster_assets.definitions import defs
 from spymaster_assets.inputs import History, OwnHistory, Resolved, SkipSession, TableInput
-from spymaster_assets.partitions import SessionKey
+from spymaster_assets.partitions import SessionKey, history_mapping
 from spymaster_assets.plan import Catalogue
 from spymaster_tests.tables.samples import sample
 
@@ -105,10 +105,10 @@ def test_dagster_is_not_told_of_it_and_one_worker_makes_all_dates_in_order():
     assert stage.sequential
 
 
-def test_of_a_long_history_dagster_knows_the_date_and_the_lake_the_rest(lake: Lake):
+def test_of_a_long_history_dagster_knows_the_last_dates_and_the_lake_the_rest(lake: Lake):
     short, long = History(WallSurface1s, -30, 0), History(WallSurface1s, -260, 0)
-    assert isinstance(long.partition_mapping(), dg.IdentityPartitionMapping)
-    assert not isinstance(short.partition_mapping(), dg.IdentityPartitionMapping)
+    assert short.partition_mapping() == history_mapping(-30, 0)
+    assert long.partition_mapping() == history_mapping(-5, 0)
     session = SessionKey(WEDNESDAY, "ES")
     only = TableInput(lake, WallSurface1s, frozenset({session}))
     read = {}
