@@ -28,7 +28,7 @@ from spymaster_tests.conftest import REPOSITORY
 MONDAY = date(2024, 3, 4)
 GRAPH = defs.resolve_asset_graph()
 TABLES = [key for key in GRAPH.get_all_asset_keys() if key.path[0] != "raw"]
-MINUTES = 15 * 60
+MINUTES = 30 * 60
 BOTH = ("ES", "CL")
 
 WORKSPACE = """
