@@ -118,6 +118,11 @@ def recipe_of(assets: dg.AssetsDefinition) -> Recipe | None:
     return _RECIPES.get(assets.node_def.name) if assets.is_executable else None
 
 
+def last_only_keys() -> set[dg.AssetKey]:
+    """Tables that are made for the last date of a request only."""
+    return {asset_key(model) for recipe in _RECIPES.values() if recipe.last_only for model in recipe.models}
+
+
 def _out(model: type[TableModel], recipe: Recipe, kinds: tuple[str, ...]) -> dg.AssetOut:
     sources = [
         (asset_key(item.model), tuple(item.model.columns))
@@ -169,14 +174,14 @@ class _Run:
     def events(self) -> Iterator[Any]:
         """What Dagster is told, in the order it happens."""
         liveness.sign(self.context)
-        left_out = leave_out_absent(self.context, self.lake)
-        if left_out:
-            self.context.log.info(f"{left_out} partitions without a raw file were taken out of the backfill")
+        left_out = leave_out_absent(self.context, self.lake, last_only_keys())
+        if left_out.partitions:
+            self.context.log.info(f"{left_out.partitions} partitions that no run makes were taken out of the backfill")
         turns.await_turn(self.context, self.recipe)
         for source in self.sources.values():
             source.withheld.update(checks.withheld(self.context.instance, source.model))
         sessions = session_keys(self.context.partition_keys)
-        wanted = self._last(sessions) if self.recipe.last_only else set(sessions)
+        wanted = self._last(sessions, left_out.last) if self.recipe.last_only else set(sessions)
         for session in sessions:
             yield from self._session(session) if session in wanted else self._skipped(session, NOT_LAST)
         if self.done and self.recipe.after is not None:
@@ -212,10 +217,13 @@ class _Run:
         for model in self.tables:
             yield dg.AssetObservation(asset_key(model), partition=session.partition_key, metadata={SKIPPED: reason})
 
-    def _last(self, sessions: list[SessionKey]) -> set[SessionKey]:
-        """The last session of each symbol that has the future's order file."""
+    def _last(self, sessions: list[SessionKey], asked: dict[str, SessionKey]) -> set[SessionKey]:
+        """The last session of each symbol that has the future's order file.
+
+        asked: those of the backfill, of which this run may be a part.
+        """
         present = [one for one in sessions if raw_files(self.lake, one.symbol, "market_by_order_dbn", one.dt)]
-        return set({one.symbol: one for one in present}.values())
+        return {one for one in {one.symbol: one for one in present}.values() if asked.get(one.symbol, one) == one}
 
     def _make(self, session: SessionKey) -> list[Made]:
         """Make the tables of a session, once nobody else is writing them.

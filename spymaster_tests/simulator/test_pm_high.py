@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks import scene
 from benchmarks.scene import Session
-from benchmarks.scene_conditions import require_first_episode, require_morning, two_dates
+from benchmarks.scene_conditions import READING, require_first_episode, require_morning, two_dates
+from spymaster.simulator.pm_high import WALL
 from spymaster.simulator.script_truth import episode_columns, scenario_columns
 
 
@@ -38,8 +39,10 @@ def test_truth_says_what_was_planned_and_what_became_of_it(cut: tuple[Session, S
     table = dict(zip(steps["step"].to_pylist(), steps["quantity"].to_pylist(), strict=True))
     usual = scene.usual_rested(cut[0], "A")
     assert table["usual_depth_ask"] == pytest.approx(usual, abs=2)
-    # one of the wall's four prices: which one an order gets is drawn
-    assert table["wall"] == pytest.approx(9.3 * usual / 4, rel=0.35)
+    # truth has the lowest of the wall's four prices as the book has it; which of them an order gets is drawn
+    low, high = WALL
+    assert table["wall"] == pytest.approx(scene.rested(cut[1], READING, "A", low, low), rel=0.02)
+    assert scene.rested(cut[1], READING, "A", low, high) == pytest.approx(9.3 * usual, rel=0.03)
 
 
 @pytest.mark.slow
