@@ -25,6 +25,7 @@ from typing import Any
 
 import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+from dagster._core.storage.tags import PRIORITY_TAG
 
 from spymaster.errors import SpymasterError
 from spymaster.lake.errors import LakeLockedError
@@ -64,6 +65,7 @@ def lake_assets(
     lineage: Mapping[str, tuple[str, ...]] | None = None,
     after: Callable[[Lake], object] | None = None,
     kinds: tuple[str, ...] = (),
+    late: bool = False,
     **inputs: Declared,
 ) -> Callable[[Callable[..., Frames]], dg.AssetsDefinition]:
     """Assets of `models`, made together by the decorated function.
@@ -75,15 +77,16 @@ def lake_assets(
 
     lineage: upstream columns of columns that come from others than those of their own name; `*` for all such columns.
     after: called with the lake when all sessions of a step are done.
+    late: of the steps that a run could go on with, take this one last: it is long, and others are waited for.
     """
 
     def decorate(function: Callable[..., Frames]) -> dg.AssetsDefinition:
-        return build_assets(Recipe(function.__name__, models, inputs, function, lineage or {}, after), kinds)
+        return build_assets(Recipe(function.__name__, models, inputs, function, lineage or {}, after), kinds, late)
 
     return decorate
 
 
-def build_assets(recipe: Recipe, kinds: tuple[str, ...] = ()) -> dg.AssetsDefinition:
+def build_assets(recipe: Recipe, kinds: tuple[str, ...] = (), late: bool = False) -> dg.AssetsDefinition:
     """The assets of a recipe; `recipe_of` finds the recipe back."""
     upstream = {name: item for name, item in recipe.inputs.items() if not isinstance(item, FROM_LAKE)}
     raw = [raw_key(item.table, item.product_type) for item in recipe.inputs.values() if isinstance(item, Raw)]
@@ -100,6 +103,7 @@ def build_assets(recipe: Recipe, kinds: tuple[str, ...] = ()) -> dg.AssetsDefini
         backfill_policy=dg.BackfillPolicy.single_run(),
         check_specs=[spec for model in recipe.models for spec in checks.specs(model)],
         retry_policy=RETRY,
+        op_tags={PRIORITY_TAG: "-1"} if late else None,
         required_resource_keys={"lake"},
         can_subset=True,
     )

@@ -1,12 +1,14 @@
 """`spymaster demo`: everything on simulated data, in a lake and a Dagster home of its own.
 
-Nothing here does the work: it is `simulate`, `run` and `up`, one after the other. What is complete is left as it is, so
+Nothing here does the work: it is `simulate`, `run` and `up`, one after the other, with the page up as soon as there are
+surfaces to look at. What is complete is left as it is, so
 a demo that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import sys
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +19,7 @@ from spymaster.cli.simulate import DEFAULT_LAKE
 from spymaster.cli.up import PagePortOption
 
 if TYPE_CHECKING:
+    from spymaster.cli.early_page import EarlyPage
     from spymaster.lake import Lake
     from spymaster.simulator.request import Plan
 
@@ -38,6 +41,8 @@ def demo(
 ) -> None:
     """Simulate a few sessions, make every table of them, and start the Dagster UI and the page.
 
+    The page is up as soon as the surfaces are there, and shows the rest as it comes.
+
     Works offline, and only on simulated data: a lake of real data is refused. What is complete already is reused.
     """
     from spymaster.cli import output
@@ -52,14 +57,22 @@ def demo(
     home = prepare_home(opened.root, own=True)
     variables = {**environment(opened.root, home), "SPYMASTER_PARAMETER_PROFILE": PROFILE}
     port = 0 if headless else port or free_port(HOST)
-    with hold(home, {} if headless else {"dagster": f"http://{HOST}:{port}"}):
+    with hold(home, {} if headless else {"dagster": f"http://{HOST}:{port}"}), ExitStack() as services:
+        page: EarlyPage | None = None
         if not headless:
             require_free_port(HOST, port, option="--port")
+            page = services.enter_context(_page(opened, planned, home, variables, page_port, quiet=as_json))
         first, last = planned.days[0].dt, planned.days[-1].dt
         with ExitStack() as stack:
             simulation = _simulate(planned, opened, home, stack, quiet=as_json)
             outcome, log = runner.materialise(
-                [planned.request.symbol], first, last, home=home, environment=variables, quiet=as_json
+                [planned.request.symbol],
+                first,
+                last,
+                home=home,
+                environment=variables,
+                quiet=as_json,
+                watch=page.watch if page else None,
             )
         document = {"simulation": simulation, **runner.document(outcome, log)}
         if not as_json:
@@ -68,11 +81,34 @@ def demo(
             output.print_json({**document, "lake": str(opened.root), "dagster_home": str(home)})
         runner.require_success(outcome, log)
         _require_complete(opened, planned)
-        if not headless:
-            serve(opened.root, home, HOST, port, variables, page_port=page_port, as_json=as_json, document=document)
+        if page:
+            serve(
+                opened.root, home, HOST, port, variables,
+                page=page.service, running=page.running, as_json=as_json, document=document,
+            )  # fmt: skip
         elif not as_json:
             where = "" if lake == str(DEFAULT_LAKE) else f" --lake {lake}"
             output.stdout().print(f"every table is complete; look at them: spymaster demo{where}", soft_wrap=True)
+
+
+def _page(
+    lake: Lake, planned: Plan, home: Path, variables: dict[str, str], port: int | None, *, quiet: bool
+) -> AbstractContextManager[EarlyPage]:
+    """The page, up as soon as the surfaces of the last date are there."""
+    from spymaster.cli import output
+    from spymaster.cli.early_page import early_page
+    from spymaster.cli.home import log_folder
+    from spymaster.cli.up import print_page, sidecar
+
+    service = sidecar(lake.root, HOST, port, log_folder(home))
+
+    def tell() -> None:
+        if not quiet:
+            print_page(service)
+            output.stdout().print("the page is up; research and evidence are still being made, and will show in it")
+            sys.stdout.flush()
+
+    return early_page(service, home, variables, planned.days[-1].dt, tell)
 
 
 def _open(root: Path) -> Lake:

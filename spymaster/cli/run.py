@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -155,8 +155,12 @@ def materialise(
     home: Path,
     environment: dict[str, str],
     quiet: bool,
+    watch: Callable[[dict[str, Any]], object] | None = None,
 ) -> tuple[Outcome, Path]:
-    """Launch the runner on the lake of `environment` and show its progress; what it reported, and its log."""
+    """Launch the runner on the lake of `environment` and show its progress; what it reported, and its log.
+
+    watch: called with each event.
+    """
     from spymaster.cli import output
     from spymaster.cli.home import log_folder
 
@@ -170,6 +174,8 @@ def materialise(
         task = display.add_task(f"{' '.join(symbols)} {first}..{last}", total=None)
         for event in _events(command, environment, log):
             outcome.take(event)
+            if watch:
+                watch(event)
             if event.get("event") == "plan":
                 display.update(task, total=event["partitions"])
             elif event.get("event") == "partition":

@@ -60,11 +60,34 @@ class Service:
 
 
 @dataclass
-class _Running:
+class Running:
+    """A service that was started, and whether it has answered."""
+
     service: Service
     process: subprocess.Popen[bytes]
     log: Path
     ready: bool
+
+    def has_answered(self) -> bool:
+        """Whether it counts as up by now."""
+        self.ready = self.ready or answers(self.service.health or "")
+        return self.ready
+
+
+def start(service: Service, home: Path, environment: Mapping[str, str]) -> Running:
+    """Start one service in a session of its own; its output goes to a log among those of `home`."""
+    log = log_folder(home) / f"{service.name}.log"
+    with open_log(log) as output:
+        process = subprocess.Popen(
+            service.command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+            preexec_fn=default_signals,
+        )
+    return Running(service, process, log, ready=service.health is None)
 
 
 @contextmanager
@@ -111,7 +134,10 @@ def require_free_port(host: str, port: int, *, option: str) -> None:
 
 
 class Supervisor:
-    """Starts services, waits until they answer, and ends them together."""
+    """Starts services, waits until they answer, and ends them together.
+
+    running: what was started before, and is watched and ended with the others.
+    """
 
     def __init__(
         self,
@@ -121,6 +147,7 @@ class Supervisor:
         *,
         on_ready: Callable[[], None],
         on_stop: Callable[[], None],
+        running: Sequence[Running] = (),
         start_timeout_s: float = 120.0,
         stop_timeout_s: float = 20.0,
     ) -> None:
@@ -133,16 +160,15 @@ class Supervisor:
         self._stop_timeout_s = stop_timeout_s
         self._stop = threading.Event()
         self._hurry = False
-        self._running: list[_Running] = []
+        self._running: list[Running] = [*running]
 
     def run(self) -> None:
         """Block until a stop signal or the failure of a service (`ServiceFailedError`); leaves nothing running."""
         before = {number: signal.signal(number, self._on_signal) for number in STOP_SIGNALS}
         _prctl(_PR_SET_CHILD_SUBREAPER)
         try:
-            logs = log_folder(self._home)
             for service in self._services:
-                self._running.append(self._start(service, logs / f"{service.name}.log"))
+                self._running.append(start(service, self._home, self._environment))
             self._wait_until_ready()
             while not self._stop.wait(0.25):
                 self._require_alive()
@@ -157,19 +183,6 @@ class Supervisor:
         self._hurry = self._stop.is_set()
         self._stop.set()
 
-    def _start(self, service: Service, log: Path) -> _Running:
-        with open_log(log) as output:
-            process = subprocess.Popen(
-                service.command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self._environment,
-                start_new_session=True,
-                preexec_fn=default_signals,
-            )
-        return _Running(service, process, log, ready=service.health is None)
-
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._start_timeout_s
         while waiting := [running for running in self._running if not running.ready]:
@@ -177,7 +190,7 @@ class Supervisor:
                 return
             self._require_alive()
             for running in waiting:
-                running.ready = answers(running.service.health or "")
+                running.has_answered()
             if time.monotonic() > deadline:
                 slow = waiting[0]
                 raise ServiceFailedError(

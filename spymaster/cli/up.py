@@ -6,11 +6,14 @@ import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spymaster.cli.options import JsonOption, LakeOption, lake_root
+
+if TYPE_CHECKING:
+    from spymaster.cli.supervisor import Running, Service
 
 PagePortOption = Annotated[
     int | None, typer.Option(help="Port of the page and the API; 0 picks a free one.", show_default="8787")
@@ -30,15 +33,17 @@ def up(
     Prints the address once it answers. Refuses to start twice on one Dagster home. Ctrl-C (or SIGTERM) stops every
     process that was started; a second Ctrl-C does not wait for them.
     """
-    from spymaster.cli.home import environment, prepare_home
+    from spymaster.cli.home import environment, log_folder, prepare_home
     from spymaster.cli.supervisor import hold, require_free_port
+    from spymaster.settings import LAKE_FILE
 
     root = lake_root(lake)
     home = prepare_home(root)
     port = port or free_port(host)
     with hold(home, {"dagster": f"http://{host}:{port}"}):
         require_free_port(host, port, option="--port")
-        serve(root, home, host, port, environment(root, home), page_port=page_port, as_json=as_json)
+        page = sidecar(root, host, page_port, log_folder(home)) if (root / LAKE_FILE).is_file() else None
+        serve(root, home, host, port, environment(root, home), page=page, as_json=as_json)
 
 
 def serve(
@@ -48,25 +53,23 @@ def serve(
     port: int,
     environment: dict[str, str],
     *,
-    page_port: int | None,
+    page: Service | None,
     as_json: bool,
+    running: Running | None = None,
     document: Mapping[str, Any] | None = None,
 ) -> None:
     """Run the webserver, the daemon and the sidecar in a home that the caller holds, until a signal to stop.
 
-    A root that is no lake yet has no sidecar: there is nothing to serve.
-
-    With `as_json` the one document, printed once they answer, goes on from `document`.
+    page: the sidecar; None where the root is no lake yet, and there is nothing to serve. running: it, if it was started
+    before. With `as_json` the one document, printed once they answer, goes on from `document`.
     """
     from spymaster.cli import output
     from spymaster.cli.home import log_folder
     from spymaster.cli.supervisor import Supervisor
-    from spymaster.serving.security import load_token, sign_in_url
-    from spymaster.settings import LAKE_FILE, get_settings
 
     url = f"http://{host}:{port}"
-    page = sidecar(root, host, page_port, log_folder(home)) if (root / LAKE_FILE).is_file() else None
-    services = (*dagster_services(home, host, port), *((page,) if page else ()))
+    dagster = dagster_services(home, host, port)
+    services = (*dagster, page) if page else dagster
     out, err = output.stdout(), output.stderr()
 
     def ready() -> None:
@@ -83,10 +86,7 @@ def serve(
         else:
             out.print(f"Dagster   [link={url}]{url}[/link]")
             if page:
-                out.print(f"page      {page.url}")
-                out.print(
-                    f"sign in   {sign_in_url(page.url or '', load_token(get_settings().serving))}", soft_wrap=True
-                )
+                print_page(page)
             out.print(f"lake      {root}", soft_wrap=True)
             out.print(f"logs      {log_folder(home)}", soft_wrap=True)
             out.print("Ctrl-C stops everything.")
@@ -96,13 +96,25 @@ def serve(
         err.print("starting Dagster ...")
     Supervisor(
         home,
-        services,
+        dagster if running else services,
         environment,
+        running=(running,) if running else (),
         on_ready=ready,
         on_stop=lambda: None if as_json else err.print("stopping ..."),
     ).run()
     if not as_json:
         err.print("stopped.")
+
+
+def print_page(page: Service) -> None:
+    """Where the page is, and the link that signs a browser in."""
+    from spymaster.cli import output
+    from spymaster.serving.security import load_token, sign_in_url
+    from spymaster.settings import get_settings
+
+    out = output.stdout()
+    out.print(f"page      {page.url}")
+    out.print(f"sign in   {sign_in_url(page.url or '', load_token(get_settings().serving))}", soft_wrap=True)
 
 
 def dagster_services(home: Path, host: str, port: int):

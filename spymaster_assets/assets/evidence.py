@@ -75,6 +75,7 @@ def algo_law(session: Session, events: Partition, lives: Partition):
     laws=History(AlgoLaw, -YEAR, 0),
     lineage={"*": ("ts_event", "kind", "side", "qty", "price_int", "ts_add", "ts_end", "sizes", "counts")},
     kinds=("numba",),
+    late=True,
 )
 def algo_tests(
     session: Session,
