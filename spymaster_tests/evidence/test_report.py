@@ -11,7 +11,7 @@ import pytest
 
 from spymaster.evidence.report import content, figures, markdown, page
 from spymaster.evidence.report import sentences as say
-from spymaster.evidence.report.content import Picture, Report, Table, Text
+from spymaster.evidence.report.blocks import BANNER, Picture, Report, Table, Text
 from spymaster.evidence.report.gather import highest
 from spymaster.evidence.report.svg import Axis, Chart
 from spymaster.evidence.report.wording import faults, has_free_numbers
@@ -86,8 +86,8 @@ def test_every_test_has_a_picture_of_the_data_against_surrogates(found: Report, 
 
 
 def test_simulated_data_say_so_in_a_banner_and_real_data_do_not(found: Report) -> None:
-    assert content.BANNER in page.render(found)
-    assert content.BANNER in markdown.render(found)
+    assert BANNER in page.render(found)
+    assert BANNER in markdown.render(found)
     real = days.report_data()
     tests = real.tests.with_columns(
         provenance=pl.lit("real").cast(AlgoTest.columns["provenance"].dtype),

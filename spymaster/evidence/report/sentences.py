@@ -67,14 +67,30 @@ FINDING = {
     "withdrawn with it",
 }
 """One per test; the tail says how sure it is."""
-TAIL = "{level} interval {low} to {high}; q {q}; null: {null}; dates with it: {found} of {seen}. {strength}."
+TAIL = (
+    "{level} interval {low} to {high}; q {q}; null: {null}; dates with q_by of {alpha} or less: {found} of {seen}. "
+    "{strength}."
+)
 FACT = {
     "E6": "{prefix}{effect} of the traded lots ({n} in all, {group}) were executed beyond what their orders displayed",
 }
 FACT_TAIL = "{level} interval {low} to {high}; a fact by order id, without a test."
 NOTHING = "{prefix}no evidence found in {strata} groups of messages"
-NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}{small}."
-TOO_SMALL = ", with an effect too small to count"
+NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}{but}."
+UNKNOWN, NONE_AT_ALL = "not known", "more than there is: the groups are small"
+LEAST_OF = "{share} where it is a share, {ratio} where it is a ratio"
+WHY_NOT = {
+    "blocked": ", but a control of the date failed",
+    "halves": ", but the two halves of the date do not agree",
+    "small": ", with an effect too small to count",
+}
+"""Why the row with a small q has no verdict all the same."""
+EXAMPLES_ORDER = {
+    "E2": "the orders that were moved most often first",
+    "E6": "the most hidden lots first",
+    "E7": "the first of the date",
+}
+NEAREST = "nearest to its peak"
 ALSO = " Also found in: {others}."
 STRENGTH = {
     "weak": "A hint: evidence takes other dates, some of them held out",
@@ -157,13 +173,14 @@ def share(value: float | None, unit: str = "share") -> str:
     """An effect as people say it: `4.1 %`, `3.2 times`."""
     if value is None:
         return "unknown"
-    return (
-        f"{value:.2g} times"
-        if unit == "ratio"
-        else f"{100 * value:.2f} %"
-        if abs(value) < 0.1
-        else f"{100 * value:.1f} %"
-    )
+    if unit == "ratio":
+        return f"{_short(value, 2)} times"
+    return f"{100 * value:.2f} %" if abs(value) < 0.1 else f"{100 * value:.1f} %"
+
+
+def _short(value: float, digits: int) -> str:
+    """A number with so many digits, and never with an exponent: all digits before the point are written."""
+    return f"{value:.{digits}g}" if abs(value) < 10 ** (digits - 1) else f"{value:.0f}"
 
 
 def peak(row: Row) -> str:
@@ -175,8 +192,8 @@ def peak(row: Row) -> str:
     if row["peak_unit"] == "Hz":
         return f"{value:.3g} Hz" if value < 100 else f"{value:.1f} Hz"
     if row["peak_unit"] == "ms":
-        return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.{digits}f} ms"
-    return f"{value:.2g} {row['peak_unit']}"
+        return f"{_short(value / 1000, 3)} s" if value >= 1000 else f"{value:.{digits}f} ms"
+    return f"{_short(value, 2)} {row['peak_unit']}"
 
 
 def probability(value: float | None) -> str:
@@ -202,8 +219,8 @@ def duration(ns: float | None) -> str:
     if ns is None:
         return "no time"
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.4g} {unit}"
+        if abs(ns) >= size:
+            return f"{_short(ns / size, 4)} {unit}"
     return f"{ns:g} ns"
 
 
@@ -213,7 +230,7 @@ def finding(row: Row, found: int, seen: int) -> tuple[str, str]:
     if row["p_raw"] is None:
         return f"{FACT[row['test_id']].format(**fields)}.", FACT_TAIL.format(**fields)
     tail = TAIL.format(
-        **fields, q=probability(row["q_bh"]), null=null_words(row), found=found, seen=seen,
+        **fields, q=probability(row["q_bh"]), null=null_words(row), found=found, seen=seen, alpha=ALPHA,
         strength=STRENGTH.get(row["verdict"].split(":")[-1], "Not evidence"),
     )  # fmt: skip
     return f"{FINDING[row['test_id']].format(**fields)}.", tail
@@ -241,13 +258,41 @@ def _fields(row: Row) -> dict[str, str]:
     }
 
 
-def nothing(provenance: str, strata: int, least: float | None, unit: str, q: float | None) -> tuple[str, str]:
-    """What a test that found nothing says; least: the effect that would have been found."""
-    told = "not known" if least is None else share(least, unit)
+def examples_order(row: Row) -> str:
+    """In which order messages behind a row are shown."""
+    if row["test_id"] == "E6" and row["p_raw"] is not None:
+        return NEAREST
+    return EXAMPLES_ORDER.get(row["test_id"], NEAREST)
+
+
+def nothing(provenance: str, strata: int, least: Mapping[str, float | None], nearest: Row | None) -> tuple[str, str]:
+    """What a test that found nothing says.
+
+    least: by unit the effect that would have been found, None where not known; nearest: the row with the smallest q.
+    """
+    told = {unit: _least(value, unit) for unit, value in least.items()}
+    both = LEAST_OF.format(**told) if len(told) > 1 else next(iter(told.values()), UNKNOWN)
+    why = None if nearest is None else why_not(nearest)
+    q = None if nearest is None else nearest["q_bh"]
     return (
         f"{NOTHING.format(prefix=prefix(provenance), strata=strata)}.",
-        NOTHING_TAIL.format(least=told, q=probability(q), small=TOO_SMALL if q is not None and q <= ALPHA else ""),
+        NOTHING_TAIL.format(least=both, q=probability(q), but=WHY_NOT[why] if why else ""),
     )
+
+
+def _least(value: float | None, unit: str) -> str:
+    if value is None:
+        return UNKNOWN
+    return NONE_AT_ALL if unit == "share" and value > 1 else share(value, unit)
+
+
+def why_not(row: Row) -> str | None:
+    """Why a row without a verdict has none though its q is small, a key of `WHY_NOT`; None where q is not small."""
+    if row["q_bh"] is None or row["q_bh"] > ALPHA:
+        return None
+    if row["blocked_by_control"]:
+        return "blocked"
+    return "halves" if row["halves_agree"] is False else "small"
 
 
 def contrast(row: Row) -> tuple[str, str]:
@@ -268,6 +313,7 @@ def contrast(row: Row) -> tuple[str, str]:
 
 TEMPLATES = (
     *FINDING.values(), TAIL, *FACT.values(), FACT_TAIL, NOTHING, NOTHING_TAIL, *STRENGTH.values(), *CONTRAST.values(),
-    CONTRAST_TAIL, CONTRAST_FEW, TOO_SMALL, ALSO,
+    CONTRAST_TAIL, CONTRAST_FEW, *WHY_NOT.values(), ALSO, LEAST_OF, UNKNOWN, NONE_AT_ALL,
+    *EXAMPLES_ORDER.values(), NEAREST,
 )  # fmt: skip
 """Everything with fields; the tests hold it against `wording`."""
