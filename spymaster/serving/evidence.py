@@ -47,14 +47,8 @@ def evidence(
     before = None if earlier is None else earlier.filter(pl.col("available_from").to_physical() <= end)
     own = known.filter(~pl.col("is_negative_control"))
     chosen = pl.concat([_listed(own), _nearest(known.filter("is_negative_control"))])
-    rows = (
-        []
-        if before is None
-        else [
-            _earlier(row, timeline)
-            for row in _findings(before.with_columns(plain=groups.plain())).iter_rows(named=True)
-        ]
-    )
+    listed = () if before is None else _findings(before.with_columns(plain=groups.plain())).iter_rows(named=True)
+    rows = [_earlier(row, timeline) for row in listed]
     if chosen.height:
         days = _days(over)
         drawn = curves(chosen["test_row_id"].to_list())
@@ -96,9 +90,10 @@ def _findings(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _listed(own: pl.DataFrame) -> pl.DataFrame:
-    """Findings, then the nearest group of each test that found nothing."""
+    """Findings, then the nearest group of each test that found nothing beside facts."""
     found = _findings(own)
-    empty = own.filter(~pl.col("test_id").is_in(found["test_id"].to_list()))
+    tested = found.filter(pl.col("plain") != "fact")
+    empty = own.filter(~pl.col("test_id").is_in(tested["test_id"].to_list()))
     return pl.concat([found, _nearest(empty)])
 
 
@@ -130,17 +125,23 @@ def _ns(moment: Any) -> int:
     return int(pl.Series([moment]).cast(pl.Datetime("ns", "UTC")).to_physical()[0])
 
 
+def _repeated(row: dict[str, Any], over: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Dates that tested a group, and found it; unknown for facts, which none tests, and where one date stands alone."""
+    if row["plain"] == "fact" or over.get("days_seen", 1) < 2:
+        return None, None
+    return over["days_seen"], over["days_replicated"]
+
+
 def _own(row: dict[str, Any], days: dict, drawn: pl.DataFrame, timeline: Timeline) -> dict[str, Any]:
     over = days.get((row["test_id"], row["sub_id"], row["stratum_json"]), {})
-    is_fact = row["plain"] == "fact"
+    seen, found = _repeated(row, over)
     supported = over.get("plain") == "supported" and row["plain"] == "weak"
     curve = _cut(drawn.filter(pl.col("test_row_id") == row["test_row_id"]).sort("bin"))
     return _said(row, timeline) | {
         **{name: row[name] for name in ("test_row_id", "p_floor", "q_bh", "is_negative_control", "blocked_by_control")},
         "null_method": say.null_words(row),
-        # no date tests a fact: it is not found again on none of them
-        "days_seen": None if is_fact else over.get("days_seen"),
-        "days_replicated": None if is_fact else over.get("days_replicated"),
+        "days_seen": seen,
+        "days_replicated": found,
         "verdict": "supported" if supported else row["plain"],
         "earlier": False,
         "histogram": curve["observed"].cast(pl.Float64).round(3).to_list(),
@@ -157,7 +158,7 @@ def _cut(curve: pl.DataFrame) -> pl.DataFrame:
 
 
 def _earlier(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
-    is_fact = row["plain"] == "fact"
+    seen, found = _repeated(row, row)
     return _said(row, timeline) | {
         "test_row_id": f"earlier:{row['test_id']}:{row['sub_id']}:{row['stratum_json']}",
         "p_floor": None,
@@ -165,8 +166,8 @@ def _earlier(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
         "is_negative_control": False,
         "blocked_by_control": False,
         "null_method": "",
-        "days_seen": None if is_fact else row["days_seen"],
-        "days_replicated": None if is_fact else row["days_replicated"],
+        "days_seen": seen,
+        "days_replicated": found,
         "verdict": row["plain"],
         "earlier": True,
         "histogram": [],

@@ -20,7 +20,7 @@ def build(data: ReportData) -> Report:
     results = [results_of(data, test) for test in TEST_IDS]
     told = (
         overview.in_short(data, results),
-        overview.all_tests(results),
+        overview.all_tests(data, results),
         *(section_of_test(data, one) for one in results),
         sections.intensity(data),
         sections.joining(data),

@@ -17,6 +17,9 @@ ROLES = {
     "discovery": "discovery date: structure may be looked for on it",
     "holdout": "hold-out date: it only says whether what other dates showed is there again",
 }
+NO_EVIDENCE = "{prefix}no evidence found by the tests of {names}"
+SILENCED = "{prefix}no verdict, as a negative control failed, by the tests of {names}"
+NOT_TESTED = "{prefix}too few messages for the tests of {names}"
 EXTENTS = {"none": "", "sample": ", on its busiest hour", "full": ", on the whole date"}
 
 
@@ -40,18 +43,25 @@ def in_short(data: ReportData, results: Sequence[Results]) -> Section:
         )
     lead = [one.findings[0] for one in results if one.found.height]
     lead.sort(key=lambda row: VERDICTS.index(row["plain"]))
-    none = [say.NAMES[one.test].lower() for one in results if one.verdict == "none"]
-    blocks += [sentence(data, row) for row in lead[:MOST_SENTENCES]]
-    if not lead:
-        words = "no structure was found that slower processes could not give"
-        blocks.append(Text(f"{say.prefix(data.provenance)}{words}.", "nothing"))
-    elif none:
-        blocks.append(Text(f"{say.prefix(data.provenance)}no evidence found by the tests of {_list(none)}.", "nothing"))
+    blocks += [sentence(row) for row in lead[:MOST_SENTENCES]]
+    blocks += [Text(words, "nothing") for words in _not_found(data, results)]
     blocks.append(Table(("", " "), rows))
     return Section("In short", "short", tuple(blocks))
 
 
-def all_tests(results: Sequence[Results]) -> Section:
+def _not_found(data: ReportData, results: Sequence[Results]) -> list[str]:
+    """Which tests found nothing, apart from those that a failed control silenced and those that had nothing to test."""
+    told: dict[str, list[str]] = {NO_EVIDENCE: [], SILENCED: [], NOT_TESTED: []}
+    for one in results:
+        if one.verdict in ("none", "fact"):
+            why = NOT_TESTED if not one.n_groups else SILENCED if "blocked" in one.reasons(data.least) else NO_EVIDENCE
+            name = say.NAMES[one.test].lower()
+            told[why].append(name if one.verdict == "none" else f"{name} (beside the fact)")
+    start = say.prefix(data.provenance)
+    return [say.sentence(words.format(prefix=start, names=_list(names))) for words, names in told.items() if names]
+
+
+def all_tests(data: ReportData, results: Sequence[Results]) -> Section:
     """Every test with its largest effect, found or not."""
     rows = []
     for one in results:
@@ -69,15 +79,16 @@ def all_tests(results: Sequence[Results]) -> Section:
                 interval,
                 _least_q(one, first),
                 _dates(first),
-                one.verdict,
+                _verdict(data, one),
             )
         )  # fmt: skip
     heads = ("test", "groups", "found in", "largest effect", "95 % interval", "q", "dates by q_by", "verdict")
     note = (
         "Every test that ran is a row, found or not. A group is a kind of message, by side, size, distance and time of "
         "day, registered before the date was looked at. q is adjusted for everything the test tried. One date alone is "
-        "weak at most; supported needs other dates, some of them held out. Dates by q_by are those on which the "
-        "stricter q_by is 0.05 or less, too: a hint may have none. Facts need no test, and are not counted as groups."
+        "weak at most; supported needs other dates, some of them held out. Dates by q_by are those, of all that tested "
+        "the group, on which the stricter q_by is 0.05 or less, too: a hint may have none. Facts need no test, and are "
+        "not counted as groups."
     )
     return Section("All tests", "tests", (Text(note, "note"), Table(heads, tuple(rows), heads[1:7])))
 
@@ -92,7 +103,15 @@ def _dates(first: Row | None) -> str:
     """On how many dates the group was found by q_by; nothing for facts, which no date tests."""
     if first is None or first["plain"] == "fact" or first["found_on"] is None:
         return ""
-    return f"{first['found_on']} of {first['seen_on']}"
+    return f"{first['found_on']} of {first['seen_on']}" if first["seen_on"] > 1 else "this one alone"
+
+
+def _verdict(data: ReportData, one: Results) -> str:
+    """The verdict, and of none why: what kept the group that came nearest from one."""
+    if one.verdict != "none":
+        return one.verdict
+    why = next(iter(one.reasons(data.least)), None)
+    return "not tested" if not one.n_groups else f"none: {say.WHY_NOT_SHORT[why]}" if why else "none"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from spymaster.evidence.report import groups
+from spymaster.evidence.report import groups, reasons
 from spymaster.evidence.report.gather import ReportData
 from spymaster.evidence.report.sentences import Row
+from spymaster.evidence.verdicts import Least
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ class Results:
         """The row with the smallest q."""
         rows = self.tested.filter(pl.col("q_bh").is_not_null()).sort("q_bh", "p_raw", "test_row_id")
         return rows.row(0, named=True) if rows.height else None
+
+    def reasons(self, least: Least) -> dict[str, int]:
+        """Of groups without a verdict whose q is small: how many there are by reason, the nearest one first."""
+        without = self.tested.join(self.found.select(groups.GROUP), on=groups.GROUP, how="anti")
+        return reasons.count(without.iter_rows(named=True), least)
+
+    @property
+    def is_underpowered(self) -> bool:
+        """Whether no group alone could have had a small q."""
+        rows = self.tested.filter(pl.col("q_bh").is_not_null())
+        return bool(rows.height and rows["underpowered_family"].all())
 
     @property
     def findings(self) -> list[Row]:

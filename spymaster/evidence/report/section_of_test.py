@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import polars as pl
 
-from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.report import figures
 from spymaster.evidence.report import sentences as say
 from spymaster.evidence.report.blocks import Block, Picture, Section, Table, Text
@@ -27,7 +26,7 @@ def section_of_test(data: ReportData, one: Results) -> Section:
     if not one.rows.height:
         return Section(title, one.test, tuple(blocks))
     found = one.findings
-    blocks += [sentence(data, row) for row in found[:MOST_SENTENCES]]
+    blocks += [sentence(row) for row in found[:MOST_SENTENCES]]
     if len(found) > MOST_SENTENCES:
         more = f"And in {len(found) - MOST_SENTENCES} more groups; they are in the table of the date."
         blocks.append(Text(more, "note"))
@@ -38,19 +37,16 @@ def section_of_test(data: ReportData, one: Results) -> Section:
     return Section(title, one.test, tuple(blocks))
 
 
-def sentence(data: ReportData, row: Row) -> Text:
-    """A finding, and how sure it is; without a row over dates the date itself counts."""
-    found, seen = row["found_on"], row["seen_on"]
-    if found is None:
-        passed = data.least.is_passed(row["effect_lo"], row["effect_unit"], row["n_ref"], row["n_tgt"])
-        found, seen = int(passed and (row["q_by"] or 1.0) <= ALPHA), 1
-    words, detail = say.finding({**row, "verdict": row["plain"]}, found, seen)
-    return Text(words, "finding", detail + say.also(row["others"]))
+def sentence(row: Row) -> Text:
+    """A finding, and how sure it is; without a row over dates the date stands alone."""
+    words, detail = say.finding({**row, "verdict": row["plain"]}, row["found_on"] or 0, row["seen_on"] or 1)
+    return Text(words, "finding", detail + say.also(row["test_id"], row["others"]))
 
 
 def _nothing(data: ReportData, one: Results) -> Text:
-    least = detectable(one.tested, data.least)
-    words, detail = say.nothing(data.provenance, one.n_groups, least, one.nearest)
+    why = say.why_nothing(one.reasons(data.least), data.least.messages, underpowered=one.is_underpowered)
+    found = detectable(one.tested, data.least)
+    words, detail = say.nothing(data.provenance, one.n_groups, found, one.nearest, why)
     return Text(words, "nothing", detail)
 
 
