@@ -35,6 +35,7 @@ def rerun(data: ReportData, lake: Lake, controls: Extent) -> ReportData:
     selection, definitions = (
         lake.partition(model, data.symbol, data.dt) for model in (ContractDaySelection, FutureDefinition)
     )
+    lake.partition(AlgoLaw, data.symbol, data.dt)  # the law of the date itself must be among them
     frames = session_tests(
         Inputs(*(lake.partition(model, data.symbol, data.dt) for model in _INPUTS)),
         selection,
