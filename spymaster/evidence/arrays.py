@@ -106,6 +106,8 @@ class Lives:
     dist_code: Codes
     segment: Codes
     usable: Flags
+    entered: Flags
+    """Its entry was seen, where tests may look: what is known of it while it lives."""
     aggressive: Flags
     """The entry shares its event with a trade: the rest of an order that took liquidity."""
 
@@ -302,7 +304,8 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
     cancels = np.flatnonzero(reason == LIFE_ENDS.index("cancel"))
     mass = np.zeros(len(cancels), np.bool_)
     mark_mass(_seconds_apart(end[cancels]), event_end[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
-    usable = frame["known_add"].to_numpy() & clock.usable(add) & clock.usable(end) & (event_add != event_end)
+    entered = frame["known_add"].to_numpy() & clock.usable(add)
+    usable = entered & clock.usable(end) & (event_add != event_end)
     usable[cancels[mass]] = False
     size = frame["size0"].to_numpy()
     return Lives(
@@ -324,6 +327,7 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
         distance_codes(frame["dist_add"].fill_null(UNKNOWN_DISTANCE).to_numpy()),
         clock.segment[clock.seconds(end)],
         usable,
+        entered,
         np.isin(event_add, traded),
     )
 

@@ -81,6 +81,16 @@ class Market:
         self.orders.append(np.stack([add, end, sides, sizes, *rest]))
         return self
 
+    @property
+    def last(self) -> int:
+        """Number of the order placed last, if all are within the market's time."""
+        return sum(part.shape[1] for part in self.orders)
+
+    def reprice(self, at: np.ndarray, order: int) -> Market:
+        """An order moves up by a tick at each of these times."""
+        self.reprices.append(np.stack([at, np.full(len(at), order), np.arange(len(at)), np.arange(len(at)) + 1]))
+        return self
+
     def trade(self, at: np.ndarray, aggressor: int | None = None) -> Market:
         """Trades of one lot."""
         sides = self.rng.integers(0, 2, len(at)) if aggressor is None else np.full(len(at), aggressor)

@@ -78,9 +78,8 @@ def test_answers_weigh_and_a_message_takes_the_largest_weight(day: DayArrays) ->
 def test_steered_orders_weigh_from_their_tenth_reprice_on() -> None:
     market = Market(10, 1).background(orders=20)
     market.place(np.array([SECOND_NS]), np.array([9 * SECOND_NS]))
-    number = sum(part.shape[1] for part in market.orders)
     at = 2 * SECOND_NS + np.arange(13) * 100 * MS
-    market.reprices.append(np.stack([at, np.full(13, number), np.arange(13), np.arange(13) + 1]))
+    market.reprice(at, market.last)
     day = market.day()
     weights = attribute(day, FrozenList(()))["chain"]
     assert day.messages.ts[weights > 0].tolist() == (START + at[9:]).tolist()
@@ -101,6 +100,39 @@ def test_layers_weigh_from_the_second_on_in_which_most_have_gone() -> None:
     found = np.flatnonzero(weights)
     assert (day.messages.ts[found] - START).tolist() == [7_100 * MS, 7_150 * MS]
     assert weights[found].tolist() == pytest.approx([2 / 3] * 2)
+
+
+@pytest.mark.parametrize(("moved_at", "weighed"), [(None, []), (12.0, []), (6.8, []), (6.2, [7_100, 7_150])])
+def test_which_layers_are_a_group_is_known_at_the_trade(moved_at: float | None, weighed: list[int]) -> None:
+    """One order of 200 lots stays: a reprice after the trade changes nothing, one before it takes it from the group."""
+    market = Market(20, 1).background(orders=20, trades=0)
+    ends = 6 * SECOND_NS + np.array([900, 950, 1100, 1150, 12_000]) * MS
+    market.place(np.full(4, 5 * SECOND_NS) + np.arange(4), ends[:4], size=50, side=0)
+    market.place(np.array([5 * SECOND_NS + 4]), ends[4:], size=200, side=0)
+    market.trade(np.array([6 * SECOND_NS + 500 * MS]), aggressor=0)
+    if moved_at is not None:
+        market.reprice(np.array([round(moved_at * SECOND_NS)]), market.last)
+    day = market.day()
+    row = Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0)
+    weights = attribute(day, FrozenList((row,), Law(50, 40, 120, ())))["layering"]
+    assert ((day.messages.ts[weights > 0] - START) // MS).tolist() == weighed
+
+
+def test_no_pair_of_twins_is_left_out_for_want_of_room() -> None:
+    """Six bids and six offers in one microsecond are 36 pairs of twelve orders: how many others follow is no matter."""
+    found = []
+    for others in (0, 100):
+        market = Market(20, 1)
+        for side in range(2):
+            add = SECOND_NS + 100 * side + 10 * np.arange(6)
+            market.place(add, add + 100 * MS, size=7, side=side)
+        later = 5 * SECOND_NS + np.arange(others) * 100 * MS
+        market.place(later, later + 10 * MS, size=1, side=0)
+        day = market.day()
+        row = Listed("E10", "10us", Stratum(), "cell", ((466.0, 467.0, 0.9),), 0.1)
+        weights = attribute(day, FrozenList((row,)))["coplace"]
+        found.append(int(np.sum(weights[day.messages.ts < START + 2 * SECOND_NS] > 0)))
+    assert found == [12, 12]
 
 
 @pytest.mark.parametrize(("hertz", "listed"), [(10.0, 10.02), (40.0, 39.99)])
