@@ -14,30 +14,15 @@ from spymaster.evidence.intensity import baseline, count, rows_of, with_baseline
 from spymaster.evidence.law import Law
 from spymaster.evidence.session_intensity import frozen_list
 from spymaster.evidence.strata import Stratum
-from spymaster.tables.algo_intensity_1s import AlgoIntensity1s
+from spymaster.tables.algo_intensity_1s import AlgoIntensity1s, share_column
+from spymaster_tests.evidence.habits import EVERY, LAW, ROWS, habits, with_another_future
 from spymaster_tests.evidence.markets import MS, START, Market
 from spymaster_tests.tables.evidence_samples import replication
 
 SECONDS = 60
-FLEETING = Listed("E1", "ms", Stratum(kind="cancel"), "ns", ((20.0 * MS, 21.0 * MS, 0.8),), 0.05)
-EVERY = FrozenList(
-    (
-        FLEETING,
-        Listed(
-            "E3",
-            "ms",
-            Stratum(kind="cancel", reference="trade_buy", relation="same"),
-            "ns",
-            ((30.0 * MS, 31.0 * MS, 0.6),),
-            0.1,
-        ),
-        Listed("E4", "1s", Stratum(kind="add"), "ns", ((0.0, 20.0 * MS, 0.5),), 0.02),
-        Listed("E6", "synthetic", Stratum(), "ns", ((0.1 * MS, 300.0 * MS, 0.4),), 0.1),
-        Listed("E10", "50us", Stratum(), "cell", ((0.0, 0.0, 0.9),), 0.1),
-        Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0),
-    ),
-    Law(20, 5, 30, ()),
-)
+SECONDS_OF_HABITS, CUTS = 270, (131, 240, 251)
+"""A line weighs from the third minute on; 240 s ends a window of its search."""
+FLEETING = ROWS["fleeting"]
 
 
 def planted(seconds: int = SECONDS) -> Market:
@@ -167,24 +152,50 @@ def test_without_an_earlier_list_shares_are_null_and_messages_are_counted(day: D
     assert rows["n_msgs"].sum() > 0
 
 
-@pytest.mark.parametrize("second", [17, 40])
-def test_what_comes_later_changes_nothing(second: int) -> None:
+@pytest.fixture(scope="module")
+def full() -> tuple[Market, DayArrays]:
+    market = habits(SECONDS_OF_HABITS)
+    return market, market.day()
+
+
+@pytest.mark.parametrize("second", CUTS)
+def test_every_kind_of_habit_is_there_before_the_moments_that_are_looked_at(
+    full: tuple[Market, DayArrays], second: int
+) -> None:
+    day = full[1]
+    before = day.messages.ts < START + second * SECOND_NS
+    facts = attribute(day, FrozenList((), LAW))
+    assert all((facts[family][before] > 0).any() for family in ("chain", "iceberg"))
+    for name, row in ROWS.items():
+        weights = attribute(day, FrozenList((row,), LAW))
+        alone = np.maximum.reduce([weights[family] - facts[family] for family in FAMILIES])
+        assert (alone[before] > 0).any(), name
+
+
+@pytest.mark.parametrize("second", CUTS)
+def test_what_comes_later_changes_nothing(full: tuple[Market, DayArrays], second: int) -> None:
     """Everything after a second is drawn anew; its rows and those before are the same to the last bit."""
     cut = second * SECOND_NS
-    one, other = planted(), planted()
-    for parts in (other.orders, other.trades):
-        for k, part in enumerate(parts):
-            later = part[0] >= cut
-            part[0, later] = cut + (part[0, later] * 7919 + k) % (SECONDS * SECOND_NS - cut)
-            if parts is other.orders:
-                ends = part[1] >= cut
-                part[1, ends] = np.maximum(part[0, ends], cut) + 1 + part[1, ends] * 7919 % (5 * SECOND_NS)
-    first, second_rows = (intensity(market.day(), EVERY) for market in (one, other))
+    days = (full[1], with_another_future(full[0], cut).day())
     end = pl.lit(START + cut).cast(pl.Datetime("ns", "UTC"))
-    known = [rows.filter(pl.col("window_end") <= end) for rows in (first, second_rows)]
+    rows = [intensity(day, EVERY) for day in days]
+    known, later = (
+        [one.filter(part) for one in rows] for part in (pl.col("window_end") <= end, pl.col("window_end") > end)
+    )
+    for family in FAMILIES:
+        column = share_column(family)
+        assert (
+            known[0]
+            .select("window_end", "side", "band", column)
+            .equals(known[1].select("window_end", "side", "band", column))
+        ), family
+        assert known[0][column].sum() > 0, family
+        assert (
+            not later[0]
+            .select("window_end", "side", "band", column)
+            .equals(later[1].select("window_end", "side", "band", column))
+        ), family
     assert known[0].equals(known[1])
-    assert known[0]["n_attr"].sum() > 0
-    assert not first.equals(second_rows)
 
 
 def test_expected_share_and_z_come_from_earlier_sessions(day: DayArrays) -> None:
