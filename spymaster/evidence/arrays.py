@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from spymaster.evidence.errors import EvidenceInputError
 from spymaster.evidence.law import Law, measure, pool
 from spymaster.jit import kernel
+from spymaster.tables.algo_intensity_1s import AFTER_OPEN_S, MASS_CANCELS, MASS_WITHIN_NS
 from spymaster.tables.types import AGGRESSORS, LIFE_ENDS, MESSAGE_KINDS, SIDES
 
 Ints = NDArray[np.int64]
@@ -22,10 +23,6 @@ Codes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
 SECOND_NS = 1_000_000_000
-AFTER_OPEN_S = 60
-MASS_CANCELS, MASS_WITHIN_NS = 20, 50_000
-"""More cancels than this within that time, or in one event, are a mass cancel. Each second is judged by itself, so that
-nothing that is said of one depends on the next."""
 
 SIZES = ("1", "2", "3-5", "6-10", "11-50", "51+")
 _SIZE_FROM = np.array([1, 2, 3, 6, 11, 51])
