@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from spymaster.evidence.holdout import holdout_dates
+from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.multiplicity import cauchy, partial_conjunction
 from spymaster.evidence.rows import frame_of
@@ -70,7 +70,7 @@ def replicate(frames: dict[date, pl.DataFrame], settings: EvidenceSettings) -> p
     held = {day: frame for day, frame in held.items() if frame["strata_hash"][0] == used}
     days = Days(
         tuple(held),
-        holdout_dates(held, settings.holdout_share, settings.holdout_salt),
+        frozenset(day for day in held if is_holdout(day, settings)),
         int(last["available_from"].to_physical().max()),  # pyright: ignore[reportArgumentType]
         used,
         last["provenance"].cast(pl.String)[0],

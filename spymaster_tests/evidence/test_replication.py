@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.multiplicity import partial_conjunction
 from spymaster.evidence.replication import TEST_COLUMNS, mean_weights, replicate
 from spymaster.evidence.verdicts import Least, day_verdict, same_peak
@@ -20,7 +21,9 @@ from spymaster_tests.tables.evidence_samples import test as sample_row
 from spymaster_tests.tables.samples import frame_of
 
 SETTINGS = EvidenceSettings()
-DATES = [date(2024, 1, 2) + timedelta(days=k) for k in range(6)]
+_WEEKDAYS = [one for k in range(40) if (one := date(2024, 1, 2) + timedelta(days=k)).isoweekday() <= 5]
+DISCOVERY, HELD = ([one for one in _WEEKDAYS if is_holdout(one, SETTINGS) == held] for held in (False, True))
+DATES = [*DISCOVERY[:4], *HELD[:2]]
 """The last two of six are held out."""
 
 
@@ -79,6 +82,15 @@ def test_held_out_dates_do_not_change_effect_peak_and_weights() -> None:
     names = ("effect", "effect_lo", "effect_hi", "peak_value", "peak_spread", "weights_json", "verdict_discovery")
     assert [plain[name] for name in names] == [moved[name] for name in names]
     assert moved["verdict"] == "simulated:weak"
+
+
+def test_dates_that_come_change_the_role_of_none_before_them() -> None:
+    """Each prefix of a month counts as many dates of either role as the rule says, in whatever block it ends."""
+    for count in range(1, len(_WEEKDAYS) + 1):
+        dates = _WEEKDAYS[:count]
+        row = replicate({dt: day(number) for number, dt in enumerate(dates)}, SETTINGS).row(0, named=True)
+        roles = [sum(is_holdout(dt, SETTINGS) == held for dt in dates) for held in (False, True)]
+        assert [row["days_discovery"], row["days_holdout"]] == roles
 
 
 def test_windows_of_a_date_are_one_p() -> None:
