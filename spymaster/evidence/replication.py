@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from spymaster.evidence.holdout import holdout_dates
+from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.multiplicity import cauchy, partial_conjunction
 from spymaster.evidence.rows import frame_of
@@ -61,7 +61,9 @@ def session_replication(tests: Sequence[Partition], dt: date, *, settings: Setti
 def replicate(frames: dict[date, pl.DataFrame], settings: EvidenceSettings) -> pl.DataFrame:
     """One row per test, sub-test and stratum over dates with rows (`TEST_COLUMNS`), the last of them included.
 
-    Dates that were tested with another register of strata than the last one do not count.
+    Every date that was tested counts for every group, also where the group had too few messages: a habit of three dates
+    in ten is on three of ten, not on three of three. Dates that were tested with another register of strata than the
+    last one do not count.
     """
     held = {day: frame for day, frame in sorted(frames.items()) if frame.height}
     if not held:
@@ -71,7 +73,7 @@ def replicate(frames: dict[date, pl.DataFrame], settings: EvidenceSettings) -> p
     held = {day: frame for day, frame in held.items() if frame["strata_hash"][0] == used}
     days = Days(
         tuple(held),
-        holdout_dates(held, settings.holdout_share, settings.holdout_salt),
+        frozenset(day for day in held if is_holdout(day, settings)),
         int(last["available_from"].to_physical().max()),  # pyright: ignore[reportArgumentType]
         used,
         last["provenance"].cast(pl.String)[0],
@@ -110,6 +112,10 @@ def _row(key: tuple[str, str, str], of_day: dict[date, Row], days: Days, setting
     checked = {day: row for day, row in of_day.items() if day in days.holdout}
     any_row = next(iter(of_day.values()))
     p = [value for row in of_day.values() if (value := _day_p(row)) is not None]
+    if p:  # a date on which the group had too few messages is a date without it
+        p += [1.0] * (len(days.all) - len(of_day))
+    n_checked = len(days.holdout)
+    n_looked = len(days.all) - n_checked
     u = math.ceil(len(p) / 2)
     conjunction = partial_conjunction(p, u) if p else None
     found = [row for row in looked.values() if _is_found(row)]
@@ -122,7 +128,7 @@ def _row(key: tuple[str, str, str], of_day: dict[date, Row], days: Days, setting
     verdict = discovery
     if verdict == "none" and any(row["verdict"].endswith("weak") for row in checked.values()):
         verdict = "weak"
-    enough = looked and checked and len(found) >= SHARE * len(looked) and len(again) >= SHARE * len(checked)
+    enough = found and again and len(found) >= SHARE * n_looked and len(again) >= SHARE * n_checked
     if discovery == "weak" and enough and conjunction is not None and conjunction <= ALPHA:
         verdict = "supported"
     prefix = "" if days.provenance == "real" else SIMULATED
@@ -134,12 +140,12 @@ def _row(key: tuple[str, str, str], of_day: dict[date, Row], days: Days, setting
         "first_dt": days.all[0],
         "last_dt": days.all[-1],
         "available_from": days.available_from,
-        "days_run": len(days.all),
-        "days_seen": len(of_day),
+        "days_seen": len(days.all),
+        "days_tested": len(of_day),
         "days_replicated": sum(_is_found(row) and _passed(row, least) for row in of_day.values()),
-        "days_discovery": len(looked),
+        "days_discovery": n_looked,
         "days_discovery_found": len(found),
-        "days_holdout": len(checked),
+        "days_holdout": n_checked,
         "days_holdout_found": len(again),
         "u": u,
         "p_partial_conj": conjunction,

@@ -14,7 +14,7 @@ from spymaster.evidence.arrays import DayArrays
 from spymaster.evidence.controls import Extent, passes, run_controls
 from spymaster.evidence.families import Profile, run_tests
 from spymaster.evidence.halves import look_at_halves
-from spymaster.evidence.holdout import holdout_dates
+from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.identity import identity
 from spymaster.evidence.law import Law, Measured, measure, pool
 from spymaster.evidence.load import session_arrays
@@ -81,24 +81,30 @@ def trade_date(times: pl.Series, symbol: str, settings: Settings) -> date:
 def law_of(laws: Sequence[Partition], dt: date, settings: EvidenceSettings) -> Law:
     """What a date is tested with: the law of the last earlier discovery dates, or without one its own.
 
-    laws: partitions of `gold.algo_law` up to the date itself. Raises ValueError if that has no row.
+    laws: partitions of `gold.algo_law` up to the date itself. Raises ValueError if there is no earlier one and that
+    of the date has no row.
     """
-    known = {one.dt: one for one in laws if one.dt <= dt}
-    held = holdout_dates(known, settings.holdout_share, settings.holdout_salt)
-    earlier = [day for day in sorted(known) if day < dt and day not in held][-settings.law_sessions :]
-    read = [(day, row) for day in earlier or [dt] for row in known[day].read(LAW_COLUMNS).iter_rows(named=True)]
-    measured = [
-        Measured(tuple(row["sizes"]), tuple(row["counts"]), row["large_behind"], row["layer_total"]) for _, row in read
-    ]
-    if not measured:
+    earlier = earlier_law(laws, dt, settings)
+    if earlier is not None:
+        return earlier
+    own = [measured for one in laws if one.dt == dt and one.rows for measured in _measured(one)]
+    if not own:
         raise ValueError(f"gold.algo_law of {dt} has no row")
-    return pool(measured, [day for day, _ in read] if earlier else [])
+    return pool(own)
 
 
-def is_holdout(dates: Sequence[date], dt: date, settings: EvidenceSettings) -> bool:
-    """Whether a date is held out, as known on the date itself."""
-    known = {day for day in dates if day <= dt} | {dt}
-    return dt in holdout_dates(known, settings.holdout_share, settings.holdout_salt)
+def earlier_law(laws: Sequence[Partition], dt: date, settings: EvidenceSettings) -> Law | None:
+    """The law of the last earlier discovery dates, None without one. A date without messages has no row and is none."""
+    known = {one.dt: one for one in laws if one.dt < dt and one.rows and not is_holdout(one.dt, settings)}
+    dates = sorted(known)[-settings.law_sessions :]
+    return pool([measured for day in dates for measured in _measured(known[day])], dates) if dates else None
+
+
+def _measured(law: Partition) -> list[Measured]:
+    return [
+        Measured(tuple(row["sizes"]), tuple(row["counts"]), row["large_behind"], row["layer_total"])
+        for row in law.read(LAW_COLUMNS).iter_rows(named=True)
+    ]
 
 
 def session_tests(
@@ -133,7 +139,7 @@ def session_tests(
         session_date=own[0].read(["session_date"])["session_date"][0],
         provenance=inputs.events.manifest.provenance,
         seed=chosen.seed,
-        holdout=is_holdout([one.dt for one in laws], dt, chosen),
+        holdout=is_holdout(dt, chosen),
         least=Least.of(chosen),
     )
     depth = Profile.of(chosen, profile)

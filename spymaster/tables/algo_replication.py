@@ -31,9 +31,9 @@ class AlgoReplication(TableModel):
     first_dt = Column(pl.Date, "first date that counts")
     last_dt = Column(pl.Date, "last date that counts: nothing later was used")
     available_from = Column(TIMESTAMP, "end of the last data that the row uses", unit="ns")
-    days_run = Column(pl.Int32, "dates that count", ge=1)
-    days_seen = Column(pl.Int32, "of them, dates on which the group was tested", ge=0)
-    days_replicated = Column(pl.Int32, "of them, dates with q_by <= 0.05 and an effect beyond the least", ge=0)
+    days_seen = Column(pl.Int32, "dates that count: all that were searched, the same for every group", ge=1)
+    days_tested = Column(pl.Int32, "of them, dates on which the group had enough messages to be tested", ge=0)
+    days_replicated = Column(pl.Int32, "of those, dates with q_by <= 0.05 and an effect beyond the least", ge=0)
     days_discovery = Column(pl.Int32, "of days_seen, discovery dates", ge=0)
     days_discovery_found = Column(pl.Int32, "of those, with q_by <= 0.05", ge=0)
     days_holdout = Column(pl.Int32, "of days_seen, hold-out dates", ge=0)
@@ -64,11 +64,11 @@ class AlgoReplication(TableModel):
     invariants = (
         Invariant(
             "days_add_up",
-            "days_discovery + days_holdout = days_seen <= days_run, and none of them is found more often than seen",
+            "days_discovery + days_holdout = days_seen, and no group is found on more dates than it was tested on",
             lambda pl: (
                 (pl.col("days_discovery") + pl.col("days_holdout") == pl.col("days_seen"))
-                & (pl.col("days_seen") <= pl.col("days_run"))
-                & (pl.col("days_replicated") <= pl.col("days_seen"))
+                & (pl.col("days_tested") <= pl.col("days_seen"))
+                & (pl.col("days_replicated") <= pl.col("days_tested"))
                 & (pl.col("days_discovery_found") <= pl.col("days_discovery"))
                 & (pl.col("days_holdout_found") <= pl.col("days_holdout"))
             ),

@@ -86,7 +86,7 @@ class AlgoTest(TableModel):
     )
     peak_second_half = Column(pl.Float64, "peak in the second half; null as the first", nullable=True)
     halves_agree = Column(pl.Boolean, "both peaks are one; null where not looked at", nullable=True)
-    holdout_flag = Column(pl.Boolean, "the date is a hold-out, as known on the date itself")
+    holdout_flag = Column(pl.Boolean, "the date is a hold-out, by the date alone")
     is_negative_control = Column(pl.Boolean, "a control: nothing should be found")
     control_kind = Column(pl.Enum(CONTROL_KINDS), "which control, none for the date itself")
     blocked_by_control = Column(pl.Boolean, "a control of the date failed: the verdict is none")

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.multiplicity import partial_conjunction
 from spymaster.evidence.replication import TEST_COLUMNS, mean_weights, replicate
 from spymaster.evidence.verdicts import Least, day_verdict, same_peak
@@ -21,7 +22,9 @@ from spymaster_tests.tables.evidence_samples import test as sample_row
 from spymaster_tests.tables.samples import frame_of
 
 SETTINGS = EvidenceSettings()
-DATES = [date(2024, 1, 2) + timedelta(days=k) for k in range(6)]
+_WEEKDAYS = [one for k in range(40) if (one := date(2024, 1, 2) + timedelta(days=k)).isoweekday() <= 5]
+DISCOVERY, HELD = ([one for one in _WEEKDAYS if is_holdout(one, SETTINGS) == held] for held in (False, True))
+DATES = [*DISCOVERY[:4], *HELD[:2]]
 """The last two of six are held out."""
 
 
@@ -83,6 +86,32 @@ def test_held_out_dates_do_not_change_effect_peak_and_weights() -> None:
     assert moved["verdict"] == "simulated:weak"
 
 
+def test_dates_that_come_change_the_role_of_none_before_them() -> None:
+    """Each prefix of a month counts as many dates of either role as the rule says, in whatever block it ends."""
+    for count in range(1, len(_WEEKDAYS) + 1):
+        dates = _WEEKDAYS[:count]
+        row = replicate({dt: day(number) for number, dt in enumerate(dates)}, SETTINGS).row(0, named=True)
+        roles = [sum(is_holdout(dt, SETTINGS) == held for dt in dates) for held in (False, True)]
+        assert [row["days_discovery"], row["days_holdout"]] == roles
+
+
+def test_dates_on_which_a_group_was_too_small_are_dates_without_it() -> None:
+    """Another group was tested on all six; this one on two, and found on both: two of six, and no evidence."""
+    other = {"test_row_id": "ES:2024-01-02:E1:ms:0009", "sub_id": "second"} | NOT_FOUND
+    with_it = (DATES[0], DATES[4])
+    frames = {
+        dt: pl.concat([day(number, **other), *([day(number)] if dt in with_it else [])])
+        for number, dt in enumerate(DATES)
+    }
+    rows = AlgoReplication.validate(replicate(frames, SETTINGS)).filter(pl.col("sub_id") == "ms")
+    (row,) = rows.iter_rows(named=True)
+    assert (row["days_replicated"], row["days_tested"], row["days_seen"]) == (2, 2, 6)
+    assert (row["days_discovery_found"], row["days_discovery"]) == (1, 4)
+    assert (row["days_holdout_found"], row["days_holdout"]) == (1, 2)
+    assert row["p_partial_conj"] == pytest.approx(partial_conjunction([0.005] * 2 + [1.0] * 4, 3))
+    assert row["verdict"] == "simulated:weak"
+
+
 def test_windows_of_a_date_are_one_p() -> None:
     strong = sample_row(0) | {"p_raw": 0.001, "facts_json": '{"windows":90.0}'}
     weak = strong | {"test_row_id": "ES:2024-01-02:E1:ms:0001:w", "p_raw": 0.5, "q_bh": 0.9, "q_by": 0.9}
@@ -93,7 +122,7 @@ def test_windows_of_a_date_are_one_p() -> None:
 
 def test_dates_of_another_register_do_not_count() -> None:
     frames = {DATES[0]: day(0, strata_hash="old"), DATES[1]: day(1)}
-    assert replicate(frames, SETTINGS)["days_run"].to_list() == [1]
+    assert replicate(frames, SETTINGS)["days_seen"].to_list() == [1]
 
 
 def test_controls_are_not_counted_and_nothing_is_of_nothing() -> None:
