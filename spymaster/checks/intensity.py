@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from spymaster.checks.base import Finding, Session, Suite, check
 from spymaster.checks.frames import EPISODE, ORDER_EVENT, OUTCOME, SECOND_NS, SNAPSHOT, collect, finding, scan
 from spymaster.tables.algo_contrast import CONTRAST_IDS
-from spymaster.tables.algo_intensity_1s import AFTER_OPEN_S, COUNTED_KINDS, MASS_CANCELS, MASS_WITHIN_NS
+from spymaster.tables.algo_intensity_1s import COUNTED_KINDS
 
 INTENSITY, CONTRAST, REPORT = "gold.algo_intensity_1s", "gold.algo_contrast", "gold.evidence_report"
 REPLICATION = "gold.algo_replication"
+AFTER_OPEN_S = 60
+MASS_CANCELS, MASS_WITHIN_NS = 20, 50_000
+"""What is not counted, as the documentation has it: a minute after an open, and more cancels than that within 50 us."""
 OF_EARLIER = (INTENSITY, REPLICATION)
 """Tables that intensity may read of earlier dates only."""
 

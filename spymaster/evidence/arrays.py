@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from spymaster.evidence.errors import EvidenceInputError
 from spymaster.evidence.law import Law, measure, pool
 from spymaster.jit import kernel
-from spymaster.tables.algo_intensity_1s import AFTER_OPEN_S, MASS_CANCELS, MASS_WITHIN_NS
 from spymaster.tables.types import AGGRESSORS, LIFE_ENDS, MESSAGE_KINDS, SIDES
 
 Ints = NDArray[np.int64]
@@ -23,6 +22,10 @@ Codes = NDArray[np.uint8]
 Flags = NDArray[np.bool_]
 
 SECOND_NS = 1_000_000_000
+AFTER_OPEN_S = 60
+MASS_CANCELS, MASS_WITHIN_NS = 20, 50_000
+"""More cancels than this within that time, or in one event, are a mass cancel. Each second is judged by itself, so that
+nothing that is said of one depends on the next."""
 
 SIZES = ("1", "2", "3-5", "6-10", "11-50", "51+")
 _SIZE_FROM = np.array([1, 2, 3, 6, 11, 51])
@@ -132,6 +135,15 @@ class Quotes:
 
 
 @dataclass(frozen=True)
+class Market:
+    """What a day's messages may answer, of a day that starts at `start`."""
+
+    trades: Trades
+    quotes: Quotes
+    start: int
+
+
+@dataclass(frozen=True)
 class DayArrays:
     """One contract-day from `start` to `end`; `n_mass_cancel` cancels are left out."""
 
@@ -210,13 +222,7 @@ def day_arrays(
     return DayArrays(
         messages,
         _lives(lives, clock, traded),
-        Trades(
-            _ns(trades["ts_event"]),
-            trades["event_id"].to_numpy(),
-            _codes(trades["aggressor"], AGGRESSORS),
-            trades["qty"].cast(pl.Int64).to_numpy(),
-            clock.usable(_ns(trades["ts_event"])),
-        ),
+        _trades(trades, clock),
         _quotes(quotes, clock),
         tick_size_int,
         clock.open,
@@ -226,6 +232,14 @@ def day_arrays(
         mass,
         law or pool([measure(events, lives)]),
     )
+
+
+def market_arrays(trades: pl.DataFrame, quotes: pl.DataFrame, snapshot: pl.DataFrame) -> Market:
+    """Trades and quotes of a day without its messages. Raises `EvidenceInputError` if the day has no seconds."""
+    if snapshot.is_empty():
+        raise EvidenceInputError("the day has no seconds: silver.book_snapshot_1s is empty")
+    clock = _Clock(snapshot)
+    return Market(_trades(trades, clock), _quotes(quotes, clock), clock.start)
 
 
 class _Clock:
@@ -326,6 +340,17 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
         usable,
         entered,
         np.isin(event_add, traded),
+    )
+
+
+def _trades(frame: pl.DataFrame, clock: _Clock) -> Trades:
+    ts = _ns(frame["ts_event"])
+    return Trades(
+        ts,
+        frame["event_id"].to_numpy(),
+        _codes(frame["aggressor"], AGGRESSORS),
+        frame["qty"].cast(pl.Int64).to_numpy(),
+        clock.usable(ts),
     )
 
 

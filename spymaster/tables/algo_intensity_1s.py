@@ -23,11 +23,6 @@ INTENSITY_FAMILIES = {
 }
 COUNTED_KINDS = ("add", "cancel", "reprice", "size_up", "size_down", "refill")
 """What somebody sent (or, for a refill, left a standing instruction for). Executions are what happens to orders."""
-AFTER_OPEN_S = 60
-"""In so many seconds after an open nothing counts, and no test looks."""
-MASS_CANCELS, MASS_WITHIN_NS = 20, 50_000
-"""More cancels than this within that time, or in one event, are a mass cancel, which does not count. Each second is
-judged by itself, so that nothing that is said of one depends on the next."""
 _NO_LIST = "null without a list of an earlier date"
 _NO_SHARE = "null without messages, or a list of an earlier date"
 

@@ -213,6 +213,11 @@ def test_what_no_test_looks_at_is_not_counted_and_not_missed(lake: Lake, tmp_pat
     assert result.passed, result.message
 
 
+def test_check_and_search_leave_out_the_same():
+    for name in ("AFTER_OPEN_S", "MASS_CANCELS", "MASS_WITHIN_NS"):
+        assert getattr(intensity, name) == getattr(arrays, name)
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_masses_are_those_that_the_search_leaves_out(seed: int):
     rng = np.random.default_rng(seed)

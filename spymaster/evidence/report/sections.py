@@ -14,6 +14,13 @@ from spymaster.evidence.report.figures import NEW_YORK
 from spymaster.evidence.report.gather import ReportData
 from spymaster.evidence.report.sentences import Row
 
+CONTROLS = {
+    "no_agents": "a simulated day without agents",
+    "jittered": "the date with its times jittered",
+    "shuffled_days": "messages of the date with trades and quotes of an earlier one",
+}
+"""Kinds of control in words."""
+
 
 def intensity(data: ReportData) -> Section:
     """How much of what is sent is owed to findings of earlier dates."""
@@ -83,15 +90,12 @@ def _contrast_row(row: Row) -> tuple[str, ...]:
 
 def controls(data: ReportData) -> Section:
     """What the same tests found where nothing is."""
-    note = (
-        "The same tests on data in which nothing can be found: a simulated day without agents, the date with its times "
-        "jittered, one date's events against another's. If they find more than chance does, nothing on this "
-        "page counts."
-    )
-    blocks: list[Block] = [Text(note, "note")]
     if data.controls.is_empty():
-        blocks.append(Text("No controls were run for this date.", "nothing"))
-        return Section("Negative controls", "controls", tuple(blocks))
+        return Section("Negative controls", "controls", (Text("No controls were run for this date.", "nothing"),))
+    present = data.controls["control_kind"].cast(pl.String).unique()
+    kinds = "; ".join(words for kind, words in CONTROLS.items() if kind in present)
+    note = f"The same tests on data in which nothing can be found: {kinds}."
+    blocks: list[Block] = [Text(f"{note} If they find more than chance does, nothing on this page counts.", "note")]
     families = (
         data.controls.filter(pl.col("q_bh").is_not_null())
         .group_by("control_kind", "test_id")
@@ -103,6 +107,10 @@ def controls(data: ReportData) -> Section:
     )
     heads = ("control", "test", "groups", "found", "smallest q")
     blocks.append(Table(heads, rows, heads[2:]))
+    tested = data.tests.filter(pl.col("q_bh").is_not_null())["test_id"].unique()
+    without = [say.NAMES[test] for test in say.NAMES if test in tested and test not in families["test_id"]]
+    if without:
+        blocks.append(Text(f"Without a control on this date: {', '.join(without).lower()}.", "nothing"))
     return Section("Negative controls", "controls", tuple(blocks))
 
 
