@@ -43,7 +43,9 @@ def main_line(
 
 def _of_most_dates(rows: Sequence[tuple[date, Row]]) -> float:
     values = np.array([row["peak_value"] for _, row in rows])
-    counts = [len({rows[k][0] for k in np.flatnonzero(np.abs(values / one - 1) <= LINE_SHARE)}) for one in values]
+    counts = [
+        len({rows[k][0] for k in np.flatnonzero(np.abs(values / one - 1) <= LINE_SHARE).tolist()}) for one in values
+    ]
     order = [(-count, row["p_raw"], -row["statistic"]) for count, (_, row) in zip(counts, rows, strict=True)]
     return float(values[order.index(min(order))])
 

@@ -23,7 +23,7 @@ from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.multiplicity import cauchy, partial_conjunction
 from spymaster.evidence.rows import frame_of
 from spymaster.evidence.streams import BOOTSTRAP, Streams
-from spymaster.evidence.verdicts import Least, same_peak
+from spymaster.evidence.verdicts import Least, middle_peak, same_peak
 from spymaster.lake import Partition
 from spymaster.settings import EvidenceSettings, Settings
 from spymaster.tables.algo_replication import AlgoReplication
@@ -140,7 +140,7 @@ def _row(key: Key, of_day: dict[date, Row], days: Days, settings: EvidenceSettin
     weak = [row for row in looked.values() if row["verdict"].endswith("weak")]
     effect, low, high = _effect(list(looked.values()), Streams(settings.seed, ":".join(key)))
     peaks = [row["peak_value"] for row in found if row["peak_value"] is not None]
-    peak = float(np.median(peaks)) if peaks else None
+    peak, spread = middle_peak(peaks, key[0], key[1]) if peaks else (None, None)
     again = [row for row in checked.values() if _is_there_again(row, effect, peak, least, key)]
     discovery = "fact" if any_row["p_method"] == "fact" else "weak" if weak else "none"
     verdict = discovery
@@ -175,7 +175,7 @@ def _row(key: Key, of_day: dict[date, Row], days: Days, settings: EvidenceSettin
         "effect_hi": high,
         "peak_value": peak,
         "peak_unit": any_row["peak_unit"],
-        "peak_spread": max(peaks) - min(peaks) if peaks else None,
+        "peak_spread": spread,
         "weights_json": together(row["weights_json"] for row in (weak or found)),
         "verdict_discovery": f"{prefix}{discovery}",
         "verdict": f"{prefix}{verdict}",

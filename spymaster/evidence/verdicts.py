@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from spymaster.evidence import phase
 from spymaster.evidence.bins import MS
@@ -54,6 +57,22 @@ def same_peak(one: float | None, other: float | None, unit: str, test_id: str, s
         apart = abs((one - other + period / 2) % period - period / 2)
         return apart <= max(LAG_MS, PHASE_SHARE * period)
     return abs(one - other) <= max(LAG_MS, LAG_SHARE * max(abs(one), abs(other)))
+
+
+def middle_peak(peaks: Sequence[float], test_id: str, sub_id: str) -> tuple[float, float]:
+    """Median and spread of peaks, at least one.
+
+    Phases of a period (E4) are on a circle, which is cut where it is emptiest: 2 and 998 ms of a second are 4 ms apart,
+    and their middle is its beginning.
+    """
+    values = np.sort(peaks)
+    if test_id != phase.TEST:
+        return float(np.median(values)), float(values[-1] - values[0])
+    period = phase.PERIODS[sub_id] / MS
+    gaps = np.diff(values, append=values[0] + period)
+    first = (int(np.argmax(gaps)) + 1) % len(values)
+    turned = np.concatenate([values[first:], values[:first] + period])
+    return float(np.median(turned) % period), float(turned[-1] - turned[0])
 
 
 def day_verdict(p_method: str, q_bh: float | None, passed: bool, halves_agree: bool | None) -> str:

@@ -53,10 +53,17 @@ class AlgoReplication(TableModel):
         pl.Float64, "2.5 % of its bootstrap over dates (of one date its own interval); null as effect", nullable=True
     )
     effect_hi = Column(pl.Float64, "97.5 % of it; null as effect", nullable=True)
-    peak_value = Column(pl.Float64, "median over discovery dates where it was found; null without one", nullable=True)
+    peak_value = Column(
+        pl.Float64,
+        "median over discovery dates where it was found, of phases on their circle; null without",
+        nullable=True,
+    )
     peak_unit = Column(pl.String, "as in algo_test", isin=PEAK_UNITS)
     peak_spread = Column(
-        pl.Float64, "largest less smallest peak of those dates; null as peak_value", nullable=True, ge=0
+        pl.Float64,
+        "largest less smallest peak of those dates, of phases the shortest arc; null as peak_value",
+        nullable=True,
+        ge=0,
     )
     weights_json = Column(
         pl.String, "as in algo_test, mean over discovery dates where it was found; a line has one bin"

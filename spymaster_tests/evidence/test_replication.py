@@ -160,6 +160,25 @@ def test_a_line_is_followed_over_dates_and_not_mixed_with_another() -> None:
     assert row["verdict"] == "simulated:supported"
 
 
+@pytest.mark.parametrize(
+    ("phases", "middle", "spread"),
+    [
+        ((998.0, 2.0, 999.0, 3.0), 0.5, 5.0),
+        ((3.0, 5.0, 9.0, 995.0), 4.0, 14.0),
+        ((20.0, 22.0, 30.0, 21.0), 21.5, 10.0),
+        ((7.0,), 7.0, 0.0),
+    ],
+)
+def test_phases_are_put_together_on_their_circle(phases: tuple[float, ...], middle: float, spread: float) -> None:
+    """Of 998 and 2 ms after the second the middle is the second, which held-out dates show, and not half a second."""
+    found = {"test_id": "E4", "sub_id": "1s"}
+    row = over(*({**found, "peak_value": one} for one in (*phases, *[phases[-1]] * (4 - len(phases)))), found, found)
+    assert (row["peak_value"], row["peak_spread"]) == pytest.approx((middle, spread))
+    again = [{**found, "peak_value": middle}] * 2
+    if len(phases) == 4:
+        assert over(*({**found, "peak_value": one} for one in phases), *again)["days_holdout_found"] == 2
+
+
 def test_dates_with_other_lines_are_dates_without_this_one() -> None:
     row = over_lines(*(periodic(hz) for hz in (10.0, 10.0, 27.0, 31.0, 10.0, 10.0)))
     assert (row["days_discovery_found"], row["days_discovery"], row["days_replicated"]) == (2, 4, 4)
