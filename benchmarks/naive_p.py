@@ -1,7 +1,7 @@
 """How often tests find automation in a market where nobody is automatic: naive p-values against surrogates.
 
-`python -m benchmarks.naive_p` draws bursty markets (all rates wander together, from tenths of seconds to minutes) and
-runs three questions on each, twice: with a p-value that takes events for independent, and with the nulls of
+`python -m benchmarks.naive_p` draws bursty markets (one rate for all, which wanders within a second and over tens of
+seconds) and asks three questions of each: with p-values that take events for independent, and with the nulls of
 `spymaster.evidence`. Their share with p <= 0.05 should be 0.05; figures: docs/concepts/naive-p-values.md.
 """
 

@@ -21,10 +21,25 @@ class Form(StrEnum):
     MD = "md"
 
 
+class Controls(StrEnum):
+    """How much of a date its negative controls take."""
+
+    NONE = "none"
+    SAMPLE = "sample"
+    FULL = "full"
+
+
 def evidence(
     symbol: Annotated[str, typer.Option("--symbol", "-s", metavar="ROOT", help="Root symbol such as ES.")],
     dt: Annotated[str, typer.Option("--dt", metavar="DATE", help="Date, YYYY-MM-DD.")],
     form: Annotated[str, typer.Option("--format", metavar="FORMS", help="html, md, or both.")] = "html,md",
+    controls: Annotated[
+        Controls | None,
+        typer.Option(
+            help="Run tests and negative controls anew, these on nothing, the busiest hour, or all of the date.",
+            show_default="as they are stored",
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write here.", show_default="the lake's reports")
     ] = None,
@@ -33,8 +48,9 @@ def evidence(
 ) -> None:
     """Write the report of a date and say what it found.
 
-    The tests are run by `spymaster run`; this reads what it stored. Exit codes: 0 done, 4 a table that is not there,
-    5 a negative control of the date failed, so that none of its verdicts counts.
+    The tests are run by `spymaster run`; this reads what it stored. With --controls they are run anew, which takes as
+    long as it did there, and the report is written beside the stored one; no table changes. Exit codes: 0 done,
+    4 a table that is not there, 5 a negative control of the date failed, so that none of its verdicts counts.
     """
     from spymaster import __version__
     from spymaster.cli import output
@@ -43,8 +59,9 @@ def evidence(
     from spymaster.lake.errors import MissingPartitionError
 
     opened, day, forms = Lake.open(lake_root(lake)), _date(dt), _forms(form)
+    extent = None if controls is None else controls.value
     try:
-        data = session_report.data_of(opened, symbol, day, version=__version__)
+        data = session_report.data_of(opened, symbol, day, version=__version__, controls=extent)
     except MissingPartitionError as error:
         output.print_error(error, as_json=as_json)
         raise typer.Exit(MISSING) from None
@@ -53,7 +70,7 @@ def evidence(
         output.print_json({"symbol": symbol, "dt": dt, "files": []}) if as_json else output.stdout().print(message)
         return
     made = session_report.render(data)
-    folder = out if out is not None else opened.root / session_report.folder(symbol, day)
+    folder = out if out is not None else opened.root / session_report.folder(symbol, day, extent)
     files = session_report.write(opened.root if out is None else None, folder, made, forms)
     lines = session_report.findings(made.report)
     if as_json:

@@ -239,4 +239,5 @@ def _exemplars(chains: Chains, classes: NDArray[np.uint8], streams: Streams) -> 
     last = chains.first[1:][chosen] - 1
     lasted = chains.ts[last] - chains.ts[chains.first[:-1][chosen]]
     role = tuple(f"chain_{CLASSES[code]}" for code in classes[chosen])
-    return Exemplars("messages", chains.row[last], chosen, role, lasted, np.ones(len(chosen)), typical)
+    number = np.arange(len(chosen))
+    return Exemplars("messages", chains.row[last], number, role, lasted, np.ones(len(chosen)), typical)

@@ -115,11 +115,13 @@ def session_tests(
     *,
     settings: Settings,
     profile: str,
+    controls: Extent | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Run, tests, curves and exemplars of a date; no rows where it has no messages or no seconds.
 
     inputs, selection, definitions: partitions of the date. laws: of `gold.algo_law` up to it. profile: `standard` or
-    `demo`, which has no controls; a control that fails blocks all verdicts.
+    `demo`, which has no controls; a control that fails blocks all verdicts. controls: instead of what settings and
+    profile say of them.
     """
     symbol, dt = inputs.events.symbol, inputs.events.dt
     own = [one for one in laws if one.dt == dt]
@@ -131,10 +133,11 @@ def session_tests(
         inputs.events, inputs.lives, inputs.trades, inputs.quotes, inputs.snapshot,
         tick_size_int=tick, law=law_of(laws, dt, chosen),
     )  # fmt: skip
+    told = profile if controls is None else f"{profile}, controls {controls}"
     context = Context(
         symbol=symbol,
         dt=dt,
-        identity=identity(symbol, dt.isoformat(), inputs.all(), day.law.json(), chosen, profile),
+        identity=identity(symbol, dt.isoformat(), inputs.all(), day.law.json(), chosen, told),
         contract=contract,
         session_date=own[0].read(["session_date"])["session_date"][0],
         provenance=inputs.events.manifest.provenance,
@@ -145,22 +148,24 @@ def session_tests(
     depth = Profile.of(chosen, profile)
     found = run_tests(day, seed=chosen.seed, profile=depth)
     judged = look_at_halves(day, found, seed=chosen.seed, least=context.least)
-    extent: Extent = "none" if profile == "demo" else chosen.controls
-    controls = run_controls(day, extent=extent, seed=chosen.seed, profile=depth)
-    passed = passes(controls) if controls else None
+    extent: Extent = controls or ("none" if profile == "demo" else chosen.controls)
+    ran = run_controls(day, extent=extent, seed=chosen.seed, profile=depth)
+    passed = passes(ran) if ran else None
     context = replace(context, blocked=passed is False)
-    of_controls = [result_rows(context, one.day, one.judged, control=one.kind) for one in controls]
+    of_controls = [result_rows(context, one.day, one.judged, control=one.kind) for one in ran]
     tests = pl.concat([result_rows(context, day, judged), *of_controls]).sort("test_row_id")
-    told = {"profile": profile, "controls": extent, "controls_passed": passed, "n_tests": tests.height}
+    about = {"profile": profile, "controls": extent, "controls_passed": passed, "n_tests": tests.height}
     return {
-        AlgoRun.name: _run_row(context, day, inputs.events, depth, told),
+        AlgoRun.name: _run_row(context, day, inputs.events, depth, about),
         AlgoTest.name: tests,
         AlgoCurve.name: curve_rows(context, day, judged),
         AlgoExemplar.name: exemplar_rows(context, day, judged, inputs.events.read(["rel_ticks"])["rel_ticks"]),
     }
 
 
-def _run_row(context: Context, day: DayArrays, events: Partition, depth: Profile, told: dict[str, Any]) -> pl.DataFrame:
+def _run_row(
+    context: Context, day: DayArrays, events: Partition, depth: Profile, about: dict[str, Any]
+) -> pl.DataFrame:
     delay = pl.col("ts_recv").to_physical() - pl.col("ts_event").to_physical()
     quantiles = events.scan(["ts_event", "ts_recv"]).select(
         delay.quantile(share, "nearest").cast(pl.Int64).alias(name) for name, share in QUANTILES.items()
@@ -184,7 +189,7 @@ def _run_row(context: Context, day: DayArrays, events: Partition, depth: Profile
         "role": "holdout" if context.holdout else "discovery",
         "law_dates": list(day.law.dates),
         "law_json": day.law.json(),
-        **told,
+        **about,
         "provenance": context.provenance,
     }
     return frame_of(AlgoRun, [row])

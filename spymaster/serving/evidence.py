@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 
+from spymaster.evidence.report import groups
 from spymaster.evidence.report import sentences as say
 from spymaster.serving.fill import SECOND_NS, Timeline
 
 MOST_ROWS, MOST_BINS, MINUTE_S = 40, 48, 60
-VERDICTS = ("supported", "weak", "fact", "none")
 
 REPLICATION_COLUMNS = (
     "test_id", "sub_id", "stratum_json", "available_from", "days_seen", "days_replicated", "effect", "effect_unit",
@@ -36,26 +36,24 @@ def evidence(
     timeline: Timeline,
     as_of: int,
 ) -> dict[str, list[dict[str, Any]]]:
-    """`evidence`: rows as the page shows them; `tests`: how many groups each test of the date tried, and found.
+    """`evidence`: rows as the page shows them; `tests`: by test, how many groups were tried, and in how many it found.
 
     tests: `algo_test` of the date; replication: `algo_replication` of it, None without; earlier: that of the latest
     earlier date. Listed are findings, and of each test without one the group that came nearest.
     """
     end = timeline.end_ns(as_of)
-    known = tests.filter(pl.col("available_from").to_physical() <= end).with_columns(_plain())
+    known = tests.filter(pl.col("available_from").to_physical() <= end).with_columns(plain=groups.plain())
     over = None if replication is None else replication.filter(pl.col("available_from").to_physical() <= end)
     before = None if earlier is None else earlier.filter(pl.col("available_from").to_physical() <= end)
     own = known.filter(~pl.col("is_negative_control"))
-    tried = own.group_by("test_id").agg(
-        groups=pl.struct("sub_id", "stratum_json").n_unique(), found=(pl.col("plain") != "none").sum()
-    )
     chosen = pl.concat([_listed(own), _nearest(known.filter("is_negative_control"))])
-    rows = [] if before is None else [_earlier(row, timeline) for row in _findings(before).iter_rows(named=True)]
+    listed = () if before is None else _findings(before.with_columns(plain=groups.plain())).iter_rows(named=True)
+    rows = [_earlier(row, timeline) for row in listed]
     if chosen.height:
         days = _days(over)
         drawn = curves(chosen["test_row_id"].to_list())
         rows += [_own(row, days, drawn, timeline) for row in chosen.iter_rows(named=True)]
-    return {"evidence": rows, "tests": tried.sort("test_id").to_dicts()}
+    return {"evidence": rows, "tests": groups.tried(own).to_dicts()}
 
 
 def intensity(rows: pl.DataFrame, timeline: Timeline, as_of: int) -> list[dict[str, Any]]:
@@ -80,29 +78,22 @@ def intensity(rows: pl.DataFrame, timeline: Timeline, as_of: int) -> list[dict[s
     return told.to_dicts()
 
 
-def _plain() -> pl.Expr:
-    """A verdict without what it says about simulated data, which the session says for itself."""
-    return pl.col("verdict").cast(pl.String).str.split(":").list.last().alias("plain")
-
-
 def _ranked(rows: pl.DataFrame) -> pl.DataFrame:
-    rank = {name: place for place, name in enumerate(VERDICTS)}
-    order = pl.col("plain").replace_strict(rank, default=len(rank), return_dtype=pl.Int8)
-    return rows.sort(
-        order, "effect_lo", "test_id", "sub_id", "stratum_json", descending=[False, True, False, False, False],
-        nulls_last=True,
-    )  # fmt: skip
+    order = (groups.rank(pl.col("plain")), "effect_lo", *groups.GROUP)
+    return rows.sort(*order, descending=[False, True, False, False, False], nulls_last=True)
 
 
 def _findings(rows: pl.DataFrame) -> pl.DataFrame:
-    found = rows.with_columns(_plain()).filter((pl.col("plain") != "none") & pl.col("effect").is_not_null())
-    return _ranked(found).head(MOST_ROWS)
+    """One row per group, the best verdict and the largest effect first."""
+    found = _ranked(rows.filter(groups.is_finding() & pl.col("effect").is_not_null()))
+    return found.unique(groups.GROUP, keep="first", maintain_order=True).head(MOST_ROWS)
 
 
 def _listed(own: pl.DataFrame) -> pl.DataFrame:
-    """Findings, one for each group, then the nearest group of each test that found nothing."""
-    found = _findings(own).unique(["test_id", "sub_id", "stratum_json"], keep="first", maintain_order=True)
-    empty = own.filter(~pl.col("test_id").is_in(found["test_id"].to_list()))
+    """Findings, then the nearest group of each test that found nothing beside facts."""
+    found = _findings(own)
+    tested = found.filter(pl.col("plain") != "fact")
+    empty = own.filter(~pl.col("test_id").is_in(tested["test_id"].to_list()))
     return pl.concat([found, _nearest(empty)])
 
 
@@ -115,7 +106,7 @@ def _nearest(rows: pl.DataFrame) -> pl.DataFrame:
 def _days(over: pl.DataFrame | None) -> dict[tuple[str, str, str], dict[str, Any]]:
     if over is None:
         return {}
-    rows = over.with_columns(_plain()).iter_rows(named=True)
+    rows = over.with_columns(plain=groups.plain()).iter_rows(named=True)
     return {(row["test_id"], row["sub_id"], row["stratum_json"]): row for row in rows}
 
 
@@ -134,15 +125,23 @@ def _ns(moment: Any) -> int:
     return int(pl.Series([moment]).cast(pl.Datetime("ns", "UTC")).to_physical()[0])
 
 
+def _repeated(row: dict[str, Any], over: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Dates that tested a group, and found it; unknown for facts, which none tests, and where one date stands alone."""
+    if row["plain"] == "fact" or over.get("days_seen", 1) < 2:
+        return None, None
+    return over["days_seen"], over["days_replicated"]
+
+
 def _own(row: dict[str, Any], days: dict, drawn: pl.DataFrame, timeline: Timeline) -> dict[str, Any]:
     over = days.get((row["test_id"], row["sub_id"], row["stratum_json"]), {})
+    seen, found = _repeated(row, over)
     supported = over.get("plain") == "supported" and row["plain"] == "weak"
     curve = _cut(drawn.filter(pl.col("test_row_id") == row["test_row_id"]).sort("bin"))
     return _said(row, timeline) | {
         **{name: row[name] for name in ("test_row_id", "p_floor", "q_bh", "is_negative_control", "blocked_by_control")},
         "null_method": say.null_words(row),
-        "days_seen": over.get("days_seen"),
-        "days_replicated": over.get("days_replicated"),
+        "days_seen": seen,
+        "days_replicated": found,
         "verdict": "supported" if supported else row["plain"],
         "earlier": False,
         "histogram": curve["observed"].cast(pl.Float64).round(3).to_list(),
@@ -159,6 +158,7 @@ def _cut(curve: pl.DataFrame) -> pl.DataFrame:
 
 
 def _earlier(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
+    seen, found = _repeated(row, row)
     return _said(row, timeline) | {
         "test_row_id": f"earlier:{row['test_id']}:{row['sub_id']}:{row['stratum_json']}",
         "p_floor": None,
@@ -166,8 +166,8 @@ def _earlier(row: dict[str, Any], timeline: Timeline) -> dict[str, Any]:
         "is_negative_control": False,
         "blocked_by_control": False,
         "null_method": "",
-        "days_seen": row["days_seen"],
-        "days_replicated": row["days_replicated"],
+        "days_seen": seen,
+        "days_replicated": found,
         "verdict": row["plain"],
         "earlier": True,
         "histogram": [],

@@ -138,6 +138,7 @@ def evidence_report(
     from spymaster.evidence.report.session_report import store
 
     data = gather(
-        run, tests, curves, exemplars, replication, intensity, contrasts, candles, levels, version=__version__
-    )
+        run, tests, curves, exemplars, replication, intensity, contrasts, candles, levels,
+        settings=session.settings, version=__version__,
+    )  # fmt: skip
     return store(session.lake.root, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from spymaster.cli.main import main
 from spymaster.evidence.report import session_report
+from spymaster.evidence.report.gather import ReportData
 from spymaster.lake import Lake
 from spymaster.market.dbn import SIM_DATASET
 from spymaster.tables.evidence_report import EvidenceReport
@@ -82,6 +84,26 @@ def test_a_missing_table_and_a_failed_control_have_codes_of_their_own(tmp_path: 
     assert run("--lake", str(failed.root)) == 5
     assert (failed.root / "reports/evidence/symbol=ES" / f"dt={DT}" / "evidence.html").is_file()
     assert run("--lake", str(failed.root), "--format", "pdf") == 2
+
+
+@pytest.mark.parametrize(("passed", "code"), [(True, 0), (False, 5)])
+def test_with_controls_a_date_is_tested_anew_and_its_report_stands_beside_the_stored_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed: bool, code: int
+) -> None:
+    def anew(data: ReportData, lake: Lake, controls: str) -> ReportData:
+        return replace(data, run={**data.run, "controls": controls, "controls_passed": passed})
+
+    monkeypatch.setattr(session_report, "rerun", anew)
+    lake = build(tmp_path / "lake")
+    assert run("--lake", str(lake.root)) == 0
+    stored = lake.root / "reports/evidence/symbol=ES" / f"dt={DT}"
+    before = (stored / "evidence.md").read_bytes()
+    assert run("--lake", str(lake.root), "--controls", "full") == code
+    said = f"{'passed' if passed else 'failed'}, on the whole date"
+    assert said not in before.decode()
+    assert said in (stored / "controls=full/evidence.md").read_text()
+    assert (stored / "evidence.md").read_bytes() == before
+    assert run("--lake", str(lake.root), "--controls", "some") == 2
 
 
 def test_the_table_names_the_files_and_the_index_lists_them(tmp_path: Path) -> None:

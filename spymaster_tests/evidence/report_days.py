@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from spymaster.evidence.report.gather import ReportData, by_minute, highest
+from spymaster.evidence.verdicts import Least
+from spymaster.settings import EvidenceSettings
 from spymaster.tables.algo_contrast import AlgoContrast
 from spymaster.tables.algo_curve import AlgoCurve
 from spymaster.tables.algo_exemplar import AlgoExemplar
@@ -24,6 +26,7 @@ SECOND = 1_000_000_000
 START = samples.START
 MINUTES = 60
 DAY = date(2024, 1, 2)
+LEAST = Least.of(EvidenceSettings())
 ALL = {"kind": "*", "side": "*", "size": "*", "distance": "*", "segment": "*", "reference": "*", "relation": "*"}
 PEAKS = {
     "E1": ("ms", 20.5, "ms", 15.0, 500.0),
@@ -295,5 +298,5 @@ def report_data(*, found: bool = True, controls: bool = False) -> ReportData:
         "ES", DAY, run.row(0, named=True), tests, held if controls else held.clear(), curves, exemplars(),
         frame(AlgoReplication, over).unique(["test_id", "sub_id", "stratum_json"], maintain_order=True),
         by_minute(rows), highest(rows), contrast() if found else frame(AlgoContrast, []), DAY if found else None,
-        candles(), levels(), "0123456789abcdef", "0.1.0",
+        candles(), levels(), "0123456789abcdef", "0.1.0", LEAST,
     )  # fmt: skip

@@ -96,6 +96,21 @@ def test_p_keeps_its_level_where_orders_and_quote_move_independently() -> None:
     assert np.mean(np.array(p) <= 0.05) <= 0.17
 
 
+def test_chains_are_shown_from_the_longest_on() -> None:
+    """Links are numbered as they are to be shown, whatever the orders' ids are."""
+    quoted = Quoted.of(8)
+    for moves in (12, 40, 25):
+        quoted.steer(
+            np.sort(quoted.market.rng.integers(0, 299 * 10**9, moves)), quoted.market.rng.choice([-1, 1], moves)
+        )
+    day = quoted.market.day()
+    shown = chains.run(day, BIDS, Streams(1, "E2"), 19)[0].exemplars
+    assert shown is not None
+    lengths = dict(zip((found := chains.chains_of(day, BIDS)).order.tolist(), found.lengths.tolist(), strict=True))
+    by_link = np.argsort(shown.link)
+    assert [lengths[order] for order in day.messages.order[shown.index[by_link]].tolist()] == [40, 25, 12]
+
+
 def slow_counts(day: DayArrays) -> np.ndarray:
     """Lags, looked for one by one."""
     found = np.zeros(len(chains.EDGES) - 1, np.int64)

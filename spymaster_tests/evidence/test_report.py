@@ -11,7 +11,7 @@ import pytest
 
 from spymaster.evidence.report import content, figures, markdown, page
 from spymaster.evidence.report import sentences as say
-from spymaster.evidence.report.content import Picture, Report, Table, Text
+from spymaster.evidence.report.blocks import BANNER, Picture, Report, Table, Text
 from spymaster.evidence.report.gather import highest
 from spymaster.evidence.report.svg import Axis, Chart
 from spymaster.evidence.report.wording import faults, has_free_numbers
@@ -72,7 +72,10 @@ def test_every_finding_says_how_large_how_sure_and_how_often(found: Report) -> N
 
 
 def test_what_was_not_found_is_said_with_what_would_have_been(nothing: Report) -> None:
-    assert sum("no evidence found" in one.words for one in texts(nothing)) == len(TEST_IDS)
+    said = [one for section in nothing.sections[2:10] for one in section.blocks if isinstance(one, Text)]
+    assert sum("no evidence found" in one.words for one in said) == len(TEST_IDS)
+    short = next(one for one in nothing.sections[0].blocks if isinstance(one, Text))
+    assert all(say.NAMES[test].lower() in short.words for test in TEST_IDS)
     assert sum("Minimum detectable effect" in one.detail for one in texts(nothing)) == len(TEST_IDS)
     summary = next(block for block in nothing.sections[1].blocks if isinstance(block, Table))
     assert [row[-1] for row in summary.rows] == ["none"] * len(TEST_IDS)
@@ -86,8 +89,8 @@ def test_every_test_has_a_picture_of_the_data_against_surrogates(found: Report, 
 
 
 def test_simulated_data_say_so_in_a_banner_and_real_data_do_not(found: Report) -> None:
-    assert content.BANNER in page.render(found)
-    assert content.BANNER in markdown.render(found)
+    assert BANNER in page.render(found)
+    assert BANNER in markdown.render(found)
     real = days.report_data()
     tests = real.tests.with_columns(
         provenance=pl.lit("real").cast(AlgoTest.columns["provenance"].dtype),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,19 +11,25 @@ import polars as pl
 import pytest
 
 from spymaster.evidence import rows, session
+from spymaster.evidence.controls import Extent
 from spymaster.evidence.holdout import fraction, is_holdout
 from spymaster.evidence.law import LARGEST_SIZE, Measured, favourites, pool
+from spymaster.evidence.report.rerun import rerun
 from spymaster.evidence.session import earlier_law, law_of
 from spymaster.evidence.strata import MOST_STRATA, register
-from spymaster.lake import Lake
+from spymaster.lake import Lake, layout
+from spymaster.lake.errors import MissingPartitionError
 from spymaster.settings import EvidenceSettings
 from spymaster.simulator import request
+from spymaster.tables.algo_curve import AlgoCurve
 from spymaster.tables.algo_law import AlgoLaw
 from spymaster.tables.algo_replication import AlgoReplication
 from spymaster.tables.algo_run import AlgoRun
 from spymaster.tables.algo_test import AlgoTest
 from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, copy_lake, spoil
+from spymaster_tests.evidence.lakes import SETTINGS as LAKE_SETTINGS
 from spymaster_tests.evidence.lakes import build, searched
+from spymaster_tests.evidence.report_days import report_data
 
 SETTINGS = EvidenceSettings()
 SUNDAY = date(2025, 1, 5)
@@ -79,6 +87,32 @@ def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
     of_day = tests.filter(~pl.col("is_negative_control"))
     assert set(of_day["verdict"].to_list()) == {"simulated:weak" if passed else "simulated:none"}
     assert set(of_day["blocked_by_control"].to_list()) == {not passed}
+
+
+@pytest.mark.parametrize("controls", ["none", "full"])
+def test_a_date_is_tested_anew_for_a_report_with_other_controls(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, controls: Extent
+) -> None:
+    """Tests of the date are the stored ones; controls are made even in the demo's profile; nothing is written."""
+    monkeypatch.setattr(lake, "settings", lake.settings.model_copy(update={"evidence": LAKE_SETTINGS}))
+    before = {path: path.stat().st_mtime_ns for path in lake.root.rglob("*") if path.is_file()}
+    data = rerun(replace(report_data(), symbol=SYMBOL, dt=EARLIER), lake, controls)
+    stored = lake.partition(AlgoTest, SYMBOL, EARLIER).read()
+    about = ("run_id", "blocked_by_control", "verdict")
+    assert data.tests.drop(about).equals(stored.drop(about))
+    assert data.curves.equals(lake.partition(AlgoCurve, SYMBOL, EARLIER).read())
+    assert data.run["controls"] == controls
+    assert data.run["run_id"] != stored["run_id"][0]
+    assert (data.run["controls_passed"] is None) == (controls == "none") == data.controls.is_empty()
+    assert set(data.controls["control_kind"].to_list()) == ({"jittered"} if controls == "full" else set())
+    assert {path: path.stat().st_mtime_ns for path in lake.root.rglob("*") if path.is_file()} == before
+
+
+def test_a_date_without_its_law_is_not_tested_anew(lake: Lake, tmp_path: Path) -> None:
+    other = copy_lake(lake, tmp_path / "lake")
+    shutil.rmtree(layout.symbol_dir(other.root, AlgoLaw.full_name, SYMBOL))
+    with pytest.raises(MissingPartitionError, match="algo_law"):
+        rerun(replace(report_data(), symbol=SYMBOL, dt=EARLIER), other, "none")
 
 
 @pytest.mark.parametrize(("share", "held"), [(0.0, 0), (0.25, 3), (0.3, 3), (0.7, 7), (0.9, 9)])

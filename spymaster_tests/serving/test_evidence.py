@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from spymaster.evidence.report.gather import ReportData
 from spymaster.lake import Lake
 from spymaster.market.dbn import SIM_DATASET
 from spymaster.serving import evidence as told
@@ -147,6 +149,52 @@ def test_a_test_that_found_nothing_is_listed_with_the_group_that_came_nearest() 
     assert [row["verdict"] for row in answer["evidence"]] == ["none"] * len(days.PEAKS)
     assert all(row["days_seen"] is None for row in answer["evidence"])
     assert sum(row["groups"] for row in answer["tests"]) == 2 * len(days.PEAKS)
+
+
+def told_of(data: ReportData, over: pl.DataFrame | None = None) -> dict[str, list[dict[str, Any]]]:
+    """The answer at the end of the made-up date."""
+    timeline = Timeline(t0_ns=days.START, seconds=86_400)
+    curves = lambda _: data.curves  # noqa: E731
+    return told.evidence(data.tests, over, None, curves, timeline, 86_399)
+
+
+def test_a_group_with_two_rows_is_listed_and_counted_once() -> None:
+    data = days.report_data()
+    line = data.tests.filter(pl.col("test_id") == "E5")
+    both = pl.concat([data.tests, line.with_columns(test_row_id=pl.col("test_row_id") + ":1")])
+    answer = told_of(replace(data, tests=both))
+    assert sum(row["test_id"] == "E5" for row in answer["evidence"]) == 1
+    assert {row["test_id"]: (row["groups"], row["found"]) for row in answer["tests"]}["E5"] == (2, 1)
+
+
+def test_facts_are_no_tests_and_one_of_nothing_is_no_finding() -> None:
+    data = days.report_data()
+    is_fact = pl.col("p_method") == "fact"
+    facts = [row for row in told_of(data)["evidence"] if row["verdict"] == "fact"]
+    assert [(row["test_id"], row["days_seen"], row["days_replicated"]) for row in facts] == [("E6", None, None)]
+    tried = {row["test_id"]: (row["groups"], row["found"]) for row in told_of(data)["tests"]}
+    assert tried["E6"] == (2, 1)
+    zero = data.tests.with_columns(
+        pl.when(is_fact).then(0.0).otherwise(pl.col(name)).alias(name) for name in ("effect", "effect_lo", "effect_hi")
+    )
+    answer = told_of(replace(data, tests=zero))
+    assert "fact" not in {row["verdict"] for row in answer["evidence"]}
+
+
+def test_a_test_that_found_facts_alone_still_lists_what_came_nearest() -> None:
+    data = days.report_data()
+    found = (pl.col("test_id") == "E6") & pl.col("verdict").cast(pl.String).str.ends_with("weak")
+    answer = told_of(replace(data, tests=data.tests.filter(~found)))
+    assert sorted(row["verdict"] for row in answer["evidence"] if row["test_id"] == "E6") == ["fact", "none"]
+
+
+def test_where_one_date_stands_alone_no_days_are_told() -> None:
+    data = days.report_data()
+    dtype = data.replication.schema["days_seen"]
+    for seen, expected in ((1, None), (2, 2)):
+        over = data.replication.with_columns(days_seen=pl.lit(seen).cast(dtype))
+        rows = told_of(data, at(over, "available_from", shift=-10 * 24 * 3600 * SECOND_NS))["evidence"]
+        assert {row["days_seen"] for row in rows if row["verdict"] == "weak"} == {expected}
 
 
 def test_a_minute_of_intensity_is_told_once_it_is_over(client: TestClient) -> None:

@@ -9,7 +9,9 @@ from datetime import date
 import polars as pl
 
 from spymaster.evidence.report.sentences import Row
+from spymaster.evidence.verdicts import Least
 from spymaster.lake import Partition
+from spymaster.settings import Settings
 from spymaster.tables.types import TIMESTAMP
 
 TOP_SECONDS = 10
@@ -27,7 +29,8 @@ class ReportData:
 
     run: the row of `algo_run`. tests, controls: rows of `algo_test`, those of the date itself and of its negative
     controls. minutes: intensity by minute, side and band; seconds: the highest ones. contrast: the latest rows at or
-    before the date, contrast_dt their date. candles, levels: empty where the tables are not there.
+    before the date, contrast_dt their date. candles, levels: empty where the tables are not there. least: the smallest
+    effect that is evidence.
     """
 
     symbol: str
@@ -46,6 +49,7 @@ class ReportData:
     levels: pl.DataFrame
     attribution_hash: str | None
     version: str
+    least: Least
 
     @property
     def provenance(self) -> str:
@@ -93,6 +97,7 @@ def gather(
     candles: Partition | None,
     levels: Partition | None,
     *,
+    settings: Settings,
     version: str,
 ) -> ReportData | None:
     """The data of a report; None for a date without a run (no seconds, or no messages)."""
@@ -119,4 +124,5 @@ def gather(
         levels=pl.DataFrame() if levels is None else levels.read(LEVEL_COLUMNS),
         attribution_hash=rows["attribution_hash"][0] if rows.height else None,
         version=version,
+        least=Least.of(settings.evidence),
     )

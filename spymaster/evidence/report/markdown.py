@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from spymaster.evidence.report.content import BANNER, Block, Picture, Report, Table, Text
+from spymaster.evidence.report.blocks import BANNER, Block, Picture, Report, Table, Text
 
 
 def render(report: Report) -> str:

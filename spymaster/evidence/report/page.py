@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from spymaster.evidence.report.content import BANNER, Block, Picture, Report, Section, Table, Text
+from spymaster.evidence.report.blocks import BANNER, Block, Picture, Report, Section, Table, Text
 
 STYLE = """
 :root{--ink:#1d2733;--faint:#667484;--line:#dde3ea;--paper:#fff;--wash:#f5f7fa;--mark:#e0701b}

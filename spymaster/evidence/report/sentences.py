@@ -7,8 +7,11 @@ numbers of their own (`wording.has_free_numbers`).
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 LEVEL = "95 %"
 ALPHA = 0.05
@@ -54,9 +57,8 @@ PICTURES = {
 FINDING = {
     "E1": "{prefix}{effect} of {n} cancelled orders ({group}) die {peak} after entry, beyond any structure slower than "
     "{cell}",
-    "E2": "{prefix}{effect} of {n} price changes ({group}) are of orders moved at least ten times over, and "
-    "those follow "
-    "the quote after {peak}",
+    "E2": "{prefix}{effect} of {n} price changes ({group}) are of orders moved at least ten times over, and answers of "
+    "those to the quote gather {peak} after it moves",
     "E3": "{prefix}{effect} of {n} events ({group}) are answered after {peak}, beyond any structure slower than {cell}",
     "E4": "{prefix}{effect} of {n} messages ({group}) gather at {peak} of the {period} period",
     "E5": "{prefix}{effect} of {n} messages in two minutes ({group}) are locked to {peak}",
@@ -67,17 +69,50 @@ FINDING = {
     "withdrawn with it",
 }
 """One per test; the tail says how sure it is."""
-TAIL = "{level} interval {low} to {high}; q {q}; null: {null}; dates with it: {found} of {seen}. {strength}."
+FINDING_OF_SUB = {
+    ("E7", "contra_pull"): "{prefix}of the volume withdrawn within {peak} after {n} trades ({group}), the part on the "
+    "side that the trade did not take from is larger by {effect} of it than with shifted trades",
+}
+"""Where a sub-test measures something else than its test."""
+TAIL = "{level} interval{share_of} {low} to {high}; q{q_of} {q}; null: {null}; {dates}. {strength}."
+TAIL_OF = {"E2": (" of that share", " of the delay")}
+"""Where effect and q are of two things: what each is of."""
+DATES = "dates that also have a q_by of {alpha} or less: {found} of {seen}"
+ONE_DATE = "no other date has tested this group yet"
 FACT = {
     "E6": "{prefix}{effect} of the traded lots ({n} in all, {group}) were executed beyond what their orders displayed",
 }
 FACT_TAIL = "{level} interval {low} to {high}; a fact by order id, without a test."
 NOTHING = "{prefix}no evidence found in {strata} groups of messages"
-NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}{small}."
-TOO_SMALL = ", with an effect too small to count"
-ALSO = " Also found in: {others}."
+NOTHING_TAIL = "Minimum detectable effect {least}; smallest q {q}. {why}."
+UNKNOWN, NONE_AT_ALL = "not known", "more than all of a group: the groups are too small"
+LEAST_OF = "{share} where it is a share, {ratio} where it is a ratio"
+TIMES_CHANCE = "{effect} chance"
+AS_CHANCE = "No group has a q of {alpha} or less: what was seen, surrogates without the structure give as well"
+UNDERPOWERED = ", and with so many groups and so few surrogates none alone could have had one"
+ALL_THE_SAME = "Groups with a q of {alpha} or less and no verdict all the same: {reasons}"
+WHY_NOT = {
+    "blocked": "{n} as a negative control of the date failed",
+    "halves": "{n} as the two halves of the date do not agree on the place of the peak",
+    "few": "{n} with too few messages of it (at least {messages} a day count)",
+    "wide": "{n} with an interval that reaches below the least effect that counts",
+    "small": "{n} with an effect too small to count",
+}
+WHY_NOT_SHORT = {
+    "blocked": "a control failed", "halves": "halves disagree", "few": "too few messages", "wide": "interval too wide",
+    "small": "effect too small",
+}  # fmt: skip
+"""Both by `reasons.REASONS`."""
+EXAMPLES_ORDER = {
+    "E2": "the orders that were moved most often first",
+    "E6": "the most hidden lots first",
+    "E7": "the first of the date",
+}
+NEAREST = "nearest to its peak"
+ALSO = " Also found by: {others}."
 STRENGTH = {
     "weak": "A hint: evidence takes other dates, some of them held out",
+    "weak again": "A hint all the same: on too few dates, or on those held out not at that place",
     "supported": "Consistent with automation, and repeated on dates that were not used to find it",
 }
 CONTRAST = {
@@ -116,7 +151,23 @@ _REFERENCES = {
     "large_add_bid": "large new bids",
     "large_add_ask": "large new offers",
 }
-_PERIODS = {"1us": "1 µs", "10us": "10 µs", "50us": "50 µs"}
+SUB_TESTS = {
+    "E1": {"ms": "15 to 500 ms", "sub_ms": "1.5 to 15 ms", "s": "around 1 and 2 s"},
+    "E2": {"peg_lag": "delay after the quote"},
+    "E3": {"ms": "15 to 200 ms", "few_ms": "0.5 to 15 ms", "sub_ms": "0.05 to 0.5 ms"},
+    "E5": {"slow": "0.2 to 40 Hz", "fast": "40 to 200 Hz"},
+    "E6": {"synthetic": "orders after a full fill"},
+    "E7": {"episodes": "volume entered and withdrawn", "contra_pull": "side of what is withdrawn"},
+}
+"""Names of sub-tests that are not a time."""
+NOTES = {
+    "leads_reference": "The same messages also come at a sharp delay before these events: as answers they say little",
+    "signs_disagree": "With the sides of trades drawn at random it is not so: the direction is in doubt",
+    "equal_sizes_by_chance": "With sizes drawn anew as many pairs are of equal size",
+    "stage1_only": "Judged by the first surrogates alone",
+    "outside_band": "The frequency lies outside the band that was searched",
+}
+"""What a row is noted for that a reader of its sentence must know."""
 
 
 def prefix(provenance: str) -> str:
@@ -157,13 +208,16 @@ def share(value: float | None, unit: str = "share") -> str:
     """An effect as people say it: `4.1 %`, `3.2 times`."""
     if value is None:
         return "unknown"
-    return (
-        f"{value:.2g} times"
-        if unit == "ratio"
-        else f"{100 * value:.2f} %"
-        if abs(value) < 0.1
-        else f"{100 * value:.1f} %"
-    )
+    if unit == "ratio":
+        return f"{_short(value, 2)} times"
+    return f"{100 * value:.2f} %" if abs(value) < 0.1 else f"{100 * value:.1f} %"
+
+
+def _short(value: float, digits: int) -> str:
+    """A number with so many digits, and never with an exponent: all digits before the point are written."""
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:.0f}"
+    return np.format_float_positional(value, precision=digits, unique=False, fractional=False, trim="-")
 
 
 def peak(row: Row) -> str:
@@ -175,8 +229,8 @@ def peak(row: Row) -> str:
     if row["peak_unit"] == "Hz":
         return f"{value:.3g} Hz" if value < 100 else f"{value:.1f} Hz"
     if row["peak_unit"] == "ms":
-        return f"{value / 1000:.3g} s" if value >= 1000 else f"{value:.{digits}f} ms"
-    return f"{value:.2g} {row['peak_unit']}"
+        return f"{_short(value / 1000, 3)} s" if value >= 1000 else f"{value:.{digits}f} ms"
+    return f"{_short(value, 2)} {row['peak_unit']}"
 
 
 def probability(value: float | None) -> str:
@@ -202,8 +256,8 @@ def duration(ns: float | None) -> str:
     if ns is None:
         return "no time"
     for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
-        if ns >= size:
-            return f"{ns / size:.4g} {unit}"
+        if abs(ns) >= size:
+            return f"{_short(ns / size, 4)} {unit}"
     return f"{ns:g} ns"
 
 
@@ -211,17 +265,33 @@ def finding(row: Row, found: int, seen: int) -> tuple[str, str]:
     """What a row of `algo_test` with a verdict says, and how sure it is; found, seen: dates that had and tested it."""
     fields = _fields(row)
     if row["p_raw"] is None:
-        return f"{FACT[row['test_id']].format(**fields)}.", FACT_TAIL.format(**fields)
+        return sentence(FACT[row["test_id"]].format(**fields)), FACT_TAIL.format(**fields)
+    verdict = row["verdict"].split(":")[-1]
+    share_of, q_of = TAIL_OF.get(row["test_id"], ("", ""))
     tail = TAIL.format(
-        **fields, q=probability(row["q_bh"]), null=null_words(row), found=found, seen=seen,
-        strength=STRENGTH.get(row["verdict"].split(":")[-1], "Not evidence"),
+        **fields, share_of=share_of, q_of=q_of, q=probability(row["q_bh"]), null=null_words(row),
+        dates=DATES.format(alpha=ALPHA, found=found, seen=seen) if seen > 1 else ONE_DATE,
+        strength=STRENGTH.get("weak again" if verdict == "weak" and seen > 1 else verdict, "Not evidence"),
     )  # fmt: skip
-    return f"{FINDING[row['test_id']].format(**fields)}.", tail
+    template = FINDING_OF_SUB.get((row["test_id"], row["sub_id"]), FINDING[row["test_id"]])
+    said = [tail, *(f"{NOTES[note]}." for note in row["notes"] if note in NOTES)]
+    return sentence(template.format(**fields)), " ".join(said)
 
 
-def also(others: Sequence[str]) -> str:
+def sentence(words: str) -> str:
+    """Words that begin with a capital letter and end with a full stop."""
+    return f"{words[0].upper()}{words[1:]}."
+
+
+def also(test: str, others: Sequence[str]) -> str:
     """Other sub-tests that found the same group."""
-    return ALSO.format(others=", ".join(one.replace("_", " ") for one in others)) if others else ""
+    return ALSO.format(others=", ".join(sub_test(test, one) for one in others)) if others else ""
+
+
+def sub_test(test: str, sub_id: str) -> str:
+    """A sub-test in words: `15 to 500 ms`, and the time that others are named for: `100 ms`."""
+    known = SUB_TESTS.get(test, {}).get(sub_id)
+    return known or re.sub(r"^(\d+)us$", r"\1 µs", re.sub(r"^(\d+)(ms|s)$", r"\1 \2", sub_id)).replace("_", " ")
 
 
 def _fields(row: Row) -> dict[str, str]:
@@ -236,18 +306,53 @@ def _fields(row: Row) -> dict[str, str]:
         "group": group(row["stratum_json"], kind=row["test_id"] not in ("E1", "E2")),
         "peak": peak(row),
         "cell": duration(given.get("cell_ns")),
-        "period": str(_PERIODS.get(row["sub_id"], row["sub_id"])),
+        "period": sub_test(row["test_id"], row["sub_id"]),
         "level": LEVEL,
     }
 
 
-def nothing(provenance: str, strata: int, least: float | None, unit: str, q: float | None) -> tuple[str, str]:
-    """What a test that found nothing says; least: the effect that would have been found."""
-    told = "not known" if least is None else share(least, unit)
+def examples_order(row: Row) -> str:
+    """In which order messages behind a row are shown."""
+    if row["test_id"] == "E6" and row["p_raw"] is not None:
+        return NEAREST
+    return EXAMPLES_ORDER.get(row["test_id"], NEAREST)
+
+
+def nothing(
+    provenance: str, strata: int, detectable: Mapping[str, float | None], nearest: Row | None, why: str
+) -> tuple[str, str]:
+    """What a test that found nothing says.
+
+    detectable: by unit the effect that would have been found, None where not known; nearest: the row with the smallest
+    q; why: of `why_nothing`.
+    """
+    told = {unit: _detectable(value, unit) for unit, value in detectable.items()}
+    both = LEAST_OF.format(**told) if len(told) > 1 else next(iter(told.values()), UNKNOWN)
+    q = None if nearest is None else nearest["q_bh"]
     return (
-        f"{NOTHING.format(prefix=prefix(provenance), strata=strata)}.",
-        NOTHING_TAIL.format(least=told, q=probability(q), small=TOO_SMALL if q is not None and q <= ALPHA else ""),
+        sentence(NOTHING.format(prefix=prefix(provenance), strata=strata)),
+        NOTHING_TAIL.format(least=both, q=probability(q), why=why),
     )
+
+
+def _detectable(value: float | None, unit: str) -> str:
+    if value is None:
+        return UNKNOWN
+    if unit == "ratio":
+        return TIMES_CHANCE.format(effect=share(value, unit))
+    return NONE_AT_ALL if value > 1 else share(value, unit)
+
+
+def why_nothing(reasons: Mapping[str, int], messages: int, *, underpowered: bool) -> str:
+    """Why a test has no verdict.
+
+    reasons: groups by `reasons.REASONS`; messages: a day that an effect must amount to; underpowered: no lone group
+    could have a small q.
+    """
+    if not reasons:
+        return AS_CHANCE.format(alpha=ALPHA) + (UNDERPOWERED if underpowered else "")
+    said = (WHY_NOT[name].format(n=n, messages=messages) for name, n in reasons.items())
+    return ALL_THE_SAME.format(alpha=ALPHA, reasons=", ".join(said))
 
 
 def contrast(row: Row) -> tuple[str, str]:
@@ -260,14 +365,16 @@ def contrast(row: Row) -> tuple[str, str]:
     if verdict == "lower":
         points["delta"] = f"{-100 * row['delta']:.2f}"
     counts = {"sets": row["n_sets"], "days": row["n_days"]}
-    said = f"{CONTRAST[verdict].format(prefix=prefix(row['provenance']), **points)}."
+    said = sentence(CONTRAST[verdict].format(prefix=prefix(row["provenance"]), **points))
     if verdict == "too_few":
         return said, CONTRAST_FEW.format(**counts)
     return said, CONTRAST_TAIL.format(**points, **counts, level=LEVEL, p=probability(row["p_perm"]))
 
 
 TEMPLATES = (
-    *FINDING.values(), TAIL, *FACT.values(), FACT_TAIL, NOTHING, NOTHING_TAIL, *STRENGTH.values(), *CONTRAST.values(),
-    CONTRAST_TAIL, CONTRAST_FEW, TOO_SMALL, ALSO,
+    *FINDING.values(), *FINDING_OF_SUB.values(), TAIL, DATES, ONE_DATE, *FACT.values(), FACT_TAIL, NOTHING,
+    NOTHING_TAIL, *STRENGTH.values(), *CONTRAST.values(), CONTRAST_TAIL, CONTRAST_FEW, *WHY_NOT.values(),
+    *WHY_NOT_SHORT.values(), AS_CHANCE, UNDERPOWERED, ALL_THE_SAME, TIMES_CHANCE, *NOTES.values(), ALSO, LEAST_OF,
+    UNKNOWN, NONE_AT_ALL, *EXAMPLES_ORDER.values(), NEAREST,
 )  # fmt: skip
 """Everything with fields; the tests hold it against `wording`."""

@@ -11,9 +11,12 @@ from pathlib import Path
 
 import polars as pl
 
+from spymaster.evidence.controls import Extent
 from spymaster.evidence.errors import ForbiddenWordError
 from spymaster.evidence.report import content, markdown, page
+from spymaster.evidence.report.blocks import BANNER, Report, Text
 from spymaster.evidence.report.gather import ReportData, gather
+from spymaster.evidence.report.rerun import rerun
 from spymaster.evidence.report.wording import faults
 from spymaster.lake import Lake, Partition, files
 from spymaster.settings import Settings
@@ -40,7 +43,7 @@ class Rendered:
 
     html: bytes
     md: bytes
-    report: content.Report
+    report: Report
 
 
 def render(data: ReportData) -> Rendered:
@@ -56,10 +59,14 @@ def render(data: ReportData) -> Rendered:
     return Rendered(html.encode(), md.encode(), report)
 
 
-def folder(symbol: str, dt: date | None = None) -> str:
-    """Folder of a date's report, or of the index of a symbol, from the root of the lake."""
+def folder(symbol: str, dt: date | None = None, controls: Extent | None = None) -> str:
+    """Folder of a date's report, or of the index of a symbol, from the root of the lake.
+
+    A report of tests that were run anew stands beside the stored one, whose bytes `gold.evidence_report` knows.
+    """
     inner = "" if dt is None else f"/dt={dt}"
-    return f"{FOLDER}/symbol={symbol}{inner}"
+    anew = "" if controls is None else f"/controls={controls}"
+    return f"{FOLDER}/symbol={symbol}{inner}{anew}"
 
 
 def latest(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
@@ -105,9 +112,9 @@ def write(root: Path | None, inside: Path, made: Rendered, forms: Sequence[str])
     return written
 
 
-def findings(report: content.Report) -> list[str]:
+def findings(report: Report) -> list[str]:
     """What stands in short at the top of a report, as text."""
-    said = [block for block in report.sections[0].blocks if isinstance(block, content.Text)]
+    said = [block for block in report.sections[0].blocks if isinstance(block, Text)]
     return [f"{one.words} {one.detail}".strip() for one in said]
 
 
@@ -133,7 +140,7 @@ def _line(row: dict) -> tuple[str, ...]:
 
 def _index_page(symbol: str, rows: Sequence[tuple[date, dict]]) -> str:
     simulated = any(row["provenance"] == "simulated" for _, row in rows)
-    banner = f'<div class="banner" role="note">{escape(content.BANNER)}</div>' if simulated else ""
+    banner = f'<div class="banner" role="note">{escape(BANNER)}</div>' if simulated else ""
     heads = "".join(f'<th scope="col"{page.NUMBER if 1 < k < 6 else ""}>{head}</th>' for k, head in enumerate(_HEADS))
     lines = "".join(
         f'<tr><td><a href="dt={dt}/{NAME}.html">{dt}</a></td>'
@@ -148,17 +155,22 @@ def _index_page(symbol: str, rows: Sequence[tuple[date, dict]]) -> str:
 
 def _index_text(symbol: str, rows: Sequence[tuple[date, dict]]) -> str:
     lines = [f"| [{dt}](dt={dt}/{NAME}.md) | {' | '.join(_line(row))} |" for dt, row in rows]
-    simulated = [f"> **{content.BANNER}**", ""] if any(row["provenance"] == "simulated" for _, row in rows) else []
+    simulated = [f"> **{BANNER}**", ""] if any(row["provenance"] == "simulated" for _, row in rows) else []
     heads = [f"| {' | '.join(_HEADS)} |", "|---|---|---:|---:|---:|---:|---|"]
     return "\n".join([f"# Evidence of automation, {symbol}", "", *simulated, *heads, *lines, ""])
 
 
-def data_of(lake: Lake, symbol: str, dt: date, *, version: str) -> ReportData | None:
+def data_of(lake: Lake, symbol: str, dt: date, *, version: str, controls: Extent | None = None) -> ReportData | None:
     """What a report of a stored date is made from; None for a date without seconds.
 
+    controls: how much of the date its negative controls take; given, its tests and controls are run anew (`rerun`).
     Raises `MissingPartitionError` where a table of the search is not there. The others may be absent.
     """
     run, tests, curves, exemplars, replication, intensity = (lake.partition(model, symbol, dt) for model in _OWN)
     contrasts = latest(lake.partitions(AlgoContrast, symbol, end=dt), dt, lake.settings)
     candles, levels = (lake.partition(model, symbol, dt) if lake.has(model, symbol, dt) else None for model in _BESIDE)
-    return gather(run, tests, curves, exemplars, replication, intensity, contrasts, candles, levels, version=version)
+    data = gather(
+        run, tests, curves, exemplars, replication, intensity, contrasts, candles, levels,
+        settings=lake.settings, version=version,
+    )  # fmt: skip
+    return data if data is None or controls is None else rerun(data, lake, controls)
