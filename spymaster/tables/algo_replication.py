@@ -15,7 +15,9 @@ class AlgoReplication(TableModel):
     """One row per test, sub-test and group of messages over all dates up to this one, the last included.
 
     Effect, peak and weights are of the discovery dates alone, so that hold-out dates cannot move them: later dates
-    attribute messages by `weights_json` of the rows whose verdict_discovery is weak or fact.
+    attribute messages by `weights_json` of the rows whose verdict_discovery is weak or fact. Of a periodic sender (E5)
+    the row is of one line, within half a percent: that which most discovery dates show. A date with another one is a
+    date without it.
     """
 
     layer = "gold"
@@ -51,12 +53,21 @@ class AlgoReplication(TableModel):
         pl.Float64, "2.5 % of its bootstrap over dates (of one date its own interval); null as effect", nullable=True
     )
     effect_hi = Column(pl.Float64, "97.5 % of it; null as effect", nullable=True)
-    peak_value = Column(pl.Float64, "median over discovery dates where it was found; null without one", nullable=True)
+    peak_value = Column(
+        pl.Float64,
+        "median over discovery dates where it was found, of phases on their circle; null without",
+        nullable=True,
+    )
     peak_unit = Column(pl.String, "as in algo_test", isin=PEAK_UNITS)
     peak_spread = Column(
-        pl.Float64, "largest less smallest peak of those dates; null as peak_value", nullable=True, ge=0
+        pl.Float64,
+        "largest less smallest peak of those dates, of phases the shortest arc; null as peak_value",
+        nullable=True,
+        ge=0,
     )
-    weights_json = Column(pl.String, "as in algo_test, mean over the discovery dates where it was found")
+    weights_json = Column(
+        pl.String, "as in algo_test, mean over discovery dates where it was found; a line has one bin"
+    )
     verdict_discovery = Column(pl.Enum(VERDICTS), "of the discovery dates alone: weak at most")
     verdict = Column(pl.Enum(VERDICTS), "with the hold-out dates")
     provenance = Column(PROVENANCE, "real or simulated data")

@@ -198,6 +198,42 @@ def test_a_group_with_two_rows_counts_once() -> None:
     assert set(tried["test_id"].to_list()) == set(TEST_IDS)
 
 
+def test_controls_that_were_run_are_named_and_their_groups_count_once() -> None:
+    data = days.report_data(controls=True)
+    line = data.controls.filter(pl.col("test_id") == "E5")
+    both = pl.concat([data.controls, line.with_columns(test_row_id=pl.col("test_row_id") + ":1")])
+    report = content.build(replace(data, controls=both))
+    said = details(report, "controls")
+    assert "the date with its times jittered." in said
+    assert "without agents" not in said
+    blocks = next(one for one in report.sections if one.anchor == "controls").blocks
+    table = next(block for block in blocks if isinstance(block, Table))
+    assert [row[1].split()[0] for row in table.rows] == list(TEST_IDS)
+    assert {row[2:4] for row in table.rows} == {("2", "1")}
+
+
+def test_a_hint_that_other_dates_have_too_says_why_it_is_no_more() -> None:
+    row = days.report_data().tests.filter(pl.col("test_row_id") == E1).row(0, named=True)
+    assert say.finding(row, 1, 1)[1].endswith(f"{say.STRENGTH['weak']}.")
+    assert say.finding(row, 4, 4)[1].endswith(f"{say.STRENGTH['weak again']}.")
+
+
+def test_questions_without_an_answer_are_no_table() -> None:
+    data = days.report_data()
+    few = data.contrast.with_columns(verdict=pl.lit("too_few").cast(data.contrast.schema["verdict"]))
+    report = content.build(replace(data, contrast=few))
+    blocks = next(one for one in report.sections if one.anchor == "joining").blocks
+    assert not any(isinstance(block, Table) for block in blocks)
+    assert "The other 3 questions have too few" in details(report, "joining")
+
+
+def test_effect_and_q_of_steered_orders_are_of_two_things() -> None:
+    row = days.report_data().tests.filter(pl.col("test_id") == "E2").row(0, named=True)
+    words, detail = say.finding(row, 1, 4)
+    assert "answers of those to the quote gather 3.2 ms after it moves" in words
+    assert detail.startswith("95 % interval of that share 3.70 % to 4.50 %; q of the delay below 0.001")
+
+
 @pytest.mark.parametrize("stored", [True, False])
 def test_of_a_first_date_nobody_reads_how_often_others_had_it(stored: bool) -> None:
     data = days.report_data()
@@ -247,7 +283,7 @@ def test_a_ratio_and_a_share_of_one_test_are_said_as_what_they_are() -> None:
 def test_what_a_row_is_noted_for_stands_with_its_sentence() -> None:
     row = days.report_data().tests.filter(pl.col("test_id") == "E3").row(0, named=True)
     assert say.NOTES["leads_reference"] in say.finding(row | {"notes": ["leads_reference"]}, 1, 4)[1]
-    assert say.finding(row | {"notes": ["own_law"]}, 1, 4)[1].endswith("held out.")
+    assert say.finding(row | {"notes": ["own_law"]}, 1, 1)[1].endswith("held out.")
 
 
 def test_names_of_sub_tests_say_where_they_look() -> None:

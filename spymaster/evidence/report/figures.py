@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.evidence.report.gather import ReportData
-from spymaster.evidence.report.sentences import Row, group, share
+from spymaster.evidence.report.sentences import Row, group, share, sub_test
 from spymaster.evidence.report.svg import ASK, BID, CHANCE, FAINT, PEAK, SEEN, Axis, Chart, matrix
 from spymaster.tables.algo_intensity_1s import INTENSITY_BANDS
 
@@ -314,4 +314,4 @@ def curves_of(data: ReportData, row: Row) -> Sequence[tuple[str, str]]:
     else:
         drawn = against_surrogates(row, curve)
     effect = share(row["effect"], row["effect_unit"])
-    return [] if drawn is None else [(f"{words} ({row['sub_id'].replace('_', ' ')}): effect {effect}", drawn)]
+    return [] if drawn is None else [(f"{words} ({sub_test(row['test_id'], row['sub_id'])}): effect {effect}", drawn)]

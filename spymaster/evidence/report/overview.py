@@ -85,10 +85,10 @@ def all_tests(data: ReportData, results: Sequence[Results]) -> Section:
     heads = ("test", "groups", "found in", "largest effect", "95 % interval", "q", "dates by q_by", "verdict")
     note = (
         "Every test that ran is a row, found or not. A group is a kind of message, by side, size, distance and time of "
-        "day, registered before the date was looked at. q is adjusted for everything the test tried. One date alone is "
-        "weak at most; supported needs other dates, some of them held out. Dates by q_by are those, of all that tested "
-        "the group, on which the stricter q_by is 0.05 or less, too: a hint may have none. Facts need no test, and are "
-        "not counted as groups."
+        "day, registered before the date was looked at, with one part of the test (such as a period, or a range of "
+        "delays). q is adjusted for everything the test tried. One date alone is weak at most; supported needs other "
+        "dates, some of them held out. Dates by q_by are those, of all that tested the group, on which the stricter "
+        "q_by is 0.05 or less, too: a hint may have none. Facts need no test, and are not counted as groups."
     )
     return Section("All tests", "tests", (Text(note, "note"), Table(heads, tuple(rows), heads[1:7])))
 

@@ -28,7 +28,7 @@ def section_of_test(data: ReportData, one: Results) -> Section:
     found = one.findings
     blocks += [sentence(row) for row in found[:MOST_SENTENCES]]
     if len(found) > MOST_SENTENCES:
-        more = f"And in {len(found) - MOST_SENTENCES} more groups; they are in the table of the date."
+        more = f"And for {len(found) - MOST_SENTENCES} more kinds of message; they are in the table of the date."
         blocks.append(Text(more, "note"))
     drawn = _pictures(data, one)
     if drawn:

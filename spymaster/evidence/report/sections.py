@@ -12,14 +12,15 @@ from spymaster.evidence.report import sentences as say
 from spymaster.evidence.report.blocks import Block, Picture, Section, Table, Text
 from spymaster.evidence.report.figures import NEW_YORK
 from spymaster.evidence.report.gather import ReportData
+from spymaster.evidence.report.groups import GROUP
 from spymaster.evidence.report.sentences import Row
+from spymaster.tables.algo_test import TEST_IDS
 
 CONTROLS = {
-    "no_agents": "a simulated day without agents",
     "jittered": "the date with its times jittered",
     "shuffled_days": "messages of the date with trades and quotes of an earlier one",
+    "no_agents": "a simulated day without agents",
 }
-"""Kinds of control in words."""
 
 
 def intensity(data: ReportData) -> Section:
@@ -69,6 +70,9 @@ def joining(data: ReportData) -> Section:
     blocks.append(Text(f"Answered with dates up to {data.contrast_dt}, hold-out dates only.", "note"))
     heads = ("question", "sets", "dates", "difference, points", "95 % interval", "p", "q", "could find", "verdict")
     rows = tuple(_contrast_row(row) for row in data.contrast.sort("is_primary", descending=True).iter_rows(named=True))
+    if set(data.contrast["verdict"].cast(pl.String)) == {"too_few"}:
+        blocks.append(Text(f"The other {len(rows) - 1} questions have too few matched touches, too.", "nothing"))
+        return Section("Before rejections", "joining", tuple(blocks))
     blocks.append(
         Table(heads, rows, heads[1:8], "The first question is the registered one; the others are a family of their own")
     )
@@ -90,20 +94,28 @@ def _contrast_row(row: Row) -> tuple[str, ...]:
 
 def controls(data: ReportData) -> Section:
     """What the same tests found where nothing is."""
+    blocks: list[Block] = []
     if data.controls.is_empty():
-        return Section("Negative controls", "controls", (Text("No controls were run for this date.", "nothing"),))
-    present = data.controls["control_kind"].cast(pl.String).unique()
-    kinds = "; ".join(words for kind, words in CONTROLS.items() if kind in present)
-    note = f"The same tests on data in which nothing can be found: {kinds}."
-    blocks: list[Block] = [Text(f"{note} If they find more than chance does, nothing on this page counts.", "note")]
+        blocks.append(Text("No controls were run for this date.", "nothing"))
+        return Section("Negative controls", "controls", tuple(blocks))
+    kinds = data.controls["control_kind"].cast(pl.String).unique(maintain_order=True).to_list()
+    named = "; ".join(CONTROLS[kind] for kind in kinds)
+    note = (
+        f"The same tests on data in which nothing can be found: {named}. If they find more than chance does, nothing "
+        "on this page counts."
+    )
+    blocks.append(Text(note, "note"))
     families = (
         data.controls.filter(pl.col("q_bh").is_not_null())
+        .group_by("control_kind", *GROUP)
+        .agg(least=pl.col("q_bh").min())
         .group_by("control_kind", "test_id")
-        .agg(groups=pl.len(), found=(pl.col("q_bh") <= 0.05).sum(), least=pl.col("q_bh").min())
+        .agg(groups=pl.len(), found=(pl.col("least") <= say.ALPHA).sum(), least=pl.col("least").min())
+        .sort("control_kind", pl.col("test_id").replace_strict({test: k for k, test in enumerate(TEST_IDS)}))
     )
     rows = tuple(
         (str(kind).replace("_", " "), f"{test} {say.NAMES[test]}", f"{groups}", f"{found}", say.probability(least))
-        for kind, test, groups, found, least in families.sort("control_kind", "test_id").iter_rows()
+        for kind, test, groups, found, least in families.iter_rows()
     )
     heads = ("control", "test", "groups", "found", "smallest q")
     blocks.append(Table(heads, rows, heads[2:]))

@@ -57,9 +57,8 @@ PICTURES = {
 FINDING = {
     "E1": "{prefix}{effect} of {n} cancelled orders ({group}) die {peak} after entry, beyond any structure slower than "
     "{cell}",
-    "E2": "{prefix}{effect} of {n} price changes ({group}) are of orders moved at least ten times over, and "
-    "those follow "
-    "the quote after {peak}",
+    "E2": "{prefix}{effect} of {n} price changes ({group}) are of orders moved at least ten times over, and answers of "
+    "those to the quote gather {peak} after it moves",
     "E3": "{prefix}{effect} of {n} events ({group}) are answered after {peak}, beyond any structure slower than {cell}",
     "E4": "{prefix}{effect} of {n} messages ({group}) gather at {peak} of the {period} period",
     "E5": "{prefix}{effect} of {n} messages in two minutes ({group}) are locked to {peak}",
@@ -75,7 +74,9 @@ FINDING_OF_SUB = {
     "side that the trade did not take from is larger by {effect} of it than with shifted trades",
 }
 """Where a sub-test measures something else than its test."""
-TAIL = "{level} interval {low} to {high}; q {q}; null: {null}; {dates}. {strength}."
+TAIL = "{level} interval{share_of} {low} to {high}; q{q_of} {q}; null: {null}; {dates}. {strength}."
+TAIL_OF = {"E2": (" of that share", " of the delay")}
+"""Where effect and q are of two things: what each is of."""
 DATES = "dates that also have a q_by of {alpha} or less: {found} of {seen}"
 ONE_DATE = "no other date has tested this group yet"
 FACT = {
@@ -111,6 +112,7 @@ NEAREST = "nearest to its peak"
 ALSO = " Also found by: {others}."
 STRENGTH = {
     "weak": "A hint: evidence takes other dates, some of them held out",
+    "weak again": "A hint all the same: on too few dates, or on those held out not at that place",
     "supported": "Consistent with automation, and repeated on dates that were not used to find it",
 }
 CONTRAST = {
@@ -151,8 +153,10 @@ _REFERENCES = {
 }
 SUB_TESTS = {
     "E1": {"ms": "15 to 500 ms", "sub_ms": "1.5 to 15 ms", "s": "around 1 and 2 s"},
+    "E2": {"peg_lag": "delay after the quote"},
     "E3": {"ms": "15 to 200 ms", "few_ms": "0.5 to 15 ms", "sub_ms": "0.05 to 0.5 ms"},
     "E5": {"slow": "0.2 to 40 Hz", "fast": "40 to 200 Hz"},
+    "E6": {"synthetic": "orders after a full fill"},
     "E7": {"episodes": "volume entered and withdrawn", "contra_pull": "side of what is withdrawn"},
 }
 """Names of sub-tests that are not a time."""
@@ -262,10 +266,12 @@ def finding(row: Row, found: int, seen: int) -> tuple[str, str]:
     fields = _fields(row)
     if row["p_raw"] is None:
         return sentence(FACT[row["test_id"]].format(**fields)), FACT_TAIL.format(**fields)
+    verdict = row["verdict"].split(":")[-1]
+    share_of, q_of = TAIL_OF.get(row["test_id"], ("", ""))
     tail = TAIL.format(
-        **fields, q=probability(row["q_bh"]), null=null_words(row),
+        **fields, share_of=share_of, q_of=q_of, q=probability(row["q_bh"]), null=null_words(row),
         dates=DATES.format(alpha=ALPHA, found=found, seen=seen) if seen > 1 else ONE_DATE,
-        strength=STRENGTH.get(row["verdict"].split(":")[-1], "Not evidence"),
+        strength=STRENGTH.get("weak again" if verdict == "weak" and seen > 1 else verdict, "Not evidence"),
     )  # fmt: skip
     template = FINDING_OF_SUB.get((row["test_id"], row["sub_id"]), FINDING[row["test_id"]])
     said = [tail, *(f"{NOTES[note]}." for note in row["notes"] if note in NOTES)]
