@@ -239,8 +239,12 @@ class EvidenceSettings(_Section):
     least_share: float = Field(default=0.005, ge=0, lt=1, description="an effect below this share is no evidence")
     least_ratio: float = Field(default=1.1, ge=1, description="nor one below this ratio, where it is a ratio")
     least_messages: int = Field(default=50, ge=0, description="nor one of fewer messages a day")
-    holdout_share: float = Field(default=0.30, ge=0, le=0.9, description="dates that nothing is looked for on")
-    holdout_salt: str = Field(default="spymaster", description="chooses them, once; a change invalidates all verdicts")
+    holdout_share: float = Field(
+        default=0.30, ge=0, le=0.9, description="of each ten weekdays: dates that nothing is looked for on"
+    )
+    holdout_salt: str = Field(
+        default="spymaster 159", description="chooses them, once; a change invalidates all verdicts"
+    )
     law_sessions: int = Field(default=30, ge=1, description="earlier sessions that favourite sizes are taken from")
     controls: Literal["none", "sample", "full"] = Field(
         default="sample", description="negative controls: on the busiest hour, or the whole date; none in the demo"

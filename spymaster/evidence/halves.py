@@ -27,7 +27,11 @@ def within(day: DayArrays, start: int, end: int) -> DayArrays:
     return replace(
         day,
         messages=replace(messages, usable=messages.usable & (messages.ts >= start) & (messages.ts < end)),
-        lives=replace(lives, usable=lives.usable & (lives.ts_add >= start) & (lives.ts_end < end)),
+        lives=replace(
+            lives,
+            usable=lives.usable & (lives.ts_add >= start) & (lives.ts_end < end),
+            entered=lives.entered & (lives.ts_add >= start) & (lives.ts_add < end),
+        ),
         trades=replace(trades, usable=trades.usable & (trades.ts >= start) & (trades.ts < end)),
         quotes=replace(quotes, usable=quotes.usable & (quotes.ts >= start) & (quotes.ts < end)),
         open=day.open[seconds],
@@ -80,7 +84,7 @@ def _peak(results: Sequence[TestResult], sub_id: str) -> float:
 
 
 def _of_windows(result: TestResult) -> Halves:
-    """A line is in both halves if it stood out in a window of each."""
+    """A line is in both halves, each of half the windows that were tested, if it stood out in a window of each."""
     lines, early = result.facts["windows_with_line"] or 0, result.facts["windows_with_line_first_half"] or 0
     first, second = (result.peak_value if count else np.nan for count in (early, lines - early))
     return Halves(first, second, bool(early and lines - early))

@@ -259,12 +259,14 @@ def _contra_pull(day: DayArrays, stratum: Stratum, streams: Streams, surrogates:
     )
     parts, wholes = (block_sums(trade, day.start, day.minutes, values) for values in (own - usual * both, both))
     low, high = ratio_interval(parts, wholes, streams.random(BOOTSTRAP))
+    # messages, as everywhere: the share is of lots, and what is withdrawn in few of them is no evidence
+    after = np.searchsorted(trade, ts - 1, side="right") > np.searchsorted(trade, ts - GONE_WITHIN_NS)
     agrees = (observed - usual) * (observed - flipped) > 0
     return TestResult(
         test_id=TEST,
         sub_id="contra_pull",
         stratum_json=stratum.json(),
-        n_ref=len(trade),
+        n_ref=int(after.sum()),
         n_tgt=len(pulled),
         statistic=observed,
         stat_name="share of pulled volume on the aggressor's own side",

@@ -16,7 +16,7 @@ Counts = Callable[[int], NDArray]
 ALPHA = 0.05
 BAND = 0.05
 """Share of the surrogates on either side of the band that is drawn around them."""
-TAIL_VALUES, LEAST_FITTED = 250, 99
+TAIL_VALUES, LEAST_FITTED = 250, 750
 """Largest statistics of surrogates that a tail is fitted to, and surrogates that there are at least for it."""
 
 
@@ -128,11 +128,10 @@ def staged(counts: Counts, surrogates: int, more: int | None = None, *, rng: np.
 def tailed(statistics: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, str]:
     """p of the first statistic against the others, and its method: counted, or at the floor by a fitted tail.
 
-    The tail is fitted to the 250 largest surrogates, or to a third of them where there are fewer than 750; fewer than
-    99 have none.
+    The tail is fitted to the 250 largest surrogates. Fewer than 750 have none: more than a third of them is no tail.
     """
     p, surrogates = mc_p(statistics), len(statistics) - 1
     if p > 1 / len(statistics) or surrogates < LEAST_FITTED:
         return p, "mc"
-    fitted = tail_p(statistics[0], statistics[1:], min(TAIL_VALUES, surrogates // 3), rng)
+    fitted = tail_p(statistics[0], statistics[1:], TAIL_VALUES, rng)
     return (p, "mc") if fitted is None or fitted >= p else (fitted, "gpd")

@@ -9,7 +9,7 @@ largest value of the whole band. Windows that were not screened have p 1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -157,13 +157,25 @@ def screen_p(largest: float, frequencies: int) -> float:
     return float(-np.expm1(frequencies * np.log1p(-min(tail, 1 - 1e-15))))
 
 
+@dataclass(frozen=True)
+class _Hit:
+    """A window that passed the screen: its rate, its largest Z2 and at which frequency that is, and its events."""
+
+    number: int
+    frequency: float
+    z2: float
+    strongest: float
+    events: int
+
+
 def run(
     day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
 ) -> list[TestResult]:
     """One result per pass and screened window; `facts["windows"]` says how many windows were looked at.
 
     A pass in which no window was screened has one result without a p, for its windows were looked at, too. `more`
-    surrogates replace the first where p <= 0.05.
+    surrogates replace the first where p <= 0.05. The effect is a share of the events of a window; n_ref is the events
+    of all windows with the line, so that effect times n_ref is of the date, as elsewhere.
     """
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
     found: list[TestResult] = []
@@ -182,40 +194,45 @@ def _in_band(
     more: int | None,
 ) -> list[TestResult]:
     ts = day.messages.ts[rows]
-    tested, largest, events = 0, 0.0, 0
-    hits: list[tuple[int, float, float, float]] = []
+    tested: list[int] = []
+    largest, events = 0.0, 0
+    hits: list[_Hit] = []
     for number, start in enumerate(range(day.start, day.end - WINDOW_S * SECOND_NS + 1, WINDOW_S * SECOND_NS)):
         part = slice(*np.searchsorted(ts, [start, start + WINDOW_S * SECOND_NS]))
         times = _declustered(ts[part], band)
         if len(times) < LEAST_EVENTS:
             continue
-        tested += 1
+        tested.append(number)
         events += len(times)
         values = spectrum(times, start, band)
         largest = max(largest, float(values.max()))
         if screen_p(float(values.max()), len(values)) <= SCREEN:
             strongest = (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
-            hits.append((number, fundamental(times, start, strongest), float(values.max()), strongest))
+            line = fundamental(times, start, strongest)
+            hits.append(_Hit(number, line, float(values.max()), strongest, len(times)))
     if tested and not hits:
-        return [_without_line(stratum, band, tested, largest, events, len(rows))]
+        return [_without_line(stratum, band, len(tested), largest, events, len(rows))]
     results: list[TestResult] = []
-    middle = (day.end - day.start) // (2 * WINDOW_S * SECOND_NS)
-    hits.sort(key=lambda hit: -hit[2])
+    hits.sort(key=lambda hit: -hit.z2)
     lines: list[float] = []
-    for number, frequency, _, strongest in hits:
-        same = [hit for hit in hits if abs(hit[1] / frequency - 1) <= SAME_LINE]
+    for hit in hits:
+        frequency = hit.frequency
+        same = [one for one in hits if abs(one.frequency / frequency - 1) <= SAME_LINE]
         known = any(abs(frequency / line - 1) <= SAME_LINE for line in lines)
         if known or len(lines) == MOST_LINES or (lines and len(same) < LEAST_PERSISTENT):
             continue
         lines.append(frequency)
+        # by the windows that were tested: a group of the afternoon has nothing before noon, and two halves
+        middle = tested[len(tested) // 2]
         facts: dict[str, float | None] = {
-            "windows": float(tested),
+            "windows": float(len(tested)),
             "windows_with_line": float(len(same)),
-            "windows_with_line_first_half": float(sum(hit[0] < middle for hit in same)),
+            "windows_with_line_first_half": float(sum(one.number < middle for one in same)),
         }
-        one = streams.sub(f"window {number}")
-        both = (frequency, strongest)
-        results.append(_tested(day, stratum, rows, band, number, both, one, surrogates, more, facts))
+        one = streams.sub(f"window {hit.number}")
+        both = (frequency, hit.strongest)
+        result = _tested(day, stratum, rows, band, hit.number, both, one, surrogates, more, facts)
+        results.append(replace(result, n_ref=sum(one.events for one in same)))
     return results
 
 

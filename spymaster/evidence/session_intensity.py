@@ -20,7 +20,7 @@ from spymaster.evidence.intensity import (
     with_baseline,
 )
 from spymaster.evidence.law import Law
-from spymaster.evidence.session import law_of
+from spymaster.evidence.session import earlier_law
 from spymaster.evidence.strata import Stratum
 from spymaster.lake import Partition
 from spymaster.market.calendar import session_dates
@@ -71,9 +71,7 @@ def session_intensity(
     windows = snapshot.read(("contract", *arrays.SNAPSHOT_COLUMNS))
     if windows.is_empty():
         return AlgoIntensity1s.empty()
-    law = law_of(laws, events.dt, settings.evidence) if any(one.rows for one in laws) else None
-    if law is not None and not law.dates:
-        law = None  # the date's own: nothing may be weighed by it
+    law = earlier_law(laws, events.dt, settings.evidence)  # by the date's own nothing may be weighed
     frozen = frozen_list(findings[0].read(LIST_COLUMNS), law) if findings else None
     messages = events.read((*arrays.EVENT_COLUMNS, "rel_ticks"))
     day = day_arrays(

@@ -15,7 +15,9 @@ class AlgoReplication(TableModel):
     """One row per test, sub-test and group of messages over all dates up to this one, the last included.
 
     Effect, peak and weights are of the discovery dates alone, so that hold-out dates cannot move them: later dates
-    attribute messages by `weights_json` of the rows whose verdict_discovery is weak or fact.
+    attribute messages by `weights_json` of the rows whose verdict_discovery is weak or fact. Of a periodic sender (E5)
+    the row is of one line, within half a percent: that which most discovery dates show. A date with another one is a
+    date without it.
     """
 
     layer = "gold"
@@ -31,9 +33,9 @@ class AlgoReplication(TableModel):
     first_dt = Column(pl.Date, "first date that counts")
     last_dt = Column(pl.Date, "last date that counts: nothing later was used")
     available_from = Column(TIMESTAMP, "end of the last data that the row uses", unit="ns")
-    days_run = Column(pl.Int32, "dates that count", ge=1)
-    days_seen = Column(pl.Int32, "of them, dates on which the group was tested", ge=0)
-    days_replicated = Column(pl.Int32, "of them, dates with q_by <= 0.05 and an effect beyond the least", ge=0)
+    days_seen = Column(pl.Int32, "dates that count: all that were searched, the same for every group", ge=1)
+    days_tested = Column(pl.Int32, "of them, dates on which the group had enough messages to be tested", ge=0)
+    days_replicated = Column(pl.Int32, "of those, dates with q_by <= 0.05 and an effect beyond the least", ge=0)
     days_discovery = Column(pl.Int32, "of days_seen, discovery dates", ge=0)
     days_discovery_found = Column(pl.Int32, "of those, with q_by <= 0.05", ge=0)
     days_holdout = Column(pl.Int32, "of days_seen, hold-out dates", ge=0)
@@ -51,12 +53,21 @@ class AlgoReplication(TableModel):
         pl.Float64, "2.5 % of its bootstrap over dates (of one date its own interval); null as effect", nullable=True
     )
     effect_hi = Column(pl.Float64, "97.5 % of it; null as effect", nullable=True)
-    peak_value = Column(pl.Float64, "median over discovery dates where it was found; null without one", nullable=True)
+    peak_value = Column(
+        pl.Float64,
+        "median over discovery dates where it was found, of phases on their circle; null without",
+        nullable=True,
+    )
     peak_unit = Column(pl.String, "as in algo_test", isin=PEAK_UNITS)
     peak_spread = Column(
-        pl.Float64, "largest less smallest peak of those dates; null as peak_value", nullable=True, ge=0
+        pl.Float64,
+        "largest less smallest peak of those dates, of phases the shortest arc; null as peak_value",
+        nullable=True,
+        ge=0,
     )
-    weights_json = Column(pl.String, "as in algo_test, mean over the discovery dates where it was found")
+    weights_json = Column(
+        pl.String, "as in algo_test, mean over discovery dates where it was found; a line has one bin"
+    )
     verdict_discovery = Column(pl.Enum(VERDICTS), "of the discovery dates alone: weak at most")
     verdict = Column(pl.Enum(VERDICTS), "with the hold-out dates")
     provenance = Column(PROVENANCE, "real or simulated data")
@@ -64,11 +75,11 @@ class AlgoReplication(TableModel):
     invariants = (
         Invariant(
             "days_add_up",
-            "days_discovery + days_holdout = days_seen <= days_run, and none of them is found more often than seen",
+            "days_discovery + days_holdout = days_seen, and no group is found on more dates than it was tested on",
             lambda pl: (
                 (pl.col("days_discovery") + pl.col("days_holdout") == pl.col("days_seen"))
-                & (pl.col("days_seen") <= pl.col("days_run"))
-                & (pl.col("days_replicated") <= pl.col("days_seen"))
+                & (pl.col("days_tested") <= pl.col("days_seen"))
+                & (pl.col("days_replicated") <= pl.col("days_tested"))
                 & (pl.col("days_discovery_found") <= pl.col("days_discovery"))
                 & (pl.col("days_holdout_found") <= pl.col("days_holdout"))
             ),

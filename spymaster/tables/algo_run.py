@@ -45,7 +45,7 @@ class AlgoRun(TableModel):
     capture_p50_ns = Column(pl.Int64, "median of ts_recv - ts_event; null without messages", unit="ns", nullable=True)
     capture_p90_ns = Column(pl.Int64, "90th percentile of it; null without messages", unit="ns", nullable=True)
     capture_p99_ns = Column(pl.Int64, "99th percentile of it; null without messages", unit="ns", nullable=True)
-    role = Column(pl.Enum(ROLES), "what the date is for, as known on the date itself")
+    role = Column(pl.Enum(ROLES), "what the date is for: by the date alone, so it never changes")
     law_dates = Column(
         pl.List(pl.Date), "dates whose algo_law the run used; empty: its own, and nothing is more than a hint"
     )

@@ -17,6 +17,9 @@ _VERDICTS = ("none", "weak", "supported", "fact")
 SIMULATED = "simulated:"
 VERDICTS = (*_VERDICTS, *(f"{SIMULATED}{verdict}" for verdict in _VERDICTS))
 """From nothing to repeated; a fact needs no test. Of simulated data each has the prefix."""
+AGAINST = ("signs_disagree", "leads_reference", "equal_sizes_by_chance")
+"""Notes of sides that chance gives (E7), answers that come first (E3), equal sizes that chance gives (E10): such a
+result is none, whatever its q."""
 
 _NO_P = "null for facts and screens"
 
@@ -56,7 +59,7 @@ class AlgoTest(TableModel):
     sub_id = Column(pl.String, "sub-test: grid, period, pass")
     stratum_json = Column(pl.String, "group of messages: canonical JSON, `*` pools a dimension")
     family_id = Column(pl.String, "tests whose p were adjusted together: test, date, kind of control")
-    n_ref = Column(pl.Int64, "what the effect is a share of", ge=0)
+    n_ref = Column(pl.Int64, "messages of the date that the effect is a share of (E6 native: lots)", ge=0)
     n_tgt = Column(pl.Int64, "how many messages could have shown it", ge=0)
     statistic = Column(pl.Float64, "of the data; see stat_name")
     stat_name = Column(pl.String, "what the statistic is")
@@ -83,7 +86,7 @@ class AlgoTest(TableModel):
     )
     peak_second_half = Column(pl.Float64, "peak in the second half; null as the first", nullable=True)
     halves_agree = Column(pl.Boolean, "both peaks are one; null where not looked at", nullable=True)
-    holdout_flag = Column(pl.Boolean, "the date is a hold-out, as known on the date itself")
+    holdout_flag = Column(pl.Boolean, "the date is a hold-out, by the date alone")
     is_negative_control = Column(pl.Boolean, "a control: nothing should be found")
     control_kind = Column(pl.Enum(CONTROL_KINDS), "which control, none for the date itself")
     blocked_by_control = Column(pl.Boolean, "a control of the date failed: the verdict is none")
@@ -153,6 +156,14 @@ class AlgoTest(TableModel):
             "a blocked row, and one of a control, has no verdict but none or fact",
             lambda pl: (
                 ~(pl.col("blocked_by_control") | pl.col("is_negative_control"))
+                | ~pl.col("verdict").cast(pl.String).str.ends_with("weak")
+            ),
+        ),
+        Invariant(
+            "what_is_explained_is_none",
+            f"a row with one of the notes {', '.join(AGAINST)} is not weak",
+            lambda pl: (
+                ~pl.col("notes").list.eval(pl.element().is_in(AGAINST)).list.any()
                 | ~pl.col("verdict").cast(pl.String).str.ends_with("weak")
             ),
         ),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spymaster.evidence import layers
-from spymaster.evidence.arrays import SECOND_NS
+from spymaster.evidence.arrays import SECOND_NS, kind
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
@@ -83,6 +83,36 @@ def test_volume_pulled_on_the_side_that_was_not_taken_from_is_contra() -> None:
     assert found.p == found.p_floor
     assert found.effect_lo > 0
     assert found.notes == ()
+
+
+def test_a_share_that_random_sides_have_too_is_noted() -> None:
+    """Buyers alone trade, mostly offers are pulled; after purchases more bids are than usual, but fewer than offers."""
+    market = Market(300, 3)
+    pulled = market.times(20)
+    market.place(pulled - 100 * MS, pulled, size=5, side=1)
+    market.trade(market.times(0.3), aggressor=0)
+    bids = market.trade_times(0) + 200 * MS
+    market.place(bids - 100 * MS, bids, size=5, side=0)
+    found = results(market)["contra_pull"]
+    usual, random = found.facts["usual_share"], found.facts["share_with_random_signs"]
+    assert usual is not None
+    assert random is not None
+    assert found.p == found.p_floor
+    assert usual < found.statistic < random
+    assert found.notes == ("signs_disagree",)
+
+
+def test_contra_pull_is_of_messages_and_not_of_trades() -> None:
+    """Cancels within a second after a trade, each once, however many trades came before it or lots went with it."""
+    market = Market(120, 5).background(orders=3, trades=6)
+    day = market.day(100)
+    messages = day.messages
+    cancels = messages.ts[messages.usable & (messages.kind == kind("cancel"))]
+    trades = day.trades.ts[day.trades.usable & (day.trades.aggressor < 2)]
+    lag = cancels[:, None] - trades[None, :]
+    after = int(((lag > 0) & (lag <= SECOND_NS)).any(axis=1).sum())
+    assert 0 < after < min(len(cancels), len(trades))
+    assert results(market)["contra_pull"].n_ref == after
 
 
 def unlinked(market: Market, per_minute: float) -> None:

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from spymaster.evidence import periods
+from spymaster.evidence.halves import _of_windows
+from spymaster.evidence.nulls import decluster
 from spymaster.evidence.periods import PASSES
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
+from spymaster.evidence.verdicts import Least
 from spymaster_tests.evidence.markets import MS, START, Market
 
 ADDS = Stratum(kind="add")
@@ -83,6 +86,31 @@ def test_a_line_that_persists_is_counted() -> None:
     (found,) = [result for result in results(market, 19) if result.sub_id == "slow"]
     assert (found.facts["windows_with_line"], found.facts["windows_with_line_first_half"]) == (3, 1)
     assert found.peak_value == pytest.approx(10, rel=0.005)
+
+
+def test_halves_are_of_the_windows_that_were_tested() -> None:
+    """A group that is there in the last third of a date only has two halves as well: by the clock it had one."""
+    market = Market(720, 3)
+    ticks = np.arange(480 * 10**9, 720 * 10**9, 10**8)
+    market.place(ticks + market.rng.integers(0, MS, len(ticks)), ticks + 10**9)
+    (found,) = [result for result in results(market, 19) if result.sub_id == "slow"]
+    assert (found.facts["windows"], found.facts["windows_with_line"]) == (2, 2)
+    assert found.facts["windows_with_line_first_half"] == 1
+    assert _of_windows(found).agree
+
+
+def test_the_least_number_of_messages_is_of_the_date() -> None:
+    """Of a few messages a window, in three windows: enough in all, not in one. n_ref is what all of them have."""
+    market = Market(360, 3).background(orders=30)
+    sender(market, 10, 1)
+    (found,) = [result for result in results(market, 19) if result.sub_id == "slow"]
+    day = market.day()
+    rows = np.flatnonzero(ADDS.among(day.messages, day.messages.qty))
+    kept = np.empty(len(rows), np.int64)
+    assert found.n_ref == pytest.approx(decluster(day.messages.ts[rows], 10 * MS, kept), abs=3)
+    assert found.window is not None
+    a_window = found.effect_lo * found.n_ref / 3
+    assert Least(0.005, 1.1, round(2 * a_window)).is_passed(found.effect_lo, "share", found.n_ref, found.n_tgt)
 
 
 def test_surrogates_do_not_run_empty_at_the_ends_of_a_window(monkeypatch: pytest.MonkeyPatch) -> None:

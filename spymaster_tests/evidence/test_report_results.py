@@ -54,6 +54,11 @@ def line_of(report: Report, test: str) -> dict[str, str]:
 
 NO_VERDICT = {
     "blocked": ({"blocked_by_control": True}, "1 as a negative control of the date failed", "a control failed"),
+    "explained": (
+        {"notes": ["leads_reference"]},
+        "1 as the test itself has another explanation of it",
+        "explained otherwise",
+    ),
     "halves": ({"halves_agree": False}, "1 as the two halves of the date do not agree", "halves disagree"),
     "few": (
         {"n_ref": 100, "effect": 0.4, "effect_lo": 0.38, "effect_hi": 0.42},

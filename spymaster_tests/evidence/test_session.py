@@ -12,25 +12,31 @@ import pytest
 
 from spymaster.evidence import rows, session
 from spymaster.evidence.controls import Extent
-from spymaster.evidence.holdout import fraction, holdout_dates
+from spymaster.evidence.holdout import fraction, is_holdout
 from spymaster.evidence.law import LARGEST_SIZE, Measured, favourites, pool
 from spymaster.evidence.report.rerun import rerun
-from spymaster.evidence.session import is_holdout, law_of
+from spymaster.evidence.session import earlier_law, law_of, with_other_day
 from spymaster.evidence.strata import MOST_STRATA, register
+from spymaster.evidence.verdicts import is_explained
 from spymaster.lake import Lake, layout
 from spymaster.lake.errors import MissingPartitionError
 from spymaster.settings import EvidenceSettings
+from spymaster.simulator import request
 from spymaster.tables.algo_curve import AlgoCurve
 from spymaster.tables.algo_law import AlgoLaw
+from spymaster.tables.algo_replication import AlgoReplication
 from spymaster.tables.algo_run import AlgoRun
-from spymaster.tables.algo_test import AlgoTest
+from spymaster.tables.algo_test import AGAINST, AlgoTest
+from spymaster.tables.bbo_change import BboChange
+from spymaster.tables.trade import Trade
 from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, copy_lake, spoil
 from spymaster_tests.evidence.lakes import SETTINGS as LAKE_SETTINGS
-from spymaster_tests.evidence.lakes import build, searched
+from spymaster_tests.evidence.lakes import build, other_of, searched
 from spymaster_tests.evidence.report_days import report_data
 
 SETTINGS = EvidenceSettings()
-DATES = [date(2025, 1, 1) + timedelta(days=k) for k in range(40)]
+SUNDAY = date(2025, 1, 5)
+"""A block of ten weekdays begins on it."""
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +78,7 @@ def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, passed: bool
 ) -> None:
     monkeypatch.setattr(session, "passes", lambda controls: passed)
-    monkeypatch.setattr(rows, "day_verdict", lambda *told: "weak")
+    monkeypatch.setattr(rows, "day_verdict", lambda *told: "none" if is_explained(told[-1]) else "weak")
     depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
     frames = searched(lake, EARLIER, depth, "standard")
     run = AlgoRun.validate(frames["algo_run"]).row(0, named=True)
@@ -82,8 +88,39 @@ def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
     assert set(controls["control_kind"].to_list()) == {"jittered"}
     assert set(controls["verdict"].to_list()) == {"simulated:none"}
     of_day = tests.filter(~pl.col("is_negative_control"))
-    assert set(of_day["verdict"].to_list()) == {"simulated:weak" if passed else "simulated:none"}
+    explained = pl.col("notes").list.set_intersection(list(AGAINST)).list.len() > 0
+    assert set(of_day.filter(~explained)["verdict"].to_list()) == {"simulated:weak" if passed else "simulated:none"}
     assert set(of_day["blocked_by_control"].to_list()) == {not passed}
+
+
+def test_the_other_day_is_the_last_earlier_discovery_date_with_rows(lake: Lake, tmp_path: Path) -> None:
+    assert [is_holdout(dt, SETTINGS) for dt in (EARLIER, DT)] == [False, True]
+    found = other_of(lake, DT)
+    assert found is not None
+    assert [one.dt for one in found.all()] == [EARLIER] * 3
+    assert other_of(lake, EARLIER) is None  # the later date is never the other day of an earlier one
+    quotes = lake.partitions(BboChange, SYMBOL)
+    assert [one.dt for one in with_other_day(quotes, DT, lake.settings)] == [EARLIER, DT]
+    assert [one.dt for one in with_other_day(quotes, DT + timedelta(days=1), lake.settings)] == [
+        EARLIER
+    ]  # DT: held out
+    other = copy_lake(lake, tmp_path / "lake")
+    spoil(other, Trade.full_name, lambda frame: frame[:0], dt=EARLIER)
+    assert other_of(other, DT) is None
+
+
+def test_a_date_with_an_earlier_one_has_both_controls(lake: Lake) -> None:
+    depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
+    frames = searched(lake, DT, depth, "standard")
+    tests = AlgoTest.validate(frames["algo_test"]).filter("is_negative_control")
+    kinds = tests.group_by("control_kind").agg(pl.col("test_id").unique().sort()).sort("control_kind").rows()
+    assert [str(kind) for kind, _ in kinds] == ["jittered", "shuffled_days"]
+    assert "E7" not in kinds[0][1]
+    assert "E7" in kinds[1][1]
+    assert set(kinds[1][1]) <= {"E2", "E3", "E7"}
+    demo = searched(lake, DT)
+    assert not demo["algo_test"]["is_negative_control"].any()
+    assert frames["algo_run"]["data_hash"][0] != demo["algo_run"]["data_hash"][0]  # the other day was read
 
 
 @pytest.mark.parametrize("controls", ["none", "full"])
@@ -112,16 +149,50 @@ def test_a_date_without_its_law_is_not_tested_anew(lake: Lake, tmp_path: Path) -
         rerun(replace(report_data(), symbol=SYMBOL, dt=EARLIER), other, "none")
 
 
-def test_thirty_percent_are_held_out_by_hash_and_the_last_ones_of_a_few() -> None:
-    assert holdout_dates(DATES[:1], 0.3, "a") == frozenset()
-    assert holdout_dates(DATES[:4], 0.3, "a") == frozenset(DATES[2:4])
-    assert holdout_dates(reversed(DATES[:9]), 0.3, "a") == frozenset(DATES[6:9])
-    held = holdout_dates(DATES, 0.3, "a")
-    assert 4 <= len(held) <= 20
-    assert held == {day for day in DATES if fraction(day, "a") < 0.3}
-    assert held & set(DATES[:20]) == holdout_dates(DATES[:20], 0.3, "a")  # a date keeps its role when others come
-    assert held != holdout_dates(DATES, 0.3, "b")
-    assert is_holdout(DATES[:3], DATES[3], SETTINGS)
+@pytest.mark.parametrize(("share", "held"), [(0.0, 0), (0.25, 3), (0.3, 3), (0.7, 7), (0.9, 9)])
+def test_of_each_ten_weekdays_those_with_the_smallest_hashes_are_held_out(share: float, held: int) -> None:
+    """Whatever the salt: by chance alone a lone salt would hold out a tenth or a half of a year."""
+    for salt in ("a", "b", SETTINGS.holdout_salt):
+        chosen = SETTINGS.model_copy(update={"holdout_share": share, "holdout_salt": salt})
+        for block in range(26):
+            days = [SUNDAY + timedelta(days=14 * block + day) for day in range(14)]
+            weekdays = sorted((day for day in days if day.isoweekday() <= 5), key=lambda day: fraction(day, salt))
+            assert [is_holdout(day, chosen) for day in weekdays] == [True] * held + [False] * (10 - held)
+
+
+def test_a_weekend_has_the_role_of_the_monday_whose_session_it_begins() -> None:
+    mondays = [SUNDAY + timedelta(days=7 * week + 1) for week in range(30)]
+    roles = [is_holdout(day, SETTINGS) for day in mondays]
+    assert set(roles) == {True, False}
+    assert [is_holdout(day - timedelta(days=1), SETTINGS) for day in mondays] == roles
+    assert [is_holdout(day - timedelta(days=2), SETTINGS) for day in mondays] == roles
+
+
+def test_the_dates_of_the_demo_are_of_both_roles() -> None:
+    planned = request.plan(request.Request(preset="demo"))
+    assert [is_holdout(one.dt, SETTINGS) for one in planned.days] == [False, False, True, True]
+
+
+def test_run_tests_and_replication_of_a_date_have_its_role(lake: Lake) -> None:
+    held: list[bool] = []
+    for dt in (EARLIER, DT):
+        held.append(is_holdout(dt, SETTINGS))
+        run, tests, over = (lake.partition(model, SYMBOL, dt).read() for model in (AlgoRun, AlgoTest, AlgoReplication))
+        assert run["role"].to_list() == [("discovery", "holdout")[held[-1]]]
+        assert set(tests["holdout_flag"].to_list()) == {held[-1]}
+        assert over["days_holdout"].max() == sum(held)
+
+
+def test_a_date_without_messages_has_no_law_and_stops_no_other(lake: Lake, tmp_path: Path) -> None:
+    other = copy_lake(lake, tmp_path / "lake")
+    spoil(other, AlgoLaw.full_name, lambda frame: frame[:0], dt=EARLIER)
+    laws = other.partitions(AlgoLaw, SYMBOL)
+    assert [one.rows for one in laws] == [0, 1]
+    assert earlier_law(laws, DT, SETTINGS) is None
+    assert law_of(laws, DT, SETTINGS) == law_of(laws[1:], DT, SETTINGS)
+    assert law_of(laws, DT, SETTINGS).dates == ()
+    with pytest.raises(ValueError, match="2024-03-05 has no row"):
+        law_of(laws, EARLIER, SETTINGS)
 
 
 def test_sizes_far_above_their_neighbours_are_favourites() -> None:

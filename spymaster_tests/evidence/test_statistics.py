@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spymaster.evidence.bootstrap import BLOCK_NS, block_sums, ratio_interval
-from spymaster.evidence.maxstat import max_statistic, mc_p, one_stage, staged
+from spymaster.evidence.maxstat import max_statistic, mc_p, one_stage, staged, tailed
 from spymaster.evidence.multiplicity import (
     benjamini_hochberg,
     benjamini_yekutieli,
@@ -77,6 +77,13 @@ class TestMaxStatistic:
         result = staged(poisson_counts(5, planted=60, bins=200), 19, 1999, rng=RNG(0))
         assert result.p_method == "gpd"
         assert 0 < result.p < result.p_floor
+
+    @pytest.mark.parametrize(("surrogates", "method"), [(199, "mc"), (749, "mc"), (750, "gpd")])
+    def test_fewer_than_750_surrogates_have_no_tail(self, surrogates: int, method: str) -> None:
+        statistics = np.append(8.0, RNG(2).exponential(size=surrogates).clip(max=7.9))
+        p, used = tailed(statistics, RNG(0))
+        assert used == method
+        assert (p < 1 / (surrogates + 1)) == (method == "gpd")
 
 
 class TestTail:

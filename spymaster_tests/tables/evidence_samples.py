@@ -119,7 +119,7 @@ def test(index: int) -> Row:
         "verdict": "simulated:" + ("weak", "none", "none", "fact")[index],
         "weights_json": BINS if index < 2 else '{"unit":"member","bins":[]}',
         "facts_json": '{"share_below_2000_ms":0.5}',
-        "notes": ["own_law"] if index == 0 else [],
+        "notes": (["own_law"], ["leads_reference"], [], [])[index],
     }
 
 
@@ -178,12 +178,12 @@ def replication(index: int) -> Row:
         "first_dt": date(2024, 1, 2),
         "last_dt": date(2024, 1, 5),
         "available_from": START + 4 * 24 * HOUR,
-        "days_run": 4,
-        "days_seen": 4 if seen else 0,
+        "days_seen": 4,
+        "days_tested": 4 if seen else 0,
         "days_replicated": (4, 1, 0, 0)[index],
-        "days_discovery": 2 if seen else 0,
+        "days_discovery": 2,
         "days_discovery_found": (2, 1, 0, 0)[index],
-        "days_holdout": 2 if seen else 0,
+        "days_holdout": 2,
         "days_holdout_found": (2, 0, 0, 0)[index],
         "u": 2 if tested else 0,
         "p_partial_conj": (0.01, 0.6, None, None)[index],

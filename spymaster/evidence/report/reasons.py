@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.report.sentences import Row
-from spymaster.evidence.verdicts import Least
+from spymaster.evidence.verdicts import Least, is_explained
 
-REASONS = ("blocked", "halves", "few", "wide", "small")
-"""The nearest to a verdict first: a control failed; the halves of the date disagree; a large effect, but of too few
-messages; its interval reaches below the least effect; it is below that itself."""
+REASONS = ("blocked", "explained", "halves", "few", "wide", "small")
+"""The nearest to a verdict first: a control failed; the test itself has another explanation; the halves of the date
+disagree; a large effect of too few messages; its interval reaches below the least effect; it is below that itself."""
 
 
 def reason(row: Row, least: Least) -> str | None:
@@ -18,6 +18,8 @@ def reason(row: Row, least: Least) -> str | None:
     if row["q_bh"] is None or row["q_bh"] > ALPHA:
         return None
     if least.is_passed(row["effect_lo"], row["effect_unit"], row["n_ref"], row["n_tgt"]):
+        if is_explained(row["notes"]):
+            return "explained"
         return "blocked" if row["halves_agree"] and row["blocked_by_control"] else "halves"
     floor = least.share if row["effect_unit"] == "share" else least.ratio
     if row["effect_lo"] is not None and row["effect_lo"] > floor:

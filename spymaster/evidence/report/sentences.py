@@ -93,14 +93,15 @@ UNDERPOWERED = ", and with so many groups and so few surrogates none alone could
 ALL_THE_SAME = "Groups with a q of {alpha} or less and no verdict all the same: {reasons}"
 WHY_NOT = {
     "blocked": "{n} as a negative control of the date failed",
+    "explained": "{n} as the test itself has another explanation of it",
     "halves": "{n} as the two halves of the date do not agree on the place of the peak",
     "few": "{n} with too few messages of it (at least {messages} a day count)",
     "wide": "{n} with an interval that reaches below the least effect that counts",
     "small": "{n} with an effect too small to count",
 }
 WHY_NOT_SHORT = {
-    "blocked": "a control failed", "halves": "halves disagree", "few": "too few messages", "wide": "interval too wide",
-    "small": "effect too small",
+    "blocked": "a control failed", "explained": "explained otherwise", "halves": "halves disagree",
+    "few": "too few messages", "wide": "interval too wide", "small": "effect too small",
 }  # fmt: skip
 """Both by `reasons.REASONS`."""
 EXAMPLES_ORDER = {
