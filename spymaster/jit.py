@@ -16,7 +16,7 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ def _once_for_all_processes(compiled: Any, directory: Path) -> Any:
 
 @contextmanager
 def _held(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with the process; without one where the directory cannot be written."""
+    """Hold a lock that ends with the process; without one where the directory cannot be written, or has no locks."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -90,7 +90,8 @@ def _held(path: Path) -> Iterator[None]:
         yield
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)

@@ -34,7 +34,7 @@ from spymaster.tables.model import TableModel
 from spymaster_assets import checks, liveness, provenance, turns
 from spymaster_assets.backfills import leave_out_absent
 from spymaster_assets.errors import TRANSIENT, no_vain_retries
-from spymaster_assets.inputs import FROM_LAKE, Declared, Raw, SkipSession, TableInput
+from spymaster_assets.inputs import FROM_LAKE, Declared, OwnHistory, Raw, SkipSession, TableInput
 from spymaster_assets.metadata import OWNERS, asset_key, column_lineage, column_schema, raw_key
 from spymaster_assets.partitions import SessionKey, session_keys, session_partitions
 from spymaster_assets.recipe import Frames, Made, Recipe
@@ -64,7 +64,6 @@ def lake_assets(
     lineage: Mapping[str, tuple[str, ...]] | None = None,
     after: Callable[[Lake], object] | None = None,
     kinds: tuple[str, ...] = (),
-    last_only: bool = False,
     **inputs: Declared,
 ) -> Callable[[Callable[..., Frames]], dg.AssetsDefinition]:
     """Assets of `models`, made together by the decorated function.
@@ -76,11 +75,10 @@ def lake_assets(
 
     lineage: upstream columns of columns that come from others than those of their own name; `*` for all such columns.
     after: called with the lake when all sessions of a step are done.
-    last_only: of the sessions of a run with a raw file, make the last one of each symbol.
     """
 
     def decorate(function: Callable[..., Frames]) -> dg.AssetsDefinition:
-        return build_assets(Recipe(function.__name__, models, inputs, function, lineage or {}, after, last_only), kinds)
+        return build_assets(Recipe(function.__name__, models, inputs, function, lineage or {}, after), kinds)
 
     return decorate
 
@@ -161,6 +159,12 @@ class _Run:
         return self.context.resources.lake.open()
 
     @cached_property
+    def read(self) -> dict[str, TableInput]:
+        """What may be read, by parameter: handles that Dagster hands over, and those of the tables themselves."""
+        own = {name: item.model for name, item in self.recipe.inputs.items() if isinstance(item, OwnHistory)}
+        return {**self.sources, **{name: TableInput(self.lake, model, None) for name, model in own.items()}}
+
+    @cached_property
     def tables(self) -> list[type[TableModel]]:
         selected = self.context.selected_asset_keys
         return [model for model in self.recipe.models if asset_key(model) in selected]
@@ -178,7 +182,7 @@ class _Run:
         if left_out.partitions:
             self.context.log.info(f"{left_out.partitions} partitions that no run makes were taken out of the backfill")
         turns.await_turn(self.context, self.recipe)
-        for source in self.sources.values():
+        for source in self.read.values():
             source.withheld.update(checks.withheld(self.context.instance, source.model))
         sessions = session_keys(self.context.partition_keys)
         wanted = self._last(sessions, left_out.last) if self.recipe.last_only else set(sessions)
@@ -235,7 +239,7 @@ class _Run:
         tables, told = [model.full_name for model in self.tables], ""
         while True:
             try:
-                return self.recipe.make(self.lake, session, self.sources, tables=tables, overwrite=self.overwrite)
+                return self.recipe.make(self.lake, session, self.read, tables=tables, overwrite=self.overwrite)
             except LakeLockedError as error:
                 if str(error) != told:
                     told = str(error)
@@ -250,6 +254,9 @@ class _Run:
             if checks.is_blocking_failure(verdict):
                 held_back = True
                 self.failures[session] = f"{made.model.full_name}, check {verdict.check_name}: {verdict.description}"
+                for source in self.read.values():
+                    if source.model is made.model:  # later dates of this step read it
+                        source.withheld[session] = self.failures[session]
         if not held_back:
             self.done.setdefault(made.model.name, []).append(session)
 

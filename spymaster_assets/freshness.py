@@ -1,6 +1,7 @@
 """Is every table up to date? One check per table that knows partitions: it compares them with the raw files.
 
-The last ten dates that have a raw file are looked at, for each symbol. A date without one (a holiday) is not late, and
+The last ten dates that have a raw file are looked at, for each symbol; of a table that is made for the last date of a
+request only, the last one. A date without one (a holiday) is not late, and
 a table is late only for a date that is over. The check warns: old data are not wrong data.
 
 It is about the state of a whole table and no part of materialising some of its partitions. But whoever selects assets
@@ -45,7 +46,8 @@ def freshness(lake: Lake, model: type[TableModel], settings: Settings, today: da
     newest: dict[str, str] = {}
     late: list[str] = []
     for symbol in settings.symbols:
-        for dt in recent_dates(lake, symbol, settings, today):
+        dates = recent_dates(lake, symbol, settings, today)
+        for dt in dates[-1:] if model.last_only else dates:
             status = partition_status(lake, model, symbol, dt)
             if status.state == "missing":
                 late.append(f"{dt}|{symbol} missing")

@@ -242,17 +242,16 @@ class OwnHistory:
     start: int
     end: ClassVar[int] = -1
 
-    def resolve(self, name: str, lake: Lake, session: SessionKey, into: Resolved) -> None:
-        """Add the list of partitions, and a note on its gaps."""
+    def resolve(self, name: str, source: TableInput, session: SessionKey, into: Resolved) -> None:
+        """Add the list of partitions, and a note on its gaps; what is held back is a gap."""
         dates = history_dates(session.dt, self.start, self.end)
-        found = [
-            lake.partition(self.model, session.symbol, dt) for dt in dates if lake.has(self.model, session.symbol, dt)
-        ]
+        keys = [SessionKey(dt, session.symbol) for dt in dates]
+        found = [partition for key in keys if (partition := source.get(key)) is not None]
         into.values[name] = found
         into.inputs.extend(found)
         into.notes[f"{name}_history"] = _history_note(dates, found, found)
 
 
 FROM_LAKE = (Raw, OwnHistory)
-"""What is read from the lake itself and is no dependency between assets."""
+"""What is no dependency between assets: Dagster hands over nothing for it."""
 Declared = Raw | OwnHistory | Same | History

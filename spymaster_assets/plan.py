@@ -134,9 +134,7 @@ class Catalogue:
 def open_inputs(lake: Lake, recipe: Recipe) -> dict[str, TableInput]:
     """The inputs of a recipe without Dagster: every partition of the lake is in sight."""
     return {
-        name: TableInput(lake, item.model, None)
-        for name, item in recipe.inputs.items()
-        if not isinstance(item, FROM_LAKE)
+        name: TableInput(lake, item.model, None) for name, item in recipe.inputs.items() if not isinstance(item, Raw)
     }
 
 

@@ -23,7 +23,7 @@ from spymaster.lake.status import partition_status
 from spymaster.market.instruments import Instrument, instrument
 from spymaster.settings import Settings
 from spymaster.tables.model import TableModel
-from spymaster_assets.inputs import FROM_LAKE, Declared, Resolved, SkipSession, TableInput
+from spymaster_assets.inputs import Declared, Raw, Resolved, SkipSession, TableInput
 from spymaster_assets.partitions import SessionKey
 
 Frames = Iterable[pl.DataFrame] | Iterable[Mapping[str, pl.DataFrame]] | pl.DataFrame
@@ -89,8 +89,11 @@ class Recipe:
     lineage: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     after: Callable[[Lake], object] | None = None
     """Called once when all sessions of a step are done, e.g. to renew an export of the whole table."""
-    last_only: bool = False
-    """Made for the last session of a request only: it reads all earlier ones, and takes long."""
+
+    @property
+    def last_only(self) -> bool:
+        """Whether it is made for the last session of a request only."""
+        return any(model.last_only for model in self.models)
 
     def make(
         self,
@@ -144,7 +147,7 @@ class Recipe:
     def _resolve(self, lake: Lake, session: SessionKey, sources: Mapping[str, TableInput]) -> Resolved:
         resolved = Resolved()
         for name, declared in self.inputs.items():
-            if isinstance(declared, FROM_LAKE):
+            if isinstance(declared, Raw):
                 declared.resolve(name, lake, session, resolved)
             else:
                 declared.resolve(name, sources[name], session, resolved)

@@ -5,15 +5,20 @@ from __future__ import annotations
 import hashlib
 from datetime import date
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from spymaster.checks.base import Finding, Session, Suite, check
-from spymaster.checks.frames import EPISODE, ORDER_EVENT, OUTCOME, SNAPSHOT, collect, finding, scan
+from spymaster.checks.frames import EPISODE, ORDER_EVENT, OUTCOME, SECOND_NS, SNAPSHOT, collect, finding, scan
 from spymaster.tables.algo_contrast import CONTRAST_IDS
 from spymaster.tables.algo_intensity_1s import COUNTED_KINDS
 
 INTENSITY, CONTRAST, REPORT = "gold.algo_intensity_1s", "gold.algo_contrast", "gold.evidence_report"
 REPLICATION = "gold.algo_replication"
+AFTER_OPEN_S = 60
+MASS_CANCELS, MASS_WITHIN_NS = 20, 50_000
+"""What is not counted, as the documentation has it: a minute after an open, and more cancels than that within 50 us."""
 OF_EARLIER = (INTENSITY, REPLICATION)
 """Tables that intensity may read of earlier dates only."""
 
@@ -71,20 +76,57 @@ def sides_and_bands_add_up(session: Session) -> Finding:
     return finding(bad.height, bad, "sides and bands add up in every second", seconds=both.height)
 
 
-@check(INTENSITY, ORDER_EVENT, suite=Suite.DATA)
+@check(INTENSITY, ORDER_EVENT, SNAPSHOT, suite=Suite.DATA)
 def messages_are_there(session: Session) -> Finding:
-    """No second counts more messages than order_event has of the kinds that count."""
-    sent = scan(session, ORDER_EVENT, ["ts_event", "kind"]).filter(pl.col("kind").cast(pl.String).is_in(COUNTED_KINDS))
+    """Every second counts all messages that order_event has for it, side by side, and no other.
+
+    Those of the kinds that count, in seconds in which tests may look, of a valid book, without mass cancels.
+    """
+    text = [pl.col(name).cast(pl.String) for name in ("side", "band")]
+    rows = scan(session, INTENSITY, ["window_end", "side", "band", "n_msgs"]).with_columns(text)
+    counted = rows.filter(pl.col("band") == "all").select("window_end", "side", "n_msgs")
+    both = collect(counted.join(_sent(session), on=("window_end", "side"), how="full", coalesce=True))
+    bad = both.filter(pl.col("n_msgs").fill_null(0) != pl.col("sent").fill_null(0)).sort("window_end", "side")
+    return finding(bad.height, bad, "messages are those of order_event", seconds=both["window_end"].n_unique())
+
+
+def _sent(session: Session) -> pl.LazyFrame:
+    """How many messages each side, and both, sent by second, counted from the stored tables alone."""
     end = (pl.col("ts_event").dt.truncate("1s") + pl.duration(seconds=1)).dt.cast_time_unit("ns").alias("window_end")
-    whole = (pl.col("side").cast(pl.String) == "all") & (pl.col("band").cast(pl.String) == "all")
-    rows = scan(session, INTENSITY, ["window_end", "side", "band", "n_msgs"]).filter(whole)
-    both = collect(rows.join(sent.group_by(end).agg(sent=pl.len()), on="window_end", how="left"))
-    bad = (
-        both.filter(pl.col("n_msgs") > pl.col("sent").fill_null(0))
-        .select("window_end", "n_msgs", "sent")
-        .sort("window_end")
+    kind, side = pl.col("kind").cast(pl.String), pl.col("side").cast(pl.String)
+    messages = scan(session, ORDER_EVENT, ["ts_event", "event_id", "kind", "side", "book_valid"])
+    sent = messages.filter(kind.is_in(COUNTED_KINDS) & pl.col("book_valid")).group_by(end, side).agg(n=pl.len())
+    cancels = collect(messages.filter(kind == "cancel").select("ts_event", "event_id", end, side, "book_valid"))
+    mass = _of_a_mass(cancels["ts_event"].to_physical().to_numpy(), cancels["event_id"].to_numpy())
+    pulled = (
+        cancels.filter(pl.Series(mass) & pl.col("book_valid"))
+        .group_by("window_end", "side")
+        .agg(n=-pl.len().cast(pl.Int64))
     )
-    return finding(bad.height, bad, "messages are those of order_event", seconds=both.height)
+    by_side = pl.concat([sent.with_columns(pl.col("n").cast(pl.Int64)), pulled.lazy()])
+    of_both = pl.concat([by_side, by_side.with_columns(side=pl.lit("all"))])
+    summed = of_both.group_by("window_end", "side").agg(sent=pl.col("n").sum())
+    return summed.join(_open_seconds(session).lazy(), on="window_end", how="semi")
+
+
+def _open_seconds(session: Session) -> pl.DataFrame:
+    """Ends of the seconds in which tests may look: valid, of continuous trading, not of the minute after an open."""
+    seconds = collect(scan(session, SNAPSHOT, ["window_end", "phase", "window_valid"]))
+    trading = pl.col("phase").cast(pl.String) == "continuous"
+    opened = pl.when(trading & ~trading.shift(1)).then("window_end").forward_fill()
+    settling = (pl.col("window_end") - opened < pl.duration(seconds=AFTER_OPEN_S)).fill_null(False)
+    return seconds.filter(trading & pl.col("window_valid") & ~settling).select("window_end")
+
+
+def _of_a_mass(ts: NDArray[np.int64], event: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which cancels, in order of time, are among more than `MASS_CANCELS` of 50 us of one second, or of one event."""
+    first, last = slice(None, max(len(ts) - MASS_CANCELS, 0)), slice(MASS_CANCELS, None)
+    close = (ts[last] - ts[first] <= MASS_WITHIN_NS) & (ts[last] // SECOND_NS == ts[first] // SECOND_NS)
+    begins = np.flatnonzero(close | (event[last] == event[first]))
+    steps = np.zeros(len(ts) + 1, np.int64)
+    np.add.at(steps, begins, 1)
+    np.add.at(steps, begins + MASS_CANCELS + 1, -1)
+    return np.cumsum(steps)[:-1] > 0
 
 
 @check(CONTRAST, suite=Suite.PHYSICS, blocking=True)

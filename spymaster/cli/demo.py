@@ -67,7 +67,7 @@ def demo(
         elif headless or outcome.failures():
             output.print_json({**document, "lake": str(opened.root), "dagster_home": str(home)})
         runner.require_success(outcome, log)
-        _require_complete(opened, planned, outcome.partitions)
+        _require_complete(opened, planned)
         if not headless:
             serve(opened.root, home, HOST, port, variables, page_port=page_port, as_json=as_json, document=document)
         elif not as_json:
@@ -110,22 +110,13 @@ def _simulate(planned: Plan, lake: Lake, home: Path, stack: ExitStack, *, quiet:
     return {"run": str(folder), "reused": reused, "dates": [day.dt for day in planned.days]}
 
 
-def _require_complete(lake: Lake, planned: Plan, told: list[dict[str, Any]]) -> None:
-    """Raise `CommandFailedError` unless every table of every date is complete and fresh.
-
-    told: partitions as the run told of them. Tables that it makes for the last date only may be missing on the others.
-    """
+def _require_complete(lake: Lake, planned: Plan) -> None:
+    """Raise `CommandFailedError` unless every table of every date is complete and fresh."""
     from spymaster.cli.output import CommandFailedError
-    from spymaster.lake.status import lake_status
+    from spymaster.lake.status import due, lake_status
 
-    states = lake_status(lake, [planned.request.symbol], [day.dt for day in planned.days])
-    last = planned.days[-1].dt
-    spared = {(one["table"], one["date"]) for one in told if one["status"] == "skipped"}
-    wanting = [
-        one
-        for one in states
-        if one.state != "complete" and not (one.dt != last and (one.table, one.dt.isoformat()) in spared)
-    ]
+    states = due(lake_status(lake, [planned.request.symbol], [day.dt for day in planned.days]))
+    wanting = [one for one in states if one.state != "complete"]
     if wanting:
         one = wanting[0]
         because = "; ".join(one.reasons) or one.state

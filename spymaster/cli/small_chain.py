@@ -68,8 +68,15 @@ def write_option_files(
 
 
 def records(start: int, end: int, spot: int) -> np.ndarray:
-    """Orders of every option: both sides come, the bid moves, the ask trades, and all go before the next ones come."""
-    rows: list[tuple[int, int, int, int, int, int, int, int]] = []  # ts, instrument, order, price, size, flags, ...
+    """Orders of every option: both sides come, the bid moves, the ask trades, and all go before the next ones come.
+
+    An empty snapshot comes first: without one no quote is valid.
+    """
+    listed = dbn.F_SNAPSHOT | dbn.F_LAST
+    rows: list[tuple[int, int, int, int, int, int, int, int]] = [  # ts, instrument, order, price, size, flags, ...
+        (start, number, 0, dbn.UNDEF_PRICE, 0, listed, dbn.ACTION_CLEAR, dbn.SIDE_NONE)
+        for number, _, _ in options(spot)
+    ]
     order = 0
     for second in range(0, (end - start) // SECOND_NS - _EVERY, _EVERY):
         for k, (number, right, strike) in enumerate(options(spot)):

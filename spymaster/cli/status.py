@@ -26,7 +26,8 @@ def status(
 ) -> None:
     """Count complete, stale and missing partitions per table, and the raw files.
 
-    A partition counts as missing on dates that have a raw file or any partition of the symbol.
+    A partition counts as missing on dates that have a raw file or any partition of the symbol; of a table that a range
+    of dates makes for its last one only, on the last of them.
     """
     from spymaster.cli import output
     from spymaster.lake import Lake
@@ -79,7 +80,7 @@ def _dates(
 
 def _states(lake: Lake, days: dict[str, list[date]], *, quiet: bool) -> list[PartitionStatus]:
     from spymaster.cli import output
-    from spymaster.lake.status import lake_status
+    from spymaster.lake.status import due, lake_status
 
     states: list[PartitionStatus] = []
     with output.progress(unit="date", quiet=quiet) as display:
@@ -88,7 +89,7 @@ def _states(lake: Lake, days: dict[str, list[date]], *, quiet: bool) -> list[Par
             for dt in dates:
                 states += lake_status(lake, [symbol], [dt])
                 display.advance(task)
-    return states
+    return due(states)
 
 
 def _raw_record(file: RawFile) -> dict[str, object]:

@@ -106,6 +106,8 @@ class Lives:
     dist_code: Codes
     segment: Codes
     usable: Flags
+    entered: Flags
+    """Its entry was seen, where tests may look: what is known of it while it lives."""
     aggressive: Flags
     """The entry shares its event with a trade: the rest of an order that took liquidity."""
 
@@ -130,6 +132,15 @@ class Quotes:
     bid_move: NDArray[np.int8]
     ask_move: NDArray[np.int8]
     usable: Flags
+
+
+@dataclass(frozen=True)
+class Market:
+    """What a day's messages may answer, of a day that starts at `start`."""
+
+    trades: Trades
+    quotes: Quotes
+    start: int
 
 
 @dataclass(frozen=True)
@@ -211,13 +222,7 @@ def day_arrays(
     return DayArrays(
         messages,
         _lives(lives, clock, traded),
-        Trades(
-            _ns(trades["ts_event"]),
-            trades["event_id"].to_numpy(),
-            _codes(trades["aggressor"], AGGRESSORS),
-            trades["qty"].cast(pl.Int64).to_numpy(),
-            clock.usable(_ns(trades["ts_event"])),
-        ),
+        _trades(trades, clock),
         _quotes(quotes, clock),
         tick_size_int,
         clock.open,
@@ -227,6 +232,14 @@ def day_arrays(
         mass,
         law or pool([measure(events, lives)]),
     )
+
+
+def market_arrays(trades: pl.DataFrame, quotes: pl.DataFrame, snapshot: pl.DataFrame) -> Market:
+    """Trades and quotes of a day without its messages. Raises `EvidenceInputError` if the day has no seconds."""
+    if snapshot.is_empty():
+        raise EvidenceInputError("the day has no seconds: silver.book_snapshot_1s is empty")
+    clock = _Clock(snapshot)
+    return Market(_trades(trades, clock), _quotes(quotes, clock), clock.start)
 
 
 class _Clock:
@@ -302,7 +315,8 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
     cancels = np.flatnonzero(reason == LIFE_ENDS.index("cancel"))
     mass = np.zeros(len(cancels), np.bool_)
     mark_mass(_seconds_apart(end[cancels]), event_end[cancels], MASS_CANCELS, MASS_WITHIN_NS, mass)
-    usable = frame["known_add"].to_numpy() & clock.usable(add) & clock.usable(end) & (event_add != event_end)
+    entered = frame["known_add"].to_numpy() & clock.usable(add)
+    usable = entered & clock.usable(end) & (event_add != event_end)
     usable[cancels[mass]] = False
     size = frame["size0"].to_numpy()
     return Lives(
@@ -324,7 +338,19 @@ def _lives(frame: pl.DataFrame, clock: _Clock, traded: Ints) -> Lives:
         distance_codes(frame["dist_add"].fill_null(UNKNOWN_DISTANCE).to_numpy()),
         clock.segment[clock.seconds(end)],
         usable,
+        entered,
         np.isin(event_add, traded),
+    )
+
+
+def _trades(frame: pl.DataFrame, clock: _Clock) -> Trades:
+    ts = _ns(frame["ts_event"])
+    return Trades(
+        ts,
+        frame["event_id"].to_numpy(),
+        _codes(frame["aggressor"], AGGRESSORS),
+        frame["qty"].cast(pl.Int64).to_numpy(),
+        clock.usable(ts),
     )
 
 

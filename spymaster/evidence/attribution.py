@@ -5,7 +5,8 @@ the null does not explain. A message that belongs to several findings takes the 
 (from the tenth on) and what a refilled order does after its refill are facts and weigh 1.
 
 Nothing is attributed by what comes later. An order's age is known when it is cancelled, so its cancel is attributed and
-never its entry; of orders withdrawn together, those are whose second had not ended when that was seen.
+never its entry; of orders withdrawn together, those are whose second had not ended when that was seen. Which orders
+were displayed together is told by what was known at the trade: an order leaves its group at its first reprice or end.
 """
 
 from __future__ import annotations
@@ -22,7 +23,14 @@ from numpy.typing import NDArray
 from spymaster.evidence import chains, coplacement, layers, lifetimes, periods, phase, reactions
 from spymaster.evidence.arrays import DISTANCES, SECOND_NS, DayArrays, kind
 from spymaster.evidence.law import Law
-from spymaster.evidence.members import first_of_bursts, lag_weights, returning_entries, twins, withdrawn_layers
+from spymaster.evidence.members import (
+    first_of_bursts,
+    first_reprices,
+    lag_weights,
+    returning_entries,
+    twins,
+    withdrawn_layers,
+)
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.tables.types import LIFE_ENDS, SIDES
 
@@ -243,16 +251,19 @@ def _layers(day: DayArrays, lives: _Lives, row: Listed) -> Found:
         return
     side = SIDES.index(row.stratum.side)
     one = day.lives
-    behind = one.usable & (one.side == side) & (one.reprices == 0) & np.isin(one.dist_code, _BEHIND)
+    # of orders that are still there nothing is asked but what their entry said: their later moves and ends are later
+    behind = one.entered & (one.side == side) & np.isin(one.dist_code, _BEHIND)
     rows = np.flatnonzero(behind & (one.size >= day.law.large_behind))
     rows = rows[np.argsort(one.ts_add[rows], kind="stable")]
     trade = day.trades.ts[day.trades.usable & (day.trades.aggressor == side)]
-    unfilled = (one.reason[rows] == LIFE_ENDS.index("cancel")) & (one.filled[rows] == 0)
-    gone = np.where(unfilled, one.ts_end[rows], -1)
+    end = one.ts_end[rows]
+    left = np.minimum(end, first_reprices(day, rows))
+    unfilled = one.usable & (one.reason == LIFE_ENDS.index("cancel")) & (one.filled == 0) & (one.reprices == 0)
+    gone = np.where(unfilled[rows], end, -1)
     marked = np.zeros(len(rows), np.bool_)
     size = one.size[rows].astype(np.int64)
     withdrawn_layers(
-        one.ts_add[rows], one.ts_end[rows], gone, size, trade, 2 * layers.TOGETHER_NS, layers.GONE_WITHIN_NS,
+        one.ts_add[rows], left, gone, size, trade, 2 * layers.TOGETHER_NS, layers.GONE_WITHIN_NS,
         layers.LEAST_LAYERS, day.law.layer_total, layers.GONE_SHARE, SECOND_NS, marked,
     )  # fmt: skip
     found = lives.cancel[rows[marked]]

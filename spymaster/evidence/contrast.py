@@ -200,7 +200,11 @@ def _by_days(
 
 
 def _interaction(question: Question, touches: Touches, values: NDArray[np.float64], seed: int) -> Answer:
-    """(reject - break) of real touches less (reject - break) of placebos, over all members of the matched sets."""
+    """(reject - break) of real touches less (reject - break) of placebos, over all members of the matched sets.
+
+    A swap that leaves one of the four kinds without a touch has no difference. Whether it does depends on the sets and
+    not on which member was the case, so that p among the swaps that have one is as exact as among all.
+    """
     sets = [
         [k for k in (one.case, *one.controls) if not np.isnan(values[k]) and touches.outcome[k] in ("reject", "break")]
         for one in touches.sets
@@ -236,7 +240,8 @@ def _interaction(question: Question, touches: Touches, values: NDArray[np.float6
     delta = difference(first, once)
     if np.isnan(delta):
         return Answer(question, len(kept), len(np.unique(days)), dropped)
-    swapped = [difference((random.random(len(kept)) * size).astype(np.int64), once) for _ in range(PERMUTATIONS)]
+    swaps = [difference((random.random(len(kept)) * size).astype(np.int64), once) for _ in range(PERMUTATIONS)]
+    swapped = np.array([value for value in swaps if not np.isnan(value)])
     names, of_day = np.unique(days, return_inverse=True)
     low = high = error = np.nan
     if len(names) >= LEAST_DAYS:
@@ -245,8 +250,8 @@ def _interaction(question: Question, touches: Touches, values: NDArray[np.float6
         resampled = resampled[~np.isnan(resampled)]
         low, high = (float(bound) for bound in np.quantile(resampled, [0.025, 0.975]))
         error = float(resampled.std())
-    beyond = np.sum(np.abs(np.nan_to_num(swapped)) >= abs(delta) - 1e-15)
+    beyond = np.sum(np.abs(swapped) >= abs(delta) - 1e-15)
     return Answer(
         question, len(kept), len(names), dropped, delta, low, high,
-        p=float(1 + beyond) / (PERMUTATIONS + 1), mdd=POWER * error,
+        p=float(1 + beyond) / (len(swapped) + 1), mdd=POWER * error,
     )  # fmt: skip

@@ -2,9 +2,9 @@
 
 - `jittered`: the day with every event drawn anew in a cell of 50 ms, 1 s for E4, 10 s for E5. Structure finer than
   that is gone. Messages of one event stay together, ids stay, and orders end after they begin. E7 looks at seconds, and
-  E4 at minutes, which no such cell destroys: they are not controlled by it.
-- `shuffled_days`: trades and quotes of another day at the same time of day. What answers them (E2, E3, E7) has nothing
-  to answer to.
+  E4 at minutes, too, which no such cell destroys: they are not controlled by it.
+- `shuffled_days`: trades and quotes of an earlier day at the same time of day. What answers them (E2, E3, E7) has
+  nothing to answer to. It is the control of E7: a day without an earlier one has none.
 - `no_agents`: a simulated day without anybody automatic, which the caller makes.
 
 A control family fails if any of its q is 0.05 or less. One in twenty does by chance: what counts is how many do.
@@ -20,7 +20,7 @@ from typing import Literal
 import numpy as np
 
 from spymaster.evidence import chains, coplacement, icebergs, layers, lifetimes, periods, phase, reactions
-from spymaster.evidence.arrays import SECOND_NS, DayArrays, Ints
+from spymaster.evidence.arrays import SECOND_NS, DayArrays, Ints, Market
 from spymaster.evidence.bins import MS
 from spymaster.evidence.families import TESTS, Judged, Profile, run_tests
 from spymaster.evidence.halves import within
@@ -70,13 +70,14 @@ def run_controls(
     extent: Extent,
     seed: int,
     profile: Profile,
-    other: DayArrays | None = None,
+    other: Market | None = None,
     background: DayArrays | None = None,
     tests: Collection[str] = tuple(TESTS),
 ) -> tuple[Control, ...]:
     """Controls of a day: none, on its busiest regular hour (`sample`), or on all of it.
 
-    other: another day, for `shuffled_days`; background: one without agents. Without them those controls are left out.
+    other: of another day, for `shuffled_days`; background: a day without agents. Without them those controls are left
+    out.
     """
     if extent == "none":
         return ()
@@ -171,7 +172,7 @@ def _in_order(part, ts: Ints):
     return replace(part, **{name: getattr(part, name)[order] for name in part.__dataclass_fields__})
 
 
-def shuffled(day: DayArrays, other: DayArrays) -> DayArrays:
+def shuffled(day: DayArrays, other: Market) -> DayArrays:
     """The day with trades and quotes of another one, at the same time of day (UTC)."""
     days_apart = round((day.start - other.start) / DAY_NS)
     shift = days_apart * DAY_NS

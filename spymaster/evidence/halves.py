@@ -27,7 +27,11 @@ def within(day: DayArrays, start: int, end: int) -> DayArrays:
     return replace(
         day,
         messages=replace(messages, usable=messages.usable & (messages.ts >= start) & (messages.ts < end)),
-        lives=replace(lives, usable=lives.usable & (lives.ts_add >= start) & (lives.ts_end < end)),
+        lives=replace(
+            lives,
+            usable=lives.usable & (lives.ts_add >= start) & (lives.ts_end < end),
+            entered=lives.entered & (lives.ts_add >= start) & (lives.ts_add < end),
+        ),
         trades=replace(trades, usable=trades.usable & (trades.ts >= start) & (trades.ts < end)),
         quotes=replace(quotes, usable=quotes.usable & (quotes.ts >= start) & (quotes.ts < end)),
         open=day.open[seconds],

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from spymaster.evidence import arrays
-from spymaster.evidence.arrays import DayArrays, day_arrays
+from spymaster.evidence.arrays import DayArrays, Market, day_arrays, market_arrays
 from spymaster.evidence.law import Law
 from spymaster.lake import Partition
+
+
+def session_market(trades: Partition, quotes: Partition, snapshot: Partition) -> Market:
+    """Trades and quotes of a date, of partitions of `silver.trade`, `bbo_change` and `book_snapshot_1s`."""
+    return market_arrays(
+        trades.read(arrays.TRADE_COLUMNS), quotes.read(arrays.QUOTE_COLUMNS), snapshot.read(arrays.SNAPSHOT_COLUMNS)
+    )
 
 
 def session_arrays(

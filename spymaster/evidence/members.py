@@ -6,6 +6,7 @@ The tests of a day look at patterns as wholes; here every function decides as a 
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence import coplacement, icebergs
@@ -47,11 +48,12 @@ def first_of_bursts(times, dead, kept):
 
 
 @kernel()
-def withdrawn_layers(add, end, gone, size, trade, together, within, least_count, least_total, share, second, out):
+def withdrawn_layers(add, left, gone, size, trade, together, within, least_count, least_total, share, second, out):
     """Mark orders withdrawn after a trade of the other side, from the second on in which most of them had gone.
 
-    add is sorted; end and gone (-1: not cancelled unfilled) are of the same orders. Before each trade the orders
-    entered within `together` and still there are a group if they are many enough.
+    add is sorted; left (the end, or the first reprice if that is earlier) and gone (-1: not cancelled unfilled at the
+    price of entry) are of the same orders. Before each trade the orders entered within `together` and still there are
+    a group if they are many enough; whatever becomes of one of them later, it counts in that group.
     """
     n = add.shape[0]
     start = 0
@@ -63,7 +65,7 @@ def withdrawn_layers(add, end, gone, size, trade, together, within, least_count,
         total = np.int64(0)
         count = 0
         while stop < n and add[stop] <= t:
-            if end[stop] > t:
+            if left[stop] > t:
                 total += size[stop]
                 count += 1
             stop += 1
@@ -71,22 +73,35 @@ def withdrawn_layers(add, end, gone, size, trade, together, within, least_count,
             continue
         pulled = np.int64(0)
         for i in range(start, stop):
-            if end[i] > t and t < gone[i] <= t + within:
+            if left[i] > t and t < gone[i] <= t + within:
                 pulled += size[i]
         if pulled < share * total:
             continue
         done = np.int64(2**62)  # when the share was reached: the earliest time by which enough had gone
         for i in range(start, stop):
-            if end[i] > t and t < gone[i] <= t + within:
+            if left[i] > t and t < gone[i] <= t + within:
                 before = np.int64(0)
                 for j in range(start, stop):
-                    if end[j] > t and t < gone[j] <= gone[i]:
+                    if left[j] > t and t < gone[j] <= gone[i]:
                         before += size[j]
                 if before >= share * total:
                     done = min(done, gone[i])
         for i in range(start, stop):
-            if end[i] > t and t < gone[i] <= t + within and gone[i] // second >= done // second:
+            if left[i] > t and t < gone[i] <= t + within and gone[i] // second >= done // second:
                 out[i] = True
+
+
+def first_reprices(day: DayArrays, rows: Rows) -> Rows:
+    """Time of the first reprice of each of these lives after its entry, one beyond all times where there is none.
+
+    An id that is used again may give a reprice of a later life: it is not before the end of this one.
+    """
+    messages, lives = day.messages, day.lives
+    moved = np.flatnonzero(messages.kind == kind("reprice"))
+    at = pl.DataFrame({"order": messages.order[moved], "ts": messages.ts[moved], "first": messages.ts[moved]})
+    own = pl.DataFrame({"order": lives.order[rows], "ts": lives.ts_add[rows]}).with_row_index("place").sort("ts")
+    joined = own.join_asof(at, on="ts", by="order", strategy="forward", check_sortedness=False).sort("place")
+    return joined["first"].fill_null(np.iinfo(np.int64).max).to_numpy()
 
 
 def returning_entries(day: DayArrays, stratum: Stratum) -> tuple[Rows, NDArray[np.int64]]:
@@ -123,25 +138,16 @@ def twins(day: DayArrays, stratum: Stratum, within: int) -> tuple[Rows, Rows, ND
     """Pairs of orders entered and cancelled together (E10): two rows of the lives, and the cell of each."""
     rows, lives = coplacement.placed(day, stratum), day.lives
     add, life = lives.ts_add[rows], lives.ts_end[rows] - lives.ts_add[rows]
+    columns = (life, lives.event_add[rows], lives.side[rows], lives.size[rows], lives.dist_code[rows])
+    same, counts = np.arange(len(rows), dtype=np.int32), np.zeros(coplacement.CELLS, np.int64)
+    within_and_cells = (within, coplacement.CANCELS_WITHIN, coplacement.LARGEST_SIZE, len(DISTANCES), counts)
     room = len(rows) + 1
     first, second = np.empty(room, np.int64), np.empty(room, np.int64)
-    found = coplacement.find_twins(
-        add,
-        life,
-        lives.event_add[rows],
-        lives.side[rows],
-        lives.size[rows],
-        lives.dist_code[rows],
-        np.arange(len(rows), dtype=np.int32),
-        within,
-        coplacement.CANCELS_WITHIN,
-        coplacement.LARGEST_SIZE,
-        len(DISTANCES),
-        np.zeros(coplacement.CELLS, np.int64),
-        first,
-        second,
-    )
-    one, other = (rows[part[: min(found, room)]] for part in (first, second))
+    found = coplacement.find_twins(add, *columns, same, *within_and_cells, first, second)
+    if found > room:  # none may be missing for want of room: how much there is depends on the whole day
+        first, second = np.empty(found, np.int64), np.empty(found, np.int64)
+        coplacement.find_twins(add, *columns, same, *within_and_cells, first, second)
+    one, other = (rows[part[:found]] for part in (first, second))
     bid = np.where(lives.side[one] == 0, one, other)
     ask = np.where(lives.side[one] == 0, other, one)
     sizes = np.minimum(lives.size[one], coplacement.LARGEST_SIZE).astype(np.int64)

@@ -23,7 +23,7 @@ from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.multiplicity import cauchy, partial_conjunction
 from spymaster.evidence.rows import frame_of
 from spymaster.evidence.streams import BOOTSTRAP, Streams
-from spymaster.evidence.verdicts import Least, middle_peak, same_peak
+from spymaster.evidence.verdicts import Least, is_explained, middle_peak, same_peak
 from spymaster.lake import Partition
 from spymaster.settings import EvidenceSettings, Settings
 from spymaster.tables.algo_replication import AlgoReplication
@@ -32,7 +32,8 @@ from spymaster.tables.algo_test import SIMULATED
 TEST_COLUMNS = (
     "test_row_id", "strata_hash", "available_from", "test_id", "sub_id", "stratum_json", "n_ref", "n_tgt", "statistic",
     "effect", "effect_unit", "effect_lo", "effect_hi", "peak_value", "peak_unit", "p_raw", "p_method", "q_bh", "q_by",
-    "is_negative_control", "blocked_by_control", "verdict", "weights_json", "facts_json", "provenance",
+    "is_negative_control", "blocked_by_control", "verdict", "weights_json", "facts_json", "notes",
+    "provenance",
 )  # fmt: skip
 """Columns of `gold.algo_test` that a replication reads."""
 SHARE = 0.6
@@ -184,7 +185,8 @@ def _row(key: Key, of_day: dict[date, Row], days: Days, settings: EvidenceSettin
 
 
 def _is_found(row: Row) -> bool:
-    return row["q_by"] is not None and row["q_by"] <= ALPHA and not row["blocked_by_control"]
+    found = row["q_by"] is not None and row["q_by"] <= ALPHA
+    return found and not row["blocked_by_control"] and not is_explained(row["notes"])
 
 
 def _passed(row: Row, least: Least) -> bool:
@@ -193,7 +195,7 @@ def _passed(row: Row, least: Least) -> bool:
 
 def _is_there_again(row: Row, effect: float | None, peak: float | None, least: Least, key: Key) -> bool:
     """Whether a hold-out date shows what discovery dates do."""
-    if effect is None or row["effect"] is None or row["blocked_by_control"]:
+    if effect is None or row["effect"] is None or row["blocked_by_control"] or is_explained(row["notes"]):
         return False
     same_sign = row["effect"] * effect > 0
     return same_sign and _passed(row, least) and same_peak(peak, row["peak_value"], row["peak_unit"], key[0], key[1])

@@ -66,7 +66,7 @@ def _test_row(context: Context, day: DayArrays, one: Judged, control: str, prove
     passed = least_passed(context.least, result)
     agree = one.halves.agree if one.halves else None
     is_control = control != "none"
-    verdict = day_verdict(result.p_method, one.q_bh, passed, agree)
+    verdict = day_verdict(result.p_method, one.q_bh, passed, agree, result.notes)
     if (is_control or context.blocked) and verdict == "weak":
         verdict = "none"
     effect = {name: _known(getattr(result, name)) for name in ("effect", "effect_lo", "effect_hi")}

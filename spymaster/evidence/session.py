@@ -17,7 +17,7 @@ from spymaster.evidence.halves import look_at_halves
 from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.identity import identity
 from spymaster.evidence.law import Law, Measured, measure, pool
-from spymaster.evidence.load import session_arrays
+from spymaster.evidence.load import session_arrays, session_market
 from spymaster.evidence.rows import Context, curve_rows, exemplar_rows, frame_of, result_rows
 from spymaster.evidence.verdicts import Least
 from spymaster.lake import Partition
@@ -51,6 +51,34 @@ class Inputs:
     def all(self) -> tuple[Partition, ...]:
         """Every one of them."""
         return (self.events, self.lives, self.trades, self.quotes, self.snapshot)
+
+
+@dataclass(frozen=True)
+class OtherDay:
+    """Trades, quotes and seconds of an earlier discovery date, which no message of the date can answer."""
+
+    trades: Partition
+    quotes: Partition
+    snapshot: Partition
+
+    def all(self) -> tuple[Partition, ...]:
+        """Every one of them."""
+        return (self.trades, self.quotes, self.snapshot)
+
+
+def with_other_day(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
+    """Of partitions of a table the date's own, after that of the last earlier discovery date that has rows."""
+    earlier = [one for one in partitions if one.dt < dt and one.rows and not is_holdout(one.dt, settings.evidence)]
+    return [*earlier[-1:], *(one for one in partitions if one.dt == dt)]
+
+
+def other_day(
+    trades: Sequence[Partition], quotes: Sequence[Partition], snapshots: Sequence[Partition]
+) -> OtherDay | None:
+    """The other day of what `with_other_day` chose of each table; None without one that all three have."""
+    first = (trades[0], quotes[0], snapshots[0])
+    alone = any(len(partitions) < 2 for partitions in (trades, quotes, snapshots))
+    return None if alone or len({one.dt for one in first}) > 1 else OtherDay(*first)
 
 
 def session_law(events: Partition, lives: Partition, *, settings: Settings) -> pl.DataFrame:
@@ -115,13 +143,14 @@ def session_tests(
     *,
     settings: Settings,
     profile: str,
+    other: OtherDay | None = None,
     controls: Extent | None = None,
 ) -> dict[str, pl.DataFrame]:
     """Run, tests, curves and exemplars of a date; no rows where it has no messages or no seconds.
 
     inputs, selection, definitions: partitions of the date. laws: of `gold.algo_law` up to it. profile: `standard` or
-    `demo`, which has no controls; a control that fails blocks all verdicts. controls: instead of what settings and
-    profile say of them.
+    `demo`, which has no controls; a control that fails blocks all verdicts. other: for one of the controls, without
+    which it is left out. controls: instead of what settings and profile say of them.
     """
     symbol, dt = inputs.events.symbol, inputs.events.dt
     own = [one for one in laws if one.dt == dt]
@@ -134,10 +163,13 @@ def session_tests(
         tick_size_int=tick, law=law_of(laws, dt, chosen),
     )  # fmt: skip
     told = profile if controls is None else f"{profile}, controls {controls}"
+    extent: Extent = controls or ("none" if profile == "demo" else chosen.controls)
+    other = None if extent == "none" else other
+    read = (*inputs.all(), *(other.all() if other else ()))
     context = Context(
         symbol=symbol,
         dt=dt,
-        identity=identity(symbol, dt.isoformat(), inputs.all(), day.law.json(), chosen, told),
+        identity=identity(symbol, dt.isoformat(), read, day.law.json(), chosen, told),
         contract=contract,
         session_date=own[0].read(["session_date"])["session_date"][0],
         provenance=inputs.events.manifest.provenance,
@@ -148,8 +180,8 @@ def session_tests(
     depth = Profile.of(chosen, profile)
     found = run_tests(day, seed=chosen.seed, profile=depth)
     judged = look_at_halves(day, found, seed=chosen.seed, least=context.least)
-    extent: Extent = controls or ("none" if profile == "demo" else chosen.controls)
-    ran = run_controls(day, extent=extent, seed=chosen.seed, profile=depth)
+    market = None if other is None else session_market(*other.all())
+    ran = run_controls(day, extent=extent, seed=chosen.seed, profile=depth, other=market)
     passed = passes(ran) if ran else None
     context = replace(context, blocked=passed is False)
     of_controls = [result_rows(context, one.day, one.judged, control=one.kind) for one in ran]

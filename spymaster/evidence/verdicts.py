@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ from spymaster.evidence.bins import MS
 from spymaster.evidence.layers import LEAST_LAYERS
 from spymaster.evidence.maxstat import ALPHA
 from spymaster.settings import EvidenceSettings
+from spymaster.tables.algo_test import AGAINST
 
 LAG_MS, LAG_SHARE = 1.0, 0.10
 """Lags and ages are the same within a millisecond, or a tenth."""
@@ -59,6 +60,11 @@ def same_peak(one: float | None, other: float | None, unit: str, test_id: str, s
     return abs(one - other) <= max(LAG_MS, LAG_SHARE * max(abs(one), abs(other)))
 
 
+def is_explained(notes: Collection[str]) -> bool:
+    """Whether the test itself found another reason for what it saw: such a result is no finding."""
+    return any(note in AGAINST for note in notes)
+
+
 def middle_peak(peaks: Sequence[float], test_id: str, sub_id: str) -> tuple[float, float]:
     """Median and spread of peaks, at least one.
 
@@ -75,8 +81,15 @@ def middle_peak(peaks: Sequence[float], test_id: str, sub_id: str) -> tuple[floa
     return float(np.median(turned) % period), float(turned[-1] - turned[0])
 
 
-def day_verdict(p_method: str, q_bh: float | None, passed: bool, halves_agree: bool | None) -> str:
-    """Of one date: `weak` at most, and only if both halves of the date show it; `fact` for what needs no test."""
+def day_verdict(
+    p_method: str, q_bh: float | None, passed: bool, halves_agree: bool | None, notes: Collection[str]
+) -> str:
+    """Of one date: `weak` at most, and only if both halves of the date show it and no note speaks against it.
+
+    `fact` for what needs no test.
+    """
     if p_method == "fact":
         return "fact"
+    if is_explained(notes):
+        return "none"
     return "weak" if q_bh is not None and q_bh <= ALPHA and passed and halves_agree else "none"

@@ -67,6 +67,21 @@ def lake_status(
     return [partition_status(lake, table, symbol, dt) for table in wanted for symbol in symbols for dt in sorted(dates)]
 
 
+def due(states: Sequence[PartitionStatus]) -> list[PartitionStatus]:
+    """States less what is missing because a request for several dates makes it for the last one only (`last_only`).
+
+    The last date of a symbol is that of its states.
+    """
+    last: dict[str, date] = {}
+    for one in states:
+        last[one.symbol] = max(last.get(one.symbol, one.dt), one.dt)
+    return [
+        one
+        for one in states
+        if one.state != "missing" or one.dt == last[one.symbol] or not table_model(one.table).last_only
+    ]
+
+
 def _code_reasons(manifest: Manifest, model: type[TableModel]) -> list[str]:
     if manifest.schema_fingerprint != model.schema_fingerprint():
         return ["the table has other columns today"]

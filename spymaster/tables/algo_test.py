@@ -17,6 +17,9 @@ _VERDICTS = ("none", "weak", "supported", "fact")
 SIMULATED = "simulated:"
 VERDICTS = (*_VERDICTS, *(f"{SIMULATED}{verdict}" for verdict in _VERDICTS))
 """From nothing to repeated; a fact needs no test. Of simulated data each has the prefix."""
+AGAINST = ("signs_disagree", "leads_reference", "equal_sizes_by_chance")
+"""Notes of sides that chance gives (E7), answers that come first (E3), equal sizes that chance gives (E10): such a
+result is none, whatever its q."""
 
 _NO_P = "null for facts and screens"
 
@@ -153,6 +156,14 @@ class AlgoTest(TableModel):
             "a blocked row, and one of a control, has no verdict but none or fact",
             lambda pl: (
                 ~(pl.col("blocked_by_control") | pl.col("is_negative_control"))
+                | ~pl.col("verdict").cast(pl.String).str.ends_with("weak")
+            ),
+        ),
+        Invariant(
+            "what_is_explained_is_none",
+            f"a row with one of the notes {', '.join(AGAINST)} is not weak",
+            lambda pl: (
+                ~pl.col("notes").list.eval(pl.element().is_in(AGAINST)).list.any()
                 | ~pl.col("verdict").cast(pl.String).str.ends_with("weak")
             ),
         ),

@@ -30,6 +30,7 @@ class EvaluationReport(TableModel):
 
     layer = "gold"
     name = "evaluation_report"
+    last_only = True
     key = ("section", "kind", "horizon_s", "lead_s", "head", "algo", "subset", "metric")
     parameters = ("setups", "retrieval", "outcome_model", "evaluation")
     parquet = ParquetLayout(

@@ -127,6 +127,8 @@ class TableModel:
     """Raised by hand when the meaning of the stored values changes: partitions of another version are stale."""
     parameters: ClassVar[tuple[str, ...]] = ()
     """What the values depend on: sections of the settings, or `instrument`. Recorded, and compared for staleness."""
+    last_only: ClassVar[bool] = False
+    """Whether a request for several dates makes it for the last one only: it reads all earlier ones, and takes long."""
     invariants: ClassVar[tuple[Invariant, ...]] = ()
     parquet: ClassVar[ParquetLayout] = ParquetLayout()
     columns: ClassVar[dict[str, Column]] = {}

@@ -25,6 +25,7 @@ class TrialsLedger(TableModel):
 
     layer = "gold"
     name = "trials_ledger"
+    last_only = True
     key = ("entry",)
     time_column = "ts"
     parquet = ParquetLayout(

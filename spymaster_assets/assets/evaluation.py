@@ -44,7 +44,6 @@ def _render(lake: Lake) -> None:
     neighbours=History(RetrievalNeighbor, -YEAR, 0, dates_of="vectors"),
     lineage={"*": ("vector", "outcome", "z_r_ask_w5", "z_n_ask_w5", "b1_break", "p_break")},
     after=_render,
-    last_only=True,
 )
 def evaluation_report(
     session: Session, neighbours: Sequence[Partition], **tables: Sequence[Partition]

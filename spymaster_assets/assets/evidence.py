@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from spymaster.lake import Partition
+from spymaster.settings import Settings
 from spymaster.tables.algo_curve import AlgoCurve
 from spymaster.tables.algo_exemplar import AlgoExemplar
 from spymaster.tables.algo_law import AlgoLaw
@@ -25,6 +27,14 @@ from spymaster_assets.recipe import Session
 
 YEAR = 260
 """Dates that laws and replications reach back: a year of weekdays."""
+WEEKS = 10
+"""Dates that are looked through for an earlier discovery date: of ten weekdays at most six in a row are held out."""
+
+
+def _with_other_day(partitions: Sequence[Partition], dt: date, settings: Settings) -> Sequence[Partition]:
+    from spymaster.evidence.session import with_other_day
+
+    return with_other_day(partitions, dt, settings)
 
 
 @lake_assets(
@@ -66,9 +76,10 @@ def algo_law(session: Session, events: Partition, lives: Partition):
     AlgoExemplar,
     events=Same(OrderEvent),
     lives=Same(OrderLife),
-    trades=Same(Trade),
-    quotes=Same(BboChange),
-    snapshot=Same(BookSnapshot1s),
+    # Each with an earlier date's, for the control whose messages have nothing to answer.
+    trades=History(Trade, -WEEKS, 0, select=_with_other_day),
+    quotes=History(BboChange, -WEEKS, 0, select=_with_other_day),
+    snapshots=History(BookSnapshot1s, -WEEKS, 0, select=_with_other_day),
     selection=Same(ContractDaySelection),
     definitions=Same(FutureDefinition),
     # Its own row is for a date without an earlier one; of held-out dates nothing but the date is used.
@@ -80,23 +91,23 @@ def algo_tests(
     session: Session,
     events: Partition,
     lives: Partition,
-    trades: Partition,
-    quotes: Partition,
-    snapshot: Partition,
+    trades: Sequence[Partition],
+    quotes: Sequence[Partition],
+    snapshots: Sequence[Partition],
     selection: Partition,
     definitions: Partition,
     laws: Sequence[Partition],
 ):
-    from spymaster.evidence.session import Inputs, session_tests
+    from spymaster.evidence.session import Inputs, other_day, session_tests
 
-    inputs = Inputs(events, lives, trades, quotes, snapshot)
     yield session_tests(
-        inputs,
+        Inputs(events, lives, trades[-1], quotes[-1], snapshots[-1]),
         selection,
         definitions,
         laws,
         settings=session.settings,
         profile=session.lake.profile,
+        other=other_day(trades, quotes, snapshots),
     )
 
 

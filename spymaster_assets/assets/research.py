@@ -103,7 +103,6 @@ def retrieval_result(
         "train_sessions": ("session_date",),
         "scaler_sha256": ("sha256",),
     },
-    last_only=True,
 )
 def outcome_model(
     session: Session,

@@ -10,6 +10,7 @@ import pytest
 from spymaster.lake import Lake
 from spymaster.settings import get_settings
 from spymaster.tables.future_mbo import FutureMbo
+from spymaster.tables.outcome_model import OutcomeModel
 from spymaster_assets.definitions import definitions
 from spymaster_assets.freshness import DATES, Freshness, freshness
 from spymaster_assets.progress import lines
@@ -44,6 +45,13 @@ def test_weekend_files_and_old_dates_are_not_asked_for(lake: Lake, add_raw: AddR
     late = freshness(lake, FutureMbo, SETTINGS, TODAY).late
     assert len(late) == DATES
     assert late[-1].startswith("2024-02-15")
+
+
+def test_a_table_of_last_dates_is_late_for_the_last_one_only(lake: Lake, add_raw: AddRaw):
+    for day in (4, 5, 6):
+        add_raw("ES", date(2024, 3, day), messages=10)
+    assert freshness(lake, OutcomeModel, SETTINGS, TODAY).late == ("2024-03-06|ES missing",)
+    assert len(freshness(lake, FutureMbo, SETTINGS, TODAY).late) == 3
 
 
 def test_a_changed_setting_makes_it_stale(lake: Lake, add_raw: AddRaw):

@@ -80,18 +80,29 @@ def test_where_the_other_reads_nothing_neither_does_it(lake: Lake):
     assert found.notes["trades_history"] == {"read": 0, "gaps": []}
 
 
-def test_a_table_reads_its_own_earlier_dates_and_records_them(lake: Lake):
+def own_history(lake: Lake, dt: date, *, withheld: dict[SessionKey, str] | None = None) -> Resolved:
     into = Resolved()
-    OwnHistory(WallSurface1s, -2).resolve("earlier", lake, SessionKey(THURSDAY, "ES"), into)
-    assert [partition.dt for partition in into.values["earlier"]] == [TUESDAY, WEDNESDAY]
-    assert [one.as_input().name for one in into.inputs] == [
+    source = TableInput(lake, WallSurface1s, None, withheld or {})
+    OwnHistory(WallSurface1s, -2).resolve("earlier", source, SessionKey(dt, "ES"), into)
+    return into
+
+
+def test_a_table_reads_its_own_earlier_dates_and_records_them(lake: Lake):
+    found = own_history(lake, THURSDAY)
+    assert [partition.dt for partition in found.values["earlier"]] == [TUESDAY, WEDNESDAY]
+    assert [one.as_input().name for one in found.inputs] == [
         "silver.wall_surface_1s ES 2024-01-09",
         "silver.wall_surface_1s ES 2024-01-10",
     ]
-    into = Resolved()
-    OwnHistory(WallSurface1s, -2).resolve("earlier", lake, SessionKey(MONDAY, "ES"), into)
-    assert into.values["earlier"] == []
-    assert into.notes["earlier_history"]["gaps"] == ["2024-01-04", "2024-01-05"]
+    found = own_history(lake, MONDAY)
+    assert found.values["earlier"] == []
+    assert found.notes["earlier_history"]["gaps"] == ["2024-01-04", "2024-01-05"]
+
+
+def test_of_its_own_earlier_dates_it_does_not_read_what_is_held_back(lake: Lake):
+    found = own_history(lake, THURSDAY, withheld={SessionKey(WEDNESDAY, "ES"): "a check failed"})
+    assert [partition.dt for partition in found.values["earlier"]] == [TUESDAY]
+    assert found.notes["earlier_history"]["gaps"] == ["2024-01-10"]
 
 
 def test_dagster_is_not_told_of_it_and_one_worker_makes_all_dates_in_order():

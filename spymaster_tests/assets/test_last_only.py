@@ -9,7 +9,7 @@ import dagster as dg
 
 from spymaster.lake import Lake, Partition
 from spymaster.tables.future_definition import FutureDefinition
-from spymaster.tables.move_condition_scale import MoveConditionScale
+from spymaster.tables.outcome_model import OutcomeModel
 from spymaster_assets.factory import NOT_LAST, SKIPPED, lake_assets
 from spymaster_assets.inputs import History
 from spymaster_assets.partitions import SessionKey
@@ -18,14 +18,14 @@ from spymaster_assets.recipe import Session
 from spymaster_assets.resources import LakeResource
 from spymaster_tests.assets.toys import D4, D5, D6, D7, Harness, Toys
 
-SUMMARY = dg.AssetKey(["gold", "move_condition_scale"])
-TABLES = frozenset({FutureDefinition.full_name, MoveConditionScale.full_name})
+SUMMARY = dg.AssetKey(["gold", "outcome_model"])
+TABLES = frozenset({FutureDefinition.full_name, OutcomeModel.full_name})
 
 
-@lake_assets(MoveConditionScale, history=History(FutureDefinition, -10, 0), last_only=True)
+@lake_assets(OutcomeModel, history=History(FutureDefinition, -10, 0))
 def toy_summary(session: Session, history: Sequence[Partition]):
     session.notes["dates"] = [one.dt for one in history]
-    return MoveConditionScale.empty()
+    return OutcomeModel.empty()
 
 
 def harness(toys: Toys, resource: LakeResource, instance: dg.DagsterInstance) -> Harness:
@@ -33,7 +33,7 @@ def harness(toys: Toys, resource: LakeResource, instance: dg.DagsterInstance) ->
 
 
 def dates_read(lake: Lake, dt: date) -> list[str]:
-    return lake.partition(MoveConditionScale, "ES", dt).manifest.notes["dates"]
+    return lake.partition(OutcomeModel, "ES", dt).manifest.notes["dates"]
 
 
 def test_of_a_range_the_last_date_is_made(
@@ -78,10 +78,10 @@ def test_a_request_that_was_done_has_nothing_to_do(
     site = harness(toys, resource, instance)
     assert site.run(D4, D5).success
     catalogue = Catalogue([*toys.assets(), toy_summary])
-    assert catalogue.last_only() == {MoveConditionScale.full_name}
+    assert catalogue.last_only() == {OutcomeModel.full_name}
     keys = [SessionKey(dt, "ES") for dt in (D4, D5)]
     known = {table: frozenset(instance.get_materialized_partitions(dg.AssetKey(table.split(".")))) for table in TABLES}
     assert catalogue.first_stale(lake, keys, TABLES, known) is None
     assert catalogue.first_stale(lake, keys[:1], TABLES, known) == 0
-    (stage,) = [one for one in catalogue.stages(TABLES) if MoveConditionScale.full_name in one.tables]
+    (stage,) = [one for one in catalogue.stages(TABLES) if OutcomeModel.full_name in one.tables]
     assert stage.sequential

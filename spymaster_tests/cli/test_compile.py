@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from benchmarks.dict_book import DictBook
 from spymaster.cli import compile as aside
 from spymaster.cli import small_chain
 from spymaster.jit import is_compiled
+from spymaster.tables import all_tables
 from spymaster_tests.assets.processes import Site
 
 START = int(datetime(2026, 1, 6, 15, tzinfo=UTC).timestamp()) * aside.SECOND_NS
@@ -42,12 +44,12 @@ time.sleep(600)
 
 def test_the_records_are_a_market_that_ends_empty():
     records = aside.records(START)
-    assert {chr(action) for action in np.unique(records["action"])} == set("ACMTF")
+    assert {chr(action) for action in np.unique(records["action"])} == set("ACMTFR")
     assert (np.diff(records["ts_event"].astype(np.int64)) >= 0).all()
     book = DictBook()
     book.apply(records)
     assert not book.orders
-    assert len(records) > 5_000
+    assert len(records) > 10_000
 
 
 def test_the_options_are_a_market_that_ends_empty(tmp_path: Path):
@@ -63,9 +65,9 @@ def test_the_options_are_a_market_that_ends_empty(tmp_path: Path):
     assert set(stores["definition"]["underlying"]) == {"ESH6"}
     assert set(stores["statistics"]["stat_type"]) == {9}
     records = small_chain.records(START, end, 6_800)
-    assert {chr(action) for action in np.unique(records["action"])} == set("ACMTF")
+    assert {chr(action) for action in np.unique(records["action"])} == set("ACMTFR")
     assert (np.diff(records["ts_event"].astype(np.int64)) >= 0).all()
-    assert (records["price"] > 0).all()
+    assert (records["price"][records["action"] != ord("R")] > 0).all()
     book = DictBook()
     book.apply(records)
     assert not book.orders
@@ -89,14 +91,18 @@ def test_compiled_kernels_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_a_run_has_nothing_left_to_compile(tmp_path: Path):
-    """The cache of kernels is empty, is filled aside, and a run on other data adds nothing to it."""
+    """The cache of kernels is empty, is filled aside, and a run of the demo's profile adds nothing to it."""
     cache = tmp_path / "kernels"
-    site = Site(tmp_path / "lake", symbols=("ES",), variables={"NUMBA_CACHE_DIR": str(cache)})
+    variables = {"NUMBA_CACHE_DIR": str(cache), "SPYMASTER_PARAMETER_PROFILE": "demo"}
+    site = Site(tmp_path / "lake", symbols=("ES",), variables=variables)
     site.add_raw([date(2024, 3, 4), date(2024, 3, 5)])
-    variables = {**os.environ, "NUMBA_CACHE_DIR": str(cache)}
-    subprocess.run([sys.executable, "-c", COMPILE_ASIDE, str(tmp_path)], env=variables, check=True)
+    subprocess.run([sys.executable, "-c", COMPILE_ASIDE, str(tmp_path)], env={**os.environ, **variables}, check=True)
     before = {path.name for path in cache.rglob("*.nbc")}
-    assert len(before) > 50, (tmp_path / "logs" / "compile.log").read_text()
+    log = (tmp_path / "logs" / "compile.log").read_text()
+    assert len(before) > 50, log
+    told = json.loads(log.splitlines()[-1])
+    assert told["made"] == len(all_tables())
+    assert told["skipped"] == told["failed"] == told["checks_failed"] == 0
     command = [sys.executable, "-m", "spymaster_assets", *site.command(date(2024, 3, 4), date(2024, 3, 5))]
     subprocess.run(command, env=site.environment(), check=True, capture_output=True)
     assert {path.name for path in cache.rglob("*.nbc")} - before == set()

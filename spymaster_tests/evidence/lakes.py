@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from spymaster.evidence.replication import session_replication
-from spymaster.evidence.session import Inputs, session_law, session_tests
+from spymaster.evidence.session import Inputs, OtherDay, other_day, session_law, session_tests, with_other_day
 from spymaster.lake import Lake
 from spymaster.settings import EvidenceSettings
 from spymaster.tables import TableModel
@@ -53,10 +53,19 @@ def inputs_of(lake: Lake, dt: date) -> Inputs:
     return Inputs(*(lake.partition(f"silver.{name}", SYMBOL, dt) for name in names))
 
 
+def other_of(lake: Lake, dt: date) -> OtherDay | None:
+    """The other day of a date, offered all dates of the lake."""
+    names = ("trade", "bbo_change", "book_snapshot_1s")
+    trades, quotes, snapshots = (
+        with_other_day(lake.partitions(f"silver.{name}", SYMBOL), dt, lake.settings) for name in names
+    )
+    return other_day(trades, quotes, snapshots)
+
+
 def searched(
     lake: Lake, dt: date, settings: EvidenceSettings = SETTINGS, profile: str = "demo"
 ) -> dict[str, pl.DataFrame]:
-    """Frames of a date, offered all laws of the lake."""
+    """Frames of a date, offered all laws and all days of the lake."""
     return session_tests(
         inputs_of(lake, dt),
         lake.partition("bronze.contract_day_selection", SYMBOL, dt),
@@ -64,6 +73,7 @@ def searched(
         lake.partitions(AlgoLaw, SYMBOL),
         settings=lake.settings.model_copy(update={"evidence": settings}),
         profile=profile,
+        other=other_of(lake, dt),
     )
 
 

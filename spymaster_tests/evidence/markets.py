@@ -35,6 +35,8 @@ class Market:
     """Columns time, aggressor, quantity."""
     reprices: list[np.ndarray] = field(default_factory=list)
     """Columns time, number of the order (from 1, in order of `orders`), price before and after in ticks from spot."""
+    refilled: list[np.ndarray] = field(default_factory=list)
+    """Columns time, number of the order: it is displayed at its size again."""
     quotes: list[np.ndarray] = field(default_factory=list)
     """Columns time, bid, ask in ticks."""
 
@@ -81,6 +83,21 @@ class Market:
         self.orders.append(np.stack([add, end, sides, sizes, *rest]))
         return self
 
+    @property
+    def last(self) -> int:
+        """Number of the order placed last, if all are within the market's time."""
+        return sum(part.shape[1] for part in self.orders)
+
+    def reprice(self, at: np.ndarray, order: int | np.ndarray) -> Market:
+        """An order moves up by a tick at each of these times; or each of some orders once, at its time."""
+        self.reprices.append(np.stack([at, np.full(len(at), order), np.arange(len(at)), np.arange(len(at)) + 1]))
+        return self
+
+    def refill(self, at: np.ndarray, order: int | np.ndarray) -> Market:
+        """An order is displayed again at each of these times; or each of some orders once, at its time."""
+        self.refilled.append(np.stack([at, np.full(len(at), order)]))
+        return self
+
     def trade(self, at: np.ndarray, aggressor: int | None = None) -> Market:
         """Trades of one lot."""
         sides = self.rng.integers(0, 2, len(at)) if aggressor is None else np.full(len(at), aggressor)
@@ -114,6 +131,10 @@ class Market:
                 moved[0], "reprice", orders[2][which], moved[1], orders[3][which], orders[4][which], moved[2], moved[3]
             )
         )
+        shown = np.concatenate(self.refilled, axis=1) if self.refilled else np.zeros((2, 0), np.int64)
+        shown = shown[:, (shown[0] >= 0) & (shown[0] < horizon)]
+        which = shown[1] - 1
+        rows.append(_rows(shown[0], "refill", orders[2][which], shown[1], orders[3][which], orders[4][which]))
         trades = np.concatenate(self.trades, axis=1) if self.trades else np.zeros((3, 0), np.int64)
         trades = trades[:, trades[0] < horizon]
         rows.append(

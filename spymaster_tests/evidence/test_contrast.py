@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date
 
 import numpy as np
@@ -86,6 +87,31 @@ def test_the_interaction_sees_what_only_real_rejections_have() -> None:
     found, nothing = answer(question, touches, values, 1), answer(question, touches, flat, 1)
     assert found.delta == pytest.approx(0.04, abs=0.012)
     assert found.p <= 0.01 < nothing.p
+
+
+def test_swaps_that_leave_no_difference_are_none_of_those_that_p_counts() -> None:
+    """Two touches alone broke, in one set: where that set's case is a rejection no real touch broke."""
+    outcome = ["reject"] * 15
+    outcome[0] = outcome[1] = "break"
+    sets = [MatchedSet(k % 2, 3 * k, (3 * k + 1, 3 * k + 2)) for k in range(5)]
+    values = np.random.default_rng(5).normal(size=15)
+    question = next(one for one in SECONDARY if one.case_def == "reject_minus_break")
+    found = answer(question, Touches(outcome, np.ones(15), sets), values, 1)
+
+    def difference(cases: tuple[int, ...]) -> float:
+        real = np.isin(np.arange(15), 3 * np.arange(5) + cases)
+        broke = np.array(outcome) == "break"
+        groups = (real & ~broke, real & broke, ~real & ~broke, ~real & broke)
+        means = [values[one].mean() if one.any() else np.nan for one in groups]
+        return (means[0] - means[1]) - (means[2] - means[3])
+
+    every = np.array([difference(cases) for cases in itertools.product(range(3), repeat=5)])
+    own = difference((0,) * 5)
+    assert found.delta == pytest.approx(own)
+    assert np.isnan(every).mean() == pytest.approx(1 / 3)
+    due = np.mean(np.abs(every[~np.isnan(every)]) >= abs(own) - 1e-12)
+    assert found.p == pytest.approx(due, abs=0.04)
+    assert due - np.mean(np.abs(np.nan_to_num(every)) >= abs(own) - 1e-12) > 0.1
 
 
 def test_only_the_secondary_family_is_adjusted_and_the_answer_is_reproducible() -> None:

@@ -24,6 +24,37 @@ def planted(seed: int) -> DayArrays:
     return market.day()
 
 
+def market_of(day: DayArrays) -> controls.Market:
+    """Trades and quotes of a day."""
+    return controls.Market(day.trades, day.quotes, day.start)
+
+
+def withdrawing(seed: int) -> DayArrays:
+    """Four large bids that go 150 ms after each of some purchases, at other times every day."""
+    market = Market(600, seed).background(orders=5, trades=0.3)
+    moments = np.sort(market.rng.integers(5 * 10**9, 590 * 10**9, 40))
+    for number in range(4):
+        market.place(moments - (900 - 100 * number) * MS, moments + (150 + number) * MS, size=40, side=0)
+    market.trade(moments, aggressor=0)
+    return market.day(100)
+
+
+def test_shuffled_days_are_the_control_of_what_other_kinds_do_not_destroy() -> None:
+    """Withdrawals after trades are found on the day and on the day jittered by 50 ms, not after another's trades."""
+    day, profile = withdrawing(1), Profile(99, None, None)
+
+    def found(one: DayArrays) -> list[str]:
+        judged = run_tests(one, seed=1, profile=profile, tests=["E7"])
+        return sorted(each.result.sub_id for each in judged if (each.q_bh or 1.0) <= 0.05 and each.stratum.side != "A")
+
+    assert found(day) == found(jittered(day, 50 * MS, 1)) == ["contra_pull", "episodes"]
+    assert found(shuffled(day, market_of(withdrawing(2)))) == []
+    without = run_controls(day, extent="full", seed=1, profile=profile, tests=["E7"])
+    assert [one.families for one in without] == [{}]
+    other = run_controls(day, extent="full", seed=1, profile=profile, other=market_of(withdrawing(2)), tests=["E7"])
+    assert [(one.kind, one.families) for one in other[1:]] == [("shuffled_days", {"E7": False})]
+
+
 def test_a_jittered_day_keeps_its_events_and_orders_but_not_its_ages() -> None:
     day = planted(1)
     other = jittered(day, 50 * MS, 1)
@@ -50,7 +81,7 @@ def test_what_is_found_on_the_day_is_not_found_on_its_controls() -> None:
     day = planted(2)
     tests = ["E1", "E3"]
     assert any((one.q_bh or 1) <= 0.05 for one in run_tests(day, seed=1, profile=Profile(99, None, 2), tests=["E1"]))
-    found = run_controls(day, extent="full", seed=1, profile=SMALL, other=planted(3), tests=tests)
+    found = run_controls(day, extent="full", seed=1, profile=SMALL, other=market_of(planted(3)), tests=tests)
     assert [one.kind for one in found] == ["jittered", "shuffled_days"]
     assert {test for one in found[0].judged for test in (one.result.test_id,)} == {"E1", "E3"}
     assert {one.result.test_id for one in found[1].judged} == {"E3"}
@@ -68,7 +99,7 @@ def test_a_sample_is_the_busiest_hour() -> None:
 
 def test_shuffled_days_have_trades_of_another_day_at_the_same_time() -> None:
     day, other = planted(5), planted(6)
-    mixed = shuffled(day, other)
+    mixed = shuffled(day, market_of(other))
     assert np.array_equal(mixed.trades.ts, other.trades.ts)
     assert not np.isin(mixed.trades.event, day.messages.event).any()
     assert mixed.messages is day.messages

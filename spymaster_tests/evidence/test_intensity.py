@@ -14,30 +14,15 @@ from spymaster.evidence.intensity import baseline, count, rows_of, with_baseline
 from spymaster.evidence.law import Law
 from spymaster.evidence.session_intensity import frozen_list
 from spymaster.evidence.strata import Stratum
-from spymaster.tables.algo_intensity_1s import AlgoIntensity1s
+from spymaster.tables.algo_intensity_1s import AlgoIntensity1s, share_column
+from spymaster_tests.evidence.habits import EVERY, LAW, ROWS, habits, with_another_future
 from spymaster_tests.evidence.markets import MS, START, Market
 from spymaster_tests.tables.evidence_samples import replication
 
 SECONDS = 60
-FLEETING = Listed("E1", "ms", Stratum(kind="cancel"), "ns", ((20.0 * MS, 21.0 * MS, 0.8),), 0.05)
-EVERY = FrozenList(
-    (
-        FLEETING,
-        Listed(
-            "E3",
-            "ms",
-            Stratum(kind="cancel", reference="trade_buy", relation="same"),
-            "ns",
-            ((30.0 * MS, 31.0 * MS, 0.6),),
-            0.1,
-        ),
-        Listed("E4", "1s", Stratum(kind="add"), "ns", ((0.0, 20.0 * MS, 0.5),), 0.02),
-        Listed("E6", "synthetic", Stratum(), "ns", ((0.1 * MS, 300.0 * MS, 0.4),), 0.1),
-        Listed("E10", "50us", Stratum(), "cell", ((0.0, 0.0, 0.9),), 0.1),
-        Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0),
-    ),
-    Law(20, 5, 30, ()),
-)
+SECONDS_OF_HABITS, CUTS = 270, (131, 240, 251)
+"""A line weighs from the third minute on; 240 s ends a window of its search."""
+FLEETING = ROWS["fleeting"]
 
 
 def planted(seconds: int = SECONDS) -> Market:
@@ -78,9 +63,8 @@ def test_answers_weigh_and_a_message_takes_the_largest_weight(day: DayArrays) ->
 def test_steered_orders_weigh_from_their_tenth_reprice_on() -> None:
     market = Market(10, 1).background(orders=20)
     market.place(np.array([SECOND_NS]), np.array([9 * SECOND_NS]))
-    number = sum(part.shape[1] for part in market.orders)
     at = 2 * SECOND_NS + np.arange(13) * 100 * MS
-    market.reprices.append(np.stack([at, np.full(13, number), np.arange(13), np.arange(13) + 1]))
+    market.reprice(at, market.last)
     day = market.day()
     weights = attribute(day, FrozenList(()))["chain"]
     assert day.messages.ts[weights > 0].tolist() == (START + at[9:]).tolist()
@@ -101,6 +85,39 @@ def test_layers_weigh_from_the_second_on_in_which_most_have_gone() -> None:
     found = np.flatnonzero(weights)
     assert (day.messages.ts[found] - START).tolist() == [7_100 * MS, 7_150 * MS]
     assert weights[found].tolist() == pytest.approx([2 / 3] * 2)
+
+
+@pytest.mark.parametrize(("moved_at", "weighed"), [(None, []), (12.0, []), (6.8, []), (6.2, [7_100, 7_150])])
+def test_which_layers_are_a_group_is_known_at_the_trade(moved_at: float | None, weighed: list[int]) -> None:
+    """One order of 200 lots stays: a reprice after the trade changes nothing, one before it takes it from the group."""
+    market = Market(20, 1).background(orders=20, trades=0)
+    ends = 6 * SECOND_NS + np.array([900, 950, 1100, 1150, 12_000]) * MS
+    market.place(np.full(4, 5 * SECOND_NS) + np.arange(4), ends[:4], size=50, side=0)
+    market.place(np.array([5 * SECOND_NS + 4]), ends[4:], size=200, side=0)
+    market.trade(np.array([6 * SECOND_NS + 500 * MS]), aggressor=0)
+    if moved_at is not None:
+        market.reprice(np.array([round(moved_at * SECOND_NS)]), market.last)
+    day = market.day()
+    row = Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0)
+    weights = attribute(day, FrozenList((row,), Law(50, 40, 120, ())))["layering"]
+    assert ((day.messages.ts[weights > 0] - START) // MS).tolist() == weighed
+
+
+def test_no_pair_of_twins_is_left_out_for_want_of_room() -> None:
+    """Six bids and six offers in one microsecond are 36 pairs of twelve orders: how many others follow is no matter."""
+    found = []
+    for others in (0, 100):
+        market = Market(20, 1)
+        for side in range(2):
+            add = SECOND_NS + 100 * side + 10 * np.arange(6)
+            market.place(add, add + 100 * MS, size=7, side=side)
+        later = 5 * SECOND_NS + np.arange(others) * 100 * MS
+        market.place(later, later + 10 * MS, size=1, side=0)
+        day = market.day()
+        row = Listed("E10", "10us", Stratum(), "cell", ((466.0, 467.0, 0.9),), 0.1)
+        weights = attribute(day, FrozenList((row,)))["coplace"]
+        found.append(int(np.sum(weights[day.messages.ts < START + 2 * SECOND_NS] > 0)))
+    assert found == [12, 12]
 
 
 @pytest.mark.parametrize(("hertz", "listed"), [(10.0, 10.02), (40.0, 39.99)])
@@ -135,24 +152,50 @@ def test_without_an_earlier_list_shares_are_null_and_messages_are_counted(day: D
     assert rows["n_msgs"].sum() > 0
 
 
-@pytest.mark.parametrize("second", [17, 40])
-def test_what_comes_later_changes_nothing(second: int) -> None:
+@pytest.fixture(scope="module")
+def full() -> tuple[Market, DayArrays]:
+    market = habits(SECONDS_OF_HABITS)
+    return market, market.day()
+
+
+@pytest.mark.parametrize("second", CUTS)
+def test_every_kind_of_habit_is_there_before_the_moments_that_are_looked_at(
+    full: tuple[Market, DayArrays], second: int
+) -> None:
+    day = full[1]
+    before = day.messages.ts < START + second * SECOND_NS
+    facts = attribute(day, FrozenList((), LAW))
+    assert all((facts[family][before] > 0).any() for family in ("chain", "iceberg"))
+    for name, row in ROWS.items():
+        weights = attribute(day, FrozenList((row,), LAW))
+        alone = np.maximum.reduce([weights[family] - facts[family] for family in FAMILIES])
+        assert (alone[before] > 0).any(), name
+
+
+@pytest.mark.parametrize("second", CUTS)
+def test_what_comes_later_changes_nothing(full: tuple[Market, DayArrays], second: int) -> None:
     """Everything after a second is drawn anew; its rows and those before are the same to the last bit."""
     cut = second * SECOND_NS
-    one, other = planted(), planted()
-    for parts in (other.orders, other.trades):
-        for k, part in enumerate(parts):
-            later = part[0] >= cut
-            part[0, later] = cut + (part[0, later] * 7919 + k) % (SECONDS * SECOND_NS - cut)
-            if parts is other.orders:
-                ends = part[1] >= cut
-                part[1, ends] = np.maximum(part[0, ends], cut) + 1 + part[1, ends] * 7919 % (5 * SECOND_NS)
-    first, second_rows = (intensity(market.day(), EVERY) for market in (one, other))
+    days = (full[1], with_another_future(full[0], cut).day())
     end = pl.lit(START + cut).cast(pl.Datetime("ns", "UTC"))
-    known = [rows.filter(pl.col("window_end") <= end) for rows in (first, second_rows)]
+    rows = [intensity(day, EVERY) for day in days]
+    known, later = (
+        [one.filter(part) for one in rows] for part in (pl.col("window_end") <= end, pl.col("window_end") > end)
+    )
+    for family in FAMILIES:
+        column = share_column(family)
+        assert (
+            known[0]
+            .select("window_end", "side", "band", column)
+            .equals(known[1].select("window_end", "side", "band", column))
+        ), family
+        assert known[0][column].sum() > 0, family
+        assert (
+            not later[0]
+            .select("window_end", "side", "band", column)
+            .equals(later[1].select("window_end", "side", "band", column))
+        ), family
     assert known[0].equals(known[1])
-    assert known[0]["n_attr"].sum() > 0
-    assert not first.equals(second_rows)
 
 
 def test_expected_share_and_z_come_from_earlier_sessions(day: DayArrays) -> None:

@@ -85,6 +85,23 @@ def test_volume_pulled_on_the_side_that_was_not_taken_from_is_contra() -> None:
     assert found.notes == ()
 
 
+def test_a_share_that_random_sides_have_too_is_noted() -> None:
+    """Buyers alone trade, mostly offers are pulled; after purchases more bids are than usual, but fewer than offers."""
+    market = Market(300, 3)
+    pulled = market.times(20)
+    market.place(pulled - 100 * MS, pulled, size=5, side=1)
+    market.trade(market.times(0.3), aggressor=0)
+    bids = market.trade_times(0) + 200 * MS
+    market.place(bids - 100 * MS, bids, size=5, side=0)
+    found = results(market)["contra_pull"]
+    usual, random = found.facts["usual_share"], found.facts["share_with_random_signs"]
+    assert usual is not None
+    assert random is not None
+    assert found.p == found.p_floor
+    assert usual < found.statistic < random
+    assert found.notes == ("signs_disagree",)
+
+
 def test_contra_pull_is_of_messages_and_not_of_trades() -> None:
     """Cancels within a second after a trade, each once, however many trades came before it or lots went with it."""
     market = Market(120, 5).background(orders=3, trades=6)

@@ -15,8 +15,9 @@ from spymaster.evidence.multiplicity import partial_conjunction
 from spymaster.evidence.replication import TEST_COLUMNS, mean_weights, replicate
 from spymaster.evidence.verdicts import Least, day_verdict, same_peak
 from spymaster.settings import EvidenceSettings
+from spymaster.tables import ContractError
 from spymaster.tables.algo_replication import AlgoReplication
-from spymaster.tables.algo_test import AlgoTest
+from spymaster.tables.algo_test import AGAINST, AlgoTest
 from spymaster_tests.tables.evidence_samples import test as sample_row
 from spymaster_tests.tables.samples import frame_of
 
@@ -65,8 +66,9 @@ def test_one_date_is_a_hint() -> None:
         {"peak_value": 26.0},
         {"n_ref": 1000},
         {"blocked_by_control": True},
+        {"notes": ["leads_reference"]},
     ],
-    ids=["other sign", "below the least share", "elsewhere", "too few messages", "blocked"],
+    ids=["other sign", "below the least share", "elsewhere", "too few messages", "blocked", "explained"],
 )
 def test_held_out_dates_have_to_show_the_same(again: dict[str, Any]) -> None:
     assert over(*[{}] * 4, again, again)["verdict"] == "simulated:weak"
@@ -261,7 +263,18 @@ def test_peaks_are_one_within_their_tolerance(one, other, unit: str, test_id: st
 
 
 def test_a_date_is_weak_only_if_both_halves_show_it() -> None:
-    assert day_verdict("mc", 0.01, True, True) == "weak"
-    assert [day_verdict("mc", 0.01, True, None), day_verdict("mc", 0.01, False, True)] == ["none", "none"]
-    assert [day_verdict("mc", 0.06, True, True), day_verdict("screened", None, False, None)] == ["none", "none"]
-    assert day_verdict("fact", None, False, None) == "fact"
+    assert day_verdict("mc", 0.01, True, True, ("own_law",)) == "weak"
+    assert [day_verdict("mc", 0.01, True, None, ()), day_verdict("mc", 0.01, False, True, ())] == ["none", "none"]
+    assert [day_verdict("mc", 0.06, True, True, ()), day_verdict("screened", None, False, None, ())] == ["none", "none"]
+    assert day_verdict("fact", None, False, None, ()) == "fact"
+
+
+@pytest.mark.parametrize("note", AGAINST)
+def test_what_the_test_itself_explains_is_none_on_a_date_and_over_dates(note: str) -> None:
+    assert day_verdict("mc", 0.0001, True, True, ("stage1_only", note)) == "none"
+    explained = {"notes": [note], "verdict": "simulated:none"}
+    row = over(*[explained] * 4, {}, {})
+    assert (row["verdict_discovery"], row["days_discovery_found"], row["days_replicated"]) == ("simulated:none", 0, 2)
+    assert row["verdict"] == "simulated:weak"  # by the held-out dates' own; never supported by dates that explain it
+    with pytest.raises(ContractError, match="what_is_explained_is_none"):
+        AlgoTest.validate(frame_of(AlgoTest, [sample_row(0) | {"notes": [note]}]))

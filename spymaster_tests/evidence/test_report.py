@@ -120,6 +120,35 @@ def test_a_failed_control_stands_above_everything() -> None:
     assert report.controls_passed is False
 
 
+@pytest.mark.parametrize(
+    ("kinds", "said", "without"),
+    [
+        (("jittered",), "the date with its times jittered", True),
+        (
+            ("jittered", "shuffled_days"),
+            "the date with its times jittered; messages of the date with trades and quotes of an earlier one",
+            False,
+        ),
+    ],
+)
+def test_the_section_names_the_controls_there_are_and_the_tests_without_one(
+    kinds: tuple[str, ...], said: str, without: bool
+) -> None:
+    data = days.report_data(controls=True)
+    row = data.controls.head(1)
+    dtype = row.schema["control_kind"]
+    tests = {"jittered": ("E1", "E2", "E3", "E4", "E5", "E6", "E10"), "shuffled_days": ("E2", "E3", "E7")}
+    held = pl.concat(
+        row.with_columns(control_kind=pl.lit(kind, dtype), test_id=pl.lit(test), q_bh=pl.lit(0.5))
+        for kind in kinds
+        for test in tests[kind]
+    )
+    section = next(one for one in content.build(replace(data, controls=held)).sections if one.anchor == "controls")
+    text = [block.words for block in section.blocks if isinstance(block, Text)]
+    assert text[0].startswith(f"The same tests on data in which nothing can be found: {said}. If")
+    assert text[1:] == (["Without a control on this date: layering-like pattern."] if without else [])
+
+
 def test_markdown_has_every_word_and_table_of_the_page(found: Report) -> None:
     text = markdown.render(found)
     assert all(one.words in text and one.detail in text for one in texts(found))

@@ -15,8 +15,9 @@ from spymaster.evidence.controls import Extent
 from spymaster.evidence.holdout import fraction, is_holdout
 from spymaster.evidence.law import LARGEST_SIZE, Measured, favourites, pool
 from spymaster.evidence.report.rerun import rerun
-from spymaster.evidence.session import earlier_law, law_of
+from spymaster.evidence.session import earlier_law, law_of, with_other_day
 from spymaster.evidence.strata import MOST_STRATA, register
+from spymaster.evidence.verdicts import is_explained
 from spymaster.lake import Lake, layout
 from spymaster.lake.errors import MissingPartitionError
 from spymaster.settings import EvidenceSettings
@@ -25,10 +26,12 @@ from spymaster.tables.algo_curve import AlgoCurve
 from spymaster.tables.algo_law import AlgoLaw
 from spymaster.tables.algo_replication import AlgoReplication
 from spymaster.tables.algo_run import AlgoRun
-from spymaster.tables.algo_test import AlgoTest
+from spymaster.tables.algo_test import AGAINST, AlgoTest
+from spymaster.tables.bbo_change import BboChange
+from spymaster.tables.trade import Trade
 from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, copy_lake, spoil
 from spymaster_tests.evidence.lakes import SETTINGS as LAKE_SETTINGS
-from spymaster_tests.evidence.lakes import build, searched
+from spymaster_tests.evidence.lakes import build, other_of, searched
 from spymaster_tests.evidence.report_days import report_data
 
 SETTINGS = EvidenceSettings()
@@ -75,7 +78,7 @@ def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
     lake: Lake, monkeypatch: pytest.MonkeyPatch, passed: bool
 ) -> None:
     monkeypatch.setattr(session, "passes", lambda controls: passed)
-    monkeypatch.setattr(rows, "day_verdict", lambda *told: "weak")
+    monkeypatch.setattr(rows, "day_verdict", lambda *told: "none" if is_explained(told[-1]) else "weak")
     depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
     frames = searched(lake, EARLIER, depth, "standard")
     run = AlgoRun.validate(frames["algo_run"]).row(0, named=True)
@@ -85,8 +88,39 @@ def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
     assert set(controls["control_kind"].to_list()) == {"jittered"}
     assert set(controls["verdict"].to_list()) == {"simulated:none"}
     of_day = tests.filter(~pl.col("is_negative_control"))
-    assert set(of_day["verdict"].to_list()) == {"simulated:weak" if passed else "simulated:none"}
+    explained = pl.col("notes").list.set_intersection(list(AGAINST)).list.len() > 0
+    assert set(of_day.filter(~explained)["verdict"].to_list()) == {"simulated:weak" if passed else "simulated:none"}
     assert set(of_day["blocked_by_control"].to_list()) == {not passed}
+
+
+def test_the_other_day_is_the_last_earlier_discovery_date_with_rows(lake: Lake, tmp_path: Path) -> None:
+    assert [is_holdout(dt, SETTINGS) for dt in (EARLIER, DT)] == [False, True]
+    found = other_of(lake, DT)
+    assert found is not None
+    assert [one.dt for one in found.all()] == [EARLIER] * 3
+    assert other_of(lake, EARLIER) is None  # the later date is never the other day of an earlier one
+    quotes = lake.partitions(BboChange, SYMBOL)
+    assert [one.dt for one in with_other_day(quotes, DT, lake.settings)] == [EARLIER, DT]
+    assert [one.dt for one in with_other_day(quotes, DT + timedelta(days=1), lake.settings)] == [
+        EARLIER
+    ]  # DT: held out
+    other = copy_lake(lake, tmp_path / "lake")
+    spoil(other, Trade.full_name, lambda frame: frame[:0], dt=EARLIER)
+    assert other_of(other, DT) is None
+
+
+def test_a_date_with_an_earlier_one_has_both_controls(lake: Lake) -> None:
+    depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
+    frames = searched(lake, DT, depth, "standard")
+    tests = AlgoTest.validate(frames["algo_test"]).filter("is_negative_control")
+    kinds = tests.group_by("control_kind").agg(pl.col("test_id").unique().sort()).sort("control_kind").rows()
+    assert [str(kind) for kind, _ in kinds] == ["jittered", "shuffled_days"]
+    assert "E7" not in kinds[0][1]
+    assert "E7" in kinds[1][1]
+    assert set(kinds[1][1]) <= {"E2", "E3", "E7"}
+    demo = searched(lake, DT)
+    assert not demo["algo_test"]["is_negative_control"].any()
+    assert frames["algo_run"]["data_hash"][0] != demo["algo_run"]["data_hash"][0]  # the other day was read
 
 
 @pytest.mark.parametrize("controls", ["none", "full"])

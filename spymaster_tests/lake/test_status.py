@@ -9,8 +9,10 @@ import polars as pl
 import pytest
 
 from spymaster.lake import AbsentRaw, Lake, RawFile, lake_status, partition_status, store_raw
+from spymaster.lake.status import due
 from spymaster.settings import get_settings
 from spymaster.tables import all_tables
+from spymaster.tables.outcome_model import OutcomeModel
 from spymaster_tests.lake.storing import DT, MBO, TRADE, orders, partition, store, trades
 
 RAW = {"source": "databento", "product_type": "future", "symbol": "ES", "table": "market_by_order_dbn"}
@@ -150,3 +152,18 @@ def test_the_status_of_a_lake_covers_tables_symbols_and_dates(lake: Lake) -> Non
         DT,
         date(2024, 1, 3),
     ]
+
+
+def test_what_a_request_makes_for_its_last_date_only_is_due_there(lake: Lake) -> None:
+    """Of each symbol its own last date counts, and what is made on an earlier date is judged all the same."""
+    days = [DT, date(2024, 1, 3)]
+    states = [*lake_status(lake, ["ES"], days), *lake_status(lake, ["CL"], days[:1])]
+    left_out = {(one.table, one.symbol, one.dt) for one in states} - {
+        (one.table, one.symbol, one.dt) for one in due(states)
+    }
+    assert left_out == {(model.full_name, "ES", DT) for model in all_tables().values() if model.last_only}
+    assert (OutcomeModel.full_name, "ES", DT) in left_out
+    store(lake, OutcomeModel.empty(), model=OutcomeModel, inputs=[partition(lake)])
+    store(lake, trades(11))
+    made = [one for one in due(lake_status(lake, ["ES"], days)) if one.table == OutcomeModel.full_name]
+    assert [(one.dt, one.state) for one in made] == [(DT, "stale"), (days[1], "missing")]

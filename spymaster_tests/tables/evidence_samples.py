@@ -119,7 +119,7 @@ def test(index: int) -> Row:
         "verdict": "simulated:" + ("weak", "none", "none", "fact")[index],
         "weights_json": BINS if index < 2 else '{"unit":"member","bins":[]}',
         "facts_json": '{"share_below_2000_ms":0.5}',
-        "notes": ["own_law"] if index == 0 else [],
+        "notes": (["own_law"], ["leads_reference"], [], [])[index],
     }
 
 

@@ -80,6 +80,8 @@ def breaking_frame(model: type[TableModel], rule: Rule) -> pl.DataFrame:
 
 def candidate(column: Column, frame: pl.DataFrame, name: str, chosen: random.Random) -> Any:
     """A value of the column's type: one of the sample's, a little off it, or null."""
+    if column.dtype == pl.List(pl.String):
+        return chosen.choice([[], *frame.get_column(name).drop_nulls().to_list()])
     if isinstance(column.dtype, pl.List):
         return chosen.choice([[], [1], [1, 2], [2, 1], [1, 1], [1, None], [-1], *([None] if column.nullable else [])])
     value = frame.get_column(name).to_physical().item(BAD_ROW)

@@ -8,7 +8,7 @@ import polars as pl
 
 from spymaster.evidence.controls import Extent
 from spymaster.evidence.report.gather import ReportData
-from spymaster.evidence.session import Inputs, session_tests
+from spymaster.evidence.session import Inputs, other_day, session_tests, with_other_day
 from spymaster.lake import Lake
 from spymaster.tables.algo_curve import AlgoCurve
 from spymaster.tables.algo_exemplar import AlgoExemplar
@@ -36,6 +36,10 @@ def rerun(data: ReportData, lake: Lake, controls: Extent) -> ReportData:
         lake.partition(model, data.symbol, data.dt) for model in (ContractDaySelection, FutureDefinition)
     )
     lake.partition(AlgoLaw, data.symbol, data.dt)  # the law of the date itself must be among them
+    trades, quotes, snapshots = (
+        with_other_day(lake.partitions(model, data.symbol, end=data.dt), data.dt, lake.settings)
+        for model in (Trade, BboChange, BookSnapshot1s)
+    )
     frames = session_tests(
         Inputs(*(lake.partition(model, data.symbol, data.dt) for model in _INPUTS)),
         selection,
@@ -43,6 +47,7 @@ def rerun(data: ReportData, lake: Lake, controls: Extent) -> ReportData:
         lake.partitions(AlgoLaw, data.symbol, end=data.dt),
         settings=lake.settings,
         profile=lake.profile,
+        other=other_day(trades, quotes, snapshots),
         controls=controls,
     )
     every = frames[AlgoTest.name]

@@ -18,7 +18,7 @@ from spymaster.tables.algo_test import TEST_IDS
 
 CONTROLS = {
     "jittered": "the date with its times jittered",
-    "shuffled_days": "one date's events against another's",
+    "shuffled_days": "messages of the date with trades and quotes of an earlier one",
     "no_agents": "a simulated day without agents",
 }
 
@@ -119,6 +119,10 @@ def controls(data: ReportData) -> Section:
     )
     heads = ("control", "test", "groups", "found", "smallest q")
     blocks.append(Table(heads, rows, heads[2:]))
+    tested = data.tests.filter(pl.col("q_bh").is_not_null())["test_id"].unique()
+    without = [say.NAMES[test] for test in say.NAMES if test in tested and test not in families["test_id"]]
+    if without:
+        blocks.append(Text(f"Without a control on this date: {', '.join(without).lower()}.", "nothing"))
     return Section("Negative controls", "controls", tuple(blocks))
 
 
