@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from spymaster.evidence import lines
 from spymaster.evidence.report import groups
 from spymaster.evidence.report import sentences as say
 from spymaster.serving.fill import SECOND_NS, Timeline
@@ -134,6 +135,9 @@ def _repeated(row: dict[str, Any], over: dict[str, Any]) -> tuple[int | None, in
 
 def _own(row: dict[str, Any], days: dict, drawn: pl.DataFrame, timeline: Timeline) -> dict[str, Any]:
     over = days.get((row["test_id"], row["sub_id"], row["stratum_json"]), {})
+    line = over.get("peak_value")
+    if row["peak_unit"] == "Hz" and line is not None and not lines.is_one(row["peak_value"], line):
+        over = {}  # of the group over dates another line is told
     seen, found = _repeated(row, over)
     supported = over.get("plain") == "supported" and row["plain"] == "weak"
     curve = _cut(drawn.filter(pl.col("test_row_id") == row["test_row_id"]).sort("bin"))

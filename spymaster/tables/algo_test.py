@@ -59,7 +59,7 @@ class AlgoTest(TableModel):
     sub_id = Column(pl.String, "sub-test: grid, period, pass")
     stratum_json = Column(pl.String, "group of messages: canonical JSON, `*` pools a dimension")
     family_id = Column(pl.String, "tests whose p were adjusted together: test, date, kind of control")
-    n_ref = Column(pl.Int64, "messages of the date that the effect is a share of (E6 native: lots)", ge=0)
+    n_ref = Column(pl.Int64, "events of the date that the effect is a share of (E6 native: lots)", ge=0)
     n_tgt = Column(pl.Int64, "how many messages could have shown it", ge=0)
     statistic = Column(pl.Float64, "of the data; see stat_name")
     stat_name = Column(pl.String, "what the statistic is")

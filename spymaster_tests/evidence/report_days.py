@@ -284,6 +284,8 @@ def report_data(*, found: bool = True, controls: bool = False) -> ReportData:
             "sub_id": row["sub_id"],
             "stratum_json": row["stratum_json"],
             "verdict": row["verdict"],
+            "peak_value": row["peak_value"],
+            "peak_unit": row["peak_unit"],
         }
         for row in tests.iter_rows(named=True)
     ]

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from spymaster.evidence import lifetimes, periods, reactions
-from spymaster.evidence.report import content, groups, reasons
+from spymaster.evidence.report import content, groups, reasons, results
 from spymaster.evidence.report import sentences as say
 from spymaster.evidence.report.blocks import Report, Table, Text
 from spymaster.evidence.report.detectable import detectable
@@ -307,3 +307,13 @@ def test_a_sentence_about_real_data_begins_with_a_capital() -> None:
     row = days.report_data().tests.filter(pl.col("test_id") == "E7").row(0, named=True)
     assert say.finding(row | {"provenance": "real"}, 1, 4)[0].startswith("The layering-like pattern")
     assert json.loads(row["stratum_json"])["side"] == "B"
+
+
+@pytest.mark.parametrize(("hz", "verdict", "seen"), [(10.03, "supported", 4), (27.0, "weak", None)])
+def test_a_line_is_supported_by_dates_of_its_own_line_only(hz: float, verdict: str, seen: int | None) -> None:
+    data = days.report_data()
+    over = data.replication.with_columns(
+        verdict=pl.lit("simulated:supported").cast(data.replication.schema["verdict"]), peak_value=pl.lit(hz)
+    )
+    found = results.results_of(replace(data, replication=over), "E5").found
+    assert found.select("plain", "seen_on").rows() == [(verdict, seen)]

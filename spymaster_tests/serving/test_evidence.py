@@ -197,6 +197,21 @@ def test_where_one_date_stands_alone_no_days_are_told() -> None:
         assert {row["days_seen"] for row in rows if row["verdict"] == "weak"} == {expected}
 
 
+def test_a_line_is_told_by_dates_of_its_own_line_only() -> None:
+    """The group is supported over dates at 27 Hz: that says nothing of the line of 10.02 Hz of the date."""
+    data = days.report_data()
+    dtype = data.replication.schema["verdict"]
+    over = at(data.replication, "available_from", shift=-10 * 24 * 3600 * SECOND_NS).with_columns(
+        verdict=pl.lit("simulated:supported").cast(dtype)
+    )
+    told_by = {}
+    for hz in (10.03, 27.0):
+        of_line = over.with_columns(peak_value=pl.lit(hz))
+        rows = [row for row in told_of(data, of_line)["evidence"] if row["test_id"] == "E5" and row["histogram"]]
+        told_by[hz] = {(row["verdict"], row["days_seen"]) for row in rows}
+    assert told_by == {10.03: {("supported", 4)}, 27.0: {("weak", None)}}
+
+
 def test_a_minute_of_intensity_is_told_once_it_is_over(client: TestClient) -> None:
     assert listed(client, 58)["intensity"] == []
     assert [row["from"] for row in listed(client, 59)["intensity"]] == [0]

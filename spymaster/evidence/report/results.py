@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from spymaster.evidence import periods
 from spymaster.evidence.report import groups, reasons
 from spymaster.evidence.report.gather import ReportData
 from spymaster.evidence.report.sentences import Row
-from spymaster.evidence.verdicts import Least
+from spymaster.evidence.verdicts import LINE_SHARE, Least
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,13 @@ class Results:
 def results_of(data: ReportData, test: str) -> Results:
     """Of a test of the date."""
     over_dates = data.replication.select(
-        *groups.GROUP, over=groups.plain(), found_on="days_replicated", seen_on="days_seen"
+        *groups.GROUP, over=groups.plain(), found_on="days_replicated", seen_on="days_seen", line="peak_value"
     )
     rows = data.of_test(test).with_columns(plain=groups.plain()).join(over_dates, on=groups.GROUP, how="left")
+    if test == periods.TEST:  # what is said over dates is of one line of the group, and says nothing of another
+        same = ((pl.col("peak_value") / pl.col("line") - 1).abs() <= LINE_SHARE).fill_null(True)
+        rows = rows.with_columns(pl.when(same).then(name).alias(name) for name in ("over", "found_on", "seen_on"))
+    rows = rows.drop("line")
     # a group may be repeated over dates and absent on this one: the report of a date says what the date has
     repeated = (pl.col("plain") == "weak") & (pl.col("over") == "supported")
     rows = rows.with_columns(
