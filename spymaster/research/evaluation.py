@@ -5,8 +5,8 @@
     ledger with these trials --> luck --> verdicts
 
 Nothing here reads or writes: samples come as arrays, and the ledger is entered by the caller between `evaluate` and
-`verdict_rows`, so that no score is shown that is not in it. The hold-out is the same sessions for all panels, and stays
-shut unless it is asked for.
+`verdict_rows`, so that no score is shown that is not in it. The hold-out is the same sessions for all panels, and is
+taken away before anything is looked at unless it is opened.
 """
 
 from __future__ import annotations
@@ -62,6 +62,10 @@ class Asked:
     session: np.ndarray
     """int64[n]."""
 
+    def select(self, chosen: np.ndarray) -> Asked:
+        """Those of a mask (bool[n])."""
+        return Asked(self.outcome[chosen], self.neighbours[chosen], self.session[chosen])
+
 
 @dataclass
 class Evaluation:
@@ -76,20 +80,18 @@ class Evaluation:
 
 
 def evaluate(
-    panels: Mapping[Place, Samples], rules: ModelRules, numbers: Numbers, *, asked: Mapping[Place, Asked] | None = None,
-    algos: Sequence[str] = ALGOS, open_holdout: bool = False,
+    panels: Mapping[Place, Samples], rules: ModelRules, numbers: Numbers, *, held: np.ndarray,
+    asked: Mapping[Place, Asked] | None = None, algos: Sequence[str] = ALGOS, open_holdout: bool = False,
 ) -> Evaluation:  # fmt: skip
     """Everything but the verdicts. panels: samples, placebos among them, by kind, horizon and lead.
 
-    asked: what retrieval said of setups of a panel, where it was asked. open_holdout: score the last sessions, too.
+    held: int64[h], sessions of the hold-out (`held_out`); nothing of them is in what is found unless `open_holdout`, by
+    which they are scored, too. asked: what retrieval said of setups of a panel, where it was asked.
     """
-    found = Evaluation()
-    every = [samples.sessions for samples in panels.values()]
-    known = np.unique(np.concatenate(every)) if every else np.empty(0, dtype=np.int64)
-    found.held = holdout_sessions(known, rules.plan.holdout_share)
-    for place, samples in panels.items():
+    found = Evaluation(held=held)
+    for place, samples in (panels if open_holdout else outside(panels, held)).items():
         _describe(found.rows, place, samples, numbers)
-        share = float(np.isin(samples.sessions, found.held).mean())
+        share = float(np.isin(samples.sessions, held).mean())
         plan = replace(rules.plan, holdout_share=share)
         steps = {"outer": outer_folds(samples, plan), "holdout": holdout_folds(samples, plan) if open_holdout else []}
         told: dict[str, dict[str, Forecast]] = {}
@@ -103,8 +105,22 @@ def evaluate(
                     _score(found, forecast, place.of(head=head, subset=subset), stage, samples.family, rules, numbers)
         _against_placebos(found, place, told, numbers)
     for place, one in (asked or {}).items():
-        _neighbours(found.rows, place, one, numbers)
+        shown = one if open_holdout else one.select(~np.isin(one.session, held))
+        if len(shown.session):
+            _neighbours(found.rows, place, shown, numbers)
     return found
+
+
+def held_out(panels: Mapping[Place, Samples], share: float) -> np.ndarray:
+    """int64[h], the last `share` of the sessions that any panel has: the hold-out of all of them."""
+    every = [samples.sessions for samples in panels.values()]
+    return holdout_sessions(np.unique(np.concatenate(every)) if every else np.empty(0, dtype=np.int64), share)
+
+
+def outside(panels: Mapping[Place, Samples], held: np.ndarray) -> dict[Place, Samples]:
+    """Panels without the sessions of the hold-out; one that has no others is left out."""
+    kept = {place: samples.select(~np.isin(samples.session, held)) for place, samples in panels.items()}
+    return {place: samples for place, samples in kept.items() if len(samples)}
 
 
 def forecasts(samples: Samples, folds: Sequence[Fold], rules: ModelRules, algos: Sequence[str]) -> dict[str, Forecast]:

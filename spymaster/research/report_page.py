@@ -196,7 +196,10 @@ def _sample(report: Report) -> Iterator[Block]:
              *(_interval(shares[f"share_{name}"], 3) for name in OUTCOMES)]
         )  # fmt: skip
         del key
-    yield Table(["panel", "levels", "setups", "sessions", *OUTCOMES], body, left=2, caption="Base rates, 95 %.")
+    yield Table(
+        ["panel", "levels", "setups", "sessions", *OUTCOMES], body, left=2,
+        caption="Base rates, 95 %. Sessions of the hold-out are left out of this page until it is opened.",
+    )  # fmt: skip
 
 
 def _scores(report: Report) -> Iterator[Block]:

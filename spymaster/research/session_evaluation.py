@@ -14,7 +14,7 @@ import polars as pl
 
 from spymaster.lake.partition import Partition
 from spymaster.research.errors import LedgerError
-from spymaster.research.evaluation import Asked, Evaluation, Numbers, evaluate, verdict_rows
+from spymaster.research.evaluation import Asked, Evaluation, Numbers, evaluate, held_out, outside, verdict_rows
 from spymaster.research.knn import is_said, with_neighbours
 from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, opened_sessions, require_longer
 from spymaster.research.model_rules import ModelRules
@@ -53,19 +53,24 @@ def session_evaluation(
     is to be opened though another trial has seen it.
     """
     rules = ModelRules.of(settings.outcome_model, profile)
-    panels = load_panels(dates, settings, profile)
-    origin = origin_of(dates, panels.values(), provenance)
+    loaded = load_panels(dates, settings, profile)
+    held = held_out(loaded, rules.plan.holdout_share)
     numbers = Numbers(
         settings.evaluation.draws, settings.evaluation.permutations, settings.evaluation.placebo_draws,
         settings.setups.theta,
     )  # fmt: skip
     enough = len(dates) >= least_sessions(settings, profile)
-    told = asked_of(dates, neighbours, settings.setups.k_barrier) if enough else {}
     opens = settings.evaluation.open_holdout and enough
+    panels = loaded if opens else outside(loaded, held)
+    if enough:
+        asked = Rules.of(settings.retrieval, profile)
+        panels = {place: _asked_of_each_other(samples, asked) for place, samples in panels.items()}
+    origin = origin_of(dates if opens else _before(dates, held), panels.values(), provenance)
+    told = asked_of(dates, neighbours, settings.setups.k_barrier) if enough else {}
     tried = rules if enough else replace(rules, min_sessions=len(dates) + 1)
-    found = evaluate(panels, tried, numbers, asked=told, algos=algos, open_holdout=opens)
+    found = evaluate(panels, tried, numbers, held=held, asked=told, algos=algos, open_holdout=opens)
     trials = list(found.trials)
-    if opens and found.holdout:
+    if opens and len(held):
         trials.append(_opening(found, rules))
         _require_unseen(pl.concat([earlier, ledger]), trials[-1], origin)
     entered = require_longer(ledger, extended(ledger, trials, origin))
@@ -87,23 +92,28 @@ def least_sessions(settings: Settings, profile: str) -> int:
 def load_panels(dates: Sequence[DateTables], settings: Settings, profile: str) -> dict[Place, Samples]:
     """Samples by kind, horizon and lead, real setups and placebos; without a lead only where little is to be tried.
 
-    Where retrieval was not asked, real setups are asked of each other here, and placebos always are, with vectors
-    scaled by the scaler of their own date.
+    `_asked_of_each_other` gives them neighbours where retrieval was not asked.
     """
     few = len(dates) < least_sessions(settings, profile)
     leads = [0] if few else settings.evaluation.leads_s
     wanted = [(Panel("s1", "touch", horizon), lead) for horizon in TOUCH_HORIZONS_S for lead in leads]
-    rules = Rules.of(settings.retrieval, profile)
     panels = {}
     for panel, lead in (*wanted, (CANDLES, 0)):
         samples = load_samples(dates, panel, lead, k_barrier=settings.setups.k_barrier)
         if samples is not None:
-            here = Place(panel.kind, panel.horizon_s, lead)
-            panels[here] = samples if few else _asked_of_each_other(samples, rules)
+            panels[Place(panel.kind, panel.horizon_s, lead)] = samples
     return panels
 
 
+def _before(dates: Sequence[DateTables], held: np.ndarray) -> list[DateTables]:
+    """Dates before the first session of the hold-out: no session outside it has a setup on a later one."""
+    return [one for one in dates if not len(held) or (one.dt - EPOCH).days < held[0]]
+
+
 def _asked_of_each_other(samples: Samples, rules: Rules) -> Samples:
+    """Where retrieval was not asked, real setups are asked of each other here, and placebos always are, with vectors
+    scaled by the scaler of their own date.
+    """
     shares = samples.knn.copy()
     for placebo in (False, True):
         rows = np.flatnonzero(samples.is_placebo == placebo)
@@ -157,7 +167,7 @@ def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition], k_bar
 
 
 def origin_of(dates: Sequence[DateTables], panels: Iterable[Samples], provenance: str) -> Origin:
-    """What all trials of an evaluation have in common."""
+    """What all trials of an evaluation have in common. dates, panels: those that are looked at."""
     data = hashlib.sha256()
     for tables in dates:
         for name, partition in sorted(vars(tables).items()):

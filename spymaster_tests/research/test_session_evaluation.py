@@ -92,12 +92,26 @@ def test_the_holdout_is_opened_once(lake: Lake, opened: Written):
 def test_walk_forward_scores_know_nothing_of_later_dates(lake: Lake, tmp_path: Path, made: Written):
     """Sessions up to the last but one score alike, whatever comes after."""
     changed = build(tmp_path / "lake", changed=DATES[-2])
-    other = evaluate_date(changed, quick(changed.settings))
+    other = evaluate_date(changed, quick(changed.settings, open_holdout=True))
     place = ["kind", "horizon_s", "lead_s", "head", "algo", "subset", "sessions", "session_scores"]
     outer = [frame.ledger.filter(STAGE == "outer").select(place).sort(place[:6]) for frame in (made, other)]
     assert outer[0].height > 20
     assert outer[0].equals(outer[1])
-    assert not made.report.filter(SECTION == "sample").equals(other.report.filter(SECTION == "sample"))
+
+
+def test_a_shut_holdout_is_in_no_byte(lake: Lake, tmp_path: Path, made: Written, opened: Written):
+    """Other vectors, conditions and outcomes in the hold-out: same report, same ledger; opened, they are seen."""
+    changed = build(tmp_path / "lake", changed=DATES[-2])
+    shut = evaluate_date(changed, quick(changed.settings))
+    assert shut.report.write_json() == made.report.write_json()
+    assert shut.ledger.write_json() == made.ledger.write_json()
+    few = [evaluate_date(one, one.settings).report.write_json() for one in (lake, changed)]
+    assert few[0] == few[1]
+    other = evaluate_date(changed, quick(changed.settings, open_holdout=True))
+    for section in ("sample", "states", "hypothesis"):
+        of = [one.report.filter(section == SECTION).drop("report_id") for one in (opened, other, made)]
+        assert not of[0].equals(of[1]), section
+        assert not of[0].equals(of[2]), section
 
 
 def test_too_few_sessions_are_an_answer(lake: Lake):
