@@ -82,13 +82,16 @@ class Evaluation:
 def evaluate(
     panels: Mapping[Place, Samples], rules: ModelRules, numbers: Numbers, *, held: np.ndarray,
     asked: Mapping[Place, Asked] | None = None, algos: Sequence[str] = ALGOS, open_holdout: bool = False,
+    common: Mapping[str, Any] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Everything but the verdicts. panels: samples, placebos among them, by kind, horizon and lead.
 
     held: int64[h], sessions of the hold-out (`held_out`); nothing of them is in what is found unless `open_holdout`, by
     which they are scored, too. asked: what retrieval said of setups of a panel, where it was asked.
+    common: what the configurations of all trials name besides panel, head, algorithm and rules.
     """
     found = Evaluation(held=held)
+    shared = {**(common or {}), "algos": list(algos), "draws": numbers.draws}
     for place, samples in (panels if open_holdout else outside(panels, held)).items():
         _describe(found.rows, place, samples, numbers)
         share = float(np.isin(samples.sessions, held).mean())
@@ -102,7 +105,8 @@ def evaluate(
                 if stage == "outer":
                     told[subset] = seen
                 for head, forecast in seen.items():
-                    _score(found, forecast, place.of(head=head, subset=subset), stage, samples.family, rules, numbers)
+                    _score(found, forecast, place.of(head=head, subset=subset), stage, samples.family, rules, numbers,
+                           shared)  # fmt: skip
         _against_placebos(found, place, told, numbers)
     for place, one in (asked or {}).items():
         shown = one if open_holdout else one.select(~np.isin(one.session, held))
@@ -152,8 +156,9 @@ def _only(folds: Sequence[Fold], chosen: np.ndarray) -> list[Fold]:
 
 
 def _score(
-    found: Evaluation, forecast: Forecast, place: Place, stage: str, family: str, rules: ModelRules, numbers: Numbers
-) -> None:
+    found: Evaluation, forecast: Forecast, place: Place, stage: str, family: str, rules: ModelRules, numbers: Numbers,
+    shared: Mapping[str, Any],
+) -> None:  # fmt: skip
     scored = score_forecast(
         forecast, place, draws=numbers.draws, permutations=numbers.permutations, rows=found.rows,
         section="score" if stage == "outer" else "holdout",
@@ -165,7 +170,7 @@ def _score(
         found.trials.append(
             Trial(
                 place=vars(one.place),
-                parameters=configuration(**panel, algo=algo, rules=rules),
+                parameters={**configuration(**panel, algo=algo, rules=rules), **shared},
                 stage=stage,
                 baseline=algo in BASELINES,
                 metric=ledger_metric(place.head),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from spymaster.lake import Lake
 from spymaster.research.errors import LedgerError
+from spymaster.research.ledger import Origin
 from spymaster.research.report_page import Report, render, render_reports
-from spymaster.research.session_evaluation import Written
+from spymaster.research.session_evaluation import Written, opening
+from spymaster.research.trial_rows import Place
+from spymaster.settings import Settings
 from spymaster.tables.evaluation_report import EvaluationReport
 from spymaster.tables.setup_vector import SetupVector
 from spymaster.tables.trials_ledger import TrialsLedger
@@ -80,13 +85,63 @@ def test_the_holdout_is_shut_until_it_is_opened_and_then_known(lake: Lake, made:
     )
 
 
-def test_the_holdout_is_opened_once(lake: Lake, opened: Written):
-    changed = quick(lake.settings, open_holdout=True)
-    changed = changed.model_copy(update={"outcome_model": changed.outcome_model.model_copy(update={"stack_c": 0.25})})
+CHANGES = {
+    "outcome_model": {"stack_c": 0.25}, "retrieval": {"k_demo": 5}, "evaluation": {"leads_s": [0, 5]},
+    "setups": {"theta": 0.25},
+}  # fmt: skip
+
+
+def with_changes(settings: Settings, section: str, changes: dict[str, object]) -> Settings:
+    return settings.model_copy(update={section: getattr(settings, section).model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("section", CHANGES)
+def test_the_holdout_is_opened_once(lake: Lake, opened: Written, section: str):
+    changed = with_changes(quick(lake.settings, open_holdout=True), section, CHANGES[section])
     with pytest.raises(LedgerError, match="opened before"):
         evaluate_date(lake, changed, ledger=opened.ledger)
     with pytest.raises(LedgerError, match="opened before"):
-        evaluate_date(lake, changed, earlier=opened.ledger)
+        evaluate_date(lake, changed, others=opened.ledger)
+
+
+def test_other_models_are_another_opening(lake: Lake, opened: Written):
+    with pytest.raises(LedgerError, match="opened before"):
+        evaluate_date(lake, quick(lake.settings, open_holdout=True), ledger=opened.ledger, algos=FEW[:2])
+
+
+def test_an_opening_names_barriers_and_panels():
+    settings = Settings()
+    held, panels = np.array([19_000, 19_001]), [Place("touch", 120, 0), Place("touch", 30, 0)]
+    one = opening(held, panels, settings, "demo", FEW)
+    far = with_changes(settings, "setups", {"k_barrier": 2.0})
+    others = [
+        opening(held, panels, far, "demo", FEW), opening(held, panels[:1], settings, "demo", FEW),
+        opening(held, panels, settings, "standard", FEW),
+    ]  # fmt: skip
+    origin = Origin("code", "data", 0, "simulated")
+    assert len({other.id(origin) for other in (one, *others)}) == 4
+    assert opening(held, panels, settings, "demo", FEW).id(origin) == one.id(origin)
+
+
+def test_what_walk_forward_scored_is_no_holdout(lake: Lake, made: Written):
+    """A larger share would call sessions a hold-out whose scores are in the ledger, of this date or of a later one."""
+    wide = with_changes(quick(lake.settings, open_holdout=True), "outcome_model", {"holdout_share": 0.5})
+    words = f"2 of its 4 sessions, the first of them {DATES[4]}"
+    with pytest.raises(LedgerError, match=words):
+        evaluate_date(lake, wide, ledger=made.ledger)
+    with pytest.raises(LedgerError, match=words):
+        evaluate_date(lake, wide, others=made.ledger)
+
+
+def test_other_rules_of_retrieval_are_other_trials(lake: Lake, made: Written):
+    """Its neighbours are asked for here, by rules that no table remembers."""
+    other = evaluate_date(
+        lake, with_changes(quick(lake.settings), "retrieval", {"k_demo": 5}), ledger=made.ledger
+    )  # fmt: skip
+    assert other.ledger.height == 2 * made.ledger.height
+    named = [json.loads(text) for text in other.ledger["params_json"]]
+    assert {one["retrieval"]["k"] for one in named} == {10, 5}
+    assert {(one["k_barrier"], one["draws"], tuple(one["algos"])) for one in named} == {(1.0, 100, FEW)}
 
 
 def test_walk_forward_scores_know_nothing_of_later_dates(lake: Lake, tmp_path: Path, made: Written):
