@@ -18,12 +18,12 @@ from typing import Any, Final
 import numpy as np
 
 from spymaster.research import hypotheses, scores
-from spymaster.research.day_blocks import Interval, interval, mean_interval, session_draws, session_index
+from spymaster.research.day_blocks import Interval, mean_interval, ratio_interval, session_draws, session_index
 from spymaster.research.ledger import NULL_VALUES, Luck, Trial, ledger_metric
 from spymaster.research.model_rules import ModelRules, configuration
 from spymaster.research.models import ALGOS, BASELINES, MODELS
 from spymaster.research.nulls import (
-    chance,
+    agreement_chance,
     random_agreement,
     rank_agreement,
     rank_trend,
@@ -53,7 +53,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Asked:
-    """What retrieval said of setups: their outcomes, those of their neighbours, and their sessions."""
+    """What retrieval said of setups: their outcomes, those of their neighbours, their sessions and directions."""
 
     outcome: np.ndarray
     """int64[n], position in `OUTCOMES`."""
@@ -61,10 +61,12 @@ class Asked:
     """int64[n, k], nearest first; -1 where there is none."""
     session: np.ndarray
     """int64[n]."""
+    direction: np.ndarray
+    """int8[n]."""
 
     def select(self, chosen: np.ndarray) -> Asked:
         """Those of a mask (bool[n])."""
-        return Asked(self.outcome[chosen], self.neighbours[chosen], self.session[chosen])
+        return Asked(self.outcome[chosen], self.neighbours[chosen], self.session[chosen], self.direction[chosen])
 
 
 @dataclass
@@ -272,13 +274,21 @@ def _neighbours(rows: Rows, place: Place, asked: Asked, numbers: Numbers) -> Non
         alike = (asked.neighbours[there, k] == asked.outcome[there]).astype(np.float64)
         rows.add("neighbours", here, f"agreement_{k + 1:02d}", mean_interval(alike, index[there], draws), size=size)
     rows.add("neighbours", here, "trend_by_rank", rank_trend(agreement), size=size)
+    there = asked.neighbours >= 0
+    if there.any():
+        alike, count = (asked.neighbours == asked.outcome[:, None]).sum(axis=1), there.sum(axis=1)
+        seen = ratio_interval(alike.astype(np.float64), count.astype(np.float64), index, draws)
+        p = agreement_chance(
+            asked.outcome, asked.neighbours, strata(asked.session, asked.direction), numbers.permutations
+        )  # fmt: skip
+        rows.add("neighbours", here, "agreement", seen, size=size, p_perm=p,
+                 note="p: outcomes of the setups shuffled within session and direction")  # fmt: skip
     drawn = random_agreement(asked.outcome, asked.session, asked.neighbours.shape[1], numbers.placebo_draws)
-    if len(drawn) and np.isfinite(agreement).any():
-        there = asked.neighbours >= 0
-        seen = float((asked.neighbours == asked.outcome[:, None])[there].mean())
-        spread = interval(float(drawn.mean()), drawn)
-        rows.add("neighbours", here, "agreement", seen, size=size, p_perm=chance(seen, drawn))
-        rows.add("neighbours", here, "agreement_random", spread, size=size, note="neighbours drawn at random")
+    known = np.isfinite(drawn)
+    if known.any():
+        spread = mean_interval(drawn[known], index[known], draws)
+        rows.add("neighbours", here, "agreement_random", spread, size=(int(known.sum()), len(np.unique(index[known]))),
+                 note="neighbours drawn at random")  # fmt: skip
 
 
 def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provenance: str) -> None:

@@ -147,7 +147,7 @@ def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition], k_bar
             own = tables.outcomes.scan(["episode_id", "horizon_s", "k_barrier", "outcome", "valid"]).filter(
                 pl.col("valid") & (pl.col("horizon_s") == panel.horizon_s) & (pl.col("k_barrier") == k_barrier)
             )
-            days = tables.episodes.scan(["episode_id", "session_date"])
+            days = tables.episodes.scan(["episode_id", "session_date", "direction"])
             parts.append(
                 rows.with_columns(episode_id=pl.col("query_id").str.strip_suffix(suffix))
                 .join(own.select("episode_id", own="outcome"), on="episode_id")
@@ -165,6 +165,7 @@ def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition], k_bar
             both["own"].cast(pl.String).replace_strict(code).to_numpy()[first],
             found,
             both["session_date"].to_physical().to_numpy().astype(np.int64)[first],
+            both["direction"].to_numpy()[first],
         )
     return result
 
