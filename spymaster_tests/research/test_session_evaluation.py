@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import pytest
 from spymaster.lake import Lake
 from spymaster.research.errors import LedgerError
 from spymaster.research.ledger import Origin
+from spymaster.research.models import ALGOS
 from spymaster.research.report_page import Report, render, render_reports
 from spymaster.research.session_evaluation import Written, opening
 from spymaster.research.trial_rows import Place
@@ -49,6 +54,30 @@ def test_tables_keep_their_contracts_and_come_out_alike_twice(lake: Lake, made: 
     assert again.report.equals(made.report)
     assert again.ledger.equals(made.ledger)
     assert set(made.report.filter(SECTION == "score")["algo"]) == set(FEW)
+
+
+def test_threads_and_processes_change_no_byte(lake: Lake):
+    """Gate G13: another process with one thread of the libraries and other hashes, and this one with as many threads as
+    there are; every model.
+    """
+    code = (
+        "import sys; from pathlib import Path; from spymaster.lake import Lake\n"
+        "from spymaster_tests.research.test_session_evaluation import digest\n"
+        "print(digest(Lake.open(Path(sys.argv[1]))))"
+    )
+    alone = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "PYTHONHASHSEED": "7"}
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(lake.root)], env={**os.environ, **alone}, capture_output=True, text=True,
+        check=True, timeout=300,
+    )  # fmt: skip
+    assert told.stdout.strip() == digest(lake)
+
+
+def digest(lake: Lake) -> str:
+    """Hash of all that both tables hold, the hold-out opened."""
+    made = evaluate_date(lake, quick(lake.settings, open_holdout=True, draws=20), algos=ALGOS)
+    assert set(made.report.filter(SECTION == "score")["algo"]) == set(ALGOS)
+    return hashlib.sha256((made.ledger.write_json() + made.report.write_json()).encode()).hexdigest()
 
 
 def test_a_trial_is_entered_once_and_never_taken_back(lake: Lake, made: Written):
