@@ -6,9 +6,9 @@ Two lakes of as many sessions each, with levels and placebos in the same places:
     background   no session has any
 
 Every session is made by the functions that make the stored tables and kept in `--folder`, so a run that was ended goes
-on where it was; then the report of all sessions is made as the asset makes it, the hold-out opened, and written beside
-them with its page and its figures. Planted turns alone would have an AUC that the report takes for a leak, and rightly:
-hence the mix.
+on where it was, by the same code; then the report of all sessions is made as the asset makes it, the hold-out opened,
+and written beside them with its page and its figures. Planted turns alone would have an AUC that the report takes for a
+leak, and rightly: hence the mix.
 
 The first 2 sessions are learned from and the last 30 % held out, so that 64 sessions leave 43 to walk-forward: a
 verdict asks for 40.
@@ -16,15 +16,19 @@ verdict asks for 40.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
+from argparse import Namespace
 from dataclasses import dataclass
 from datetime import time as time_of
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
 
+import spymaster
 from benchmarks import harness
 from benchmarks.kept_days import keep, keep_session, kept, kept_sessions
 from benchmarks.research_days import Shape, Usual, session_tables, usual_values, weekdays
@@ -35,6 +39,7 @@ from spymaster.settings import Settings, get_settings
 from spymaster.simulator.meetings import load_meetings
 from spymaster.tables.trials_ledger import TrialsLedger
 
+PACKAGE = Path(spymaster.__file__).parent
 FOLDER = Path(__file__).parent / "results" / "evaluation"
 SESSIONS = 64
 SPAN = (time_of(9), time_of(11))
@@ -76,6 +81,14 @@ def make(lake: Lake, sessions: int, shape: Shape, folder: Path, settings: Settin
         tables, _ = session_tables(own[k], 10_000 * lake.seed + k, shape, file, usual, settings)
         keep_session(folder, tables)
     return len(lacking)
+
+
+def sources() -> str:
+    """Hash of the library: sessions that other code made are not gone on with."""
+    digest = hashlib.sha256()
+    for path in sorted(one for one in PACKAGE.rglob("*") if one.suffix in (".py", ".toml")):
+        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:8]
 
 
 def report_of(folder: Path, settings: Settings) -> Written:
@@ -133,22 +146,27 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.folder or FOLDER
     settings = get_settings()
-    shape = Shape() if options.hour else Shape(SPAN)
     if options.messages:
-        options.sessions, shape = min(options.sessions, 12), Shape()
-        folder = folder / "small"
-    report = harness.Report("evaluation", [], {"folder": str(folder), "sessions": options.sessions})
+        with TemporaryDirectory() as scratch:
+            _run(options, Path(scratch), Shape(), settings, 12)
+    else:
+        _run(options, folder, Shape() if options.hour else Shape(SPAN), settings, options.sessions)
+
+
+def _run(options: Namespace, folder: Path, shape: Shape, settings: Settings, sessions: int) -> None:
+    report = harness.Report("evaluation", [], {"folder": str(folder), "sessions": sessions})
     left = options.steps
     for lake in lakes(options.every):
-        own = folder / f"{lake.name}-{options.sessions}-{options.every}-{shape.span[0]:%H%M}-{shape.span[1]:%H%M}"
+        span = f"{shape.span[0]:%H%M}-{shape.span[1]:%H%M}"
+        own = folder / f"{lake.name}-{sessions}-{options.every}-{span}-{sources()}"
         cpu, wall = time.process_time(), time.perf_counter()
-        new = make(lake, options.sessions, shape, own, settings, most=left)
+        new = make(lake, sessions, shape, own, settings, most=left)
         row: dict[str, Any] = {
             "lake": lake.name, "new sessions": new, "CPU s of them": round(time.process_time() - cpu, 1)
         }  # fmt: skip
         if left is not None:
             left -= new
-        if len(kept_sessions(own)) == options.sessions:
+        if len(kept_sessions(own)) == sessions:
             cpu = time.process_time()
             found = figures(report_of(own, settings))
             row |= {"CPU s of the report": round(time.process_time() - cpu, 1), **words(found)}
@@ -173,10 +191,12 @@ def _targets(report: harness.Report, lake: Lake, found: dict[str, Any]) -> None:
     tried = max(sum(told.values()), 1)
     if lake.every:
         own = [one for one in found["verdicts"] if all(one[name] == value for name, value in PLANTED.items())]
-        held = sum(one["verdict"] == "simulated:supported" for one in own)
+        held = float(sum(one["verdict"] == "simulated:supported" for one in own))
         report.add_target("mixed: stack on the side of touches after 120 s is supported", held, 1)
     else:
-        report.add_target("background: verdicts that are `supported`", told.get("supported", 0), 0, at_least=False)
+        report.add_target(
+            "background: verdicts that are `supported`", float(told.get("supported", 0)), 0, at_least=False
+        )
         report.add_target("background: share of verdicts that are `none`", told.get("none", 0) / tried, 0.95)
 
 
