@@ -220,22 +220,43 @@ def research(
     """One session per seed and file of meetings (None: none), after `before` sessions that scales come from."""
     chosen = settings or get_settings()
     calendar = weekdays(before + len(seeds))
-    usual = [simulated_day(dt, 1_000 + seeds[0] * 100 + k, shape, None, walk=walk)
-             for k, dt in enumerate(calendar[:before])]  # fmt: skip
-    own = calendar[before]
+    usual = usual_values(calendar[:before], calendar[before], seeds[0], shape, chosen, walk=walk)
+    dates, planted = [], []
+    for dt, seed, file in zip(calendar[before:], seeds, meetings, strict=True):
+        tables, met = session_tables(dt, seed, shape, file, usual, chosen, walk=walk)
+        dates.append(tables)
+        planted.append(met)
+    return Research(dates, planted)
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What is usual before the sessions: scales of the conditions, and scalers of the vectors."""
+
+    scale: pl.DataFrame
+    scaler: pl.DataFrame
+
+
+def usual_values(
+    before: Sequence[date], own: date, seed: int, shape: Shape, chosen: Settings, *, walk: bool = True
+) -> Usual:  # fmt: skip
+    """From sessions without a script on the dates `before`, for those from `own` on."""
+    usual = [simulated_day(dt, 1_000 + seed * 100 + k, shape, None, walk=walk)
+             for k, dt in enumerate(before)]  # fmt: skip
     scale_rows = session_scale(
         [day.of["move_measure_1s"] for day in usual], [day.of["future_definition"] for day in usual], own,
         eps_qty=ES.eps_qty,
     )  # fmt: skip
     pools = [held("setup_vector", day.dt, _vectors(day, scale_rows, None, chosen)) for day in usual]
-    scaler_rows = session_scaler(pools, own)
-    del usual, pools
-    dates, planted = [], []
-    for dt, seed, file in zip(calendar[before:], seeds, meetings, strict=True):
-        day = simulated_day(dt, seed, shape, file, walk=walk)
-        dates.append(_tables(day, scale_rows, scaler_rows, chosen, shape.spacing))
-        planted.append(day.meetings)  # surfaces are many times larger than what is made of them
-    return Research(dates, planted)
+    return Usual(scale_rows, session_scaler(pools, own))
+
+
+def session_tables(
+    dt: date, seed: int, shape: Shape, file: MeetingFile | None, usual: Usual, chosen: Settings, *, walk: bool = True
+) -> tuple[DateTables, Meetings]:
+    """The tables of one session, and what was planted; its surfaces, many times larger, are not kept."""
+    day = simulated_day(dt, seed, shape, file, walk=walk)
+    return _tables(day, usual.scale, usual.scaler, chosen, shape.spacing), day.meetings
 
 
 def _tables(

@@ -218,7 +218,7 @@ class EvaluationSettings(_Section):
     min_sessions: int = Field(default=30, ge=2, description="sessions from which anything is tried at all")
     min_sessions_demo: int = Field(default=10, ge=2)
     draws: int = Field(default=2_000, ge=10, description="samples of whole sessions that intervals come from")
-    permutations: int = Field(default=999, ge=9, description="shuffles of the labels within session and direction")
+    permutations: int = Field(default=999, ge=9, description="shuffles of the labels within a session")
     placebo_draws: int = Field(default=200, ge=10, description="draws of neighbours at random")
     leads_s: list[int] = Field(
         default=[0, 5, 10, 30], min_length=1, description="leads of touches that are tried, of those that vectors have"

@@ -5,8 +5,8 @@
     ledger with these trials --> luck --> verdicts
 
 Nothing here reads or writes: samples come as arrays, and the ledger is entered by the caller between `evaluate` and
-`verdict_rows`, so that no score is shown that is not in it. The hold-out is the same sessions for all panels, and stays
-shut unless it is asked for.
+`verdict_rows`, so that no score is shown that is not in it. The hold-out is the same sessions for all panels, and is
+taken away before anything is looked at unless it is opened.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import Any, Final
 import numpy as np
 
 from spymaster.research import hypotheses, scores
-from spymaster.research.day_blocks import Interval, interval, mean_interval, session_draws, session_index
+from spymaster.research.day_blocks import Interval, mean_interval, ratio_interval, session_draws, session_index
 from spymaster.research.ledger import NULL_VALUES, Luck, Trial, ledger_metric
 from spymaster.research.model_rules import ModelRules, configuration
 from spymaster.research.models import ALGOS, BASELINES, MODELS
 from spymaster.research.nulls import (
-    chance,
+    agreement_chance,
     random_agreement,
     rank_agreement,
     rank_trend,
@@ -53,7 +53,7 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Asked:
-    """What retrieval said of setups: their outcomes, those of their neighbours, and their sessions."""
+    """What retrieval said of setups: their outcomes, those of their neighbours, their sessions and directions."""
 
     outcome: np.ndarray
     """int64[n], position in `OUTCOMES`."""
@@ -61,6 +61,12 @@ class Asked:
     """int64[n, k], nearest first; -1 where there is none."""
     session: np.ndarray
     """int64[n]."""
+    direction: np.ndarray
+    """int8[n]."""
+
+    def select(self, chosen: np.ndarray) -> Asked:
+        """Those of a mask (bool[n])."""
+        return Asked(self.outcome[chosen], self.neighbours[chosen], self.session[chosen], self.direction[chosen])
 
 
 @dataclass
@@ -76,20 +82,21 @@ class Evaluation:
 
 
 def evaluate(
-    panels: Mapping[Place, Samples], rules: ModelRules, numbers: Numbers, *, asked: Mapping[Place, Asked] | None = None,
-    algos: Sequence[str] = ALGOS, open_holdout: bool = False,
+    panels: Mapping[Place, Samples], rules: ModelRules, numbers: Numbers, *, held: np.ndarray,
+    asked: Mapping[Place, Asked] | None = None, algos: Sequence[str] = ALGOS, open_holdout: bool = False,
+    common: Mapping[str, Any] | None = None,
 ) -> Evaluation:  # fmt: skip
     """Everything but the verdicts. panels: samples, placebos among them, by kind, horizon and lead.
 
-    asked: what retrieval said of setups of a panel, where it was asked. open_holdout: score the last sessions, too.
+    held: int64[h], sessions of the hold-out (`held_out`); nothing of them is in what is found unless `open_holdout`, by
+    which they are scored, too. asked: what retrieval said of setups of a panel, where it was asked.
+    common: what the configurations of all trials name besides panel, head, algorithm and rules.
     """
-    found = Evaluation()
-    every = [samples.sessions for samples in panels.values()]
-    known = np.unique(np.concatenate(every)) if every else np.empty(0, dtype=np.int64)
-    found.held = holdout_sessions(known, rules.plan.holdout_share)
-    for place, samples in panels.items():
+    found = Evaluation(held=held)
+    shared = {**(common or {}), "algos": list(algos), "draws": numbers.draws}
+    for place, samples in (panels if open_holdout else outside(panels, held)).items():
         _describe(found.rows, place, samples, numbers)
-        share = float(np.isin(samples.sessions, found.held).mean())
+        share = float(np.isin(samples.sessions, held).mean())
         plan = replace(rules.plan, holdout_share=share)
         steps = {"outer": outer_folds(samples, plan), "holdout": holdout_folds(samples, plan) if open_holdout else []}
         told: dict[str, dict[str, Forecast]] = {}
@@ -100,11 +107,26 @@ def evaluate(
                 if stage == "outer":
                     told[subset] = seen
                 for head, forecast in seen.items():
-                    _score(found, forecast, place.of(head=head, subset=subset), stage, samples.family, rules, numbers)
+                    _score(found, forecast, place.of(head=head, subset=subset), stage, samples.family, rules, numbers,
+                           shared)  # fmt: skip
         _against_placebos(found, place, told, numbers)
     for place, one in (asked or {}).items():
-        _neighbours(found.rows, place, one, numbers)
+        shown = one if open_holdout else one.select(~np.isin(one.session, held))
+        if len(shown.session):
+            _neighbours(found.rows, place, shown, numbers)
     return found
+
+
+def held_out(panels: Mapping[Place, Samples], share: float) -> np.ndarray:
+    """int64[h], the last `share` of the sessions that any panel has: the hold-out of all of them."""
+    every = [samples.sessions for samples in panels.values()]
+    return holdout_sessions(np.unique(np.concatenate(every)) if every else np.empty(0, dtype=np.int64), share)
+
+
+def outside(panels: Mapping[Place, Samples], held: np.ndarray) -> dict[Place, Samples]:
+    """Panels without the sessions of the hold-out; one that has no others is left out."""
+    kept = {place: samples.select(~np.isin(samples.session, held)) for place, samples in panels.items()}
+    return {place: samples for place, samples in kept.items() if len(samples)}
 
 
 def forecasts(samples: Samples, folds: Sequence[Fold], rules: ModelRules, algos: Sequence[str]) -> dict[str, Forecast]:
@@ -136,8 +158,9 @@ def _only(folds: Sequence[Fold], chosen: np.ndarray) -> list[Fold]:
 
 
 def _score(
-    found: Evaluation, forecast: Forecast, place: Place, stage: str, family: str, rules: ModelRules, numbers: Numbers
-) -> None:
+    found: Evaluation, forecast: Forecast, place: Place, stage: str, family: str, rules: ModelRules, numbers: Numbers,
+    shared: Mapping[str, Any],
+) -> None:  # fmt: skip
     scored = score_forecast(
         forecast, place, draws=numbers.draws, permutations=numbers.permutations, rows=found.rows,
         section="score" if stage == "outer" else "holdout",
@@ -149,7 +172,7 @@ def _score(
         found.trials.append(
             Trial(
                 place=vars(one.place),
-                parameters=configuration(**panel, algo=algo, rules=rules),
+                parameters={**configuration(**panel, algo=algo, rules=rules), **shared},
                 stage=stage,
                 baseline=algo in BASELINES,
                 metric=ledger_metric(place.head),
@@ -251,13 +274,21 @@ def _neighbours(rows: Rows, place: Place, asked: Asked, numbers: Numbers) -> Non
         alike = (asked.neighbours[there, k] == asked.outcome[there]).astype(np.float64)
         rows.add("neighbours", here, f"agreement_{k + 1:02d}", mean_interval(alike, index[there], draws), size=size)
     rows.add("neighbours", here, "trend_by_rank", rank_trend(agreement), size=size)
+    there = asked.neighbours >= 0
+    if there.any():
+        alike, count = (asked.neighbours == asked.outcome[:, None]).sum(axis=1), there.sum(axis=1)
+        seen = ratio_interval(alike.astype(np.float64), count.astype(np.float64), index, draws)
+        p = agreement_chance(
+            asked.outcome, asked.neighbours, strata(asked.session, asked.direction), numbers.permutations
+        )  # fmt: skip
+        rows.add("neighbours", here, "agreement", seen, size=size, p_perm=p,
+                 note="p: outcomes of the setups shuffled within session and direction")  # fmt: skip
     drawn = random_agreement(asked.outcome, asked.session, asked.neighbours.shape[1], numbers.placebo_draws)
-    if len(drawn) and np.isfinite(agreement).any():
-        there = asked.neighbours >= 0
-        seen = float((asked.neighbours == asked.outcome[:, None])[there].mean())
-        spread = interval(float(drawn.mean()), drawn)
-        rows.add("neighbours", here, "agreement", seen, size=size, p_perm=chance(seen, drawn))
-        rows.add("neighbours", here, "agreement_random", spread, size=size, note="neighbours drawn at random")
+    known = np.isfinite(drawn)
+    if known.any():
+        spread = mean_interval(drawn[known], index[known], draws)
+        rows.add("neighbours", here, "agreement_random", spread, size=(int(known.sum()), len(np.unique(index[known]))),
+                 note="neighbours drawn at random")  # fmt: skip
 
 
 def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provenance: str) -> None:

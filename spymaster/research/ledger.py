@@ -1,7 +1,10 @@
 """The trials ledger: what was tried is entered before its score is shown, once, and stays.
 
 A trial's id is the hash of its configuration, the code, the data and the stage, so the same evaluation of the same data
-is the same trial however often it is run, and anything changed is another.
+is the same trial however often it is run, and anything changed is another. A configuration is every number that a score
+comes from: panel, head and algorithm, the rules of models and of retrieval, the barriers, the models that were scored
+beside it (all are scored on the setups that each of them speaks of), and the draws of its error. An opening of the
+hold-out is entered in the same way, under the settings of all that was shown with it.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ class Origin:
 
     code_hash: str
     data_hash: str
+    """Of the tables that were looked at, and of where the hold-out begins."""
     ts: int
     """End of the last label that was looked at, ns."""
     provenance: str
@@ -66,14 +70,25 @@ class Trial:
 
 
 def extended(before: pl.DataFrame, trials: Sequence[Trial], origin: Origin) -> pl.DataFrame:
-    """The ledger with new trials behind its rows; those that it knows already are not entered again."""
-    known = set(before["trial_id"])
+    """The ledger with new trials behind its rows; those that it knows already are not entered again.
+
+    Raises `LedgerError` for a trial that is known with another score: its id does not stand for all that it is.
+    """
+    known = {name: (value, sessions) for name, value, sessions in before.select(*_SAME).iter_rows()}
     rows = []
     for trial in trials:
         name = trial.id(origin)
+        score = (_told(trial.value), _dates(trial.days))
         if name in known:
+            if known[name] != score:
+                raise LedgerError(
+                    f"trial {name} ({trial.stage}, {trial.place or 'hold-out'}) is entered with {known[name][0]} over"
+                    f" {len(known[name][1])} sessions, and is now {score[0]} over {len(score[1])}",
+                    hint="The same code made another score of the same tables and settings. Look for what changed "
+                    "beside them; the entry stays as it is.",
+                )
             continue
-        known.add(name)
+        known[name] = score
         rows.append(_row(trial, name, origin, before.height + len(rows) + 1))
     if not rows:
         return before
@@ -81,6 +96,17 @@ def extended(before: pl.DataFrame, trials: Sequence[Trial], origin: Origin) -> p
     plain = {name: pl.Int64 if isinstance(kind, pl.Datetime) else kind for name, kind in schema.items()}
     made = pl.DataFrame([{name: row[name] for name in plain} for row in rows], schema=plain)
     return pl.concat([before, made.select(pl.col(name).cast(kind) for name, kind in schema.items())])
+
+
+_SAME: Final = ("trial_id", "value", "sessions")
+
+
+def _told(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _dates(days: np.ndarray) -> list[date]:
+    return [EPOCH + timedelta(days=int(day)) for day in days]
 
 
 def require_longer(before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
@@ -107,10 +133,10 @@ def _row(trial: Trial, name: str, origin: Origin, entry: int) -> dict[str, Any]:
         "stage": trial.stage,
         "baseline": trial.baseline,
         "metric": None if opening else trial.metric,
-        "value": trial.value if np.isfinite(trial.value) else None,
-        "se_dayblock": trial.error if np.isfinite(trial.error) else None,
+        "value": _told(trial.value),
+        "se_dayblock": _told(trial.error),
         "n_sessions": len(trial.days),
-        "sessions": [EPOCH + timedelta(days=int(day)) for day in trial.days],
+        "sessions": _dates(trial.days),
         "session_scores": [float(one) if np.isfinite(one) else 0.0 for one in trial.session_scores],
         "parent_trial": trial.id(origin, "outer") if trial.stage == "holdout" else None,
         "note": trial.note,
@@ -131,12 +157,16 @@ class Luck:
 
 
 def luck(ledger: pl.DataFrame) -> Luck:
-    """From the walk-forward trials of ideas at real levels; ledger: rows of all dates that count."""
+    """From the walk-forward trials of ideas at real levels; ledger: rows of all dates that count, in order.
+
+    Of a configuration under the same code the last row stands for all: on more data it is the same idea again, and
+    finding clusters takes time with the cube of the rows.
+    """
     ideas = ledger.filter(
         ~pl.col("baseline")
         & (pl.col("stage").cast(pl.String) == "outer")
         & (pl.col("subset").cast(pl.String) == "real")
-    ).unique("trial_id", maintain_order=True)
+    ).unique(["params_json", "code_hash"], keep="last", maintain_order=True)
     if ideas.is_empty():
         return Luck(1, 0.0)
     days = sorted(set(ideas["sessions"].explode().drop_nulls()))
@@ -152,7 +182,14 @@ def luck(ledger: pl.DataFrame) -> Luck:
     return Luck(effective_trials(scores), variance)
 
 
-def opened_sessions(ledger: pl.DataFrame, but: str) -> set[date]:
-    """Sessions that somebody looked at as a hold-out, other than by the opening `but` (a trial_id)."""
-    rows = ledger.filter((pl.col("stage").cast(pl.String) == "holdout_opened") & (pl.col("trial_id") != but))
-    return set(rows["sessions"].explode().drop_nulls())
+def seen_sessions(ledger: pl.DataFrame, days: np.ndarray) -> list[date]:
+    """Which of these sessions (days since the epoch, in order) somebody has looked at. ledger: rows of all dates.
+
+    Those of an opened hold-out, and all up to the last one that walk-forward scored, for it learned from those before.
+    """
+    stage = pl.col("stage").cast(pl.String)
+    of_stage = {
+        name: ledger.filter(stage == name)["sessions"].explode().drop_nulls() for name in ("outer", "holdout_opened")
+    }
+    walked, opened = of_stage["outer"].max(), set(of_stage["holdout_opened"])
+    return [day for day in _dates(days) if day in opened or (isinstance(walked, date) and day <= walked)]

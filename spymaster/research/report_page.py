@@ -196,7 +196,10 @@ def _sample(report: Report) -> Iterator[Block]:
              *(_interval(shares[f"share_{name}"], 3) for name in OUTCOMES)]
         )  # fmt: skip
         del key
-    yield Table(["panel", "levels", "setups", "sessions", *OUTCOMES], body, left=2, caption="Base rates, 95 %.")
+    yield Table(
+        ["panel", "levels", "setups", "sessions", *OUTCOMES], body, left=2,
+        caption="Base rates, 95 %. Sessions of the hold-out are left out of this page until it is opened.",
+    )  # fmt: skip
 
 
 def _scores(report: Report) -> Iterator[Block]:
@@ -331,7 +334,7 @@ def _neighbours(report: Report) -> Iterator[Block]:
         ranks = sorted(name for name in of if name[-1].isdigit())
         values = [of[name]["value"] for name in ranks if of[name]["value"] is not None]
         band = of.get("agreement_random")
-        spread = (band["ci_lo"], band["ci_hi"]) if band else None
+        spread = (band["ci_lo"], band["ci_hi"]) if band and band["ci_lo"] is not None else None
         charts.append(rank_chart(f"{key[0]}, {key[1]} s", values, spread, band["value"] if band else None))
         seen = of.get("agreement")
         body.append(
@@ -340,7 +343,8 @@ def _neighbours(report: Report) -> Iterator[Block]:
              _interval(band, 3), _chance(seen["p_perm"]) if seen else ""]
         )  # fmt: skip
     yield Charts(charts, "If likeness means anything, the line falls from left to right and starts above the band of "
-                 "neighbours drawn at random.")  # fmt: skip
+                 "neighbours drawn at random, which is 95 % by whole sessions. p: outcomes of the setups shuffled "
+                 "within session and direction, neighbours as they are.")  # fmt: skip
     yield Table(["panel", "setups asked about", "first rank", "last rank", "change by rank", "all ranks", "at random",
                  "p"], body, caption="Share of neighbours that ended like the setup.")  # fmt: skip
 

@@ -10,8 +10,8 @@ that there is none (`ABSTAIN_REASONS`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 import numpy as np
 
@@ -50,6 +50,10 @@ class Rules:
             settings.embargo_sessions_demo if demo else settings.embargo_sessions,
             settings,
         )
+
+    def document(self) -> dict[str, Any]:
+        """Plain data for JSON."""
+        return asdict(self) | {"settings": self.settings.model_dump(mode="json")}
 
 
 @dataclass(frozen=True)

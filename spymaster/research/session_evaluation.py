@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +14,9 @@ import polars as pl
 
 from spymaster.lake.partition import Partition
 from spymaster.research.errors import LedgerError
-from spymaster.research.evaluation import Asked, Evaluation, Numbers, evaluate, verdict_rows
+from spymaster.research.evaluation import Asked, Numbers, evaluate, held_out, outside, verdict_rows
 from spymaster.research.knn import is_said, with_neighbours
-from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, opened_sessions, require_longer
+from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, require_longer, seen_sessions
 from spymaster.research.model_rules import ModelRules
 from spymaster.research.models import ALGOS
 from spymaster.research.panels import Panel
@@ -42,39 +42,47 @@ class Written:
 
 
 def session_evaluation(
-    dates: Sequence[DateTables], neighbours: Sequence[Partition], ledger: pl.DataFrame, earlier: pl.DataFrame, *,
+    dates: Sequence[DateTables], neighbours: Sequence[Partition], ledger: pl.DataFrame, others: pl.DataFrame, *,
     settings: Settings, profile: str, provenance: str, enters: bool = True,
     algos: Sequence[str] = ALGOS,
 ) -> Written:  # fmt: skip
     """Both tables. dates: complete dates up to and with the own one. ledger: the entries of the own partition so far,
-    earlier: those of all partitions before it.
+    others: those of all other partitions, in order, later ones among them: what was looked at is known at any date.
 
-    Raises `LedgerError` if the ledger cannot be entered (`enters` is false) and lacks a trial, and where the hold-out
-    is to be opened though another trial has seen it.
+    Raises `LedgerError` if the ledger cannot be entered (`enters` is false) and lacks a trial, if a trial is known with
+    another score, and where the hold-out is to be opened though another evaluation has seen it.
     """
     rules = ModelRules.of(settings.outcome_model, profile)
-    panels = load_panels(dates, settings, profile)
-    origin = origin_of(dates, panels.values(), provenance)
+    loaded = load_panels(dates, settings, profile)
+    held = held_out(loaded, rules.plan.holdout_share)
     numbers = Numbers(
         settings.evaluation.draws, settings.evaluation.permutations, settings.evaluation.placebo_draws,
         settings.setups.theta,
     )  # fmt: skip
     enough = len(dates) >= least_sessions(settings, profile)
-    told = asked_of(dates, neighbours, settings.setups.k_barrier) if enough else {}
     opens = settings.evaluation.open_holdout and enough
+    panels = loaded if opens else outside(loaded, held)
+    if enough:
+        asked = Rules.of(settings.retrieval, profile)
+        panels = {place: _asked_of_each_other(samples, asked) for place, samples in panels.items()}
+    origin = origin_of(dates if opens else _before(dates, held), panels.values(), held, provenance)
+    openings = [opening(held, loaded, settings, profile, algos)] if opens and len(held) else []
+    for one in openings:
+        require_unseen(pl.concat([others, ledger]), one, origin)
+    told = asked_of(dates, neighbours, settings.setups.k_barrier) if enough else {}
     tried = rules if enough else replace(rules, min_sessions=len(dates) + 1)
-    found = evaluate(panels, tried, numbers, asked=told, algos=algos, open_holdout=opens)
-    trials = list(found.trials)
-    if opens and found.holdout:
-        trials.append(_opening(found, rules))
-        _require_unseen(pl.concat([earlier, ledger]), trials[-1], origin)
+    found = evaluate(
+        panels, tried, numbers, held=held, asked=told, algos=algos, open_holdout=opens,
+        common={"k_barrier": settings.setups.k_barrier, "retrieval": Rules.of(settings.retrieval, profile).document()},
+    )  # fmt: skip
+    trials = [*found.trials, *openings]
     entered = require_longer(ledger, extended(ledger, trials, origin))
     if not enters and entered.height > ledger.height:
         raise LedgerError(
             f"{entered.height - ledger.height} trials are not in the ledger of {dates[-1].dt}",
             hint="Materialise gold.trials_ledger together with gold.evaluation_report.",
         )
-    verdict_rows(found, panels, luck(pl.concat([earlier, entered])), provenance)
+    verdict_rows(found, panels, luck(pl.concat([others, entered])), provenance)
     return Written(entered, found.rows.frame(_report_id(origin, settings, profile), provenance))
 
 
@@ -87,23 +95,28 @@ def least_sessions(settings: Settings, profile: str) -> int:
 def load_panels(dates: Sequence[DateTables], settings: Settings, profile: str) -> dict[Place, Samples]:
     """Samples by kind, horizon and lead, real setups and placebos; without a lead only where little is to be tried.
 
-    Where retrieval was not asked, real setups are asked of each other here, and placebos always are, with vectors
-    scaled by the scaler of their own date.
+    `_asked_of_each_other` gives them neighbours where retrieval was not asked.
     """
     few = len(dates) < least_sessions(settings, profile)
     leads = [0] if few else settings.evaluation.leads_s
     wanted = [(Panel("s1", "touch", horizon), lead) for horizon in TOUCH_HORIZONS_S for lead in leads]
-    rules = Rules.of(settings.retrieval, profile)
     panels = {}
     for panel, lead in (*wanted, (CANDLES, 0)):
         samples = load_samples(dates, panel, lead, k_barrier=settings.setups.k_barrier)
         if samples is not None:
-            here = Place(panel.kind, panel.horizon_s, lead)
-            panels[here] = samples if few else _asked_of_each_other(samples, rules)
+            panels[Place(panel.kind, panel.horizon_s, lead)] = samples
     return panels
 
 
+def _before(dates: Sequence[DateTables], held: np.ndarray) -> list[DateTables]:
+    """Dates before the first session of the hold-out: no session outside it has a setup on a later one."""
+    return [one for one in dates if not len(held) or (one.dt - EPOCH).days < held[0]]
+
+
 def _asked_of_each_other(samples: Samples, rules: Rules) -> Samples:
+    """Where retrieval was not asked, real setups are asked of each other here, and placebos always are, with vectors
+    scaled by the scaler of their own date.
+    """
     shares = samples.knn.copy()
     for placebo in (False, True):
         rows = np.flatnonzero(samples.is_placebo == placebo)
@@ -134,7 +147,7 @@ def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition], k_bar
             own = tables.outcomes.scan(["episode_id", "horizon_s", "k_barrier", "outcome", "valid"]).filter(
                 pl.col("valid") & (pl.col("horizon_s") == panel.horizon_s) & (pl.col("k_barrier") == k_barrier)
             )
-            days = tables.episodes.scan(["episode_id", "session_date"])
+            days = tables.episodes.scan(["episode_id", "session_date", "direction"])
             parts.append(
                 rows.with_columns(episode_id=pl.col("query_id").str.strip_suffix(suffix))
                 .join(own.select("episode_id", own="outcome"), on="episode_id")
@@ -152,13 +165,16 @@ def asked_of(dates: Sequence[DateTables], neighbours: Sequence[Partition], k_bar
             both["own"].cast(pl.String).replace_strict(code).to_numpy()[first],
             found,
             both["session_date"].to_physical().to_numpy().astype(np.int64)[first],
+            both["direction"].to_numpy()[first],
         )
     return result
 
 
-def origin_of(dates: Sequence[DateTables], panels: Iterable[Samples], provenance: str) -> Origin:
-    """What all trials of an evaluation have in common."""
-    data = hashlib.sha256()
+def origin_of(
+    dates: Sequence[DateTables], panels: Iterable[Samples], held: np.ndarray, provenance: str
+) -> Origin:  # fmt: skip
+    """What all trials of an evaluation have in common. dates, panels: those that are looked at; held: the hold-out."""
+    data = hashlib.sha256(f"hold-out from {held[:1].tolist()}\n".encode())
     for tables in dates:
         for name, partition in sorted(vars(tables).items()):
             if partition is not None:
@@ -168,26 +184,41 @@ def origin_of(dates: Sequence[DateTables], panels: Iterable[Samples], provenance
 
 
 def code_hash() -> str:
-    """Hash of the sources of this package: an evaluation by other code is another trial."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    """Hash of the sources of research and setups, and of the libraries that models are fitted by: an evaluation by
+    other code is another trial.
+    """
+    digest = hashlib.sha256(f"{version('numpy')} {version('lightgbm')}\n".encode())
+    package = Path(__file__).parent
+    for folder in (package, package.parent / "setups"):
+        for path in sorted(folder.glob("*.py")):
+            digest.update(f"{folder.name}/{path.name}".encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _opening(found: Evaluation, rules: ModelRules) -> Trial:
+def opening(
+    held: np.ndarray, panels: Iterable[Place], settings: Settings, profile: str, algos: Sequence[str]
+) -> Trial:  # fmt: skip
+    """The entry that the hold-out is looked at, under everything that says what is shown of it."""
+    parameters = {name: getattr(settings, name).model_dump(mode="json") for name in EvaluationReport.parameters}
+    parameters |= {"profile": profile, "algos": list(algos), "panels": [vars(one) for one in panels]}
     return Trial(
-        place={}, parameters=rules.document(), stage="holdout_opened", baseline=False, value=np.nan, error=np.nan,
-        days=found.held, session_scores=np.empty(0), note="the hold-out was scored",
+        place={}, parameters=parameters, stage="holdout_opened", baseline=False, value=np.nan, error=np.nan,
+        days=held, session_scores=np.empty(0), note="the hold-out was scored",
     )  # fmt: skip
 
 
-def _require_unseen(ledger: pl.DataFrame, opening: Trial, origin: Origin) -> None:
-    seen = opened_sessions(ledger, opening.id(origin))
-    again = sorted(seen & {EPOCH + timedelta(days=int(day)) for day in opening.days})
-    if again:
+def require_unseen(ledger: pl.DataFrame, one: Trial, origin: Origin) -> None:
+    """Raises `LedgerError` where an opening is not the first look at its sessions. ledger: rows of all dates.
+
+    The same opening again (settings, code, data) shows nothing new, and may be made as often as one likes.
+    """
+    if one.id(origin) in set(ledger["trial_id"]):
+        return
+    seen = seen_sessions(ledger, one.days)
+    if seen:
         raise LedgerError(
-            f"the hold-out was opened before: {len(again)} of its sessions, the first of them {again[0]}, are known",
+            f"the hold-out was opened before or scored by walk-forward: {len(seen)} of its {len(one.days)} sessions,"
+            f" the first of them {seen[0]}, are known",
             hint="Set open_holdout to false until there are new sessions, or lower holdout_share so far that only new "
             "ones are held out.",
         )

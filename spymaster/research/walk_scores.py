@@ -24,7 +24,7 @@ from spymaster.research.day_blocks import (
     session_means,
     skill_interval,
 )
-from spymaster.research.nulls import permuted_auc_chance, shuffled_labels, strata
+from spymaster.research.nulls import bar_strata, beyond_bar, permuted_auc_chance, shuffled_labels, strata
 from spymaster.research.reliability import Reliability, reliability
 from spymaster.research.trial_rows import Place, Rows
 
@@ -68,6 +68,8 @@ class Score:
     weak_gain: Interval
     """The same, 90 %."""
     p_perm: float
+    """Chance under shuffled labels: of the AUC, or where the bar knows the distance of barriers (`resolve`) of what is
+    said beyond it."""
     session_scores: np.ndarray
     """float64[s]: the gain, by session."""
     days: np.ndarray
@@ -90,9 +92,10 @@ def score_forecast(
         return {}
     index, n = session_index(forecast.session)
     taken = session_draws(n, draws, seed=seed)
-    shuffled = shuffled_labels(
-        forecast.y, strata(forecast.session, forecast.direction), permutations, seed=seed
-    )  # fmt: skip
+    over_bar = place.head == "resolve"
+    bar = forecast.p[BAR]
+    stratum = bar_strata(forecast.session, bar) if over_bar else strata(forecast.session, forecast.direction)
+    shuffled = shuffled_labels(forecast.y, stratum, permutations, seed=seed)
     of_bar = _losses(forecast, BAR)
     bar_auc = auc_draws(forecast.y, forecast.p[BAR], index, taken)
     found = {}
@@ -108,7 +111,7 @@ def score_forecast(
             auc_over_bar=interval(own_auc[0] - bar_auc[0], own_auc[1] - bar_auc[1]),
             gain=mean_interval(gains, index, taken),
             weak_gain=mean_interval(gains, index, taken, WEAK_LEVEL),
-            p_perm=permuted_auc_chance(forecast.y, p, shuffled),
+            p_perm=permuted_auc_chance(forecast.y, beyond_bar(p, bar) if over_bar else p, shuffled),
             session_scores=session_means(gains, index, n),
             days=forecast.days,
             table=table,
@@ -120,7 +123,8 @@ def score_forecast(
         rows.add(section, here, "log_loss", mean_interval(losses, index, taken), size=size)
         rows.add(section, here, "brier", mean_interval(errors, index, taken), size=size)
         rows.add(section, here, "bss", skill_interval(errors, of_bar[1], index, taken), size=size)
-        rows.add(section, here, "auc", one.auc, size=size, p_perm=one.p_perm)
+        rows.add(section, here, "auc", one.auc, size=size, p_perm=one.p_perm,
+                 note="p: of what is said beyond the bar" if over_bar else "")  # fmt: skip
         rows.add(section, here, "ece", table.ece if table else float("nan"), size=size)
         rows.add(section, here, "resolution", scores.resolution(table), size=size)
         if algo != BAR:

@@ -37,7 +37,7 @@ class TrialsLedger(TableModel):
     ts = Column(TIMESTAMP, "end of the last label that was looked at: nothing later is in the score", unit="ns")
     code_hash = Column(pl.String, "version of the code of the evaluation")
     params_json = Column(pl.String, "the configuration, as JSON")
-    data_hash = Column(pl.String, "hash of the tables that samples came from")
+    data_hash = Column(pl.String, "hash of the tables that were looked at, and of where the hold-out begins")
     kind = Column(pl.Enum(EPISODE_KINDS), "zoom; null for holdout_opened", nullable=True)
     horizon_s = Column(
         pl.Int32, "time in which the outcome is looked for; null for holdout_opened", unit="s", nullable=True,

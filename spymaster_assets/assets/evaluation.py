@@ -53,14 +53,13 @@ def evaluation_report(
 
     lake, symbol, dt = session.lake, session.symbol, session.dt
     # the own partition is read while its writer holds the lock: nobody else enters a trial meanwhile
-    ledgers = [one for one in lake.partitions(TrialsLedger, symbol) if one.dt <= dt]
-    entered = [one.read() for one in ledgers]
-    own = [frame for one, frame in zip(ledgers, entered, strict=True) if one.dt == dt]
+    ledgers = {one.dt: one.read() for one in lake.partitions(TrialsLedger, symbol)}
+    own = ledgers.pop(dt, TrialsLedger.empty())
     made = session_evaluation(
         by_date(**tables),
         neighbours,
-        own[0] if own else TrialsLedger.empty(),
-        pl.concat([TrialsLedger.empty(), *(f for one, f in zip(ledgers, entered, strict=True) if one.dt < dt)]),
+        own,
+        pl.concat([TrialsLedger.empty(), *(ledgers[day] for day in sorted(ledgers))]),
         settings=session.settings,
         profile=lake.profile,
         provenance=tables["vectors"][-1].manifest.provenance,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from spymaster.lake import Lake
+from spymaster.research.errors import LedgerError
 from spymaster.tables.evaluation_report import EvaluationReport
 from spymaster.tables.trials_ledger import TrialsLedger
 from spymaster_assets.assets.evaluation import evaluation_report
@@ -15,7 +17,7 @@ from spymaster_assets.factory import recipe_of
 from spymaster_assets.inputs import Raw, TableInput
 from spymaster_assets.partitions import SessionKey
 from spymaster_assets.recipe import Made
-from spymaster_tests.research.evaluated import DT, SYMBOL
+from spymaster_tests.research.evaluated import DT, SYMBOL, quick
 from spymaster_tests.research.model_lakes import build
 from spymaster_tests.tables.samples import sample
 
@@ -58,6 +60,20 @@ def test_overwriting_keeps_every_entry_of_the_ledger(lake: Lake):
         writer.commit(provenance="simulated")
     make(lake, overwrite=TABLES)
     assert lake.read(TrialsLedger, SYMBOL, DT).select(entered.columns).head(entered.height).equals(entered)
+
+
+def test_a_later_date_may_have_opened_the_holdout(tmp_path: Path):
+    lake = build(tmp_path / "lake")
+    opens = Lake.open(lake.root, settings=quick(lake.settings, open_holdout=True))
+    entry = sample(TrialsLedger).head(1).with_columns(
+        [pl.lit(None).alias(name) for name in ("kind", "horizon_s", "lead_s", "head", "algo", "subset", "metric")],
+        stage=pl.lit("holdout_opened"), sessions=pl.lit([DT]), n_sessions=1, session_scores=pl.lit([]),
+    ).cast(TrialsLedger.schema())  # type: ignore[arg-type]  # fmt: skip
+    with lake.writer(TrialsLedger, SYMBOL, DT + timedelta(days=1)) as writer:
+        writer.write(entry)
+        writer.commit(provenance="simulated")
+    with pytest.raises(LedgerError, match=f"1 of its 2 sessions, the first of them {DT}"):
+        make(opens)
 
 
 def test_the_report_alone_can_be_made_where_its_trials_are_entered(lake: Lake, tmp_path: Path):

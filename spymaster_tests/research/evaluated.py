@@ -38,14 +38,14 @@ def dates_of(lake: Lake) -> list[DateTables]:
 
 
 def evaluate_date(
-    lake: Lake, settings: Settings, *, ledger: pl.DataFrame | None = None, earlier: pl.DataFrame | None = None,
+    lake: Lake, settings: Settings, *, ledger: pl.DataFrame | None = None, others: pl.DataFrame | None = None,
     dates: list[DateTables] | None = None, enters: bool = True, algos: Sequence[str] = FEW,
 ) -> Written:  # fmt: skip
     """Ledger and report of the last date."""
     empty = TrialsLedger.empty()
     return session_evaluation(
         dates_of(lake) if dates is None else dates, lake.partitions("gold.retrieval_neighbor", SYMBOL),
-        empty if ledger is None else ledger, empty if earlier is None else earlier, settings=settings,
+        empty if ledger is None else ledger, empty if others is None else others, settings=settings,
         profile=lake.profile, provenance="simulated", enters=enters, algos=algos,
     )  # fmt: skip
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
 from spymaster.lake import Lake
 from spymaster.research.errors import LedgerError
+from spymaster.research.ledger import Origin
+from spymaster.research.models import ALGOS
 from spymaster.research.report_page import Report, render, render_reports
-from spymaster.research.session_evaluation import Written
+from spymaster.research.session_evaluation import Written, opening
+from spymaster.research.trial_rows import Place
+from spymaster.settings import Settings
 from spymaster.tables.evaluation_report import EvaluationReport
 from spymaster.tables.setup_vector import SetupVector
 from spymaster.tables.trials_ledger import TrialsLedger
@@ -44,6 +54,30 @@ def test_tables_keep_their_contracts_and_come_out_alike_twice(lake: Lake, made: 
     assert again.report.equals(made.report)
     assert again.ledger.equals(made.ledger)
     assert set(made.report.filter(SECTION == "score")["algo"]) == set(FEW)
+
+
+def test_threads_and_processes_change_no_byte(lake: Lake):
+    """Gate G13: another process with one thread of the libraries and other hashes, and this one with as many threads as
+    there are; every model.
+    """
+    code = (
+        "import sys; from pathlib import Path; from spymaster.lake import Lake\n"
+        "from spymaster_tests.research.test_session_evaluation import digest\n"
+        "print(digest(Lake.open(Path(sys.argv[1]))))"
+    )
+    alone = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "POLARS_MAX_THREADS": "1", "PYTHONHASHSEED": "7"}
+    told = subprocess.run(
+        [sys.executable, "-c", code, str(lake.root)], env={**os.environ, **alone}, capture_output=True, text=True,
+        check=True, timeout=300,
+    )  # fmt: skip
+    assert told.stdout.strip() == digest(lake)
+
+
+def digest(lake: Lake) -> str:
+    """Hash of all that both tables hold, the hold-out opened."""
+    made = evaluate_date(lake, quick(lake.settings, open_holdout=True, draws=20), algos=ALGOS)
+    assert set(made.report.filter(SECTION == "score")["algo"]) == set(ALGOS)
+    return hashlib.sha256((made.ledger.write_json() + made.report.write_json()).encode()).hexdigest()
 
 
 def test_a_trial_is_entered_once_and_never_taken_back(lake: Lake, made: Written):
@@ -80,24 +114,88 @@ def test_the_holdout_is_shut_until_it_is_opened_and_then_known(lake: Lake, made:
     )
 
 
-def test_the_holdout_is_opened_once(lake: Lake, opened: Written):
-    changed = quick(lake.settings, open_holdout=True)
-    changed = changed.model_copy(update={"outcome_model": changed.outcome_model.model_copy(update={"stack_c": 0.25})})
+CHANGES = {
+    "outcome_model": {"stack_c": 0.25}, "retrieval": {"k_demo": 5}, "evaluation": {"leads_s": [0, 5]},
+    "setups": {"theta": 0.25},
+}  # fmt: skip
+
+
+def with_changes(settings: Settings, section: str, changes: dict[str, object]) -> Settings:
+    return settings.model_copy(update={section: getattr(settings, section).model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("section", CHANGES)
+def test_the_holdout_is_opened_once(lake: Lake, opened: Written, section: str):
+    changed = with_changes(quick(lake.settings, open_holdout=True), section, CHANGES[section])
     with pytest.raises(LedgerError, match="opened before"):
         evaluate_date(lake, changed, ledger=opened.ledger)
     with pytest.raises(LedgerError, match="opened before"):
-        evaluate_date(lake, changed, earlier=opened.ledger)
+        evaluate_date(lake, changed, others=opened.ledger)
+
+
+def test_other_models_are_another_opening(lake: Lake, opened: Written):
+    with pytest.raises(LedgerError, match="opened before"):
+        evaluate_date(lake, quick(lake.settings, open_holdout=True), ledger=opened.ledger, algos=FEW[:2])
+
+
+def test_an_opening_names_barriers_and_panels():
+    settings = Settings()
+    held, panels = np.array([19_000, 19_001]), [Place("touch", 120, 0), Place("touch", 30, 0)]
+    one = opening(held, panels, settings, "demo", FEW)
+    far = with_changes(settings, "setups", {"k_barrier": 2.0})
+    others = [
+        opening(held, panels, far, "demo", FEW), opening(held, panels[:1], settings, "demo", FEW),
+        opening(held, panels, settings, "standard", FEW),
+    ]  # fmt: skip
+    origin = Origin("code", "data", 0, "simulated")
+    assert len({other.id(origin) for other in (one, *others)}) == 4
+    assert opening(held, panels, settings, "demo", FEW).id(origin) == one.id(origin)
+
+
+def test_what_walk_forward_scored_is_no_holdout(lake: Lake, made: Written):
+    """A larger share would call sessions a hold-out whose scores are in the ledger, of this date or of a later one."""
+    wide = with_changes(quick(lake.settings, open_holdout=True), "outcome_model", {"holdout_share": 0.5})
+    words = f"2 of its 4 sessions, the first of them {DATES[4]}"
+    with pytest.raises(LedgerError, match=words):
+        evaluate_date(lake, wide, ledger=made.ledger)
+    with pytest.raises(LedgerError, match=words):
+        evaluate_date(lake, wide, others=made.ledger)
+
+
+def test_other_rules_of_retrieval_are_other_trials(lake: Lake, made: Written):
+    """Its neighbours are asked for here, by rules that no table remembers."""
+    other = evaluate_date(
+        lake, with_changes(quick(lake.settings), "retrieval", {"k_demo": 5}), ledger=made.ledger
+    )  # fmt: skip
+    assert other.ledger.height == 2 * made.ledger.height
+    named = [json.loads(text) for text in other.ledger["params_json"]]
+    assert {one["retrieval"]["k"] for one in named} == {10, 5}
+    assert {(one["k_barrier"], one["draws"], tuple(one["algos"])) for one in named} == {(1.0, 100, FEW)}
 
 
 def test_walk_forward_scores_know_nothing_of_later_dates(lake: Lake, tmp_path: Path, made: Written):
     """Sessions up to the last but one score alike, whatever comes after."""
     changed = build(tmp_path / "lake", changed=DATES[-2])
-    other = evaluate_date(changed, quick(changed.settings))
+    other = evaluate_date(changed, quick(changed.settings, open_holdout=True))
     place = ["kind", "horizon_s", "lead_s", "head", "algo", "subset", "sessions", "session_scores"]
     outer = [frame.ledger.filter(STAGE == "outer").select(place).sort(place[:6]) for frame in (made, other)]
     assert outer[0].height > 20
     assert outer[0].equals(outer[1])
-    assert not made.report.filter(SECTION == "sample").equals(other.report.filter(SECTION == "sample"))
+
+
+def test_a_shut_holdout_is_in_no_byte(lake: Lake, tmp_path: Path, made: Written, opened: Written):
+    """Other vectors, conditions and outcomes in the hold-out: same report, same ledger; opened, they are seen."""
+    changed = build(tmp_path / "lake", changed=DATES[-2])
+    shut = evaluate_date(changed, quick(changed.settings))
+    assert shut.report.write_json() == made.report.write_json()
+    assert shut.ledger.write_json() == made.ledger.write_json()
+    few = [evaluate_date(one, one.settings).report.write_json() for one in (lake, changed)]
+    assert few[0] == few[1]
+    other = evaluate_date(changed, quick(changed.settings, open_holdout=True))
+    for section in ("sample", "states", "hypothesis"):
+        of = [one.report.filter(section == SECTION).drop("report_id") for one in (opened, other, made)]
+        assert not of[0].equals(of[1]), section
+        assert not of[0].equals(of[2]), section
 
 
 def test_too_few_sessions_are_an_answer(lake: Lake):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 
 import numpy as np
 import polars as pl
 import pytest
 
 from spymaster.research.errors import LedgerError
-from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, opened_sessions, require_longer
+from spymaster.research.ledger import EPOCH, Origin, Trial, extended, luck, require_longer, seen_sessions
 from spymaster.research.verdicts import Evidence, verdict
 from spymaster.tables.trials_ledger import TrialsLedger
 
@@ -85,6 +85,23 @@ def test_luck_counts_ideas_that_differ_and_no_baselines():
     assert luck(again).trials == 2
 
 
+def test_of_a_configuration_the_last_row_counts(monkeypatch: pytest.MonkeyPatch):
+    """Evaluated again on every date, it is one row of the clusters, which take time with the cube of the rows."""
+    rng = np.random.default_rng(3)
+    ledger, sizes = TrialsLedger.empty(), []
+    monkeypatch.setattr(
+        "spymaster.research.ledger.effective_trials", lambda scores: sizes.append(scores.shape) or len(scores)
+    )
+    for more in range(6):
+        tried = [trial(algo, rng.normal(size=40 + more), z=z + more) for algo, z in (("logit", 1.0), ("gbm", 2.0))]
+        ledger = extended(ledger, tried, replace(ORIGIN, data_hash=f"{more} dates more"))
+        assert luck(ledger).trials == 2
+    assert sizes[-1] == (2, 45)
+    assert luck(ledger).variance == pytest.approx(0.5)
+    # other code is another trial
+    assert luck(extended(ledger, [trial("gbm", rng.normal(size=40))], replace(ORIGIN, code_hash="other"))).trials == 3
+
+
 def test_the_more_was_tried_the_less_a_score_is_worth():
     rng = np.random.default_rng(2)
     one = extended(TrialsLedger.empty(), [trial("logit", rng.normal(size=40), z=2.5)], ORIGIN)
@@ -102,10 +119,25 @@ def test_a_ledger_that_lost_or_changed_an_entry_is_refused():
             require_longer(ledger, spoilt)
 
 
-def test_opened_sessions_are_those_of_other_openings():
+def test_seen_are_sessions_that_were_opened_and_all_up_to_the_last_that_was_scored():
+    days = 19_000 + np.arange(-3, 8)
+    dates = [EPOCH + timedelta(days=int(day)) for day in days]
     opening = trial("", np.zeros(3), stage="holdout_opened")
     ledger = TrialsLedger.validate(extended(TrialsLedger.empty(), [opening], ORIGIN))
-    days = {EPOCH + timedelta(days=19_000 + k) for k in range(3)}
-    assert opened_sessions(ledger, "another") == days
-    assert opened_sessions(ledger, opening.id(ORIGIN)) == set()
-    assert date(2022, 1, 8) in days
+    assert seen_sessions(ledger, days) == dates[3:6]
+    assert seen_sessions(ledger, days[6:]) == []
+    scored = [trial("bar", np.zeros(2), baseline=True), trial("logit", np.zeros(5)), trial("gbm", np.zeros(0))]
+    assert seen_sessions(extended(ledger, scored, ORIGIN), days) == dates[:8]
+    assert seen_sessions(TrialsLedger.empty(), days) == []
+
+
+def test_a_trial_that_is_known_has_one_score():
+    first = trial("logit", np.zeros(40))
+    ledger = extended(TrialsLedger.empty(), [first], ORIGIN)
+    assert extended(ledger, [first, first], ORIGIN).equals(ledger)
+    unknown = replace(first, value=float("nan"))
+    for other in (replace(first, value=first.value + 1e-9), replace(first, days=first.days + 1), unknown):
+        with pytest.raises(LedgerError, match=f"{first.id(ORIGIN)} .*logit.* is entered with 0.52"):
+            extended(ledger, [other], ORIGIN)
+    told_nothing = extended(TrialsLedger.empty(), [unknown], ORIGIN)
+    assert extended(told_nothing, [unknown], ORIGIN).equals(told_nothing)
