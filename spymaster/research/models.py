@@ -218,6 +218,8 @@ class Trainer:
         else:
             base = float(self.label.mean())
             calibration = calibrate(score[known], self.label[known], self.rules.settings.calibration, base)
+            if algo == "stack" and calibration.slope > 1.0:
+                calibration = Calibration("none")  # fitted on held-out scores already: there is nothing to sharpen
         table = reliability(calibration.probabilities(score[known]), self.label[known])
         scorer, features = self._learned(algo), self._features(algo)
         return Fitted(

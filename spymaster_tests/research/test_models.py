@@ -149,6 +149,11 @@ def test_what_knows_nothing_says_the_base_rate():
     assert constant >= 2
 
 
+def test_the_calibration_of_a_stack_never_makes_odds_larger(models: dict[str, dict[str, Fitted]]):
+    for head in HEADS:
+        assert models[head]["stack"].calibration.slope <= 1.0
+
+
 def test_later_sessions_change_no_model_of_a_fold():
     one = asked(made_samples(sessions=40, per_session=20, signal=0.5))
     changed = one.session >= one.sessions[26]
