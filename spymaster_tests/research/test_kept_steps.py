@@ -59,7 +59,7 @@ def test_a_finished_step_is_done_again_only_by_other_code(
 ):
     runs: list[str] = []
 
-    def once() -> dict[str, float]:
+    def once() -> dict[str, object]:
         runs.append("run")
         return {"without": 1.0 / len(runs), "near": {"touch:120:knn": 1.0}}
 
