@@ -21,6 +21,7 @@ class VectorScaler(TableModel):
 
     layer = "gold"
     name = "vector_scaler"
+    version = 2
     key = ("family", "layout_version")
     parameters = ("setups",)
 
