@@ -13,136 +13,71 @@ Each gate returns plain numbers: `spymaster_tests/research/test_gates.py` assert
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from benchmarks.research_days import Research, Shape, research
-from spymaster.research.day_blocks import LEVEL, Interval, auc_interval, mean_interval, session_draws, session_index
-from spymaster.research.knn import with_neighbours
+from benchmarks.foretold import CLOSE, DRAWS, PANELS, Foretold, Size, foretell, pooled_aucs, samples_of, simulated
+from benchmarks.research_days import Research
+from spymaster.research.day_blocks import auc_interval, mean_interval, session_draws, session_index
 from spymaster.research.logistic import fit_logistic, log_odds, sigmoid
-from spymaster.research.model_rules import ModelRules
-from spymaster.research.out_of_sample import out_of_sample
 from spymaster.research.panels import Panel
-from spymaster.research.retrieval import Rules
-from spymaster.research.sample_tables import load_samples
 from spymaster.research.samples import BREAK, REJECT, Samples
 from spymaster.research.scores import auc, log_losses
-from spymaster.research.walk_forward import Fold
 from spymaster.settings import Settings, get_settings
 from spymaster.simulator.meetings import MeetingFile, load_meetings
 
-ALGOS = ("bar", "logit", "gbm", "knn", "stack")
-PANELS = (*(Panel("s1", "touch", horizon) for horizon in (30, 120, 360)), Panel("c120", "candle", 360))
+__all__ = ["CLOSE", "Foretold", "Size", "background", "decoys", "files", "label_shift", "level_anchored",
+           "planted_rejection", "pooled_walks", "random_walk", "shifted", "sides", "simulated", "variants"]  # fmt: skip
+
 TOUCHES = Panel("s1", "touch", 120)
-DRAWS = 2_000
-
-
-@dataclass(frozen=True)
-class Size:
-    """How many sessions are learned from and tried, and their shape."""
-
-    train: int
-    test: int
-    shape: Shape = field(default_factory=Shape)
-    profile: str = "demo"
-    level: float = LEVEL
-    """Of the intervals."""
-
-    @property
-    def sessions(self) -> int:
-        """Of both."""
-        return self.train + self.test
-
-
-CLOSE = 4
-"""Ticks between levels where nothing is planted: more touches in as much time."""
-
-
-@dataclass(frozen=True)
-class Foretold:
-    """Probabilities of one head for tried samples, by model."""
-
-    samples: Samples
-    y: np.ndarray
-    p: dict[str, np.ndarray]
-
-    def aucs(self, level: float = LEVEL) -> dict[str, Interval]:
-        """AUC by model, with intervals by whole sessions."""
-        index, n = session_index(self.samples.session)
-        draws = session_draws(n, DRAWS)
-        return {algo: auc_interval(self.y, p, index, draws, level) for algo, p in self.p.items()}
-
-    def gains(self, level: float = LEVEL) -> dict[str, Interval]:
-        """Log-loss gain over the bar by model."""
-        index, n = session_index(self.samples.session)
-        draws = session_draws(n, DRAWS)
-        of_bar = log_losses(self.y, self.p["bar"])
-        return {
-            algo: mean_interval(of_bar - log_losses(self.y, p), index, draws, level)
-            for algo, p in self.p.items() if algo != "bar"
-        }  # fmt: skip
-
-
-def simulated(
-    seeds: Sequence[int], size: Size, meetings: Sequence[MeetingFile | None], *, walk: bool = True
-) -> Research:
-    """Sessions with their tables."""
-    return research(seeds, size.shape, meetings, walk=walk)
-
-
-def samples_of(made: Research, panel: Panel, settings: Settings, *, profile: str = "demo", real: bool | None = None,
-               neighbours: int | None = None) -> Samples | None:  # fmt: skip
-    """Samples of a panel with neighbours from each other; `real` picks levels (or placebos) only."""
-    loaded = load_samples(made.dates, panel, 0, k_barrier=settings.setups.k_barrier)
-    if loaded is None:
-        return None
-    chosen = loaded if real is None else loaded.select(loaded.is_placebo != real)
-    rules = Rules.of(settings.retrieval, profile, neighbours)
-    return with_neighbours(chosen, rules)
-
-
-def foretell(
-    samples: Samples, size: Size, settings: Settings, head: str = "side", algos: Sequence[str] = ALGOS
-) -> Foretold | None:
-    """Learn from the first sessions and foretell the last ones; None where a model could not be fitted.
-
-    One fit: sessions of a simulation are alike, and fits are what costs.
-    """
-    rules = ModelRules.of(settings.outcome_model, size.profile)
-    days = samples.sessions
-    known, tried = days[: size.train], days[size.train :]
-    fold = Fold(
-        0, "outer", np.flatnonzero(np.isin(samples.session, known)), np.flatnonzero(np.isin(samples.session, tried)),
-        known, tried,
-    )  # fmt: skip
-    told = out_of_sample(head, algos, samples, [fold], rules)
-    rows = np.flatnonzero(told.tested(*algos) & (told.fold >= 0))
-    if not len(rows):
-        return None
-    chosen = samples.select(rows)
-    return Foretold(chosen, chosen.label(head), {algo: p[rows] for algo, p in told.p.items()})
 
 
 # G1: the random walk
 
 
 def random_walk(made: Research, size: Size, settings: Settings | None = None) -> dict[str, Any]:
-    """Does any model of any panel see the side of a driftless walk? Levels and placebos are the same there."""
+    """Does any model of any panel see the side of a driftless walk? Levels and placebos are the same there.
+
+    `holding` is of the configurations that tell samples apart at all; `constant` names the others. `pools` is what
+    `pooled_walks` needs of each panel.
+    """
     chosen = settings or get_settings()
     found: dict[str, Any] = {}
+    pools: dict[str, Any] = {}
+    constant: list[str] = []
     for panel in PANELS:
         samples = samples_of(made, panel, chosen, profile=size.profile)
         told = foretell(samples, size, chosen) if samples is not None else None
         if told is None:
             continue
-        for algo, interval in told.aucs(size.level).items():
-            found[f"{panel.kind}:{panel.horizon_s}:{algo}"] = asdict(interval)
-    holds = [one["low"] <= 0.5 <= one["high"] for one in found.values() if np.isfinite(one["low"])]
-    return {"auc": found, "configurations": len(holds), "holding": float(np.mean(holds)) if holds else float("nan")}
+        name = f"{panel.kind}:{panel.horizon_s}"
+        found |= {f"{name}:{algo}": asdict(one) for algo, one in told.aucs(size.level).items()}
+        constant += [f"{name}:{algo}" for algo in told.constant]
+        pools[name] = told.pool()
+    told_apart = [one for name, one in found.items() if name not in constant and np.isfinite(one["low"])]
+    return {
+        "auc": found, "constant": constant, "configurations": len(told_apart), "holding": _share_holding(told_apart),
+        "pools": pools,
+    }  # fmt: skip
+
+
+def pooled_walks(walks: Sequence[dict[str, Any]], level: float) -> dict[str, Any]:
+    """`random_walk` of several seeds together: a find too small for one of them shows."""
+    found: dict[str, Any] = {}
+    for name in sorted({name for one in walks for name in one["pools"]}):
+        pools = [one["pools"][name] for one in walks if name in one["pools"]]
+        found |= {f"{name}:{algo}": asdict(one) for algo, one in pooled_aucs(pools, level).items()}
+    known = [one for one in found.values() if np.isfinite(one["low"])]
+    return {"auc": found, "configurations": len(known), "holding": _share_holding(known)}
+
+
+def _share_holding(intervals: Sequence[dict[str, float]]) -> float:
+    """Share of intervals of an AUC that hold 0.5; NaN without any."""
+    return float(np.mean([one["low"] <= 0.5 <= one["high"] for one in intervals])) if intervals else float("nan")
 
 
 def level_anchored(made: Research) -> dict[str, Any]:
@@ -204,7 +139,10 @@ def label_shift(samples: Samples, size: Size, settings: Settings | None = None) 
     chosen = settings or get_settings()
     told = foretell(shifted(samples), replace(size, train=size.train - 1), chosen)
     assert told is not None, "labels of another session: nothing could be learned from them"
-    return {"auc": {algo: asdict(interval) for algo, interval in told.aucs(size.level).items()}, "n": len(told.y)}
+    return {
+        "auc": {algo: asdict(interval) for algo, interval in told.aucs(size.level).items()},
+        "constant": told.constant, "n": len(told.y),
+    }  # fmt: skip
 
 
 # G6: the planted rejection, and what looks like it
@@ -213,7 +151,7 @@ def label_shift(samples: Samples, size: Size, settings: Settings | None = None) 
 def planted_rejection(made: Research, size: Size, settings: Settings | None = None) -> tuple[dict[str, Any], Samples]:
     """AUC of the side by model, at real levels of sessions with meetings; and the samples."""
     chosen = settings or get_settings()
-    samples = samples_of(made, TOUCHES, chosen, profile=size.profile, real=True, neighbours=25)
+    samples = samples_of(made, TOUCHES, chosen, profile=size.profile, real=True, neighbours=size.neighbours)
     assert samples is not None, "no touch of a planted level"
     told = foretell(samples, size, chosen)
     assert told is not None, "nothing could be learned from planted touches"
@@ -231,7 +169,7 @@ def decoys(made: Research, days: int, size: Size, settings: Settings | None = No
     By truth: which meeting a touch belongs to. Of models: the stack.
     """
     chosen = settings or get_settings()
-    samples = samples_of(made, TOUCHES, chosen, profile=size.profile, real=True, neighbours=25)
+    samples = samples_of(made, TOUCHES, chosen, profile=size.profile, real=True, neighbours=size.neighbours)
     assert samples is not None, "no touch of a planted level"
     told = foretell(
         samples, replace(size, train=len(made.dates) - days), chosen, algos=("bar", "logit", "gbm", "knn", "stack")
@@ -258,18 +196,28 @@ def variants(made: Research, samples: Samples) -> np.ndarray:
 
 
 def background(made: Research, size: Size, settings: Settings | None = None) -> dict[str, Any]:
-    """Gain over the bar of every model and panel, both heads, where nothing was planted."""
+    """Where nothing was planted: gain over the bar of every model, panel and head, and how far models lean out.
+
+    `near` is the share of tried samples of which a model says about the base rate (`foretold.NEAR`): of the side only,
+    for whether a barrier is reached follows from its distance, and models are right to say so.
+    """
     chosen = settings or get_settings()
     found: dict[str, Any] = {}
+    near: dict[str, float] = {}
     for panel in PANELS:
         samples = samples_of(made, panel, chosen, profile=size.profile)
         for head in ("resolve", "side"):
             told = foretell(samples, size, chosen, head) if samples is not None else None
-            for algo, interval in (told.gains(size.level) if told else {}).items():
-                found[f"{panel.kind}:{panel.horizon_s}:{head}:{algo}"] = asdict(interval)
+            if told is None:
+                continue
+            name = f"{panel.kind}:{panel.horizon_s}"
+            found |= {f"{name}:{head}:{algo}": asdict(one) for algo, one in told.gains(size.level).items()}
+            if head == "side":
+                near |= {f"{name}:{algo}": share for algo, share in told.near_base().items()}
     no_gain = [one["low"] <= 0.0 for one in found.values() if np.isfinite(one["low"])]
     return {
-        "gain": found, "configurations": len(no_gain), "without": float(np.mean(no_gain)) if no_gain else float("nan")
+        "gain": found, "configurations": len(no_gain), "without": float(np.mean(no_gain)) if no_gain else float("nan"),
+        "near": near,
     }  # fmt: skip
 
 

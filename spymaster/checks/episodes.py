@@ -8,11 +8,9 @@ from datetime import timedelta
 import polars as pl
 
 from spymaster.checks.base import Finding, Session, Suite, check
-from spymaster.checks.frames import BBO, CANDLE, EPISODE, LEVEL, OUTCOME, SNAPSHOT, collect, finding, scan
+from spymaster.checks.frames import BBO, EPISODE, LEVEL, OUTCOME, SNAPSHOT, collect, finding, scan
 
 SAMPLE = 60
-REST_BARS = 5
-"""Candles from one trigger of a group to the next, at least."""
 MATCHES = 5
 """Placebos of a real episode, at most."""
 SIGMA_STEP_S, HALF_LIFE_S = 15, 1800
@@ -135,66 +133,6 @@ def touched_by_the_mid(session: Session) -> Finding:
         ]
     ).sort("episode_id", "fault")
     return finding(bad.height, bad, "the mid was where episodes say", episodes=episodes.height)
-
-
-@check(EPISODE, CANDLE, suite=Suite.PHYSICS, blocking=True)
-def triggered_by_candles(session: Session) -> Finding:
-    """Side, trigger and confirmation are what the candles say, and a valid episode's six candles are whole.
-
-    Price came from the side of the last of the two closes before the trigger that was not at the level. A group is met
-    again five candles after a trigger, at the earliest.
-    """
-    columns = ["episode_id", "kind", "direction", "level_price_int", "trigger_bar", "candle_id_trigger", "trigger_kind",
-               "confirm_kind", "ts_trigger_bar", "ts_decision", "group_id", "valid"]  # fmt: skip
-    episodes = collect(scan(session, EPISODE, columns).filter(_kind("candle")))
-    names = ["bar_index", "candle_id", "bar_start", "high_price_int", "low_price_int", "close_price_int"]
-    bars = collect(scan(session, CANDLE, [*names, "is_complete", "is_halt", "is_carry"]))
-    whole = (
-        bars.filter(pl.col("is_complete") & ~pl.col("is_halt"))
-        .select("bar_index", whole=pl.col("bar_index") - pl.col("bar_index").shift(5) == 5)
-    )  # fmt: skip
-    tick, way = session.tick_size_int, pl.col("direction").cast(pl.Int64)
-
-    def beyond(name: str) -> pl.Expr:
-        return way * (pl.col(name) - pl.col("level_price_int"))
-
-    furthest = pl.when(way > 0).then(pl.col("high_price_int")).otherwise(pl.col("low_price_int"))
-    reach = way * (furthest - pl.col("level_price_int"))
-    trigger = (
-        pl.when(beyond("close_price_int") >= tick).then(pl.lit("cross"))
-        .when(reach >= tick).then(pl.lit("pierce"))
-        .when(reach >= -tick).then(pl.lit("touch"))
-    )  # fmt: skip
-    confirm = (
-        pl.when(beyond("next_close") >= tick).then(pl.lit("hold"))
-        .when(beyond("next_close") <= -tick).then(pl.lit("fail"))
-        .otherwise(pl.lit("inside"))
-    )  # fmt: skip
-    one, level = pl.col("bar_index"), pl.col("level_price_int")
-    both = episodes.join(bars, left_on="trigger_bar", right_on="bar_index", how="left")
-    for other in (
-        bars.select(bar_index=one - 1, next_close="close_price_int", next_start="bar_start"),
-        bars.select(bar_index=one + 1, last_close="close_price_int"),
-        bars.select(bar_index=one + 2, close_before="close_price_int"),
-        whole.with_columns(bar_index=one - 1),
-    ):
-        both = both.join(other, left_on="trigger_bar", right_on="bar_index", how="left")
-    came_from = pl.when(pl.col("last_close") == level).then("close_before").otherwise("last_close")
-    since = pl.col("trigger_bar") - pl.col("trigger_bar").shift(1).over("group_id", order_by="trigger_bar")
-    same = (
-        pl.col("trigger_kind").cast(pl.String).eq_missing(trigger)
-        & (pl.col("confirm_kind").cast(pl.String) == confirm)
-        & (way == (level - came_from).sign())
-        & (since.is_null() | (since >= REST_BARS))
-        & pl.col("candle_id_trigger").eq_missing(pl.col("candle_id"))
-        & pl.col("ts_trigger_bar").eq_missing(pl.col("bar_start"))
-        & (pl.col("ts_decision") == pl.col("next_start").dt.offset_by("2m"))
-        & ~pl.col("is_carry")
-        & ~pl.col("is_halt")
-        & (pl.col("whole").fill_null(False) | ~pl.col("valid"))
-    )
-    bad = both.filter(~same.fill_null(False)).select("episode_id", "trigger_kind", "confirm_kind").sort("episode_id")
-    return finding(bad.height, bad, "candle episodes are what the candles say", episodes=episodes.height)
 
 
 @check(EPISODE, SNAPSHOT, suite=Suite.PHYSICS, blocking=True)

@@ -59,7 +59,8 @@ def weights_of_distances(session: Session) -> Finding:
     near = collect(scan(session, NEIGHBOR, ["query_id", "rank", "distance", "weight"]))
     weight, furthest = pl.col("weight"), pl.col("distance").max().over("query_id")
     due = pl.when(furthest > 0).then((-(pl.col("distance") ** 2) / (2.0 * furthest**2)).exp()).otherwise(1.0)
-    light = near.filter((weight - due).abs() > TOLERANCE).select("query_id", "rank", "weight", due=due)
+    dues = near.with_columns(due=due)  # of all neighbours of a question, before any is left out
+    light = dues.filter((weight - pl.col("due")).abs() > TOLERANCE).select("query_id", "rank", "weight", "due")
     found = near.group_by("query_id").agg(
         due_1=pl.col("distance").min(), due_k=pl.col("distance").max(), due_n=weight.sum() ** 2 / (weight**2).sum()
     )

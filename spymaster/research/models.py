@@ -213,10 +213,13 @@ class Trainer:
             return Insufficient(self.head, algo, reason, self.samples.sessions, len(self.label), int(self.label.sum()))
         score = self.held_out(algo)
         known = np.isfinite(score)
-        if algo in (*_FORMULAS, "stack"):
-            calibration = Calibration("none")  # the stack is fitted on held-out scores already
+        if algo in _FORMULAS:
+            calibration = Calibration("none")
         else:
-            calibration = calibrate(score[known], self.label[known], self.rules.settings.calibration)
+            base = float(self.label.mean())
+            calibration = calibrate(score[known], self.label[known], self.rules.settings.calibration, base)
+            if algo == "stack" and calibration.slope > 1.0:
+                calibration = Calibration("none")  # fitted on held-out scores already: there is nothing to sharpen
         table = reliability(calibration.probabilities(score[known]), self.label[known])
         scorer, features = self._learned(algo), self._features(algo)
         return Fitted(

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from spymaster.research.logistic import newton, sigmoid
+from spymaster.research.logistic import log_odds, newton, sigmoid
 
 BINS: Final = 10
 ISOTONIC_EVENTS: Final = 1000
@@ -53,8 +53,12 @@ class Calibration:
         return cls(document["method"], document["slope"], document["shift"])
 
 
-def calibrate(score: np.ndarray, label: np.ndarray, method: str = "platt") -> Calibration:
-    """The map for scores (float64[n]) and labels (bool[n]) of samples that the model has not learned from."""
+def calibrate(score: np.ndarray, label: np.ndarray, method: str = "platt", base: float | None = None) -> Calibration:
+    """The map for scores (float64[n]) and labels (bool[n]) of samples that the model has not learned from.
+
+    base: share of true labels of all that is known, which is more than these samples; what is left where scores tell
+    nothing.
+    """
     events = int(min(label.sum(), (~label).sum()))
     if events == 0:
         return Calibration("none")
@@ -63,7 +67,7 @@ def calibrate(score: np.ndarray, label: np.ndarray, method: str = "platt") -> Ca
     design = np.stack([np.ones(len(score)), score], axis=1)
     shift, slope = newton(design, label, np.zeros(len(score)), np.array([0.0, _RIDGE]), np.array([0.0, 1.0]))
     if slope < 0.0:
-        shift, slope = newton(design[:, :1], label, np.zeros(len(score)), np.zeros(1))[0], 0.0
+        shift, slope = float(log_odds(np.array(label.mean() if base is None else base))), 0.0
     return Calibration("platt", float(slope), float(shift))
 
 

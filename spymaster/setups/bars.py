@@ -70,6 +70,8 @@ class Bars:
 def trigger_rows(levels: pl.DataFrame, bars: Bars, tick: int) -> pl.DataFrame:
     """One row per candle that met a level and was followed by another: level, bar, direction and both kinds.
 
+    Of meetings that come close together every one is here; `episodes.rested` says which are episodes.
+
     levels: rows with `touches.LEVEL_COLUMNS` in order of level_id and valid_from; tick in 1e-9. `level` is the row of
     `levels`; `index` and `confirm` are those of the trigger candle and of the next one in `bars`.
     """

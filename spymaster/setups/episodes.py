@@ -55,7 +55,7 @@ def episode_frame(
 ) -> pl.DataFrame:
     """The table's rows. levels: rows with `LEVEL_COLUMNS` in order of level_id and valid_from; tick in 1e-9."""
     both = pl.concat([_touches(levels, mids, tick), _candles(levels, mids, bars, tick)])
-    rows = _rested(_named(_with_level(both, levels)).sort("ts", "episode_id"))
+    rows = rested(_named(_with_level(both, levels)).sort("ts", "episode_id"))
     rows = _with_context(rows, mids, bars, tick)
     rows = rows.with_columns(
         touch_index=pl.int_range(pl.len(), dtype=pl.Int32).over("kind", "level_id") + 1,
@@ -149,18 +149,20 @@ def _with_level(found: pl.DataFrame, levels: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _rested(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows in order of time without candles that meet a group whose last trigger is not yet judged.
+def rested(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows in order of time without candles that meet a group, or level, whose last trigger is not yet judged.
 
-    A level rests by itself; here that of its group which is met next waits for it, too.
+    Only triggers that are kept put to rest. A level that moves changes its group, so that it rests by itself, too.
+    Columns read: group_id, level_id, trigger_bar (null for touches, which are all kept).
     """
-    last: dict[str, int] = {}
-    kept = []
-    for group, bar in rows.select("group_id", "trigger_bar").iter_rows():
-        rests = bar is not None and group in last and bar < last[group] + REST_BARS
-        if bar is not None and not rests:
-            last[group] = bar
-        kept.append(not rests)
+    kept = rows["trigger_bar"].is_null().to_list()
+    awake: dict[str, int] = {}
+    at = pl.int_range(pl.len()).alias("at")
+    candles = rows.select(at, "trigger_bar", "group_id", "level_id").filter(pl.col("trigger_bar").is_not_null())
+    for k, bar, group, level in candles.iter_rows():
+        if bar >= awake.get(group, bar) and bar >= awake.get(level, bar):
+            awake[group] = awake[level] = bar + REST_BARS
+            kept[k] = True
     return rows.filter(pl.Series(kept, dtype=pl.Boolean))
 
 

@@ -8,12 +8,15 @@ from spymaster.jit import kernel
 
 CROSS, PIERCE, CONTACT = 0, 1, 2
 REST_BARS: Final = 5
-"""From one trigger of a level to the next: the trigger, its confirmation, and three candles that it is judged by."""
+"""From one trigger of a group or level to the next: trigger, confirmation, and the three candles it is judged by."""
 
 
 @kernel()
 def triggers(track, price, begin, end, bar, start, high, low, close, usable, priced, tick, found):
-    """Find triggers. Returns how many there are; those beyond the length of `found` are not stored.
+    """Find every meeting. Returns how many there are; those beyond the length of `found` are not stored.
+
+    None is left out for the one before it: which ones count is not known before levels are put into groups
+    (`episodes.rested`).
 
     Stretches of levels, those of one level together and in order: track, price, begin, end int64[s]. Candles in order:
     bar (number since the epoch), start, high, low, close int64[n]; usable says which may be a trigger, priced which
@@ -26,13 +29,11 @@ def triggers(track, price, begin, end, bar, start, high, low, close, usable, pri
         last = s
         while last + 1 < track.shape[0] and track[last + 1] == track[s]:
             last += 1
-        k = 0
-        while k < n:
+        for k in range(n):
             while s <= last and end[s] <= start[k]:
                 s += 1
             if s > last:
                 break
-            step = 1
             if begin[s] <= start[k] and usable[k]:
                 level = price[s]
                 way = 0
@@ -59,8 +60,5 @@ def triggers(track, price, begin, end, bar, start, high, low, close, usable, pri
                             found[count, 2] = way
                             found[count, 3] = kind
                         count += 1
-                        while k + step < n and bar[k + step] < bar[k] + REST_BARS:
-                            step += 1
-            k += step
         s = last + 1
     return count

@@ -27,7 +27,9 @@ import numpy as np
 from spymaster.setups.errors import SetupInputError
 
 ORDERS: Final = ("v", "d1", "d2", "d3")
-ORDER_WEIGHTS: Final = {"v": 1.0, "d1": 0.5, "d2": 0.25, "d3": 0.125}
+DIFFERENCE_WEIGHT: Final = 0.5
+"""Weight of a dim in distances, for every difference that it takes. Differences of single windows are mostly noise, and
+those of one feature have the noise of the last window in common: at full weight they decide who is near to whom."""
 SIDES: Final = ("ah", "bh")
 
 BBO_DIST: Final = "bbo_dist_sigma"
@@ -193,7 +195,7 @@ def layout(family: str, version: str | None = None) -> Layout:
             order,
             feature,
             known.window_s,
-            ORDER_WEIGHTS[order],
+            DIFFERENCE_WEIGHT ** (ORDERS.index(order) + block.endswith("_delta")),
         )
         for index, (block, order, feature) in enumerate(named)
     )

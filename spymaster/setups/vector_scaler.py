@@ -97,7 +97,8 @@ def scaler_row(made: Layout, pools: dict[date, pl.DataFrame]) -> dict[str, Any]:
 def fingerprint(made: Layout, med: np.ndarray | None, mad: np.ndarray | None) -> str:
     """Hash of what scales a vector."""
     digest = hashlib.sha256(f"{made.family.name} {made.version} {made.n}".encode())
-    for values in (med, mad):
+    weights = np.array([dim.weight for dim in made.dims])
+    for values in (med, mad, weights):
         digest.update(b"" if values is None else np.ascontiguousarray(values, dtype=np.float64).tobytes())
     return digest.hexdigest()
 

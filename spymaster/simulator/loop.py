@@ -30,7 +30,8 @@ from spymaster.simulator.layout import (
 from spymaster.simulator.quotes import follow, jump, news, observe, quote, repair, retreat
 from spymaster.simulator.rng import below, pick
 from spymaster.simulator.script_orders import script_act
-from spymaster.simulator.scripts import note_rested, script_notify, script_step
+from spymaster.simulator.scripts import script_notify, script_step
+from spymaster.simulator.usual_rest import note_rested
 from spymaster.simulator.wake import AGENT, FOLLOW, JUMP, NEWS, QUOTE_INSIDE, REPAIR, RETREAT, SCRIPT, pop_wake
 
 ADD, MODIFY, MATCH = 0, 1, 2

@@ -12,7 +12,7 @@ from spymaster.simulator import layout
 from spymaster.simulator.meetings import MeetingFile
 from spymaster.simulator.schedule import SECOND_NS
 from spymaster.simulator.script import Episode, Script
-from spymaster.simulator.scripts import usual_depth
+from spymaster.simulator.usual_rest import usual_depth
 
 _TOUCH_HALVES = 2
 """A touch is a mid within a tick of the level; mids are twice the tick."""

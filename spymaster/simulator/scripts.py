@@ -13,9 +13,8 @@ start and an end:
 - `ZONE` diverts background orders (see `script_zone`).
 
 Everything obeys the matching and is an event like any other. Orders placed are tagged in the truth with the number of
-the directive's kind from `FIRST_SCRIPT` on. Draws come from the script's own stream. What usually rests is measured as
-tables do: the median, over seconds, of what has rested for half a second on the four ticks of a whole point, two and
-three points from the last trade; of earlier dates where there are some, else of the date so far.
+the directive's kind from `FIRST_SCRIPT` on. Draws come from the script's own stream. What usually rests: see
+`usual_rest`.
 """
 
 from __future__ import annotations
@@ -31,18 +30,17 @@ from spymaster.simulator.layout import (
     COUNT,
     FIRST_SCRIPT,
     FRONT,
-    HEAD,
     INNER,
     MAX_PENDING,
     MAX_SIZE,
     QTY,
     R_SCRIPT,
-    REST_STEPS,
     TAIL,
     TICKS,
 )
 from spymaster.simulator.rng import below, exponential, pick
 from spymaster.simulator.script_orders import ADD, CANCEL, MOVE, NOTHING, PLACE, TAKE
+from spymaster.simulator.usual_rest import POINT_TICKS, usual_depth
 from spymaster.simulator.wake import SCRIPT, wake_at
 
 STEER, DEPTH, GUARD, PRINT, FLOW, ZONE = 0, 1, 2, 3, 4, 5
@@ -60,16 +58,12 @@ _LEAST_PUSH_NS = 2 * _NS_MS
 _MOST_TAKEN = 25
 _DEPTH_NS = 100 * _NS_MS
 _LEAST_DEPTH_NS = 3 * _NS_MS
-_REST_NS = 500 * _NS_MS
 _AHEAD_NS = 550 * _NS_MS
 """An order counts as resting half a second later, so depth is built for then."""
 _PRINT_NS = 25 * _NS_MS
 _PRINT_STEP_NS = 200_000
 _BURST_NS = 15_000
 _SECOND = 1_000_000_000
-_POINT_TICKS = 4
-_LEAST_RESTED = 300
-"""Seconds of earlier dates below which they do not say what usually rests."""
 _TRIES = 12
 _BACK_TICKS = 8
 """What is moved away from the market goes up to so far."""
@@ -224,7 +218,7 @@ def _depth(market, k):
         if held_back(market, FRONT, task.side, tick) == tick:
             inside += np.int64(market.cells[cell_of(FRONT, tick, task.side), QTY])
             free += 1
-    wanted = (task.first + (task.last - task.first) * share) * task.base * free / _POINT_TICKS
+    wanted = (task.first + (task.last - task.first) * share) * task.base * free / POINT_TICKS
     lacking = wanted - inside
     acted = False
     if lacking > 1.0 and task.flags & MAY_ADD:
@@ -354,48 +348,3 @@ def _near_first(market, side, low, high):
             if slot >= 0:
                 return slot
     return np.int64(-1)
-
-
-# what usually rests
-
-
-@kernel(**INNER)
-def note_rested(market):
-    """At the end of a second: count what has rested on whole points two and three away from the last trade."""
-    front = market.inst[FRONT]
-    if front.last < 0:
-        return
-    offset = front.origin // front.tick_size
-    point = (front.last + offset) // _POINT_TICKS
-    for side in range(2):
-        for away in (2, 3):
-            low = (point + (away if side == ASK else -away)) * _POINT_TICKS - offset
-            rested = np.int64(0)
-            for tick in range(low, low + _POINT_TICKS):
-                if tick < 0 or tick >= TICKS:
-                    continue
-                slot = np.int64(market.cells[cell_of(FRONT, tick, side), HEAD])
-                while slot >= 0:
-                    if market.orders[slot].ts <= market.next_second - _REST_NS:
-                        rested += market.orders[slot].qty
-                    slot = np.int64(market.orders[slot].next)
-            market.rested[side, min(rested, REST_STEPS - 1)] += 1
-
-
-@kernel()
-def usual_depth(market, side):
-    """Median of what has rested on the four ticks of a point, lots: of earlier dates, else of the date so far."""
-    seconds = np.int64(0)
-    for step in range(REST_STEPS):
-        seconds += market.rested_before[side, step]
-    before = seconds >= _LEAST_RESTED
-    if not before:
-        seconds = np.int64(0)
-        for step in range(REST_STEPS):
-            seconds += market.rested[side, step]
-    count = np.int64(0)
-    for step in range(REST_STEPS):
-        count += market.rested_before[side, step] if before else market.rested[side, step]
-        if 2 * count >= seconds and count > 0:
-            return np.float64(max(step, 1))
-    return market.mean_queue[8] * _POINT_TICKS

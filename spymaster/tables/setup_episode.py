@@ -42,6 +42,7 @@ class SetupEpisode(TableModel):
 
     layer = "gold"
     name = "setup_episode"
+    version = 2
     key = ("episode_id",)
     constant = ("contract",)
     time_column = "ts_decision"

@@ -13,7 +13,7 @@ class VectorScaler(TableModel):
 
     Both directions of every candidate are in the pool. A vector is scaled as
 
-        clip((x - med)/(1.4826 mad), -8, 8) times the weight of the number's order (1, 1/2, 1/4, 1/8)
+        clip((x - med)/(1.4826 mad), -8, 8) halved for every difference: orders and deltas
 
     and a number that never varies (dead_dims) counts as 0. Vectors of different dates are scaled by one row: that of
     the date of the question.
@@ -21,6 +21,7 @@ class VectorScaler(TableModel):
 
     layer = "gold"
     name = "vector_scaler"
+    version = 2
     key = ("family", "layout_version")
     parameters = ("setups",)
 

@@ -154,6 +154,14 @@ CASES: dict[str, tuple[str, Spoiler]] = {
         f"{EPISODE}:triggered_by_candles",
         put(EPISODE, BARS, group_id="g"),
     ),
+    "a trigger that is missing": (
+        f"{EPISODE}:triggered_by_candles",
+        lambda lake: spoil(lake, EPISODE, _without_one(real=True), dt=DT),
+    ),
+    "a trigger of a placebo that is missing": (
+        f"{EPISODE}:triggered_by_candles",
+        lambda lake: spoil(lake, EPISODE, _without_one(real=False), dt=DT),
+    ),
     "a candle that is torn": (
         f"{EPISODE}:triggered_by_candles",
         put(CANDLE, ROW == 8, is_complete=False),
@@ -216,6 +224,16 @@ def _older(frame: pl.DataFrame) -> pl.DataFrame:
         level_id=pl.lit("AAA") + pl.col("level_id"), valid_from=pl.col("valid_from").dt.offset_by("-1s")
     )
     return pl.concat([older, frame]).sort("level_id", "valid_from")
+
+
+def _without_one(*, real: bool) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Without the last candle episode of a level, or of a placebo: no other one is closer than it should be."""
+
+    def without(frame: pl.DataFrame) -> pl.DataFrame:
+        rows = frame.filter(BARS & (pl.col("is_placebo") != real)).sort("ts_decision", "episode_id")
+        return frame.filter(pl.col("episode_id") != rows["episode_id"][-1])
+
+    return without
 
 
 def _jumped(frame: pl.DataFrame) -> pl.DataFrame:

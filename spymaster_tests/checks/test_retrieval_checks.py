@@ -103,6 +103,17 @@ def test_an_answer_tells_what_its_neighbours_say(lake: Lake, tmp_path: Path, nam
     assert result.metadata["violations"] == 1
 
 
+def test_a_wrong_weight_is_told_with_the_one_due(lake: Lake, tmp_path: Path):
+    """By the distances of all neighbours of the question, of which only the wrong one is told."""
+    spoilt = copy_lake(lake, tmp_path / "lake")
+    first = lake.partition(NEIGHBOR, SYMBOL, DT).read().row(0, named=True)
+    assert first["weight"] > 0.7  # not the furthest, whose weight is exp(-1/2)
+    put(NEIGHBOR, weight=pl.col("weight") * 0.999)(spoilt)
+    result = CHECKS[f"{RESULT}:weights_of_distances"].run(spoilt, SYMBOL, DT)
+    examples = str(result.metadata["examples"])
+    assert f"rank={first['rank']} weight={first['weight'] * 0.999:.9g} due={first['weight']:.9g}" in examples
+
+
 @pytest.mark.parametrize("table", [INDEX, RESULT, NEIGHBOR])
 def test_each_table_is_drawn(lake: Lake, table: str):
     assert (picture(lake.partition(table, SYMBOL, DT)) or b"").startswith(b"\x89PNG")

@@ -34,7 +34,8 @@ def test_g6_a_planted_rejection_is_found(planted: Research):
     assert figures["n"] >= 25
     assert min(gates.sides(samples).values()) >= 20
     assert figures["auc"]["stack"]["value"] >= 0.75
-    assert figures["auc"]["knn"]["value"] >= 0.60
+    # neighbours: a bound on what was measured; of the 0.75 of the design they lack what docs/concepts/gates.md says
+    assert figures["auc"]["knn"]["value"] >= 0.70
 
 
 def test_g4_labels_of_another_session_leave_nothing(planted: Research):
@@ -42,14 +43,21 @@ def test_g4_labels_of_another_session_leave_nothing(planted: Research):
     _, samples = gates.planted_rejection(planted, PLANTED)
     figures = gates.label_shift(samples, PLANTED)
     assert figures["n"] >= 20
-    for algo, found in figures["auc"].items():
+    told_apart = {algo: found for algo, found in figures["auc"].items() if algo not in figures["constant"]}
+    assert told_apart
+    for algo, found in told_apart.items():
         assert found["low"] <= 0.5 <= found["high"], algo
 
 
 def test_g1_nothing_foretells_a_random_walk(walk: Research):
     figures = gates.random_walk(walk, QUIET)
-    assert figures["configurations"] >= 15
+    assert figures["configurations"] + len(figures["constant"]) >= 15
+    assert figures["configurations"] >= 5
     assert figures["holding"] >= 0.85
+    pooled = gates.pooled_walks([figures], QUIET.level)
+    assert pooled["configurations"] == figures["configurations"]
+    for name, found in pooled["auc"].items():
+        assert found["value"] == pytest.approx(figures["auc"][name]["value"], abs=1e-5), name
 
 
 def test_g1_labels_anchored_on_the_level_seem_foretold_without_their_offset(walk: Research):
@@ -66,6 +74,10 @@ def test_g7_background_of_a_walk_gains_nothing_over_the_bar(walk: Research):
     figures = gates.background(walk, QUIET)
     assert figures["configurations"] >= 20
     assert figures["without"] >= 0.9
+    near = list(figures["near"].values())
+    assert len(near) >= 12
+    assert np.median(near) >= 0.9
+    assert np.mean(near) >= 0.7
 
 
 def test_g7_background_of_a_market_with_queues_gains_nothing_over_the_bar():
@@ -73,6 +85,10 @@ def test_g7_background_of_a_market_with_queues_gains_nothing_over_the_bar():
     figures = gates.background(made, EMERGENT)
     assert figures["configurations"] >= 10
     assert figures["without"] >= 0.9
+    near = list(figures["near"].values())
+    assert len(near) >= 12
+    assert np.median(near) >= 0.9
+    assert np.mean(near) >= 0.7
 
 
 @pytest.mark.slow

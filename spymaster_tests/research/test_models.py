@@ -9,6 +9,7 @@ import pytest
 
 from spymaster.research.errors import ModelError
 from spymaster.research.knn import with_neighbours
+from spymaster.research.logistic import sigmoid
 from spymaster.research.model_rules import ModelRules, configuration, trial_id
 from spymaster.research.models import (
     ALGOS,
@@ -126,6 +127,31 @@ def test_noise_is_not_foretold(seed: int):
     for algo in ("bar", "logit", "gbm", "stack"):
         low, high = auc_interval(tried.p[algo][rows], noise.label("side")[rows], noise.session[rows])
         assert low <= 0.5 <= high, (algo, low, high)
+
+
+def test_what_knows_nothing_says_the_base_rate():
+    """Three parts that found nothing tempt the stack to fit their noise: its calibration takes most of that back, and
+    where nothing is left of a score, all of training says what the base rate is.
+    """
+    told, fitted, constant = [], [], 0
+    for seed in range(21, 26):
+        noise = asked(made_samples(sessions=44, per_session=12, seed=seed))
+        train = noise.select(noise.session < noise.sessions[SPLIT])
+        made, tried = fit("side", "stack", train, RULES), later(noise, "side")
+        assert isinstance(made, Fitted)
+        told.append(made.probabilities(tried).std())
+        fitted.append(sigmoid(made.scores(tried)).std())
+        if made.calibration.slope == 0.0:
+            constant += 1
+            base = train.select(train.scored("side")).label("side").mean()
+            assert made.probabilities(tried) == pytest.approx(np.full(len(tried), base), abs=1e-12)
+    assert np.mean(told) < 0.6 * np.mean(fitted)
+    assert constant >= 2
+
+
+def test_the_calibration_of_a_stack_never_makes_odds_larger(models: dict[str, dict[str, Fitted]]):
+    for head in HEADS:
+        assert models[head]["stack"].calibration.slope <= 1.0
 
 
 def test_later_sessions_change_no_model_of_a_fold():

@@ -148,7 +148,30 @@ def test_a_group_is_met_again_only_after_five_candles():
         return made.sort("ts_decision").select(pl.col("level_id").str.split(":").list[2], "candle_id_trigger").rows()
 
     assert ids() == [("PMH", 0), ("SWH", 3), ("SWH", 8)]
-    assert ids(**{"PMH:0": "g", "SWH:0": "g"}) == [("PMH", 0), ("SWH", 8)]
+    assert ids(**{"PMH:0": "g", "SWH:0": "g"}) == [("PMH", 0), ("SWH", 5)]  # what was met at 3 is no trigger
+
+
+def test_a_meeting_that_is_no_episode_puts_nothing_to_rest():
+    """SWH is met at 10 while PMH, met at 8, stands for their group; at 13 that is judged, and SWH is met."""
+    far: Candle = (-12.0, -20.0, -16.0)
+    rows = [far] * 20
+    rows[12], rows[14], rows[17] = (-0.5, -12.0, -6.0), (0.5, -12.0, -6.0), (0.5, -12.0, -6.0)
+    bars = Bars.of(candles(-4, rows))
+    first, later = ("PMH:0", 0.0, START, OPEN + 12 * BAR), ("SWH:0", 1.0, START + SECOND, START + 10 * 3600 * SECOND)
+    levels = stretches([first, later], group={"PMH:0": "g", "SWH:0": "g"})
+    made = episode_frame(levels, nothing_quoted(), bars, TICK, contract="ESH4", provenance="simulated")
+    met = made.sort("ts_decision").select(pl.col("level_id").str.split(":").list[2], "candle_id_trigger")
+    assert met.rows() == [("PMH", 8), ("SWH", 13)]
+
+
+def test_a_level_that_moves_rests_whichever_group_it_is_in():
+    rows: list[Candle] = [(-12.0, -20.0, -16.0)] * 4 + [(0.5, -12.0, -6.0)] * 8
+    stretch = [("VWAP:0", 0.5 * (k % 2), OPEN + k * BAR, OPEN + (k + 1) * BAR) for k in range(8)]
+    levels = stretches(stretch)
+    assert levels["group_id"].n_unique() == 8
+    bars = Bars.of(candles(-4, rows))
+    made = episode_frame(levels, nothing_quoted(), bars, TICK, contract="ESH4", provenance="simulated")
+    assert made.sort("ts_decision")["candle_id_trigger"].to_list() == [0, 5]
 
 
 def test_an_episode_without_a_usable_book_before_it_is_not_valid():

@@ -8,7 +8,7 @@ import pytest
 
 from spymaster.settings import SetupSettings
 from spymaster.setups.bars import Bars, trigger_rows
-from spymaster.setups.episodes import episode_frame
+from spymaster.setups.episodes import episode_frame, rested
 from spymaster.setups.outcomes import EPISODE_COLUMNS, outcome_frame
 from spymaster.tables.setup_episode import SetupEpisode
 from spymaster.tables.setup_outcome import SetupOutcome
@@ -21,7 +21,10 @@ def found(frame: pl.DataFrame, level: float) -> list[tuple[int, int, str, str]]:
     """Trigger ids, direction and kinds of the candle episodes of one level."""
     levels = stretches([("PMH:0", level, START, START + 10 * 3600 * SECOND)])
     bars = Bars.of(frame)
-    rows = trigger_rows(levels, bars, TICK)
+    met = trigger_rows(levels, bars, TICK)
+    rows = rested(
+        met.with_columns(trigger_bar=bars.bar[met["index"].to_numpy()], group_id=pl.lit("g"), level_id=pl.lit("l"))
+    )
     return [
         (int(bars.number[index]), way, trigger, confirm)
         for index, way, trigger, confirm in rows.select(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,8 +13,16 @@ import pytest
 from spymaster.lake import Lake
 from spymaster.setups.errors import SetupInputError
 from spymaster.setups.session_vectors import EPISODE_VECTORS, episode_requests, layouts, vector_rows
-from spymaster.setups.vector_layout import FAMILIES, layout
-from spymaster.setups.vector_scaler import as_matrix, scaler_of, scaler_row, select_sessions, session_scaler
+from spymaster.setups.vector_layout import BASE_FEATURES, FAMILIES, layout
+from spymaster.setups.vector_scaler import (
+    Scaler,
+    as_matrix,
+    fingerprint,
+    scaler_of,
+    scaler_row,
+    select_sessions,
+    session_scaler,
+)
 from spymaster.setups.vectors import candidate_requests
 from spymaster.tables.setup_vector import SetupVector
 from spymaster.tables.types import TIMESTAMP
@@ -88,13 +97,42 @@ def test_the_scaler_is_the_median_and_spread_of_both_directions(lake: Lake, stor
     names = made.names
     for name, weight in (
         ("w0.v.ah_add_intensity_log", 1.0),
-        ("w24_delta.d2.bh_rest_share", 0.25),
+        ("w9_mean.v.ah_add_intensity_log", 1.0),
+        ("w9_delta.v.ah_add_intensity_log", 0.5),
+        ("w24_delta.d2.bh_rest_share", 0.125),
         ("w3_mean.d3.queue_imb", 0.125),
     ):
         k = names.index(name)
         z = np.clip((point[:, k] - scaler.med[k]) / (1.4826 * scaler.mad[k]), -8, 8)
         assert got[:, k] == pytest.approx(z * weight, rel=1e-5)
     assert np.abs(got).max() <= 8
+
+
+def test_other_weights_are_another_scaler():
+    made = layout("s1")
+    med, mad = np.zeros(made.n), np.ones(made.n)
+    plain = replace(made, dims=tuple(replace(dim, weight=1.0) for dim in made.dims))
+    assert fingerprint(made, med, mad) != fingerprint(plain, med, mad)
+
+
+def test_noise_of_the_last_window_does_not_decide_who_is_near():
+    """Of two features one is the same for the whole look-back, the other noise: likeness is that of the first."""
+    made = layout("s1")
+    rng = np.random.default_rng(4)
+    lasting = np.repeat([1.0, -1.0], 200)
+    windows = rng.normal(size=(400, made.history, len(BASE_FEATURES)))
+    windows[:, :, ::3] += 0.7 * lasting[:, None, None]
+    points = made.assemble(windows).astype(np.float64)
+    med = np.median(points, axis=0)
+    mad = np.median(np.abs(points - med), axis=0)
+    even = replace(made, dims=tuple(replace(dim, weight=1.0) for dim in made.dims))
+    alike = []
+    for one in (made, even):
+        z = Scaler(one, med, mad, (), "").apply(points.astype(np.float32))
+        apart = ((z[:, None] - z[None]) ** 2).sum(axis=2) + np.diag(np.full(len(z), np.inf))
+        near = np.argsort(apart, axis=1)[:, :10]
+        alike.append((lasting[near] == lasting[:, None]).mean())
+    assert alike[0] > alike[1] + 0.03
 
 
 def test_numbers_that_never_vary_are_dead_and_count_for_nothing(stored: pl.DataFrame):

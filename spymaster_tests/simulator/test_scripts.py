@@ -21,6 +21,7 @@ from spymaster.simulator.script_truth import episode_columns
 from spymaster.simulator.simulate import complete_run, simulate
 from spymaster.simulator.touches import OUTCOMES, touches
 from spymaster.simulator.truth import agent_columns, order_columns
+from spymaster.simulator.usual_rest import usual_depth
 from spymaster_tests.simulator.days import TUESDAY, small_day
 from spymaster_tests.simulator.test_book_oracle import assert_books_agree
 
@@ -96,7 +97,7 @@ def test_depth_is_held_at_a_multiple_of_the_usual() -> None:
     day = small_day(script=script, messages=60_000)
     state = day.market.state
     base = float(state["directives"]["base"][0])
-    assert base == pytest.approx(float(scripts.usual_depth(state, ASK)), rel=0.5)
+    assert base == pytest.approx(float(usual_depth(state, ASK)), rel=0.5)
     front = state["inst"][0]
     ticks = [(int((6790 + price) * 1e9) - int(front["origin"])) // int(front["tick_size"]) for price in (4.0, 4.75)]
     standing = sum(int(state["cells"][(tick * 2 + ASK), 2]) for tick in range(ticks[0], ticks[1] + 1))
