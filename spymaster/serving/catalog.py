@@ -110,7 +110,10 @@ class SessionInfo:
             return Status("broken", UNREADABLE)
         if not manifest.rows:
             return Status("unavailable", manifest.empty_reason or "no rows")
-        lacking = [name for name in columns if name not in self._columns(table)]
+        there = self._columns(table)
+        if there is None:
+            return Status("broken", UNREADABLE)
+        lacking = [name for name in columns if name not in there]
         return Status("broken", f"{table} has no column {', '.join(lacking)}") if lacking else OK
 
     def panel_status(self, panel: str) -> Status:
@@ -143,12 +146,13 @@ class SessionInfo:
                 return status
         return OK
 
-    def _columns(self, table: str) -> set[str]:
+    def _columns(self, table: str) -> set[str] | None:
+        """Names of a table's columns; None where the file cannot be read (any more)."""
         if table not in self._found_columns:
             try:
                 self._found_columns[table] = set(pl.read_parquet_schema(self.partitions[table].path))
             except (pl.exceptions.PolarsError, OSError):
-                return set()
+                return None
         return self._found_columns[table]
 
     @cached_property

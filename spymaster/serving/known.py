@@ -139,8 +139,11 @@ def _levels_since(session: Session, last: int) -> list[tuple[int, dict[str, Any]
 
 
 def _frame(session: Session, panel: str) -> pl.DataFrame | None:
-    """Rows of a panel's table; None where the panel has nothing, which its status says."""
-    return read(session.info.partitions[LATER_TABLES[panel]]) if session.info.panel_status(panel).ok else None
+    """Rows of a panel's table; None where it is not there or empty, which its status says."""
+    status = session.info.panel_status(panel)
+    if status.status == "broken":
+        raise UnavailableError(f"{panel}: {status.reason}")
+    return read(session.info.partitions[LATER_TABLES[panel]]) if status.ok else None
 
 
 def _table(session: Session, table: str, columns: tuple[str, ...], rows: pl.Expr | None = None) -> pl.DataFrame | None:
