@@ -58,7 +58,8 @@ class AnalogueResult:
     result: dict[str, Any]
     """Columns of `gold.retrieval_result`, without episode_id where no setup is asked about."""
     neighbours: pl.DataFrame
-    """Columns of `gold.retrieval_neighbor`, without query_id and provenance; no rows where nothing is near."""
+    """Columns of `gold.retrieval_neighbor`, without query_id and provenance, and `touch_index` (as in
+    `gold.setup_episode`; null where the lake no longer holds the setup); no rows where nothing is near."""
     paths: pl.DataFrame
     """rank, offset_s (-300 to 300), ticks: mid of each neighbour from its decision on, positive along its direction."""
 
@@ -126,7 +127,7 @@ def analogues(
             **result_values(said, known.rows, rules),
             "provenance": day.provenance,
         }
-        frame = neighbour_frame(near)
+        frame = with_touches(kept, symbol, neighbour_frame(near), known.rows)
         shown = frame if paths else frame.clear()
         answers.append(AnalogueResult(values, frame, neighbour_paths(kept, symbol, shown, known.rows)))
     return answers
@@ -188,6 +189,15 @@ def neighbour_frame(near: list[dict[str, Any]]) -> pl.DataFrame:
 def _neighbour_schema() -> dict[str, pl.DataType]:
     columns = RetrievalNeighbor.schema().items()
     return {name: dtype for name, dtype in columns if name not in ("query_id", "provenance")}
+
+
+def with_touches(kept: Kept, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Neighbours with `touch_index`: which touch of its level that day each was, known at its decision."""
+    of_date = rows.filter(pl.col("episode_id").is_in(near["episode_id"].to_list()))["vector_dt"].unique()
+    told = [kept.touches(symbol, day) for day in of_date.sort()]
+    if not told:
+        return near.with_columns(touch_index=pl.lit(None, pl.Int32))
+    return near.join(pl.concat(told), on="episode_id", how="left", maintain_order="left")
 
 
 def neighbour_paths(kept: Kept, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:

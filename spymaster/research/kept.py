@@ -28,12 +28,14 @@ from spymaster.setups.vectors import Builder
 
 SECOND_NS: Final = 1_000_000_000
 DAYS, PANELS, PATHS = 2, 6, 64
-"""Dates, panels and paths that are kept. A date of ES is some 100 MB, a panel 36 MB per 20,000 setups."""
+"""Dates, panels, and dates whose paths and touches are kept. A date of ES is some 100 MB, a panel 36 MB per 20,000
+setups."""
 USUAL: Final = 8
 """Usual distances that a panel keeps: one for each k that is asked for."""
 CONDITIONS: Final = "silver.move_conditions_1s"
 MEASURES: Final = "silver.move_measure_1s"
 DEFINITIONS: Final = "bronze.future_definition"
+EPISODES: Final = "gold.setup_episode"
 _OF_A_DAY: Final = (
     MEASURES, "silver.trade", "silver.book_snapshot_1s", "silver.candle_2m", "gold.move_condition_scale", DEFINITIONS,
 )  # fmt: skip
@@ -96,13 +98,15 @@ class Kept:
         self._panels: _Shelf[Known] = _Shelf(PANELS)
         self._paths: _Shelf[Path] = _Shelf(PATHS)
         self._conditions: _Shelf[pl.DataFrame] = _Shelf(DAYS)
+        self._touches: _Shelf[pl.DataFrame] = _Shelf(PATHS)
         self._dates: _Shelf[list[date]] = _Shelf(PATHS)
+        self._shelves = (self._days, self._panels, self._paths, self._conditions, self._touches, self._dates)
         self._hashes = _Hashes()
 
     @property
     def nbytes(self) -> int:
         """Memory of arrays and frames that are kept, as it was when each was made."""
-        return sum(shelf.nbytes for shelf in (self._days, self._panels, self._paths, self._conditions))
+        return sum(shelf.nbytes for shelf in self._shelves)
 
     def day(self, symbol: str, dt: date) -> Day:
         """Raises `MissingPartitionError` for a table that is not there."""
@@ -142,6 +146,14 @@ class Kept:
             return Path(end, mid2 / (2.0 * tick_size(measures, definitions)))
 
         return self._paths.get((symbol, dt), self._hashes.of(measures, definitions), made)
+
+    def touches(self, symbol: str, dt: date) -> pl.DataFrame:
+        """episode_id and touch_index of the setups of a date; no rows where the lake does not hold them."""
+        columns = {"episode_id": pl.String, "touch_index": pl.Int32}
+        if not self.lake.has(EPISODES, symbol, dt):
+            return pl.DataFrame(schema=columns)
+        part = self.lake.partition(EPISODES, symbol, dt)
+        return self._touches.get((symbol, dt), self._hashes.of(part), lambda: part.read(list(columns)))
 
     def conditions(self, symbol: str, dt: date, at: int) -> pl.DataFrame | None:
         """The row of `silver.move_conditions_1s` whose window ends at a time (ns UTC); None without one."""
