@@ -237,8 +237,13 @@ class _Load:
         }
 
     def _levels(self) -> list[scene.Level]:
-        """Levels of the session with the seconds in which each is valid; none where the table is not there."""
+        """Levels of the session with the seconds in which each is valid; none where their panel says why it has none.
+
+        Raises `UnavailableError` where the panel is said to have some and they cannot be read.
+        """
         session = self._session
+        if not session.info.panel_status("levels").ok:
+            return []
         rows = known.levels(session, session.seconds)
         return [
             scene.Level(

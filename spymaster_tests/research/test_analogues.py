@@ -361,6 +361,16 @@ def test_the_command_answers_in_json_and_in_words(lake: Lake, asked: dict):
     assert "8 earlier sessions, provisional" in words.stdout
 
 
+def test_neither_words_nor_exit_code_of_the_command_tell_that_an_answer_is_the_base_rate(lake: Lake, asked: dict):
+    command = ["analogues", "--symbol", SYMBOL, "--lake", str(lake.root), "--direction", "up", "--ts", str(ns(asked))]
+    flat = {"SPYMASTER_RETRIEVAL__UNINFORMATIVE": "1"}
+    told = CliRunner().invoke(app, [*command, "--reveal"], env=flat)
+    assert (told.exit_code, "no answer: uninformative" in told.stdout) == (3, True)
+    hidden = CliRunner().invoke(app, command, env=flat)
+    assert (hidden.exit_code, "no answer" in hidden.stdout) == (0, False)
+    assert hidden.stdout == CliRunner().invoke(app, command).stdout
+
+
 def test_the_command_tells_failures_by_its_exit_code(lake: Lake, asked: dict):
     command = ["analogues", "--symbol", SYMBOL, "--lake", str(lake.root)]
     early = CliRunner().invoke(app, [*command, "--ts", str(ns(asked) - 400 * 10**9)])

@@ -235,9 +235,10 @@ def refuse(*_: object) -> None:
     raise UnavailableError("the disk is away")
 
 
-def test_a_reading_without_the_levels_that_are_there_is_none(own_lake: Lake) -> None:
-    damage(own_lake, "silver.session_level")
+def test_a_reading_without_the_levels_that_are_said_to_be_there_is_none(own_lake: Lake) -> None:
     with TestClient(create_app(settings_for(own_lake)), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+        assert {"name": "levels", "status": "ok", "reason": None} in one.get(BASE).json()["panels"]
+        damage(own_lake, "silver.session_level")
         assert one.get(f"{BASE}/reading", params={"sec": 900}).json()["above"] == ""
         (told,) = (part for part in one.get(BASE).json()["surfaces"] if part["name"] == "reading")
-        assert (told["status"], told["reason"]) == ("broken", "levels: the partition cannot be read")
+        assert (told["status"], told["reason"]) == ("broken", "silver.session_level: the partition cannot be read")
