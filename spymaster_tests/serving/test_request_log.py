@@ -20,7 +20,7 @@ from spymaster.lake import Lake
 from spymaster.serving import request_log
 from spymaster.serving.app import create_app
 from spymaster.serving.codec import PROTOCOL
-from spymaster.serving.request_log import KEPT_FILES, RequestLog, RequestLogError, _Files, _Waiting
+from spymaster.serving.request_log import KEPT_FILES, RequestLog, RequestLogError, _Files, _Waiting, _Writer
 from spymaster.serving.security import mint_ticket
 from spymaster.settings import ServingSettings
 from spymaster_tests.serving.conftest import BASE, HEADERS, TOKEN, settings_for
@@ -164,8 +164,8 @@ def test_a_disk_that_is_full_drops_lines_and_ends_nothing(path: Path, monkeypatc
     log = RequestLog(ServingSettings(request_log=path), dropped=lambda: dropped.append(1))
     real = _Files._open
     monkeypatch.setattr(_Files, "_open", lambda _: Disk(full=True))
-    (file,) = log._listener.handlers  # type: ignore[union-attr]
-    file.stream = file._open()
+    file = writer_of(log)._file
+    stand_in(file, file._open())
     for number in range(3):
         log.write({"number": number})
     until(lambda: len(dropped) == 3)
@@ -173,8 +173,7 @@ def test_a_disk_that_is_full_drops_lines_and_ends_nothing(path: Path, monkeypatc
     log.write({"number": 3})
     until(lambda: bool(path.read_text()))
     assert [line["number"] for line in lines(path)] == [3]
-    file.stream.close()
-    file.stream = Disk(full=True)
+    stand_in(file, Disk(full=True))
     log.close()
     assert capsys.readouterr().err == "", "no traceback beside the log"
 
@@ -185,12 +184,12 @@ def test_a_disk_that_takes_no_more_does_not_hold_up_the_end(path: Path, monkeypa
     monkeypatch.setattr(request_log, "_CLOSE_S", 0.2)
     dropped: list[int] = []
     log = RequestLog(ServingSettings(request_log=path), dropped=lambda: dropped.append(1))
-    (file,) = log._listener.handlers  # type: ignore[union-attr]
-    file.stream.close()
-    file.stream = disk = Disk()
-    thread = log._listener._thread  # type: ignore[union-attr]
+    disk, writer = Disk(), writer_of(log)
+    stand_in(writer._file, disk)
+    thread = writer._thread
+    assert thread is not None
     log.write({"number": 0})
-    until(lambda: log._listener._waiting.empty())  # type: ignore[union-attr]
+    until(writer._waiting.empty)
     for number in range(1, 8):
         log.write({"number": number})
     assert len(dropped) == 3
@@ -203,6 +202,18 @@ def test_a_disk_that_takes_no_more_does_not_hold_up_the_end(path: Path, monkeypa
     disk.back.set()
     thread.join(30)
     assert not thread.is_alive()
+
+
+def writer_of(log: RequestLog) -> _Writer:
+    assert log._listener is not None
+    return log._listener
+
+
+def stand_in(file: _Files, disk: Any) -> None:
+    """Let lines go to something that is no file."""
+    if file.stream is not None:
+        file.stream.close()
+    file.stream = disk
 
 
 def until(true: Callable[[], bool]) -> None:
