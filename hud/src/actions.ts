@@ -118,8 +118,7 @@ export function perform(app: App, action: Action): void {
     case 'previousEpisode':
       return app.openEpisode(neighbour(app.lists.episodes, app.gate(), state.now, -1));
     case 'reveal':
-      if (app.feed.alike.reveal(app.gate())) store.set({ revealed: true }, DIRTY.PANELS);
-      return;
+      return app.feed.alike.reveal(app.gate());
     case 'screenshot':
       return savePicture(app);
     case 'help':

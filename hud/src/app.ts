@@ -139,6 +139,7 @@ export class App {
     episodes.onPick = (episode) => this.openEpisode(episode);
     const analogues = new Analogues();
     analogues.onReveal = () => this.act('reveal');
+    analogues.onAgain = () => this.feed.alike.choose(this.lists.analogueQuestion, this.gate());
     analogues.onAsk = () => this.feed.alike.choose({ episode: null, second: this.store.state.now }, this.gate());
     const [reading, mechanics, bands] = [new Reading(), new Mechanics(), new Bands()];
     const tabs = new Tabs(

@@ -45,7 +45,11 @@ export class Feed {
     worker: Worker,
   ) {
     this.context = new Context(base, data.manifest, lists, () => store.touch(DIRTY.DATA | DIRTY.PANELS));
-    this.alike = new Alike(base, data.manifest, lists, () => store.touch(DIRTY.PANELS));
+    this.alike = new Alike(base, data.manifest, lists, () => {
+      // What has been seen cannot be unseen: the mark stays when another question is asked.
+      if (lists.analogues?.revealed) store.set({ revealed: true }, DIRTY.PANELS);
+      store.touch(DIRTY.PANELS);
+    });
     const taken: LinkEvents = {
       rows: (lod, first, count) => {
         events.rows(lod, first, count);
@@ -71,6 +75,7 @@ export class Feed {
   }
   dispose(): void {
     if (this.ageTimer) clearInterval(this.ageTimer);
+    this.alike.forget();
     this.link.close();
   }
 

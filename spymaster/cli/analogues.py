@@ -84,7 +84,7 @@ def analogues(
     else:
         for one in shown:
             _print(one)
-    if all(one.result["abstain"] for one in answers):
+    if all(one.result["abstain"] for one in shown):
         raise typer.Exit(ABSTAINS)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Any, Final
 
@@ -38,6 +38,8 @@ LEAST_MOVE: Final = 0.5
 PATH_S: Final = 300
 REVEALED: Final = ("p_", "p0_", "median_", "end_q", "outcome", "t_hit_s", "mfe_ticks", "mae_ticks", "end_ticks")
 """Starts of the names of what tells how setups ended."""
+UNINFORMATIVE: Final = "uninformative"
+"""The reason to abstain that is about how setups ended; the others are about what is near."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +58,22 @@ class AnalogueResult:
     result: dict[str, Any]
     """Columns of `gold.retrieval_result`, without episode_id where no setup is asked about."""
     neighbours: pl.DataFrame
-    """Columns of `gold.retrieval_neighbor`, without query_id and provenance; no rows where nothing is near."""
+    """Columns of `gold.retrieval_neighbor`, without query_id and provenance, and `touch_index` (as in
+    `gold.setup_episode`; null where the lake no longer holds the setup); no rows where nothing is near."""
     paths: pl.DataFrame
     """rank, offset_s (-300 to 300), ticks: mid of each neighbour from its decision on, positive along its direction."""
 
     def concealed(self) -> AnalogueResult:
-        """The same without what tells how the setups ended: shares, outcomes, paths after the decision."""
+        """The same without what tells how the setups ended: shares, outcomes, paths after the decision.
+
+        That an answer is uninformative tells that its shares are those of the base rate: it is not said either.
+        """
         told = [name for name in self.neighbours.columns if name.startswith(REVEALED)]
+        result = {name: value for name, value in self.result.items() if not name.startswith(REVEALED)}
+        if result["abstain_reason"] == UNINFORMATIVE:
+            result |= {"abstain": False, "abstain_reason": None}
         return AnalogueResult(
-            {name: value for name, value in self.result.items() if not name.startswith(REVEALED)},
+            result,
             self.neighbours.drop(told),
             self.paths.filter(pl.col("offset_s") <= 0),
         )
@@ -86,13 +95,14 @@ def analogues(
     if asof is not None and _ns(asof) < at:
         raise NotCausalError(f"a question about {_text(at)} cannot be asked as of {_text(_ns(asof))}")
     panel = panel_for(family, horizon_s)
-    dt = datetime.fromtimestamp(at // SECOND_NS, UTC).date()
+    cutoff = cutoff_of(at, panel.family)
+    dt = date_of(cutoff)
     kept = kept or Kept(lake)
     day = kept.day(symbol, dt)
-    cutoff = at // SECOND_NS
-    if FAMILIES[panel.family].shape:
-        cutoff -= cutoff % FAMILIES[panel.family].window_s
-    ways = [DIRECTIONS[direction]] if direction in DIRECTIONS else _directions(lake, symbol, day.builder, at, direction)
+    if direction in DIRECTIONS:
+        ways: Sequence[int] = [DIRECTIONS[direction]]
+    else:
+        ways = _directions(lake, symbol, dt, day.builder, at, direction)
     known = kept.panel(symbol, dt, panel)
     rules = Rules.of(lake.settings.retrieval, lake.profile, k)
     asked = Request.of(panel.family, [cutoff] * len(ways), ways)
@@ -117,10 +127,21 @@ def analogues(
             **result_values(said, known.rows, rules),
             "provenance": day.provenance,
         }
-        frame = neighbour_frame(near)
+        frame = with_touches(kept, symbol, neighbour_frame(near), known.rows)
         shown = frame if paths else frame.clear()
         answers.append(AnalogueResult(values, frame, neighbour_paths(kept, symbol, shown, known.rows)))
     return answers
+
+
+def cutoff_of(at: int, family: str) -> int:
+    """End of the last whole second up to `at` (ns UTC), seconds since the epoch; of the last candle for `c120`."""
+    second = at // SECOND_NS
+    return second - second % FAMILIES[family].window_s if FAMILIES[family].shape else second
+
+
+def date_of(end_s: int) -> date:
+    """The date of the second that ends then: it is named by its end, so midnight belongs to the date before."""
+    return datetime.fromtimestamp(end_s - 1, UTC).date()
 
 
 def panel_for(family: str, horizon_s: int | None) -> Panel:
@@ -170,6 +191,15 @@ def _neighbour_schema() -> dict[str, pl.DataType]:
     return {name: dtype for name, dtype in columns if name not in ("query_id", "provenance")}
 
 
+def with_touches(kept: Kept, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """Neighbours with `touch_index`: which touch of its level that day each was, known at its decision."""
+    of_date = rows.filter(pl.col("episode_id").is_in(near["episode_id"].to_list()))["vector_dt"].unique()
+    told = [kept.touches(symbol, day) for day in of_date.sort()]
+    if not told:
+        return near.with_columns(touch_index=pl.lit(None, pl.Int32))
+    return near.join(pl.concat(told), on="episode_id", how="left", maintain_order="left")
+
+
 def neighbour_paths(kept: Kept, symbol: str, near: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     """Mids around the decisions of the neighbours, where the lake still holds their seconds."""
     schema = {"rank": pl.Int32, "offset_s": pl.Int32, "ticks": pl.Float64}
@@ -194,11 +224,10 @@ def neighbour_paths(kept: Kept, symbol: str, near: pl.DataFrame, rows: pl.DataFr
     return pl.concat(parts).sort("rank", "offset_s")
 
 
-def _directions(lake: Lake, symbol: str, builder: Builder, at: int, direction: str) -> Sequence[int]:
+def _directions(lake: Lake, symbol: str, dt: date, builder: Builder, at: int, direction: str) -> Sequence[int]:
     """Which way a question looks: that of an episode just decided, or of a clear move, or both."""
     if direction != "auto":
         raise QueryError(f"there is no direction {direction!r}", hint="Known: up, down, auto.")
-    dt = datetime.fromtimestamp(at // SECOND_NS, UTC).date()
     if lake.has("gold.setup_episode", symbol, dt):
         decided = pl.col("ts_decision").to_physical()
         episodes = lake.partition("gold.setup_episode", symbol, dt).scan(["ts_decision", "direction", "is_placebo"])

@@ -28,10 +28,14 @@ from spymaster.setups.vectors import Builder
 
 SECOND_NS: Final = 1_000_000_000
 DAYS, PANELS, PATHS = 2, 6, 64
-"""Dates, panels and paths that are kept. A date of ES is some 100 MB, a panel 36 MB per 20,000 setups."""
+"""Dates, panels, and dates whose paths and touches are kept. A date of ES is some 100 MB, a panel 36 MB per 20,000
+setups."""
+USUAL: Final = 8
+"""Usual distances that a panel keeps: one for each k that is asked for."""
 CONDITIONS: Final = "silver.move_conditions_1s"
 MEASURES: Final = "silver.move_measure_1s"
 DEFINITIONS: Final = "bronze.future_definition"
+EPISODES: Final = "gold.setup_episode"
 _OF_A_DAY: Final = (
     MEASURES, "silver.trade", "silver.book_snapshot_1s", "silver.candle_2m", "gold.move_condition_scale", DEFINITIONS,
 )  # fmt: skip
@@ -61,15 +65,19 @@ class Known:
     rows: pl.DataFrame
     scaler: Scaler | None
     library: Library | None
-    _usual: dict[tuple[int, ...], np.ndarray] = field(default_factory=dict)
+    _usual: OrderedDict[tuple[int, ...], np.ndarray] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def usual(self, rules: Rules) -> np.ndarray:
-        """`usual_distances` of the library, measured once for each k."""
+        """`usual_distances` of the library, measured once for each of the k that were asked for last."""
         key = (rules.k, rules.per_session, rules.embargo_sessions, rules.settings.raw_factor)
         with self._lock:
             if key not in self._usual and self.library is not None:
                 self._usual[key] = usual_distances(self.library, rules)
+                while len(self._usual) > USUAL:
+                    self._usual.popitem(last=False)
+            if key in self._usual:
+                self._usual.move_to_end(key)
             return self._usual.get(key, np.empty(0))
 
 
@@ -90,8 +98,15 @@ class Kept:
         self._panels: _Shelf[Known] = _Shelf(PANELS)
         self._paths: _Shelf[Path] = _Shelf(PATHS)
         self._conditions: _Shelf[pl.DataFrame] = _Shelf(DAYS)
+        self._touches: _Shelf[pl.DataFrame] = _Shelf(PATHS)
         self._dates: _Shelf[list[date]] = _Shelf(PATHS)
+        self._shelves = (self._days, self._panels, self._paths, self._conditions, self._touches, self._dates)
         self._hashes = _Hashes()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of arrays and frames that are kept, as it was when each was made."""
+        return sum(shelf.nbytes for shelf in self._shelves)
 
     def day(self, symbol: str, dt: date) -> Day:
         """Raises `MissingPartitionError` for a table that is not there."""
@@ -132,6 +147,14 @@ class Kept:
 
         return self._paths.get((symbol, dt), self._hashes.of(measures, definitions), made)
 
+    def touches(self, symbol: str, dt: date) -> pl.DataFrame:
+        """episode_id and touch_index of the setups of a date; no rows where the lake does not hold them."""
+        columns = {"episode_id": pl.String, "touch_index": pl.Int32}
+        if not self.lake.has(EPISODES, symbol, dt):
+            return pl.DataFrame(schema=columns)
+        part = self.lake.partition(EPISODES, symbol, dt)
+        return self._touches.get((symbol, dt), self._hashes.of(part), lambda: part.read(list(columns)))
+
     def conditions(self, symbol: str, dt: date, at: int) -> pl.DataFrame | None:
         """The row of `silver.move_conditions_1s` whose window ends at a time (ns UTC); None without one."""
         if not self.lake.has(CONDITIONS, symbol, dt):
@@ -158,6 +181,7 @@ class _Slot(Generic[T]):
     versions: Versions
     lock: Lock = field(default_factory=Lock)
     made: list[T] = field(default_factory=list)
+    nbytes: int = 0
 
 
 class _Shelf(Generic[T]):
@@ -167,6 +191,12 @@ class _Shelf(Generic[T]):
         self._room = room
         self._slots: OrderedDict[Hashable, _Slot[T]] = OrderedDict()
         self._lock = Lock()
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of what is there."""
+        with self._lock:
+            return sum(slot.nbytes for slot in self._slots.values())
 
     def get(self, key: Hashable, versions: Versions, make: Callable[[], T]) -> T:
         """What is kept under the key, or `make()`; an error of it is raised, and the next one tries again."""
@@ -180,7 +210,22 @@ class _Shelf(Generic[T]):
         with slot.lock:
             if not slot.made:
                 slot.made.append(make())
+                slot.nbytes = memory(slot.made[0])
             return slot.made[0]
+
+
+def memory(thing: object) -> int:
+    """Bytes of the arrays and frames in an object, at any depth of its attributes."""
+    if isinstance(thing, np.ndarray):
+        return thing.nbytes
+    if isinstance(thing, pl.DataFrame | pl.Series):
+        return int(thing.estimated_size())
+    if isinstance(thing, Mapping):
+        return sum(memory(one) for one in thing.values())
+    if isinstance(thing, list | tuple):
+        return sum(memory(one) for one in thing)
+    own = type(thing).__module__.startswith("spymaster.")
+    return sum(memory(one) for one in getattr(thing, "__dict__", {}).values()) if own else 0
 
 
 class _Hashes:

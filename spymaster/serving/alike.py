@@ -17,7 +17,15 @@ import polars as pl
 
 from spymaster.lake.errors import MissingPartitionError
 from spymaster.market.calendar import SECOND_NS
-from spymaster.research.analogues import DIRECTIONS, PATH_S, AnalogueResult, analogues
+from spymaster.research.analogues import (
+    DIRECTIONS,
+    PATH_S,
+    AnalogueResult,
+    analogues,
+    cutoff_of,
+    date_of,
+    panel_for,
+)
 from spymaster.research.errors import NotCausalError, QueryError, StalePanelError
 from spymaster.research.kept import NEEDED, Kept
 from spymaster.serving.catalog import SessionInfo
@@ -26,6 +34,8 @@ from spymaster.serving.download import json_value, plain
 from spymaster.serving.errors import BadQuestionError, NotYetKnownError, UnavailableError
 
 _LAST_NS = 2**63 - 1
+MOST_NEIGHBOURS = 200
+"""Neighbours that may be asked for."""
 _QUERY_ID = re.compile(r"([A-Z0-9]{1,12}):([0-9]{1,19}):(1|-1):(s1|s5|c120):([0-9]{1,4}):([0-9]{1,4})")
 _SAID = ("query_id", "k", "n_sessions", "provisional", "abstain", "abstain_reason", "index_id", "d_1", "d_k", "n_eff",
          "novelty")  # fmt: skip
@@ -48,14 +58,18 @@ class Asked:
 
     @property
     def dt(self) -> date:
-        """The date that `ts` lies in."""
-        return datetime.fromtimestamp(self.ts // SECOND_NS, UTC).date()
+        """The date of the second that is asked about. Raises `BadQuestionError` for what is no family or horizon."""
+        try:
+            panel = panel_for(self.family, self.horizon_s)
+        except QueryError as error:
+            raise BadQuestionError(Exception.__str__(error), hint=error.hint) from error
+        return date_of(cutoff_of(self.ts, panel.family))
 
     @classmethod
     def parse(cls, query_id: str) -> Asked:
         """The question whose answer has this `query_id`. Raises `BadQuestionError`."""
         found = _QUERY_ID.fullmatch(query_id)
-        if found is None or int(found[2]) > _LAST_NS:
+        if found is None or int(found[2]) > _LAST_NS or not 1 <= int(found[6]) <= MOST_NEIGHBOURS:
             raise BadQuestionError("no such query_id", hint="It is that of an answer of /v1/analogues.")
         way = next(name for name, sign in DIRECTIONS.items() if sign == int(found[3]))
         return cls(found[1], int(found[2]), found[4], way, int(found[6]), int(found[5]))
@@ -138,5 +152,5 @@ def _answer(one: AnalogueResult, reveal: bool) -> dict[str, Any]:
 def _state(kept: Kept, query: dict[str, Any]) -> dict[str, Any] | None:
     """The row of `silver.move_conditions_1s` of the second; None without one."""
     ts = query["ts_query"]
-    row = kept.conditions(query["symbol"], datetime.fromtimestamp(ts // SECOND_NS, UTC).date(), ts)
+    row = kept.conditions(query["symbol"], date_of(ts // SECOND_NS), ts)
     return None if row is None else {k: json_value(v) for k, v in plain(row).row(0, named=True).items()}

@@ -33,7 +33,7 @@ from spymaster.serving.problems import with_problems
 from spymaster.serving.request_log import RequestLog, RequestLogMiddleware
 from spymaster.serving.routers import analogues, auth, context, ops, sessions, stream, surfaces, tiles
 from spymaster.serving.security import Guard, SecurityMiddleware, load_token
-from spymaster.serving.services import Jobs, Services
+from spymaster.serving.services import Jobs, Questions, Services
 from spymaster.serving.store import SessionStore
 from spymaster.serving.tile_cache import Loader, cached
 from spymaster.settings import Settings, get_settings
@@ -67,6 +67,7 @@ def create_app(settings: Settings | None = None, *, token: str | None = None, bu
         metrics=metrics,
         jobs=Jobs(metrics.history_bytes.inc),
         kept=Kept(lake),
+        questions=Questions(),
         bundle=bundle,
         bundle_version=_bundle_version(bundle),
         request_log=RequestLog(settings.serving, metrics.log_dropped.inc),
@@ -159,11 +160,6 @@ def _add_error_handlers(app: FastAPI) -> None:
         answer = problem(error.status_code, code, code.replace("_", " "))
         answer.headers.update(error.headers or {})
         return answer
-
-    @app.exception_handler(Exception)
-    async def _unknown(request: Request, error: Exception) -> Response:
-        _LOG.error("request %s failed", request.scope["request_id"], exc_info=error)
-        return problem(500, "internal", "internal error")
 
 
 def _bundle_version(bundle: Path) -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -19,10 +19,19 @@ from spymaster.errors import SpymasterError
 from spymaster.lake import Lake
 from spymaster.lake.manifest import Manifest
 from spymaster.lake.partition import Partition
-from spymaster.serving.describe import NOT_MATERIALISED, NOT_SERVED, OK, Status
+from spymaster.serving.describe import NOT_MATERIALISED, NOT_SERVED, OK, UNREADABLE, Status
 from spymaster.serving.encoding import encoding_version
 from spymaster.serving.errors import UnknownSessionError
-from spymaster.serving.surfaces import LATER_TABLES, PANEL_COLUMNS, SNAPSHOT, SURFACES, WireSurface, model_of
+from spymaster.serving.surfaces import (
+    INTENSITY,
+    LATER_TABLES,
+    PANEL_COLUMNS,
+    REPLICATION,
+    SNAPSHOT,
+    SURFACES,
+    WireSurface,
+    model_of,
+)
 from spymaster.settings import Settings
 from spymaster.tables import all_tables
 
@@ -98,16 +107,31 @@ class SessionInfo:
             return Status("unavailable", NOT_MATERIALISED)
         manifest = self.manifests[table]
         if manifest is None:
-            return Status("broken", "the partition cannot be read")
+            return Status("broken", UNREADABLE)
         if not manifest.rows:
             return Status("unavailable", manifest.empty_reason or "no rows")
-        lacking = [name for name in columns if name not in self._columns(table)]
+        there = self._columns(table)
+        if there is None:
+            return Status("broken", UNREADABLE)
+        lacking = [name for name in columns if name not in there]
         return Status("broken", f"{table} has no column {', '.join(lacking)}") if lacking else OK
 
     def panel_status(self, panel: str) -> Status:
-        """Whether a list of the context can be answered: its table, with the columns that the answer reads."""
+        """Whether a list of the context can be answered: its table, with the columns that the answer reads.
+
+        Evidence has three sources: tests of the date, findings of earlier dates, and intensity. Any of them will do.
+        """
         status = self.table_status(LATER_TABLES[panel], PANEL_COLUMNS.get(panel, ()))
+        if panel == "evidence" and status.status == "unavailable":
+            before = self.earlier(REPLICATION)
+            if before is not None or self.table_status(INTENSITY).ok:
+                return OK
         return status if panel in PANEL_COLUMNS or not status.ok else Status("unavailable", NOT_SERVED)
+
+    def earlier(self, table: str) -> Partition | None:
+        """The partition of a table of the latest date before this one; None without one. Looks at the disk."""
+        found = self.lake.partitions(table, self.key.symbol, end=self.key.dt - timedelta(days=1))
+        return found[-1] if found else None
 
     @cached_property
     def statuses(self) -> dict[str, Status]:
@@ -122,12 +146,13 @@ class SessionInfo:
                 return status
         return OK
 
-    def _columns(self, table: str) -> set[str]:
+    def _columns(self, table: str) -> set[str] | None:
+        """Names of a table's columns; None where the file cannot be read (any more)."""
         if table not in self._found_columns:
             try:
                 self._found_columns[table] = set(pl.read_parquet_schema(self.partitions[table].path))
             except (pl.exceptions.PolarsError, OSError):
-                return set()
+                return None
         return self._found_columns[table]
 
     @cached_property

@@ -12,6 +12,7 @@ from spymaster.tables.model import type_name
 
 NOT_MATERIALISED = "not materialised"
 NOT_SERVED = "cannot be served yet"
+UNREADABLE = "the partition cannot be read"
 
 
 @dataclass(frozen=True)

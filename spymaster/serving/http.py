@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import logging
 import re
 import zlib
 from collections.abc import Iterator
@@ -25,6 +26,7 @@ from spymaster.serving.session import Session
 GZIP_LEVEL = 1
 """The fastest: cells are nearly as small with it as with any other."""
 IMMUTABLE = "private, max-age=31536000, immutable"
+_LOG = logging.getLogger(__name__)
 
 
 def problem(status: int, code: str, title: str, hint: str | None = None) -> JSONResponse:
@@ -84,9 +86,10 @@ def _may_encode(request: Request) -> bool:
 
 
 class AnswersMiddleware:
-    """Counts answers by route and status, and says how long the files of the page may be kept.
+    """Counts answers by route and status, says how long the files of the page may be kept, and answers for errors.
 
-    Plain ASGI: pieces of a long answer go through it without a stop.
+    An error nobody foresaw becomes an answer here and not further out, so that it has its headers and its id, and is
+    counted. Plain ASGI: pieces of a long answer go through it without a stop.
     """
 
     def __init__(self, app: ASGIApp, requests: Counter) -> None:
@@ -98,8 +101,12 @@ class AnswersMiddleware:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def noted(message: Message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 route = getattr(scope.get("route"), "path", "page")
                 self._requests.labels(route, str(message["status"])).inc()
                 headers = MutableHeaders(scope=message)
@@ -108,7 +115,13 @@ class AnswersMiddleware:
                     headers["Cache-Control"] = "public, max-age=31536000, immutable" if hashed else "no-cache"
             await send(message)
 
-        await self._app(scope, receive, noted)
+        try:
+            await self._app(scope, receive, noted)
+        except Exception as error:
+            if begun:
+                raise  # the answer is torn: the server closes the connection and says why in its log
+            _LOG.error("request %s failed", scope["request_id"], exc_info=error)
+            await problem(500, "internal", "internal error")(scope, receive, noted)
 
 
 class JobResponse(StreamingResponse):

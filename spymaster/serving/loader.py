@@ -17,6 +17,7 @@ from spymaster.lake.dense import dense_frame
 from spymaster.market.instruments import instrument
 from spymaster.serving import fill, known, reading, scene, surfaces, wall
 from spymaster.serving.batches import Arrays, missing_columns, record_batch
+from spymaster.serving.errors import UnavailableError
 from spymaster.serving.fill import SECOND_NS, Span
 from spymaster.serving.opening import price_decimals
 from spymaster.serving.session import CHUNK_S, Chunk, Session
@@ -199,6 +200,11 @@ class _Load:
         session, span = self._session, self._span
         if exact is None or pressure is None:
             return self._missing("reading")
+        try:
+            levels = self._levels()
+        except UnavailableError as error:
+            self._reject(("reading",), error)
+            return self._missing("reading")
         # The memory starts a fixed number of seconds before the chunk; the baseline may need more of a past.
         skip = max(0, self._lead - reading.LEAD_S - scene.FLOW_S)
         width = exact.add.shape
@@ -218,7 +224,7 @@ class _Load:
             ratio_bid=pressure[1][skip:],
             ratio_ask=pressure[2][skip:],
             moves=self._move_facts(moves, self._lead - skip),
-            levels=self._levels(),
+            levels=levels,
             eps=instrument(session.key.symbol, session.info.lake.settings).eps_qty,
         )
         prices = scene.Prices(session.tick, price_decimals(session.tick), session.bucket_ticks)
@@ -231,8 +237,13 @@ class _Load:
         }
 
     def _levels(self) -> list[scene.Level]:
-        """Levels of the session with the seconds in which each is valid; none where the table cannot be read."""
+        """Levels of the session with the seconds in which each is valid; none where their panel says why it has none.
+
+        Raises `UnavailableError` where the panel is said to have some and they cannot be read.
+        """
         session = self._session
+        if not session.info.panel_status("levels").ok:
+            return []
         rows = known.levels(session, session.seconds)
         return [
             scene.Level(
@@ -282,7 +293,7 @@ class _Load:
             raise _RejectedError(f"{table} has a price of {odd[0]} (1e-9), off the tick of {self._session.tick}")
 
     def _reject(self, names: tuple[str, ...], error: Exception) -> None:
-        self._broken |= dict.fromkeys(names, str(error))
+        self._broken |= dict.fromkeys(names, Exception.__str__(error))
 
     def _missing(self, name: str) -> Arrays:
         return missing_columns(BY_NAME[name], self._session.geometry, self._rows)

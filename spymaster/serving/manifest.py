@@ -132,7 +132,7 @@ class SessionManifest(_Part):
     cadence_s: int
     exchange_tz: str
     segments: list[Segment]
-    opening_sec: int = Field(description="where a page opens the session: a quarter of an hour into its trading")
+    opening_sec: int = Field(description="where a page opens the session: 14 minutes into its trading")
     tick_size: str
     price_decimals: int
     base_tick: int = Field(description="spot tick of the first valid second; a row texture's origin")

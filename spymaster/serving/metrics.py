@@ -38,6 +38,9 @@ class Metrics:
             "spymaster_session_load_seconds", "loading of a chunk", buckets=_LONG, registry=one
         )
         self.cache_bytes = Gauge("spymaster_session_cache_bytes", "memory of loaded chunks", registry=one)
+        self.analogue_bytes = Gauge(
+            "spymaster_analogue_cache_bytes", "memory of what questions for analogues share", registry=one
+        )
         self.evictions = Counter("spymaster_session_cache_evictions", "chunks put out", registry=one)
         self.orphan_rows = Counter(
             "spymaster_orphan_rows", "rows outside the timeline met by loads", ["surface"], registry=one

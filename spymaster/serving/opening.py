@@ -25,7 +25,7 @@ CALIBRATION = "gold.physics_norm_calibration"
 DEFINITIONS = "bronze.future_definition"
 
 AFTER_OPEN_S = 14 * 60
-"""The opening range of 15 minutes is about to close: the first moment at which most of the picture exists."""
+"""The opening range of 15 minutes is about to close: early enough to see it, and most of the picture exists by then."""
 MOVING_MINUTES = 3
 """Minutes in a row in which spot must move: an indicative price before the open jumps now and then, and stands."""
 
@@ -90,10 +90,10 @@ def trading_start(secs: NDArray[np.int64], spot: pl.Series) -> int:
         .group_by("minute", maintain_order=True)
         .agg(moves=pl.col("spot").max() > pl.col("spot").min())
     )
-    moves = minutes["moves"].to_list()
-    runs = (at for at in range(len(moves) - MOVING_MINUTES + 1) if all(moves[at : at + MOVING_MINUTES]))
-    first = next(runs, None)
-    return 0 if first is None else 60 * int(minutes["minute"][first])
+    moving, run = minutes.filter("moves")["minute"].to_list(), MOVING_MINUTES - 1
+    # A minute without a spot is not in the list: minutes in a row are as far apart as they are in the list.
+    runs = (first for first, last in zip(moving, moving[run:], strict=False) if last - first == run)
+    return 60 * int(next(runs, 0))
 
 
 def price_decimals(tick: int) -> int:

@@ -1,8 +1,8 @@
 """The request log: one JSON line for each answer and each stream that has ended. Written by a thread of its own.
 
 A line names the route, never the address asked for: no query, no symbol, no date, no header, so neither a token nor a
-ticket can get into it. The file is cut off at a size and a few earlier ones are kept. Where the disk cannot keep up,
-lines are dropped and counted; no answer waits for one.
+ticket can get into it. The file is cut off at a size and a few earlier ones are kept. Where the disk cannot keep up, or
+takes no more, lines are dropped and counted; no answer waits for one, and neither does the end of the server.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import os
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from typing import IO, Any
 
 from spymaster.errors import SpymasterError
@@ -27,6 +28,8 @@ KEPT_FILES = 4
 """Files besides the current one: `requests.jsonl.1` is the last that was full."""
 _WAITING = 4096
 """Lines that may wait for the disk."""
+_CLOSE_S = 5.0
+"""Time that the disk has for what waits when the log is closed."""
 
 Write = Callable[[dict[str, Any]], None]
 
@@ -38,18 +41,18 @@ class RequestLogError(SpymasterError):
 class RequestLog:
     """Writes lines to the file of the settings, `KEPT_FILES` + 1 files of at most `request_log_bytes` each.
 
-    Without a file it takes lines and does nothing. `dropped` is called for every line that found no room. Raises
-    `RequestLogError` if the file cannot be opened.
+    Without a file it takes lines and does nothing. `dropped` is called for every line that found no room or could not
+    be written, from any thread. Raises `RequestLogError` if the file cannot be opened.
     """
 
     def __init__(self, settings: ServingSettings, dropped: Callable[[], None]) -> None:
         self._logger: logging.Logger | None = None
-        self._listener: QueueListener | None = None
+        self._listener: _Writer | None = None
         if settings.request_log is None:
             return
         path = settings.request_log.expanduser()
         try:
-            file = _Files(path, settings.request_log_bytes)
+            file = _Files(path, settings.request_log_bytes, dropped)
         except OSError as error:
             raise RequestLogError(
                 f"the request log {path} cannot be written: {error.strerror}",
@@ -59,7 +62,7 @@ class RequestLog:
         # A logger that nobody can find by name: what other code logs never gets in here, and this never out.
         self._logger = logging.Logger("requests")
         self._logger.addHandler(_Waiting(waiting, dropped))
-        self._listener = QueueListener(waiting, file)
+        self._listener = _Writer(waiting, file, dropped)
         self._listener.start()
 
     def write(self, line: dict[str, Any]) -> None:
@@ -68,12 +71,10 @@ class RequestLog:
             self._logger.info(json.dumps(line, separators=(",", ":")))
 
     def close(self) -> None:
-        """Write what waits and close the file."""
+        """Write what waits, as far as the disk takes it within seconds, and close the file. Raises nothing."""
         if self._listener is not None:
             listener, self._listener, self._logger = self._listener, None, None
             listener.stop()
-            for handler in listener.handlers:
-                handler.close()
 
 
 class RequestLogMiddleware:
@@ -157,12 +158,61 @@ class _Seen:
 class _Files(RotatingFileHandler):
     """The files, readable by their owner only."""
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, size: int, dropped: Callable[[], None]) -> None:
+        self._dropped = dropped
         path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(path, maxBytes=size, backupCount=KEPT_FILES, encoding="utf-8")
 
     def _open(self) -> IO[Any]:
         return open(self.baseFilename, self.mode, encoding=self.encoding, opener=_private)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name of the library
+        """A line that could not be written is dropped, and so is the stream: the next line tries a new one."""
+        del record
+        self._dropped()
+        stream, self.stream = self.stream, None  # type: ignore[assignment]
+        if stream is not None:
+            with suppress(OSError, ValueError):
+                stream.close()
+
+    def close(self) -> None:
+        with suppress(OSError, ValueError):
+            super().close()
+
+
+class _Writer(QueueListener):
+    """The thread that writes. It ends in time, whatever the disk does."""
+
+    _sentinel = None
+
+    def __init__(self, waiting: Queue[Any], file: _Files, dropped: Callable[[], None]) -> None:
+        super().__init__(waiting, file)
+        self._waiting, self._file, self._dropped = waiting, file, dropped
+
+    def stop(self) -> None:
+        """Write what waits and close the file; after `_CLOSE_S` what is left is dropped, and the thread with it."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        until = time.monotonic() + _CLOSE_S
+        try:
+            self._waiting.put(self._sentinel, timeout=_CLOSE_S)
+            thread.join(max(0.0, until - time.monotonic()))
+        except Full:
+            pass
+        if not thread.is_alive():
+            self._file.close()
+            return
+        # The thread holds the file, and is a daemon: it ends with the process, or here if the disk comes back.
+        while True:
+            try:
+                record = self._waiting.get_nowait()
+            except Empty:
+                break
+            if record is not self._sentinel:
+                self._dropped()
+        with suppress(Full):
+            self._waiting.put_nowait(self._sentinel)
 
 
 class _Waiting(QueueHandler):

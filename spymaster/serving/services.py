@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from anyio import to_thread
 
@@ -27,6 +28,8 @@ from spymaster.settings import Settings
 
 HISTORY_JOBS = 4
 HISTORY_QUEUE = 64
+QUESTIONS = 2
+"""Questions for analogues that are answered at a time: each holds a worker thread, and a core, for as long."""
 _TICK_S = 0.05
 _TICKS_PER_LOOK = 10
 """Clients may take many seconds: looking at all of them every half second is soon enough."""
@@ -54,6 +57,23 @@ class Jobs:
             self._present -= 1
 
 
+class Questions:
+    """Questions for analogues: `QUESTIONS` at a time; any more are refused at once, so that no thread waits."""
+
+    def __init__(self) -> None:
+        self._turns = BoundedSemaphore(QUESTIONS)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold a turn; for worker threads. Raises `BusyError` if there is none."""
+        if not self._turns.acquire(blocking=False):
+            raise BusyError("too many questions for analogues are being answered", hint="Try again in a second.")
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+
 @dataclass
 class Services:
     """See the module."""
@@ -68,6 +88,7 @@ class Services:
     jobs: Jobs
     kept: Kept
     """What questions for analogues share."""
+    questions: Questions
     bundle: Path
     bundle_version: str | None
     request_log: RequestLog

@@ -95,7 +95,7 @@ class Session:
     rth: tuple[int, int] | None
     """Seconds of regular hours on the timeline, the last excluded."""
     opening_sec: int
-    """Second at which a page opens the session: a quarter of an hour into its trading."""
+    """Second at which a page opens the session: 14 minutes into its trading."""
     source: ChunkSource = field(repr=False, compare=False)
 
     @property

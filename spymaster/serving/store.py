@@ -80,11 +80,17 @@ class SessionStore:
         return session
 
     def events(self, session: Session) -> list[Event]:
-        """What becomes known during a session; read once for the sessions that were asked for last."""
+        """What becomes known during a session; read once for the sessions that were asked for last.
+
+        What could not be read of it is tried again the next time.
+        """
         with self._lock:
             found = self._events.get(session.key)
         if found is None or found[0] != session.info.data_version:
-            found = session.info.data_version, events(session)
+            lost: list[str] = []
+            found = session.info.data_version, events(session, lost)
+            if lost:
+                return found[1]
             with self._lock:
                 self._events[session.key] = found
                 self._events.move_to_end(session.key)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from spymaster.lake.errors import MissingPartitionError
 from spymaster.research import analogues as research
 from spymaster.research import kept as keeping
 from spymaster.research import retrieval
-from spymaster.research.analogues import Filters, analogues, neighbour_paths, panel_for
+from spymaster.research.analogues import Filters, analogues, cutoff_of, date_of, neighbour_paths, panel_for
 from spymaster.research.errors import NotCausalError, QueryError
 from spymaster.research.kept import Kept
 from spymaster.research.panels import Panel, earlier, load_library, panel_of, session_index
@@ -157,9 +158,82 @@ def test_neighbours_have_the_columns_of_the_table_and_may_be_put_together(
     ways = analogues(lake, SYMBOL, ns(asked))
     silent = analogues(lake, SYMBOL, ns(asked) - 400 * 10**9, direction="up")[0]
     frames = [one.neighbours for one in (*ways, silent)]
-    assert [frame.schema for frame in frames] == [columns] * 3
+    assert [frame.schema for frame in frames] == [columns | {"touch_index": pl.Int32}] * 3
     assert pl.concat(frames).height == 20
     assert silent.concealed().neighbours.columns == ways[0].concealed().neighbours.columns
+
+
+def test_neighbours_say_which_touch_of_their_level_they_were(lake: Lake, asked: dict, tmp_path: Path):
+    """As far as the lake still holds them; it is no outcome, so it is not concealed."""
+    own, numbers = copy_lake(lake, tmp_path / "lake"), {}
+    for dt in DATES:
+        spoil(
+            own,
+            SetupEpisode.full_name,
+            lambda f: f.with_columns(touch_index=pl.int_range(1, pl.len() + 1, dtype=pl.Int32)),
+            dt=dt,
+        )
+        numbers |= dict(own.partition(SetupEpisode, SYMBOL, dt).read(["episode_id", "touch_index"]).iter_rows())
+    one = analogues(own, SYMBOL, ns(asked), direction="up")[0]
+    near = one.concealed().neighbours
+    assert near["touch_index"].to_list() == [numbers[name] for name in near["episode_id"]]
+    assert near["touch_index"].n_unique() > 3
+    (gone, *_), dates = near["session_date"].to_list(), near["session_date"]
+    shutil.rmtree(own.partition(SetupEpisode, SYMBOL, gone).path.parent)
+    after = analogues(own, SYMBOL, ns(asked), direction="up")[0].neighbours
+    assert after["episode_id"].equals(near["episode_id"])
+    assert after["touch_index"].is_null().to_list() == (dates == gone).to_list()
+
+
+def test_that_an_answer_says_no_more_than_the_base_rate_is_concealed(lake: Lake, asked: dict):
+    """It is about how the neighbours ended; the other reasons to abstain are not."""
+    own = lake.settings.model_copy(
+        update={"retrieval": lake.settings.retrieval.model_copy(update={"uninformative": 1.0})}
+    )
+    lake = Lake.open(lake.root, settings=own)
+    flat = analogues(lake, SYMBOL, ns(asked), direction="up")[0]
+    assert (flat.result["abstain"], flat.result["abstain_reason"]) == (True, "uninformative")
+    hidden = flat.concealed().result
+    assert (hidden["abstain"], hidden["abstain_reason"]) == (False, None)
+    silent = analogues(lake, SYMBOL, ns(asked) - 400 * 10**9, direction="up")[0].concealed().result
+    assert (silent["abstain"], silent["abstain_reason"]) == (True, "invalid")
+
+
+def test_midnight_belongs_to_the_date_before():
+    """A second is named by its end: that of 24:00 is the last of its date."""
+    midnight = 1_704_153_600
+    assert date_of(midnight) == date(2024, 1, 1)
+    assert date_of(midnight + 1) == date(2024, 1, 2)
+    at = midnight * 10**9
+    assert (cutoff_of(at, "s1"), cutoff_of(at + 10**9 - 1, "s1")) == (midnight, midnight)
+    assert cutoff_of(at + 119 * 10**9, "c120") == midnight
+
+
+def test_usual_distances_are_kept_for_the_k_that_were_asked_for_last(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    measured: list[int] = []
+    monkeypatch.setattr(keeping, "usual_distances", lambda _, rules: measured.append(rules.k) or np.zeros(rules.k))
+    known = Kept(lake).panel(SYMBOL, DT, Panel("s1", "touch", 120))
+    rules = [Rules.of(lake.settings.retrieval, lake.profile, k) for k in range(1, 40)]
+    for one in (*rules, rules[-1]):
+        known.usual(one)
+        assert len(known._usual) <= keeping.USUAL
+    assert measured == [one.k for one in rules]
+    assert known.usual(rules[-keeping.USUAL]).shape == (40 - keeping.USUAL,)
+    known.usual(rules[0])
+    known.usual(rules[-keeping.USUAL])
+    assert measured == [*(one.k for one in rules), rules[0].k], "the one that was used last is kept longest"
+
+
+def test_what_is_kept_is_measured(lake: Lake, asked: dict):
+    kept = Kept(lake)
+    assert kept.nbytes == 0
+    analogues(lake, SYMBOL, ns(asked), direction="up", kept=kept)
+    library = kept.panel(SYMBOL, DT, Panel("s1", "touch", 120)).library
+    tape = kept.day(SYMBOL, DT).builder.tape
+    assert library is not None
+    parts = library.points.nbytes + sum(one.nbytes for one in vars(tape).values() if isinstance(one, np.ndarray))
+    assert parts > 100_000
+    assert kept.nbytes > parts
 
 
 def test_usual_distances_are_measured_once(lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch):
@@ -285,6 +359,16 @@ def test_the_command_answers_in_json_and_in_words(lake: Lake, asked: dict):
     words = CliRunner().invoke(app, [*command, "--ts", str(ns(asked)), "--reveal"])
     assert "base rate" in words.stdout
     assert "8 earlier sessions, provisional" in words.stdout
+
+
+def test_neither_words_nor_exit_code_of_the_command_tell_that_an_answer_is_the_base_rate(lake: Lake, asked: dict):
+    command = ["analogues", "--symbol", SYMBOL, "--lake", str(lake.root), "--direction", "up", "--ts", str(ns(asked))]
+    flat = {"SPYMASTER_RETRIEVAL__UNINFORMATIVE": "1"}
+    told = CliRunner().invoke(app, [*command, "--reveal"], env=flat)
+    assert (told.exit_code, "no answer: uninformative" in told.stdout) == (3, True)
+    hidden = CliRunner().invoke(app, command, env=flat)
+    assert (hidden.exit_code, "no answer" in hidden.stdout) == (0, False)
+    assert hidden.stdout == CliRunner().invoke(app, command).stdout
 
 
 def test_the_command_tells_failures_by_its_exit_code(lake: Lake, asked: dict):

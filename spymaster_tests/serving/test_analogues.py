@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from benchmarks.analogues import main as measure
 from spymaster.lake import Lake
 from spymaster.research.analogues import analogues
 from spymaster.serving.app import create_app
+from spymaster.serving.errors import BusyError
 from spymaster.serving.session import Session
 from spymaster.tables import all_tables
 from spymaster.tables.retrieval_index import RetrievalIndex
@@ -27,6 +29,7 @@ from spymaster_tests.serving.analogue_lake import analogue_lake
 from spymaster_tests.serving.conftest import BASE, HEADERS, settings_for
 from spymaster_tests.serving.episodes import CANDLE_S, PLACEBO_S, TOUCH_S
 from spymaster_tests.serving.lakes import DT, SYMBOL
+from spymaster_tests.serving.test_metrics import sample
 
 REVEALED = {
     "p_break", "p_reject", "p_chop", "p0_break", "p0_reject", "p0_chop", "median_mfe", "median_mae", "end_q10",
@@ -163,7 +166,8 @@ def test_a_placebo_has_none(client: TestClient, asked: Lake) -> None:
         ({"ts": "9" * 19}, 400, "bad_request"), ({"ts": "9999-01-01T00:00:00Z"}, 400, "bad_request"),
         ({"symbol": "../ES"}, 400, "bad_request"), ({"symbol": None}, 400, "bad_request"),
         ({"family": "s2"}, 400, "bad_request"), ({"direction": "left"}, 400, "bad_request"),
-        ({"k": 0}, 400, "bad_request"), ({"k": "many"}, 400, "bad_request"), ({"horizon": 31}, 400, "bad_request"),
+        ({"k": 0}, 400, "bad_request"), ({"k": 201}, 400, "bad_request"),
+        ({"k": "many"}, 400, "bad_request"), ({"horizon": 31}, 400, "bad_request"),
         ({"family": "c120", "horizon": 30}, 400, "bad_request"),
         ({"as_of": f"{DT}T14:49:59Z"}, 422, "not_causal"), ({"as_of": "1"}, 422, "not_causal"),
         ({"ts": "2024-03-09T14:50:00Z"}, 404, "unknown_session"), ({"symbol": "NQ"}, 404, "unknown_session"),
@@ -177,10 +181,72 @@ def test_what_cannot_be_asked_is_refused(client: TestClient, params: dict, statu
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize("query_id", ["", "x", "ES:1:1:s1:120", "ES:1:0:s1:120:10", f"ES:{'9' * 19}:1:s1:120:10"])
+@pytest.mark.parametrize(
+    "query_id", ["", "x", "ES:1:1:s1:120", "ES:1:0:s1:120:10", f"ES:{'9' * 19}:1:s1:120:10", "ES:1:1:s1:120:0",
+                 "ES:1:1:s1:120:201", "ES:1:1:s1:9999:10"],
+)  # fmt: skip
 def test_what_is_no_query_id_is_refused(client: TestClient, query_id: str) -> None:
     answer = client.get("/v1/analogues/paths", params={"query_id": query_id})
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+def test_no_more_than_two_questions_are_answered_at_a_time(asked: Lake, market: Session) -> None:
+    """The rest is told to come back in a second: a question that waited would hold a worker thread."""
+    ts = end_of(market, TOUCH_S)
+    with over(asked) as one:
+        query_id = tell(one, ts, direction="up")["answers"][0]["result"]["query_id"]
+        episode = one.get(f"{BASE}/episodes", params={"as_of": TOUCH_S}).json()["episodes"][0]["episode_id"]
+        questions = (
+            f"/v1/analogues?symbol={SYMBOL}&ts={ts}",
+            f"/v1/analogues/paths?query_id={query_id}",
+            f"{BASE}/episodes/{episode}/analogues?as_of={TOUCH_S}",
+        )
+        turns = one.app.state.services.questions  # type: ignore[attr-defined]
+        for question in questions:
+            with turns.turn():
+                assert one.get(question).status_code == 200
+                with turns.turn():
+                    refused = one.get(question)
+                    assert (refused.status_code, refused.json()["code"]) == (503, "busy")
+                    assert refused.headers["retry-after"] == "1"
+                    assert one.get(f"{BASE}/levels", params={"as_of": TOUCH_S}).status_code == 200
+            assert one.get(question).status_code == 200, "a question that has been answered leaves its turn"
+        bad = one.get("/v1/analogues", params={"symbol": SYMBOL, "ts": ts, "direction": "left"})
+        assert bad.status_code == 400
+        with turns.turn(), turns.turn(), pytest.raises(BusyError), turns.turn():
+            pass
+
+
+def test_memory_that_questions_share_is_in_the_metrics(asked: Lake, market: Session) -> None:
+    with over(asked) as one:
+        assert sample(one, "spymaster_analogue_cache_bytes") == 0
+        tell(one, end_of(market, TOUCH_S))
+        kept = one.app.state.services.kept.nbytes  # type: ignore[attr-defined]
+        assert sample(one, "spymaster_analogue_cache_bytes") == kept > 100_000
+
+
+def test_that_an_answer_is_the_base_rate_is_told_with_the_outcomes_only(
+    asked: Lake, market: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Concealed, an answer that says no more than the base rate is told like one that does."""
+    ts = end_of(market, TOUCH_S)
+    with over(asked) as one:
+        informative = tell(one, ts, direction="up")
+        assert informative["answers"][0]["result"]["abstain"] is False
+    retrieval = asked.settings.retrieval.model_copy(update={"uninformative": 1.0})
+    monkeypatch.setattr(asked, "settings", asked.settings.model_copy(update={"retrieval": retrieval}))
+    monkeypatch.setattr("spymaster.serving.app.Lake.open", lambda **_: asked)
+    with over(asked) as one:
+        assert tell(one, ts, direction="up", reveal=True)["answers"][0]["result"]["abstain_reason"] == "uninformative"
+        assert tell(one, ts, direction="up") == informative
+
+
+def test_the_second_that_ends_at_midnight_is_of_the_date_before(client: TestClient) -> None:
+    midnight = f"{DT + timedelta(days=1)}T00:00:00"
+    said = tell(client, f"{midnight}.900Z", direction="up")
+    assert said["answers"][0]["result"]["abstain_reason"] == "invalid", "the session is over by then"
+    later = client.get("/v1/analogues", params={"symbol": SYMBOL, "ts": f"{DT + timedelta(days=1)}T00:00:01Z"})
+    assert (later.status_code, later.json()["code"]) == (404, "unknown_session")
 
 
 def test_to_abstain_is_an_answer(client: TestClient, market: Session) -> None:
@@ -245,7 +311,7 @@ def test_the_page_takes_what_is_told(client: TestClient, market: Session) -> Non
         assert one.keys() == other.keys()
         assert one["result"].keys() == other["result"].keys()
         assert one["neighbours"][0].keys() == other["neighbours"][0].keys()
-        assert names(other["neighbours"]) <= set(RetrievalNeighbor.schema())
+        assert names(other["neighbours"]) <= {*RetrievalNeighbor.schema(), "touch_index"}
         paths = client.get(
             "/v1/analogues/paths", params={"query_id": query_id, "reveal": reveal, "format": "json"}
         ).json()

@@ -14,6 +14,7 @@ from spymaster.serving import codec, gate, known
 from spymaster.serving.app import create_app
 from spymaster.serving.catalog import Catalog
 from spymaster.serving.codec import PROTOCOL
+from spymaster.serving.errors import UnavailableError
 from spymaster.serving.fill import Timeline
 from spymaster.serving.session import Session
 from spymaster.serving.store import SessionStore
@@ -21,7 +22,9 @@ from spymaster_tests.conftest import REPOSITORY
 from spymaster_tests.serving.conftest import BASE, HEADERS, KEY, settings_for
 from spymaster_tests.serving.episodes import (
     CANDLE_S,
+    EPISODE,
     INVALID_S,
+    OUTCOME,
     PLACEBO_S,
     TOUCH_S,
     add_episodes,
@@ -178,9 +181,64 @@ def test_an_event_tells_what_the_lists_hold_from_its_second_on(own_lake: Lake, m
 def test_a_table_that_breaks_under_the_sidecar_takes_its_panel_only(own_lake: Lake, market: Session) -> None:
     add_episodes(own_lake, market)
     session = opened(own_lake)
-    partition = session.info.partitions["gold.setup_episode"]
-    partition.path.write_bytes(partition.path.read_bytes()[:200])
-    assert known.episodes(session, session.seconds - 1) == []
-    kinds = {event.kind for event in known.events(session)}
+    damage(own_lake, EPISODE)
+    with pytest.raises(UnavailableError, match="episodes: the partition cannot be read"):
+        known.episodes(session, session.seconds - 1)
+    lost: list[str] = []
+    kinds = {event.kind for event in known.events(session, lost)}
     assert "candle_closed" in kinds
     assert "episode_triggered" not in kinds
+    assert lost == ["episodes"]
+
+
+def damage(lake: Lake, name: str) -> None:
+    """Cut a table of the session off in the middle."""
+    path = lake.partition(name, SYMBOL, DT).path
+    whole = path.read_bytes()
+    path.unlink()  # may be a link to the file of all tests
+    path.write_bytes(whole[:200])
+
+
+@pytest.mark.parametrize("name", [EPISODE, OUTCOME])
+def test_a_table_that_cannot_be_read_is_told_as_such_and_not_as_none(
+    own_lake: Lake, market: Session, name: str
+) -> None:
+    """The sidecar has seen it whole: only reading its rows fails."""
+    add_episodes(own_lake, market)
+    with TestClient(create_app(settings_for(own_lake)), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+        assert listed(one, 3000)
+        version = one.get(BASE).json()["data_version"]
+        damage(own_lake, name)
+        refused = one.get(f"{BASE}/episodes", params={"as_of": 3000})
+        assert (refused.status_code, refused.json()["code"]) == (404, "unavailable")
+        assert refused.json()["title"].endswith("the partition cannot be read")
+        day = one.get(f"{BASE}/overview", params={"as_of": 3000, "v": version})
+        assert day.json()["minutes"]
+        assert day.json()["episodes"] is None
+        assert "immutable" not in day.headers["cache-control"], "the next one may hold them"
+
+
+def test_events_that_could_not_be_read_are_read_again(own_lake: Lake, market: Session, monkeypatch) -> None:
+    add_episodes(own_lake, market)
+    store = SessionStore(Catalog(own_lake), settings_for(own_lake))
+    session = store.session(KEY)
+    assert known.episodes(session, session.seconds - 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(known, "_table", refuse)
+        assert "episode_triggered" not in {event.kind for event in store.events(session)}
+    told = store.events(session)
+    assert "episode_triggered" in {event.kind for event in told}
+    assert store.events(session) is told
+
+
+def refuse(*_: object) -> None:
+    raise UnavailableError("the disk is away")
+
+
+def test_a_reading_without_the_levels_that_are_said_to_be_there_is_none(own_lake: Lake) -> None:
+    with TestClient(create_app(settings_for(own_lake)), base_url="http://127.0.0.1:8787", headers=HEADERS) as one:
+        assert {"name": "levels", "status": "ok", "reason": None} in one.get(BASE).json()["panels"]
+        damage(own_lake, "silver.session_level")
+        assert one.get(f"{BASE}/reading", params={"sec": 900}).json()["above"] == ""
+        (told,) = (part for part in one.get(BASE).json()["surfaces"] if part["name"] == "reading")
+        assert (told["status"], told["reason"]) == ("broken", "silver.session_level: the partition cannot be read")

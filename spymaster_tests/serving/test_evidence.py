@@ -87,15 +87,19 @@ def add_evidence(lake: Lake, market: Session) -> None:
     for name, frame in made.items():
         add(lake, name, frame)
     add(lake, INTENSITY, whole.select([pl.col(name).cast(column.dtype) for name, column in model.columns.items()]))
-    before = (
-        made[REPLICATION]
-        .head(3)
-        .with_columns(
-            available_from=pl.Series([market.timeline.t0_ns - 1] * 3).cast(made[REPLICATION].schema["available_from"])
-        )
-    )
+    store_earlier(lake, market)
+
+
+def store_earlier(lake: Lake, market: Session, *, effect: float = 0.04) -> None:
+    """A finding of the date before, known before the session begins, and two groups without one."""
+    made = frames(market.timeline)[REPLICATION].head(3)
+    since = pl.Series([market.timeline.t0_ns - 1] * 3).cast(made.schema["available_from"])
     with lake.writer(REPLICATION, SYMBOL, DT - timedelta(days=1)) as writer:
-        writer.write(before)
+        writer.write(
+            made.with_columns(
+                pl.when(pl.col("effect").is_not_null()).then(effect).alias("effect"), available_from=since
+            )
+        )
         writer.commit(inputs=[], dataset=SIM_DATASET)
 
 
@@ -210,6 +214,50 @@ def test_a_line_is_told_by_dates_of_its_own_line_only() -> None:
         rows = [row for row in told_of(data, of_line)["evidence"] if row["test_id"] == "E5" and row["histogram"]]
         told_by[hz] = {(row["verdict"], row["days_seen"]) for row in rows}
     assert told_by == {10.03: {("supported", 4)}, 27.0: {("weak", None)}}
+
+
+def test_its_tag_is_that_of_what_it_says_and_not_of_the_date_alone(
+    own_lake: Lake, client: TestClient, market: Session
+) -> None:
+    """Findings of an earlier date are in it; they may be made anew while the data of the session stay."""
+    version = client.get(BASE).json()["data_version"]
+    asked = {"as_of": OVER_S - 1, "v": version}
+    before = client.get(f"{BASE}/evidence", params=asked)
+    assert [row["effect"] for row in before.json()["evidence"]] == [0.04]
+    assert before.headers["cache-control"] == "no-cache"
+    tag = {"If-None-Match": before.headers["etag"]}
+    assert client.get(f"{BASE}/evidence", params=asked, headers=tag).status_code == 304
+    store_earlier(own_lake, market, effect=0.125)
+    after = client.get(f"{BASE}/evidence", params=asked, headers=tag)
+    assert after.status_code == 200
+    assert [row["effect"] for row in after.json()["evidence"]] == [0.125]
+    assert client.get(BASE).json()["data_version"] == version
+
+
+def test_findings_of_earlier_dates_are_told_of_a_date_without_tests_of_its_own(own_lake: Lake, market: Session) -> None:
+    with over(own_lake) as one:
+        assert panel(one) == ("unavailable", "not materialised")
+        store_earlier(own_lake, market)
+        assert panel(one) == ("ok", None)
+        told = listed(one, 0)
+        assert [row["earlier"] for row in told["evidence"]] == [True]
+        assert (told["tests"], told["intensity"]) == ([], [])
+    path = own_lake.partition(REPLICATION, SYMBOL, DT - timedelta(days=1)).path
+    path.write_bytes(path.read_bytes()[:-100])
+    with over(own_lake) as one:
+        refused = one.get(f"{BASE}/evidence", params={"as_of": 0})
+        assert (refused.status_code, refused.json()["code"]) == (404, "unavailable")
+        assert refused.json()["title"] == f"{REPLICATION}: the partition cannot be read"
+
+
+def over(lake: Lake) -> TestClient:
+    return TestClient(create_app(settings_for(lake)), base_url="http://127.0.0.1:8787", headers=HEADERS)
+
+
+def panel(client: TestClient) -> tuple[str, str | None]:
+    """Status of the evidence and its reason, as the manifest has them."""
+    (one,) = (one for one in client.get(BASE).json()["panels"] if one["name"] == "evidence")
+    return one["status"], one["reason"]
 
 
 def test_a_minute_of_intensity_is_told_once_it_is_over(client: TestClient) -> None:

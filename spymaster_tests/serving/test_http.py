@@ -67,7 +67,7 @@ def test_the_manifest_says_everything_a_client_needs(client: TestClient, market:
     described = next(one for one in manifest.tables if one.name == "wall_surface_1s")
     assert next(c for c in described.columns if c.name == "add_qty").unit == "lots"
     assert manifest.calibration.status == "ok"
-    assert manifest.opening_sec == 180 + 14 * 60 - 1, "a quarter of an hour into regular hours"
+    assert manifest.opening_sec == 180 + 14 * 60 - 1, "14 minutes into regular hours"
     assert '"from":180' in get(client, "").text
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import stat
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -13,9 +17,10 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from spymaster.lake import Lake
+from spymaster.serving import request_log
 from spymaster.serving.app import create_app
 from spymaster.serving.codec import PROTOCOL
-from spymaster.serving.request_log import KEPT_FILES, RequestLog, RequestLogError, _Waiting
+from spymaster.serving.request_log import KEPT_FILES, RequestLog, RequestLogError, _Files, _Waiting, _Writer
 from spymaster.serving.security import mint_ticket
 from spymaster.settings import ServingSettings
 from spymaster_tests.serving.conftest import BASE, HEADERS, TOKEN, settings_for
@@ -126,6 +131,96 @@ def test_a_line_that_finds_no_room_is_dropped_and_counted() -> None:
     for _ in range(3):
         handler.enqueue(None)  # type: ignore[arg-type]
     assert len(dropped) == 2
+
+
+class Disk:
+    """What stands in for the file: it refuses, or takes its time."""
+
+    def __init__(self, *, full: bool = False) -> None:
+        self.full, self.back = full, threading.Event()
+        self.closed = 0
+
+    def write(self, _: str) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.back.wait(30)
+
+    def flush(self) -> None: ...
+
+    def tell(self) -> int:
+        return 0
+
+    def seek(self, *_: int) -> None: ...
+
+    def close(self) -> None:
+        self.closed += 1
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_is_full_drops_lines_and_ends_nothing(path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    """Neither an answer nor the end of the server; once there is room again, lines are written again."""
+    dropped: list[int] = []
+    log = RequestLog(ServingSettings(request_log=path), dropped=lambda: dropped.append(1))
+    real = _Files._open
+    monkeypatch.setattr(_Files, "_open", lambda _: Disk(full=True))
+    file = writer_of(log)._file
+    stand_in(file, file._open())
+    for number in range(3):
+        log.write({"number": number})
+    until(lambda: len(dropped) == 3)
+    monkeypatch.setattr(_Files, "_open", real)
+    log.write({"number": 3})
+    until(lambda: bool(path.read_text()))
+    assert [line["number"] for line in lines(path)] == [3]
+    stand_in(file, Disk(full=True))
+    log.close()
+    assert capsys.readouterr().err == "", "no traceback beside the log"
+
+
+def test_a_disk_that_takes_no_more_does_not_hold_up_the_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue is full and its writer waits for ever: not even the end of the log finds room in it."""
+    monkeypatch.setattr(request_log, "_WAITING", 4)
+    monkeypatch.setattr(request_log, "_CLOSE_S", 0.2)
+    dropped: list[int] = []
+    log = RequestLog(ServingSettings(request_log=path), dropped=lambda: dropped.append(1))
+    disk, writer = Disk(), writer_of(log)
+    stand_in(writer._file, disk)
+    thread = writer._thread
+    assert thread is not None
+    log.write({"number": 0})
+    until(writer._waiting.empty)
+    for number in range(1, 8):
+        log.write({"number": number})
+    assert len(dropped) == 3
+    begun = time.monotonic()
+    log.close()
+    assert time.monotonic() - begun < 10
+    assert len(dropped) == 7, "what waited is dropped, and counted"
+    assert thread.is_alive()
+    assert thread.daemon, "it does not hold up the process either"
+    disk.back.set()
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+def writer_of(log: RequestLog) -> _Writer:
+    assert log._listener is not None
+    return log._listener
+
+
+def stand_in(file: _Files, disk: Any) -> None:
+    """Let lines go to something that is no file."""
+    if file.stream is not None:
+        file.stream.close()
+    file.stream = disk
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_without_a_file_nothing_is_written(served: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

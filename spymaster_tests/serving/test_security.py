@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 from pathlib import Path
@@ -11,11 +12,13 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 from starlette.testclient import TestClient, WebSocketDenialResponse
 
+from spymaster.lake import Lake
 from spymaster.serving import security
+from spymaster.serving.app import create_app
 from spymaster.serving.codec import PROTOCOL
 from spymaster.serving.security import CSP, Guard, UnsafeBindError, mint_ticket, require_safe_bind, split_host
 from spymaster.settings import InvalidSettingsError, ServingSettings, get_settings
-from spymaster_tests.serving.conftest import BASE, TOKEN
+from spymaster_tests.serving.conftest import BASE, TOKEN, settings_for
 
 OWN = "http://127.0.0.1:8787"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -150,6 +153,29 @@ def test_every_answer_carries_the_headers(stranger) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
     assert "unsafe" not in CSP
+
+
+def test_an_error_nobody_foresaw_is_an_answer_like_others(served: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Headers, an id that the log has too, a problem document, a count; and nothing of what went wrong."""
+    app = create_app(settings_for(served))
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("unforeseen, in /home/someone")
+
+    monkeypatch.setattr(app.state.services.store, "session", broken)
+    logged: list[logging.LogRecord] = []
+    monkeypatch.setattr(logging.getLogger("spymaster.serving.http"), "handle", logged.append)
+    with TestClient(app, base_url=OWN, headers=BEARER) as one:
+        answer = one.get(f"{BASE}/reading", params={"sec": 5})
+        counted = one.get("/metrics").text
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "unforeseen" not in answer.text
+    assert answer.headers["content-security-policy"] == CSP
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert [record.args for record in logged] == [(answer.headers["x-request-id"],)]
+    assert 'spymaster_http_requests_total{code="500",route="/v1/sessions/{symbol}/{dt}/reading"} 1.0' in counted
 
 
 def test_requests_have_a_rate() -> None:

@@ -264,6 +264,8 @@ def test_trading_begins_where_spot_moves_for_good() -> None:
     jumps = [(5, 5), (5, 9), (9, 9), None]
     moves = [(9, 10), (8, 9), (7, 9)]
     assert start([*jumps, *moves]) == 240
+    assert start([*jumps, moves[0], None, *moves[1:]]) == 0, "two in a row, and one before them"
+    assert start([*jumps, moves[0], None, *moves]) == 360
     assert start(jumps) == 0
     assert start([None]) == 0
 

@@ -7,11 +7,13 @@ export interface Analogue {
   readonly distance: number;
   readonly weight: number | null;
   readonly levelTypes: readonly string[];
+  /** Which touch of its level that day it was; null where the lake no longer holds it. */
+  readonly touch: number | null;
   readonly outcome: string | null;
   /** Seconds to the barrier, and ticks along the direction: furthest, against it, at the end. Null unless revealed. */
   readonly hit: number | null;
   readonly moves: readonly [number | null, number | null, number | null] | null;
-  /** Mid in ticks from that at the decision, along the direction, one per second from `Path.first` on; may be empty. */
+  /** Mid in ticks from that at the decision, along the direction, one per second from `span[0]` on; empty where none is known. */
   readonly path: readonly number[];
 }
 /** One answer; a question without a clear direction has two. */
@@ -27,6 +29,8 @@ export interface AnalogueAnswer {
   /** Outcome -> [probability, base rate]; empty unless revealed, and without the number of days behind it. */
   readonly odds: ReadonlyMap<string, readonly [number, number]>;
   readonly neighbours: readonly Analogue[];
+  /** Whether the paths of the neighbours have come. */
+  readonly drawn: boolean;
 }
 export interface Analogues {
   readonly episode: string | null;
@@ -82,6 +86,7 @@ function parseAnswer(row: Row, revealed: boolean): AnalogueAnswer {
     effective: num(result.n_eff),
     novelty: num(result.novelty),
     odds,
+    drawn: false,
     neighbours: rows(row.neighbours).map((near, i) => ({
       rank: num(near.rank) ?? i + 1,
       date: str(near.session_date),
@@ -89,6 +94,7 @@ function parseAnswer(row: Row, revealed: boolean): AnalogueAnswer {
       distance: num(near.distance) ?? Number.NaN,
       weight: num(near.weight),
       levelTypes: Array.isArray(near.level_types) ? near.level_types.map(String) : [],
+      touch: num(near.touch_index),
       outcome: revealed && typeof near.outcome === 'string' ? near.outcome : null,
       hit: revealed ? num(near.t_hit_s) : null,
       moves: revealed ? [num(near.mfe_ticks), num(near.mae_ticks), num(near.end_ticks)] : null,
@@ -115,6 +121,7 @@ export function withPaths(asked: Analogues, json: unknown): Analogues {
       answer.queryId === body.query_id
         ? {
             ...answer,
+            drawn: true,
             neighbours: answer.neighbours.map((near) => ({
               ...near,
               path: (found.get(near.rank) ?? []).slice(0, stop),

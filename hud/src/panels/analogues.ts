@@ -14,8 +14,14 @@ const REASONS: Record<string, string> = {
   few_sessions: 'too few earlier sessions',
   few_neighbours: 'too few earlier setups of this kind',
   novel: 'nearly all earlier setups were closer to their own like',
-  uninformative: 'what followed differs from the base rate by at most 0.02',
+  uninformative: 'what followed is no different from the base rate',
 };
+const FACTS =
+  'nearest: earlier setups with the smallest distance. effective: neighbours that weigh as much as all do. novelty: share ' +
+  'of earlier setups that are nearer to their own like.';
+const TILE =
+  'Date of the setup; kinds of levels it was at; # which touch of its level that day. Arrow: the way price went to the ' +
+  'level. d: distance between the scaled vectors, 0 = the same.';
 const percent = (share: number): string => `${Math.round(100 * share)} %`;
 const arrow = (direction: number): string => (direction < 0 ? '↓' : '↑');
 const signed = (value: number): string => `${value > 0 ? '+' : value < 0 ? '−' : ''}${Math.abs(Math.round(value))}`;
@@ -25,6 +31,7 @@ export class Analogues implements Panel {
   private shown: unknown[] = [];
   onReveal: () => void = () => {};
   onAsk: () => void = () => {};
+  onAgain: () => void = () => {};
 
   update(model: Model): void {
     const { manifest, lists, gate, state } = model;
@@ -44,18 +51,23 @@ export class Analogues implements Panel {
     }
     if (!known) {
       const text = `Asked at its decision, ${model.labels.full(question.second)}: before it there is nothing to compare.`;
-      return this.root.replaceChildren(el('p', { class: 'dim' }, text), this.askButton());
+      const title = 'Time of the episode, in the zone of the clock.';
+      return this.root.replaceChildren(el('p', { class: 'dim', title }, text), this.askButton());
     }
-    if (failed) return this.root.replaceChildren(absent('Analogues', failed, ''), this.askButton());
-    if (!asked) return this.root.replaceChildren(el('p', { class: 'dim' }, 'Asking for analogues.'));
-    this.answers(model, asked, question.second);
+    if (!asked) {
+      if (!failed) return this.root.replaceChildren(el('p', { class: 'dim' }, 'Asking for analogues.'));
+      const buttons = el('div', { class: 'asks' }, this.againButton(), this.askButton());
+      return this.root.replaceChildren(absent('Analogues', `no answer (${failed})`, ''), buttons);
+    }
+    this.answers(model, asked, question.second, failed);
   }
 
-  private answers(model: Model, asked: Asked, second: number): void {
+  private answers(model: Model, asked: Asked, second: number, failed: string | null): void {
     const what = asked.episode === null ? 'This second' : asked.kind === 'candle' ? 'Candle' : 'Touch';
+    const title = `Asked at this time (zone of the clock); outcomes are those of the ${asked.horizon} s after a decision.`;
     const head = el(
       'p',
-      {},
+      { title },
       el('b', {}, `${what} ${model.labels.full(second)}`),
       el('span', { class: 'dim' }, ` · ${asked.kind === 'candle' ? 'candles' : 'touches'}, ${asked.horizon} s `),
     );
@@ -71,6 +83,10 @@ export class Analogues implements Panel {
       buttons.prepend(button);
     }
     const parts: HTMLElement[] = [head, buttons];
+    if (failed) {
+      buttons.append(this.againButton());
+      parts.push(absent('What was asked for last', `no answer (${failed})`, 'Shown is what came before.'));
+    }
     const all = near.flatMap(({ path }) => path).filter((value) => !Number.isNaN(value));
     const range = [Math.min(...all, 0), Math.max(...all, 1)] as const;
     const drawn: (() => void)[] = [];
@@ -80,7 +96,7 @@ export class Analogues implements Panel {
         parts.push(el('h3', {}, `As if price came from ${from} ${arrow(answer.direction)}`));
       }
       parts.push(...this.answer(answer, asked.revealed));
-      const tiles = answer.neighbours.slice(0, SHOWN).map((one) => tile(one, asked, range));
+      const tiles = answer.neighbours.slice(0, SHOWN).map((one) => tile(one, asked, range, unseen(answer, failed)));
       drawn.push(...tiles.map(({ draw }) => draw));
       if (tiles.length) parts.push(el('div', { class: 'tiles' }, ...tiles.map(({ root }) => root)));
     }
@@ -90,7 +106,8 @@ export class Analogues implements Panel {
       const text =
         `Mid from ${-first} s before ${until}, in ticks from that at the decision (the faint line), up along the ` +
         `approach: ${signed(range[0])} to ${signed(range[1])} in every picture.`;
-      parts.push(el('p', { class: 'dim' }, text));
+      const title = 'A tick is the smallest step of price. Every picture has the same scale.';
+      parts.push(el('p', { class: 'dim', title }, text));
     }
     this.root.replaceChildren(...parts);
     for (const draw of drawn) draw();
@@ -107,11 +124,16 @@ export class Analogues implements Panel {
       const why = REASONS[answer.reason] ?? (answer.reason || 'no reason given');
       parts.push(el('p', {}, `Nothing similar enough: ${why}.`));
     }
-    parts.push(el('p', { class: 'dim' }, facts.join(', ')));
+    parts.push(el('p', { class: 'dim', title: FACTS }, facts.join(', ')));
     if (revealed && answer.neighbours.length) parts.push(odds(answer, days));
     return parts;
   }
 
+  private againButton(): HTMLElement {
+    const button = el('button', { type: 'button', class: 'again' }, 'Try again');
+    button.onclick = () => this.onAgain();
+    return button;
+  }
   private askButton(): HTMLElement {
     const button = el('button', { type: 'button', class: 'ask' }, 'Ask about this second');
     button.onclick = () => this.onAsk();
@@ -119,13 +141,23 @@ export class Analogues implements Panel {
   }
 }
 
-function tile(near: Analogue, asked: Asked, range: readonly [number, number]): { root: HTMLElement; draw: () => void } {
+/** Why a neighbour has no path. */
+const unseen = (answer: AnalogueAnswer, failed: string | null): string =>
+  answer.drawn ? 'its seconds are gone' : failed ? 'its seconds did not come' : 'its seconds are coming';
+
+function tile(
+  near: Analogue,
+  asked: Asked,
+  range: readonly [number, number],
+  why: string,
+): { root: HTMLElement; draw: () => void } {
   const spark = el('canvas', { 'aria-hidden': 'true' });
+  const touch = near.touch === null ? '' : ` #${near.touch}`;
   const caption = el(
     'figcaption',
-    {},
+    { title: TILE },
     el('span', { class: 'num' }, near.date),
-    el('span', {}, near.levelTypes.map(levelName).join(' · ')),
+    el('span', {}, `${near.levelTypes.map(levelName).join(' · ')}${touch}`),
     el('span', { class: 'dim' }, `${arrow(near.direction)} d ${near.distance.toFixed(2)}`),
   );
   if (near.outcome !== null) {
@@ -135,7 +167,7 @@ function tile(near: Analogue, asked: Asked, range: readonly [number, number]): {
     const after = near.hit === null ? '' : ` ${Math.round(near.hit)} s`;
     caption.append(el('b', { title }, `${near.outcome}${after}`));
   }
-  if (!near.path.length) caption.append(el('span', { class: 'dim' }, 'its seconds are gone'));
+  if (!near.path.length) caption.append(el('span', { class: 'dim' }, why));
   const split = asked.span[1] > 0 ? -asked.span[0] : null;
   return {
     root: el('figure', {}, spark, caption),
@@ -158,6 +190,11 @@ function odds({ neighbours, odds: shares, abstain }: AnalogueAnswer, days: strin
       el('td', {}, told ? `${percent(told[0])} vs ${percent(told[1])}` : '—'),
     );
   });
-  const heads = [days, 'count', '95 %', 'p vs base p0'].map((text) => el('th', { scope: 'col' }, text));
+  const heads = [
+    [days, 'days of the setups that were compared'],
+    ['count', 'neighbours that ended so, of all neighbours'],
+    ['95 %', 'Wilson interval of the count'],
+    ['p vs base p0', 'share of neighbours, weighed by how near they are, beside that of all earlier setups'],
+  ].map(([text = '', title = '']) => el('th', { scope: 'col', title }, text));
   return el('table', { class: 'odds' }, el('thead', {}, el('tr', {}, ...heads)), el('tbody', {}, ...rows));
 }

@@ -49,6 +49,7 @@ export class EvidencePanel implements Panel {
       return;
     }
     this.root.replaceChildren(this.strip.root, this.list);
+    const tests = manifest.tables.get('algo_test');
     this.list.replaceChildren(
       ...part(
         'Known from earlier dates',
@@ -57,7 +58,7 @@ export class EvidencePanel implements Panel {
       ...part(
         'Tests of this date',
         rows.filter((row) => !row.earlier),
-        'They are over when the date is.',
+        tests && tests.status !== 'ok' ? `There are none: ${tests.reason}.` : 'They are over when the date is.',
       ),
       ...(tried.length ? [counts(tried)] : []),
     );
@@ -75,7 +76,8 @@ function part(title: string, rows: readonly Evidence[], empty = ''): HTMLElement
 /** Every test with how many groups it tried: what was not found is said, too. */
 function counts(tried: readonly Tried[]): HTMLElement {
   const words = tried.map((one) => `${NAMES[one.test] ?? one.test}: ${one.found} of ${one.groups}`).join(' · ');
-  return el('p', { class: 'dim' }, `groups with a finding: ${words}`);
+  const title = 'Of each test: groups of messages in which it found something, of all that it was applied to.';
+  return el('p', { class: 'dim', title }, `groups with a finding: ${words}`);
 }
 
 function effectOf(row: Evidence): string {
@@ -102,9 +104,13 @@ function evidenceRow(row: Evidence): HTMLElement {
         ]),
     ...(row.daysSeen === null ? [] : [`replicated ${row.daysReplicated ?? '—'} of ${row.daysSeen} days`]),
   ];
+  const unit = row.unit === 'share' ? 'share of what was counted, in percent' : 'ratio to what the null has, in times';
+  const title =
+    `Effect: ${unit}, with its 95 % interval. q: p, adjusted for all groups that were tested. ` +
+    `Null: ${row.nullMethod || 'that of its own dates'}. Days: those on which it was found again, of those tested.`;
   return el(
     'article',
-    { class: `finding ${row.verdict}${row.control ? ' control' : ''}` },
+    { title, class: `finding ${row.verdict}${row.control ? ' control' : ''}` },
     el(
       'h3',
       {},
@@ -121,7 +127,12 @@ function evidenceRow(row: Evidence): HTMLElement {
 /** Share of messages owed to listed habits, minute by minute, with what is usual as a mark. */
 class IntensityStrip {
   private readonly canvas = el('canvas', { 'aria-hidden': 'true' });
-  private readonly words = el('p', { class: 'dim' });
+  private readonly words = el('p', {
+    class: 'dim',
+    title:
+      'Share of messages owed to habits found on earlier dates, minute by minute; usually: the median of earlier ' +
+      'sessions in this half hour.',
+  });
   readonly root = el('div', { class: 'intensity' }, this.words, this.canvas);
 
   update(minutes: readonly Intensity[]): void {

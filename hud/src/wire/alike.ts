@@ -1,11 +1,11 @@
 /**
  * The question for analogues: of an episode, from its decision on, or of a second. Each is asked without what came of
- * the neighbours first, and with it only when the user reveals it.
+ * the neighbours first, and with it only when the user reveals it. What cannot be answered is said beside what has been.
  */
 import { asOf, type Gate, maySee } from '../core/timegate.ts';
 import { type Analogues, parseAnalogues, withPaths } from '../model/analogues.ts';
 import type { Lists } from '../panels/model.ts';
-import { address, getJson, type Query } from './http.ts';
+import { address, getJson, HttpError, type Query } from './http.ts';
 import type { Manifest } from './manifest.ts';
 
 export interface AnalogueQuestion {
@@ -14,10 +14,14 @@ export interface AnalogueQuestion {
   readonly second: number;
 }
 
+/** Longest wait for what belongs to one question; the first about a date makes the server load it. */
+export const PATIENCE_MS = 120_000;
+/** So often a server that answers others first is asked again, whenever it says. */
+export const TRIES = 10;
+
 export class Alike {
-  private asked = false;
-  /** Counts requests: of those under way only the last one counts. */
-  private round = 0;
+  /** The request under way, or the last one; null where nothing has been asked. Of several only the last one counts. */
+  private request: AbortController | null = null;
   constructor(
     private readonly base: string,
     private readonly manifest: Manifest,
@@ -25,11 +29,12 @@ export class Alike {
     private readonly changed: () => void,
   ) {}
 
-  /** Takes another question, which is asked once its second is known. */
+  /** Takes another question, which is asked once its second is known. The same one again is asked anew. */
   choose(question: AnalogueQuestion | null, gate: Gate): void {
     this.forget();
     this.lists.analogueQuestion = question;
     this.moved(gate);
+    this.changed();
   }
 
   /** The present is another one: what is not known by now is not told, and what has become known is asked for. */
@@ -37,48 +42,55 @@ export class Alike {
     const question = this.lists.analogueQuestion;
     if (!question) return;
     if (!maySee(gate, question.second)) return this.forget();
-    if (!this.asked) void this.ask(question, gate, false);
+    if (!this.request) void this.ask(question, gate, false);
   }
 
-  /** Asks again with what came of the neighbours; false where nothing was asked, or nothing is to be revealed. */
-  reveal(gate: Gate): boolean {
+  /** Asks again with what came of the neighbours, where there is something to reveal. */
+  reveal(gate: Gate): void {
     const { analogueQuestion: question, analogues } = this.lists;
-    if (!question || !analogues || analogues.revealed || !maySee(gate, question.second)) return false;
-    if (analogues.answers.every(({ neighbours }) => !neighbours.length)) return false;
+    if (!question || !analogues || analogues.revealed || !maySee(gate, question.second)) return;
+    if (analogues.answers.every(({ neighbours }) => !neighbours.length)) return;
     void this.ask(question, gate, true);
-    return true;
   }
 
-  private forget(): void {
-    this.asked = false;
-    this.round += 1;
+  /** Nothing is asked any more, and nothing that was will be told. */
+  forget(): void {
+    this.request?.abort();
+    this.request = null;
     this.lists.analogues = null;
     this.lists.analoguesProblem = null;
   }
 
   private async ask(question: AnalogueQuestion, gate: Gate, reveal: boolean): Promise<void> {
-    this.asked = true;
-    this.round += 1;
-    const { round } = this;
+    this.request?.abort();
+    const request = new AbortController();
+    this.request = request;
+    this.lists.analoguesProblem = null;
+    this.changed();
     const tell = (answer: Analogues): boolean => {
-      if (round !== this.round) return false;
+      if (request !== this.request) return false;
       this.lists.analogues = answer;
       this.changed();
       return true;
     };
+    const late = new Error(`no answer within ${PATIENCE_MS / 1000} s`);
+    const timer = setTimeout(() => request.abort(late), PATIENCE_MS);
     try {
-      let answer = parseAnalogues(await getJson(this.address(question, gate, reveal)));
+      let answer = parseAnalogues(await patiently(this.address(question, gate, reveal), request.signal));
       if (!tell(answer)) return;
       for (const { queryId, neighbours } of answer.answers) {
         if (!neighbours.length) continue;
         const query = { query_id: queryId, reveal, format: 'json' };
-        answer = withPaths(answer, await getJson(address(this.base, '/v1/analogues/paths', query)));
+        const paths = await patiently(address(this.base, '/v1/analogues/paths', query), request.signal);
+        answer = withPaths(answer, paths);
         if (!tell(answer)) return;
       }
     } catch (error) {
-      if (round !== this.round) return;
+      if (request !== this.request) return;
       this.lists.analoguesProblem = error instanceof Error ? error.message : 'failed';
       this.changed();
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -91,5 +103,19 @@ export class Alike {
     const ns = (sec: number): string => String(t0Ns + BigInt(sec + 1) * 1_000_000_000n);
     const query: Query = { symbol, ts: ns(second), as_of: ns(Math.max(second, gate.limit)), reveal };
     return address(this.base, '/v1/analogues', query);
+  }
+}
+
+/** An answer, be it that the server answers others first. */
+async function patiently(url: string, signal: AbortSignal): Promise<unknown> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await getJson(url, signal);
+    } catch (error) {
+      if (!(error instanceof HttpError) || error.retryAfter === null || tries === TRIES) throw error;
+      const { retryAfter } = error;
+      await new Promise((resolve) => setTimeout(resolve, 1000 * retryAfter));
+      signal.throwIfAborted();
+    }
   }
 }

@@ -190,7 +190,7 @@ export interface SessionManifest {
   cadence_s: number;
   exchange_tz: string;
   segments: Segment[];
-  /** where a page opens the session: a quarter of an hour into its trading */
+  /** where a page opens the session: 14 minutes into its trading */
   opening_sec: number;
   tick_size: string;
   price_decimals: number;

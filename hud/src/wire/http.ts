@@ -5,6 +5,8 @@ export class HttpError extends Error {
     readonly status: number,
     readonly code: string,
     path: string,
+    /** Seconds after which a busy server wants to be asked again; null where it names none. */
+    readonly retryAfter: number | null = null,
   ) {
     super(`${path}: ${status} ${code}`);
   }
@@ -27,7 +29,9 @@ async function answer(url: string, signal?: AbortSignal): Promise<Response> {
   } catch {
     // A proxy may answer without a problem document; the status says enough.
   }
-  throw new HttpError(response.status, code, new URL(url, 'http://localhost').pathname);
+  const after = Number.parseInt(response.headers.get('retry-after') ?? '', 10);
+  const { pathname } = new URL(url, 'http://localhost');
+  throw new HttpError(response.status, code, pathname, Number.isNaN(after) ? null : after);
 }
 
 export const getJson = async (url: string, signal?: AbortSignal): Promise<unknown> =>

@@ -46,7 +46,7 @@ export interface Manifest {
   readonly seconds: number;
   readonly exchangeTz: string;
   readonly segments: readonly SegmentSpec[];
-  /** Where a page opens the session: a quarter of an hour into its trading. */
+  /** Where a page opens the session: 14 minutes into its trading. */
   readonly openingSec: number;
   readonly tickSize: number;
   readonly decimals: number;

@@ -62,6 +62,7 @@ describe('analogues', () => {
       date: '2025-12-30',
       distance: 4.21,
       levelTypes: ['PMH', 'ONH'],
+      touch: 2,
       outcome: 'reject',
       hit: 41.2,
       moves: [2.5, 9, -7.5],

@@ -48,6 +48,8 @@ describe.skipIf(!URL_ || !findChromium())('analogues on the real sidecar', () =>
 
   it('the payload tells nothing of how they ended; the panel is marked as simulated', async () => {
     await expect.poll(() => bodies.length).toBe(2);
+    expect(bodies[0]!.text).toContain('"neighbours":[{');
+    expect(bodies[1]!.text).toContain('"ticks":[');
     for (const { url, text } of bodies) {
       expect(url).toContain('reveal=false');
       expect(text).not.toMatch(TOLD);
@@ -56,6 +58,8 @@ describe.skipIf(!URL_ || !findChromium())('analogues on the real sidecar', () =>
     expect(text).toContain('SIMULATED');
     expect(text).toContain('earlier days');
     expect(await browser.page.$('.odds')).toBeNull();
+    expect(await browser.page.$$eval('.tiles figure', (found) => found.length)).toBeGreaterThan(0);
+    await shows(browser.page, '.tiles figcaption', /#\d/);
     const tiles = await browser.page.$$eval('.tiles figure b', (found) => found.length);
     expect(tiles).toBe(0);
   });
@@ -91,13 +95,21 @@ describe.skipIf(!URL_ || !findChromium())('analogues on the real sidecar', () =>
     const before = bodies.length;
     await page.click('.analogues .ask');
     await until(page, (app) => app.lists.analogues?.episode === null, 60_000);
+    const answers = await state(page, (app) => app.lists.analogues!.answers.map(({ neighbours }) => neighbours.length));
+    expect(answers.length).toBeGreaterThan(0);
+    for (const neighbours of answers) expect(neighbours).toBeGreaterThan(0);
     await until(
       page,
-      (app) => (app.lists.analogues?.answers.at(-1)?.neighbours[0]?.path.length ?? 301) === 301,
+      (app) =>
+        app.lists.analogues!.answers.every(({ neighbours }) => neighbours.some(({ path }) => path.length === 301)),
       60_000,
     );
-    expect(await page.$('.odds')).toBeNull();
     await shows(page, '.analogues', 'This second');
+    expect(await page.$('.odds')).toBeNull();
+    expect(await page.$$eval('.tiles figure', (found) => found.length)).toBeGreaterThan(0);
+    expect(await page.$$eval('.tiles figure b', (found) => found.length)).toBe(0);
+    await expect.poll(() => bodies.length - before).toBe(1 + answers.length);
+    expect(bodies[before]!.text).toContain('"neighbours":[{');
     for (const { text } of bodies.slice(before)) expect(text).not.toMatch(TOLD);
     await page.evaluate(() => window.spymaster.seek(window.spymaster.store.state.now - 20));
     expect(await state(page, (app) => app.lists.analogues)).toBeNull();

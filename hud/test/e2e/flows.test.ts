@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findChromium } from '../harness/browser.mjs';
-import { arrivedAt, type Opened, openHud, shows, state, until } from './page.ts';
+import { arrivedAt, bareNumbers, type Opened, openHud, shows, state, until } from './page.ts';
 
 const LEVEL = 27200;
 
@@ -199,22 +199,7 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
   it('Units: every number in the page has its unit and baseline in a heading, a caption or a tooltip', async () => {
     for (const tab of ['episodes', 'ladder']) {
       await hud.page.click(`#tab-${tab}`);
-      const bare = await hud.page.evaluate(() => {
-        const out: string[] = [];
-        const walker = document.createTreeWalker(document.getElementById('app')!, NodeFilter.SHOW_TEXT);
-        for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-          const holder = node.parentElement!;
-          if (!/\d/.test(node.textContent!) || holder.closest('[hidden], dialog, option, .sr, .brand')) continue;
-          const told =
-            holder.closest('[title]') ??
-            holder.closest('table')?.querySelector('caption, th[title]') ??
-            // Sentences and names say what they count; the clock has its zone beside it.
-            holder.closest('#reading, .legend, .clock, .contract, .badge, .card h2, .absent');
-          if (!told) out.push(`${node.textContent} in ${holder.tagName}.${holder.className}`);
-        }
-        return out;
-      });
-      expect(bare, tab).toEqual([]);
+      expect((await bareNumbers(hud.page, '#app')).bare, tab).toEqual([]);
     }
     expect(await hud.page.getAttribute('.strip', 'title')).toMatch(/contracts.*dollars per 1 % move/);
     expect(await hud.page.getAttribute('#bands .note', 'title')).toBe(
@@ -263,7 +248,11 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     await hud.page.waitForSelector('.tiles figure');
     await shows(hud.page, '.analogues', 'SIMULATED');
     await until(hud.page, (app) => (app.lists.analogues?.answers[0]?.neighbours[0]?.path.length ?? 0) === 61);
-    expect(told.length).toBe(2);
+    await expect.poll(() => told.length).toBe(2);
+    expect(told[0]).toContain('"neighbours":[{');
+    expect(told[1]).toContain('"ticks":[');
+    expect(await hud.page.$$eval('.tiles figure', (found) => found.length)).toBe(12);
+    expect(await hud.page.$$eval('.tiles figure b', (found) => found.length)).toBe(0);
     for (const text of told) {
       expect(text).toContain('reveal=false');
       expect(text).not.toMatch(/outcome|p0?_break/);
@@ -286,6 +275,53 @@ describe.skipIf(!findChromium())('the HUD on a session', () => {
     expect(text).toContain('timing incompatible with: uniform phase');
     expect(text).toContain('control: none');
     expect(text).toContain('replicated 17 of 20 days');
+  });
+
+  it('Units: numbers of analogues, concealed and revealed, and of evidence have theirs too', async () => {
+    const { page } = hud;
+    const told = async (selector: string, ...words: string[]): Promise<void> => {
+      const titles = await page.$$eval(selector, (nodes) => nodes.map((node) => node.getAttribute('title') ?? ''));
+      expect(titles.length, selector).toBeGreaterThan(0);
+      for (const title of titles) for (const word of words) expect(title, selector).toContain(word);
+    };
+    await page.evaluate(() => window.spymaster.seek(2900));
+    await until(page, (app) => app.lists.episodes.length === 2);
+    await page.evaluate(() => window.spymaster.openEpisode(window.spymaster.lists.episodes[0]!));
+    await page.click('#tab-analogues');
+    await shows(page, '.analogues', 'Asked at its decision');
+    expect(await bareNumbers(page, '.analogues')).toMatchObject({ bare: [] });
+    await page.evaluate(() => window.spymaster.seek(2662));
+    await until(page, (app) => app.lists.analogues?.answers[0]?.drawn === true);
+    await shows(page, '.analogues', 'in every picture');
+    const concealed = await bareNumbers(page, '.analogues');
+    expect(concealed.bare).toEqual([]);
+    expect(concealed.seen).toBeGreaterThan(36); // three in every picture
+    await told(
+      '.tiles figcaption',
+      'Date of the setup',
+      'which touch of its level',
+      'distance between the scaled vectors',
+    );
+    await shows(page, '.tiles', 'PM High #1');
+    await press('o');
+    await page.waitForSelector('.odds');
+    await until(page, (app) => app.lists.analogues?.answers[0]?.drawn === true);
+    await page.waitForSelector('.tiles figcaption b');
+    const revealed = await bareNumbers(page, '.odds');
+    expect(revealed.bare).toEqual([]);
+    expect(revealed.seen).toBeGreaterThan(8);
+    await told('.tiles figcaption b', 'along its direction', 'ticks');
+    const heads = await page.$$eval('.odds thead th', (nodes) => nodes.map((node) => node.getAttribute('title')));
+    expect(heads).toHaveLength(4);
+    expect(heads.every(Boolean)).toBe(true);
+    await page.click('#tab-evidence');
+    await shows(page, '.evidence', 'control: none');
+    const evidence = await bareNumbers(page, '.evidence');
+    expect(evidence.bare).toEqual([]);
+    expect(evidence.seen).toBeGreaterThan(3);
+    await told('.evidence .finding', 'in percent, with its 95 % interval', 'adjusted', 'Null: uniform phase', 'Days: ');
+    await told('.evidence .intensity p', 'Share of messages', 'median of earlier sessions');
+    await told('.evidence > div:last-child > p.dim', 'of all that it was applied to');
   });
 
   it('Reading: the sentences of the server, of this second', async () => {

@@ -51,6 +51,42 @@ describe.skipIf(!findChromium())('honest states', () => {
       await hud.close();
     }
   });
+  it('says that a question for analogues has no answer, asks again, and keeps what was answered', async () => {
+    const hud = await openHud({ hash: '#s=ES/2026-01-06&t=2700', width: 1440 });
+    const refused: string[] = [];
+    hud.page.on('response', (one) => {
+      if (one.status() === 500) refused.push(one.url());
+    });
+    try {
+      await until(hud.page, (app) => app.lists.episodes.length > 0);
+      await hud.page.click('#tab-analogues');
+      hud.sidecar.refuseAnalogues(500);
+      await hud.page.click('.analogues .ask');
+      await shows(hud.page, '.analogues', 'Analogues: no answer (/v1/analogues: 500 some_code)');
+      expect(await hud.page.textContent('.analogues')).not.toContain('Asking');
+      hud.sidecar.refuseAnalogues(0);
+      await hud.page.click('.analogues .again');
+      await hud.page.waitForSelector('.tiles figure');
+      await until(hud.page, (app) => app.lists.analogues?.answers.every(({ drawn }) => drawn) === true);
+      await shows(hud.page, '.analogues', 'in every picture');
+      expect(await hud.page.textContent('.analogues')).not.toContain('no answer');
+      hud.sidecar.refuseAnalogues(500);
+      await hud.page.keyboard.press('o');
+      await shows(hud.page, '.analogues', 'What was asked for last: no answer');
+      expect(await hud.page.$$eval('.tiles figure', (found) => found.length)).toBe(24);
+      expect(await hud.page.$('.odds')).toBeNull();
+      expect(await hud.page.textContent('.badges')).not.toContain('outcomes revealed');
+      hud.sidecar.refuseAnalogues(0);
+      await hud.page.keyboard.press('o');
+      await hud.page.waitForSelector('.odds');
+      await shows(hud.page, '.badges', 'outcomes revealed');
+      expect(await hud.page.textContent('.analogues')).not.toContain('no answer');
+      expect(refused.length).toBe(2);
+      expect(hud.problems.filter((text) => !text.includes('500'))).toEqual([]);
+    } finally {
+      await hud.close();
+    }
+  });
   it('draws in software where the browser has no WebGL', async () => {
     const hud = await openHud({ graphics: 'none' });
     try {

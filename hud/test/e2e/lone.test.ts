@@ -21,7 +21,7 @@ describe.skipIf(!URL_ || !findChromium())('the HUD on a lone session', () => {
   });
   afterAll(() => browser?.close());
 
-  it('opens on it, a quarter of an hour into its trading', async () => {
+  it('opens on it, 14 minutes into its trading', async () => {
     const rth = await state(browser.page, (app) => app.data.manifest.segments.find((s) => s.name === 'RTH')?.from ?? 0);
     expect(await state(browser.page, (app) => app.store.state.now)).toBe(rth + 839);
   });

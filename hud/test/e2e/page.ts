@@ -89,6 +89,30 @@ export async function until(page: Page, check: (app: App) => boolean, timeout = 
   }
 }
 
+/**
+ * Numbers in the page without a unit and baseline in a heading, a caption or a tooltip; `seen` counts those in `within`.
+ * What is hidden is not looked at.
+ */
+export async function bareNumbers(page: Page, within: string): Promise<{ bare: string[]; seen: number }> {
+  return page.evaluate((inside) => {
+    const bare: string[] = [];
+    let seen = 0;
+    const walker = document.createTreeWalker(document.getElementById('app')!, NodeFilter.SHOW_TEXT);
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      const holder = node.parentElement!;
+      if (!/\d/.test(node.textContent!) || holder.closest('[hidden], dialog, option, .sr, .brand')) continue;
+      if (holder.closest(inside)) seen += 1;
+      const told =
+        holder.closest('[title]') ??
+        holder.closest('table')?.querySelector('caption, th[title]') ??
+        // Sentences and names say what they count; the clock has its zone beside it.
+        holder.closest('#reading, .legend, .clock, .contract, .badge, .card h2, .absent');
+      if (!told) bare.push(`${node.textContent} in ${holder.tagName}.${holder.className}`);
+    }
+    return { bare, seen };
+  }, within);
+}
+
 /** Waits until the present is at `sec` and everything streamed for it has arrived. */
 export async function arrivedAt(page: Page, sec: number, timeout = 20_000): Promise<void> {
   const end = Date.now() + timeout;

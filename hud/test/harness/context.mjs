@@ -112,6 +112,13 @@ export function context(scene, missing) {
           null_hi: [6, 6, 6, 6, 6, 6, 6, 6],
         },
       ].filter((e) => e.available_from <= until(query)),
+      tests: until(query) >= 2000 ? [{ test_id: 'E4', groups: 51, found: 1 }] : [],
+      intensity: Array.from({ length: Math.floor((until(query) + 1) / 60) }, (_, m) => ({
+        from: m * 60,
+        n: 2400,
+        share: 0.03 + 0.001 * (m % 7),
+        usual: 0.03,
+      })),
     }),
   };
   return (path, query) => {
@@ -178,6 +185,7 @@ export function analogues(query, episode = null) {
         distance: 0.2 + 0.05 * i,
         weight: 1 / (i + 1),
         level_types: ['PMH'],
+        touch_index: 1 + (i % 3),
         ...(revealed ? { outcome: ['reject', 'break', 'chop'][i % 3], t_hit_s: i % 3 === 2 ? null : 10 + i } : {}),
       })),
     })),

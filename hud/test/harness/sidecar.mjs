@@ -45,6 +45,7 @@ export async function startSidecar(options = {}) {
     );
   }
   const requests = [];
+  const line = { silent: false, refused: 0 };
   const lists = context(scene, missing);
 
   const server = createServer(async (request, response) => {
@@ -69,6 +70,7 @@ export async function startSidecar(options = {}) {
         cursor: null,
       });
     if (url.pathname === root) return json(manifest);
+    if (line.refused && url.pathname.includes('analogues')) return json({ code: 'some_code' }, line.refused);
     if (url.pathname === '/v1/analogues') return json(analogues(url.searchParams));
     if (url.pathname === '/v1/analogues/paths') return json(analoguePaths(scene, url.searchParams));
     if (url.pathname.startsWith(`${root}/tiles/`)) {
@@ -98,7 +100,6 @@ export async function startSidecar(options = {}) {
     }
   });
   const sockets = new WebSocketServer({ server, path: '/v1/stream', handleProtocols: () => 'spymaster.arrow.v1' });
-  const line = { silent: false };
   sockets.on('connection', (socket) => serve(socket, scene, manifest, missing, line));
   await new Promise((resolve) => server.listen(options.port ?? 0, '127.0.0.1', resolve));
   const { port } = server.address();
@@ -109,6 +110,10 @@ export async function startSidecar(options = {}) {
     /** Connected, but nothing comes any more. */
     setSilent: (on) => {
       line.silent = on;
+    },
+    /** Questions for analogues are answered with this status; 0: as they should be. */
+    refuseAnalogues: (status) => {
+      line.refused = status;
     },
     dropSockets: () => {
       for (const socket of sockets.clients) socket.terminate();

@@ -12,12 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
-from spymaster.serving.alike import Asked, ask, document, parse_ns, paths_document
+from spymaster.serving.alike import MOST_NEIGHBOURS, Asked, ask, document, parse_ns, paths_document
 from spymaster.serving.catalog import SessionKey
 from spymaster.serving.deps import AsOf, ServicesDep, SessionDep
 from spymaster.serving.download import MEDIA
 from spymaster.serving.errors import BadQuestionError, UnavailableError, UnknownEpisodeError
 from spymaster.serving.http import json_response
+from spymaster.serving.known import read
 from spymaster.serving.session import Session
 from spymaster.serving.surfaces import LATER_TABLES
 
@@ -46,7 +47,9 @@ class _Question(APIRoute):
 router = APIRouter(prefix="/v1/analogues", route_class=_Question)
 of_episodes = APIRouter(prefix="/v1/sessions/{symbol}/{dt}/episodes/{episode_id}")
 
-Neighbours = Annotated[int | None, Query(ge=1, le=200, description="neighbours; those of the profile if not given")]
+Neighbours = Annotated[
+    int | None, Query(ge=1, le=MOST_NEIGHBOURS, description="neighbours; those of the profile if not given")
+]
 Horizon = Annotated[int | None, Query(ge=1, le=360, description="seconds: 30, 120, 360; 120 (c120: 360) if not given")]
 Reveal = Annotated[bool, Query(description="tell outcomes, shares with their base rates, and paths after the decision")]
 Time = Annotated[str, Query(max_length=40, description="ns since the epoch, or RFC 3339 with an offset")]
@@ -69,7 +72,8 @@ def analogues_at(
     known_at = None if as_of is None else parse_ns(as_of, name="as_of")
     asked = Asked(symbol, parse_ns(ts, name="ts"), family, direction, k, horizon, known_at)
     info = services.catalog.get(SessionKey(symbol, asked.dt))
-    body = document(services.kept, ask(services.kept, info, asked), reveal=reveal)
+    with services.questions.turn():
+        body = document(services.kept, ask(services.kept, info, asked), reveal=reveal)
     return json_response(request, JSONResponse(None).render(body), dict(NOT_KEPT))
 
 
@@ -89,7 +93,8 @@ def analogue_paths(
     """
     asked = Asked.parse(query_id)
     info = services.catalog.get(SessionKey(asked.symbol, asked.dt))
-    answer = ask(services.kept, info, asked, paths=True)[0]
+    with services.questions.turn():
+        answer = ask(services.kept, info, asked, paths=True)[0]
     if format == "json":
         text = JSONResponse(None).render(paths_document(answer, reveal=reveal))
         return json_response(request, text, dict(NOT_KEPT))
@@ -116,7 +121,8 @@ def analogues_of(
     kind, direction, decision = _decided(session, episode_id, as_of)
     family, way = "s1" if kind == "touch" else "c120", "up" if direction > 0 else "down"
     asked = Asked(session.key.symbol, decision, family, way, k, horizon, session.timeline.end_ns(as_of))
-    body = document(services.kept, ask(services.kept, session.info, asked), reveal=reveal, episode_id=episode_id)
+    with services.questions.turn():
+        body = document(services.kept, ask(services.kept, session.info, asked), reveal=reveal, episode_id=episode_id)
     return json_response(request, JSONResponse(None).render(body), dict(NOT_KEPT))
 
 
@@ -127,8 +133,8 @@ def _decided(session: Session, episode_id: str, as_of: int) -> tuple[str, int, i
         raise UnavailableError(f"episodes: {status.reason}")
     decided = pl.col("ts_decision").to_physical()
     named = (pl.col("episode_id") == episode_id) & ~pl.col("is_placebo") & (decided <= session.timeline.end_ns(as_of))
-    rows = session.info.partitions[_EPISODES].scan().filter(named)
-    found = rows.select(pl.col("kind").cast(pl.String), "direction", decided.alias("decided")).collect()
+    rows = read(session.info.partitions[_EPISODES], rows=named)
+    found = rows.select(pl.col("kind").cast(pl.String), "direction", decided.alias("decided"))
     if not found.height:
         raise UnknownEpisodeError("no such episode is known by then")
     return found.row(0)

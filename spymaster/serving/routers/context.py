@@ -76,7 +76,8 @@ def evidence(request: Request, session: SessionDep, as_of: AsOf) -> Response:
     `intensity` is the share of messages owed to findings of earlier dates, by minutes that are over.
     """
     _require(session, "evidence")
-    return _json(request, session, {"as_of": as_of, **known.evidence(session, as_of)})
+    # Findings of other dates are in it, which the data version does not know.
+    return _json(request, session, {"as_of": as_of, **known.evidence(session, as_of)}, tagged_by_itself=True)
 
 
 @router.get("/reading", response_class=JSONResponse)
@@ -124,7 +125,10 @@ def inspect(request: Request, session: SessionDep, sec: Second, tick: Annotated[
 
 @router.get("/overview", response_class=JSONResponse)
 def overview(request: Request, session: SessionDep, as_of: AsOf) -> Response:
-    """Per minute: lowest, highest and last spot, and the share of valid seconds; nothing after `as_of`."""
+    """Per minute: lowest, highest and last spot, and the share of valid seconds; nothing after `as_of`.
+
+    `episodes` is null where their table is there and cannot be read.
+    """
     frame = session.info.partitions["silver.book_snapshot_1s"].read(
         ["window_end", "spot_ref_price_int", "window_valid"]
     )
@@ -141,15 +145,19 @@ def overview(request: Request, session: SessionDep, as_of: AsOf) -> Response:
             valid_share=pl.col("window_valid").mean().round(4),
         )
     )
+    try:
+        decided = [
+            {name: one[name] for name in ("episode_id", "kind", "direction", "decision")}
+            for one in known.episodes(session, as_of)
+        ]
+    except UnavailableError:
+        decided = None
     body = {
         "as_of": as_of,
         "minutes": [{"from": row.pop("minute") * 60, **row} for row in minutes.iter_rows(named=True)],
-        "episodes": [
-            {name: one[name] for name in ("episode_id", "kind", "direction", "decision")}
-            for one in known.episodes(session, as_of)
-        ],
+        "episodes": decided,
     }
-    return _json(request, session, body)
+    return _json(request, session, body, tagged_by_itself=decided is None)
 
 
 def _list(
@@ -208,7 +216,9 @@ def _codes(session: Session, sec: int, rel: int) -> dict[str, Any]:
     return codes
 
 
-def _json(request: Request, session: Session, body: dict[str, Any]) -> Response:
-    headers = cache_headers(request, session)
+def _json(request: Request, session: Session, body: dict[str, Any], *, tagged_by_itself: bool = False) -> Response:
+    """tagged_by_itself: for an answer that depends on more than the data of the session."""
+    text = JSONResponse(None).render(body)
+    headers = cache_headers(request, session, body=text if tagged_by_itself else None)
     unchanged = not_modified(request, headers)
-    return unchanged or json_response(request, JSONResponse(None).render(body), headers)
+    return unchanged or json_response(request, text, headers)

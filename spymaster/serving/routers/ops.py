@@ -51,6 +51,7 @@ async def metrics(request: Request, services: ServicesDep) -> Response:
     if not public and not services.guard.authenticated(dict(request.scope["headers"]), port):
         return problem(401, "unauthenticated", "unauthenticated")
     services.metrics.cache_bytes.set(services.store.nbytes)
+    services.metrics.analogue_bytes.set(services.kept.nbytes)
     return PlainTextResponse(services.metrics.text(), media_type="text/plain; version=0.0.4")
 
 
