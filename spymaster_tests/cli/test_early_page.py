@@ -15,6 +15,7 @@ from spymaster.cli.early_page import EarlyPage, early_page
 from spymaster.cli.supervisor import Service, Supervisor
 from spymaster.cli.up import free_port
 from spymaster.tables import all_tables
+from spymaster_tests.cli.test_supervisor import alive
 
 LAST = date(2026, 1, 6)
 SILVER = [model.full_name for model in all_tables().values() if model.layer == "silver"]
@@ -46,14 +47,6 @@ def until_told(page: EarlyPage, told: list[int]) -> None:
         return bool(told)
 
     until(check)
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_it_comes_with_the_last_surface_of_the_date_and_is_handed_on(tmp_path: Path, service: Service):

@@ -83,11 +83,15 @@ def pid_in(path: Path) -> int:
 
 
 def alive(pid: int) -> bool:
+    """Whether it runs; one that has ended, and that nobody has asked for its exit code yet, does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:  # it ended just now, or there is no /proc
+        return not Path("/proc").is_dir()
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_an_error_nobody_foresaw_is_an_answer_like_others(served: Lake, monkeypa
     app = create_app(settings_for(served))
 
     def broken(*_: object) -> None:
-        raise RuntimeError("unforeseen, in /home/someone")
+        raise RuntimeError("unforeseen, in a folder of someone")
 
     monkeypatch.setattr(app.state.services.store, "session", broken)
     logged: list[logging.LogRecord] = []
