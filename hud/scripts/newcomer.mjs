@@ -72,6 +72,7 @@ const [program, ...words] = command.split(' ');
 const environment = { ...process.env };
 environment.NUMBA_CACHE_DIR = `${folder}/.kernels`; // none are compiled yet
 delete environment.VIRTUAL_ENV;
+delete environment.PYTHONDONTWRITEBYTECODE; // of this machine, not of a newcomer's: without it each start compiles Python anew
 const demo = spawn(program, [...words, '--port', '0', '--page-port', '0'], {
   cwd: folder,
   env: environment,

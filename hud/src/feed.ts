@@ -10,6 +10,11 @@ import { Context } from './wire/context.ts';
 import type { ServerMessage } from './wire/control.gen.ts';
 import { Link, type LinkEvents } from './wire/link.ts';
 
+/**
+ * How long the data on disk must have been left alone, in ms, before the session is opened anew: a run makes table after
+ * table of a date, and a page that began again with each of them would be of no use meanwhile.
+ */
+export const AT_REST_MS = 10_000;
 /** Costs of taking rows that are kept, for the append target. */
 const KEPT_COSTS = 2000;
 
@@ -21,7 +26,7 @@ export interface FeedEvents {
   /** Something arrived, or the connection is whole: the age of what is shown counts from here. */
   heard(): void;
   say(text: string): void;
-  /** The data on disk is another one: the session must be opened anew. */
+  /** The data on disk is another one, and at rest: the session must be opened anew. */
   changed(): void;
 }
 
@@ -34,6 +39,7 @@ export class Feed {
   private askedMinute = -1;
   /** Second of the latest thing told of in advance of its window; the lists have it once that second is the present. */
   private toldOf: number | null = null;
+  private changeTimer: ReturnType<typeof setTimeout> | null = null;
   private ageTimer: ReturnType<typeof setInterval> | null = null;
 
   constructor(
@@ -75,6 +81,7 @@ export class Feed {
   }
   dispose(): void {
     if (this.ageTimer) clearInterval(this.ageTimer);
+    if (this.changeTimer) clearTimeout(this.changeTimer);
     this.alike.forget();
     this.link.close();
   }
@@ -158,7 +165,10 @@ export class Feed {
       case 'eos':
         return store.set({ playing: false, link: 'ended' }, DIRTY.PANELS);
       case 'session_changed':
-        if (message.data_version !== this.data.manifest.dataVersion) this.events.changed();
+        if (this.changeTimer) clearTimeout(this.changeTimer);
+        this.changeTimer = null;
+        if (message.data_version !== this.data.manifest.dataVersion)
+          this.changeTimer = setTimeout(() => this.events.changed(), AT_REST_MS);
         return;
       case 'error':
         return this.events.say(`${message.code}: ${message.message}`);

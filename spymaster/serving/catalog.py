@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
@@ -23,6 +24,7 @@ from spymaster.serving.describe import NOT_MATERIALISED, NOT_SERVED, OK, UNREADA
 from spymaster.serving.encoding import encoding_version
 from spymaster.serving.errors import UnknownSessionError
 from spymaster.serving.surfaces import (
+    CALIBRATION,
     INTENSITY,
     LATER_TABLES,
     PANEL_COLUMNS,
@@ -60,6 +62,11 @@ class SessionKey:
         raise UnknownSessionError("no such market session", hint="A symbol is A-Z and 0-9, a date YYYY-MM-DD.")
 
 
+def is_of_chunks(table: str) -> bool:
+    """Whether loaded seconds may depend on a table (full name)."""
+    return not table.startswith("gold.") or table == CALIBRATION
+
+
 @dataclass(frozen=True)
 class SessionInfo:
     """What the lake has of one market session. `signature` changes whenever a file does.
@@ -90,8 +97,19 @@ class SessionInfo:
     @cached_property
     def data_version(self) -> str:
         """First 16 hex digits of the SHA-256 over the encoding and all embedded manifests, in order of table."""
+        return self._version(self.manifests)
+
+    @cached_property
+    def surface_version(self) -> str:
+        """Likewise of what chunks are loaded from: all tables but those of the gold layer, which only lists tell of,
+        save the calibration. While a date's research is being made, its seconds need not be loaded again.
+        """
+        return self._version(name for name in self.manifests if is_of_chunks(name))
+
+    def _version(self, tables: Iterable[str]) -> str:
         digest = hashlib.sha256(f"{self.encoding}\n".encode())
-        for name, manifest in sorted(self.manifests.items()):
+        for name in sorted(tables):
+            manifest = self.manifests[name]
             digest.update(f"{name}\n{manifest.to_json() if manifest else 'unreadable'}\n".encode())
         return digest.hexdigest()[:16]
 

@@ -14,14 +14,13 @@ from spymaster.serving.errors import BrokenSessionError
 from spymaster.serving.fill import SECOND_NS, Timeline
 from spymaster.serving.manifest import Calibration
 from spymaster.serving.session import ChunkSource, Session
-from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, Geometry, Transfers
+from spymaster.serving.surfaces import BY_NAME, CALIBRATION, SNAPSHOT, Geometry, Transfers
 from spymaster.serving.transfer import SignedLog
 from spymaster.settings import Settings
 from spymaster.tables.types import MAX_GRID_TICKS
 
 WALL = "silver.wall_surface_1s"
 GEX = "silver.gex_surface_1s"
-CALIBRATION = "gold.physics_norm_calibration"
 DEFINITIONS = "bronze.future_definition"
 
 AFTER_OPEN_S = 14 * 60

@@ -106,8 +106,8 @@ class Services:
         """Look at the lake; sessions that changed are forgotten. Blocks on disk."""
         changed = self.catalog.refresh()
         for key in changed:
-            self.store.forget(key)
-            self.version_of(key)
+            known = self.version_of(key) is not None
+            self.store.forget(key, self.catalog.get(key).surface_version if known else None)
         return changed
 
     async def watch_lake(self) -> None:

@@ -155,12 +155,15 @@ class SessionStore:
                 self._pins.pop(key, None)
             self._evict()
 
-    def forget(self, key: SessionKey) -> None:
-        """Drop a session whose data changed. Streams that still play keep what they hold."""
+    def forget(self, key: SessionKey, keep: str | None = None) -> None:
+        """Drop a session whose data changed. Streams that still play keep what they hold.
+
+        keep: surface version whose loaded seconds are still right.
+        """
         with self._lock:
             self._sessions.pop(key, None)
             self._events.pop(key, None)
-            for chunk in [chunk for chunk in self._chunks if chunk[0] == key and chunk not in self._pins]:
+            for chunk in [one for one in self._chunks if one[0] == key and one[1] != keep and one not in self._pins]:
                 del self._chunks[chunk]
 
     def broken(self, session: Session) -> dict[str, str]:
@@ -226,4 +229,4 @@ class SessionStore:
 
 
 def _key(session: Session, number: int) -> ChunkKey:
-    return session.key, session.info.data_version, number
+    return session.key, session.info.surface_version, number

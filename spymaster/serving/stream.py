@@ -228,7 +228,7 @@ class ReplayStream:
     ) -> None:
         if history:
             await self._port.wait_room()
-        scope = session.key, session.info.data_version, self._surfaces
+        scope = session.key, session.info.surface_version, self._surfaces
         body = self._hub.encoded.body(batch, *scope)
         last = batch.sec + batch.count == session.seconds
         self._port.frame(body, batch, history=history, last=last, due=due)

@@ -25,6 +25,7 @@ ColumnType = Literal["i32", "u8", "f32", "utf8", "cells_u8", "i32_list", "f32_li
 TransferName = Literal["depth", "flow", "unit", "signed_unit"]
 
 SNAPSHOT = "silver.book_snapshot_1s"
+CALIBRATION = "gold.physics_norm_calibration"
 """The only table that a market session must have."""
 
 STATES = ("MISSING", "NO_SNAPSHOT", "IN_SNAPSHOT", "VALID")

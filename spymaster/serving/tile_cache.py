@@ -1,6 +1,6 @@
 """Loaded chunks kept on disk as Arrow files that are mapped instead of made again. Safe to delete at any time.
 
-One folder per chunk, named by session, data version and number, with a file per surface. The data version covers the
+One folder per chunk, named by session, surface version and number, with a file per surface. The version covers the
 rows and the encoding, so a folder never needs to be looked at twice: it fits, or its name is not asked for any more.
 Those of other versions of a session go when one of this version is kept.
 """
@@ -32,7 +32,7 @@ def cached(load: Loader, root: Path) -> Loader:
 
     def fetch(session: Session, number: int, progress: Callable[[int], None]) -> Chunk:
         name = f"{session.key.symbol}-{session.key.dt}-"
-        version = f"{name}{session.info.data_version}-"
+        version = f"{name}{session.info.surface_version}-"
         folder = root / f"{version}{number}"
         if folder.is_dir():
             try:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from spymaster.serving.opening import CALIBRATION
 from spymaster.serving.session import Session
+from spymaster.serving.surfaces import CALIBRATION
 from spymaster.tables.pressure_surface_1s import COMPONENTS
 from spymaster.tables.types import DISTANCE_BAND_EDGES
 

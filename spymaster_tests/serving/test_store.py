@@ -12,13 +12,16 @@ import pytest
 
 from spymaster.lake import Lake
 from spymaster.serving import encoding
+from spymaster.serving.app import create_app
 from spymaster.serving.batches import missing_columns, record_batch
-from spymaster.serving.catalog import Catalog, SessionKey
+from spymaster.serving.catalog import Catalog, SessionKey, is_of_chunks
 from spymaster.serving.errors import BusyError, UnknownSessionError
+from spymaster.serving.loader import load_chunk
 from spymaster.serving.metrics import Metrics
+from spymaster.serving.opening import open_session
 from spymaster.serving.session import Chunk, Session
 from spymaster.serving.store import SessionStore
-from spymaster.serving.surfaces import BY_NAME, SNAPSHOT, Geometry
+from spymaster.serving.surfaces import BY_NAME, CALIBRATION, SNAPSHOT, Geometry
 from spymaster.settings import get_settings
 from spymaster_tests.checks.sessions import DT, EARLIER, SYMBOL, spoil
 from spymaster_tests.serving.conftest import settings_for
@@ -161,6 +164,41 @@ def test_a_change_on_disk_changes_the_version_and_drops_the_session(own_lake: La
     after = store.session(KEY)
     assert after.info.data_version != before.info.data_version
     assert len(after.info.data_version) == 16
+
+
+def test_seconds_stay_loaded_while_the_research_of_their_date_is_made(own_lake: Lake) -> None:
+    """A list that comes makes another version of the session, and the same seconds; another calibration does not."""
+    services = create_app(settings_for(own_lake)).state.services
+    store = services.store
+    session = store.session(KEY)
+    before = store.chunk(session, 0)
+    with own_lake.writer("gold.setup_episode", SYMBOL, DT) as writer:
+        writer.commit(provenance=session.info.provenance, empty_reason="no touch")
+    assert services.refresh() == {KEY}
+    after = store.session(KEY)
+    assert after.info.data_version != session.info.data_version
+    assert store.chunk(after, 0) is before
+    spoil(own_lake, CALIBRATION, lambda frame: frame.with_columns(pl.col("q95") * 2))
+    assert services.refresh() == {KEY}
+    assert not store.resident(store.session(KEY), 0)
+
+
+def test_what_chunks_read_is_in_the_version_of_surfaces(served: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = SessionStore(Catalog(served), settings_for(served))
+    read: set[str] = set()
+
+    class Told(dict):
+        def __getitem__(self, name: str):
+            read.add(name)
+            return super().__getitem__(name)
+
+    info = store.catalog.get(KEY)
+    monkeypatch.setitem(vars(info), "partitions", Told(info.partitions))
+    session = open_session(info, settings_for(served), store)
+    for number in range(session.chunks):
+        load_chunk(session, number)
+    assert {"silver.wall_surface_1s", CALIBRATION} <= read
+    assert all(is_of_chunks(name) for name in read), read
 
 
 def test_the_version_is_that_of_the_content_not_of_the_files(own_lake: Lake) -> None:

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import type { Store } from '../../src/core/store.ts';
-import { Feed, type FeedEvents } from '../../src/feed.ts';
+import { AT_REST_MS, Feed, type FeedEvents } from '../../src/feed.ts';
 import type { SessionData } from '../../src/model/session.ts';
 import type { Lists } from '../../src/panels/model.ts';
 import type { LinkEvents } from '../../src/wire/link.ts';
@@ -42,5 +42,31 @@ describe('the feed', () => {
     link.now(612);
     link.now(613);
     expect(made.refresh.mock.calls).toEqual([[600], [612]]);
+  });
+
+  it('opens the session anew once its data have been left alone, not with every table that a run makes', () => {
+    vi.useFakeTimers();
+    const changed = vi.fn();
+    new Feed(
+      '',
+      { manifest: { dataVersion: 'a' } } as unknown as SessionData,
+      {} as Lists,
+      {} as Store,
+      { changed } as unknown as FeedEvents,
+      {} as Worker,
+    );
+    const tell = (data_version: string) => made.link!.control({ type: 'session_changed', data_version });
+    for (const version of ['b', 'c', 'd']) {
+      tell(version);
+      vi.advanceTimersByTime(AT_REST_MS - 1);
+    }
+    expect(changed).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(changed).toHaveBeenCalledTimes(1);
+    tell('e');
+    tell('a'); // as it was: nothing to open
+    vi.advanceTimersByTime(2 * AT_REST_MS);
+    expect(changed).toHaveBeenCalledTimes(1);
+    vi.useRealTimers();
   });
 });
