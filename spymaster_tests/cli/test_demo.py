@@ -165,7 +165,7 @@ def test_from_nothing_to_every_table_and_again(tmp_path: Path):
     due = [(table, dt) for table in tables for dt in (DATES[-1:] if table in last_only else DATES)]
     assert [(one.table, one.dt) for one in found] == due
     written = {one.table: one.path.stat().st_mtime for one in found if one.dt == DATES[-1]}
-    assert written["retrieval_result"] < written["algo_run"], "what takes longest comes last"
+    assert written["gold.retrieval_result"] < written["gold.algo_run"], "what takes longest comes last"
     assert {one.manifest.provenance for one in found} == {"simulated"}
     assert {one.manifest.dataset for one in found} == {"SIM.SPYMASTER"}
     assert {one.manifest.profile for one in found} == {"demo"}
