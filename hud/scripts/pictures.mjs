@@ -62,11 +62,14 @@ async function picture(name, { width = 1440, height = 900, theme = 'dark', hash 
   };
   for (let i = 0; i < 400 && !(await page.evaluate(whole)); i++) await page.waitForTimeout(100);
   for (const key of keys) await page.keyboard.press(key);
-  if (act) await act(page);
-  await page.waitForTimeout(2500);
-  const area = clip ? await page.evaluate(clip) : undefined;
-  await page.screenshot({ path: out(name), ...(area ? { clip: area } : {}) });
-  await browser.close();
+  try {
+    if (act) await act(page);
+    await page.waitForTimeout(2500);
+    const area = clip ? await page.evaluate(clip) : undefined;
+    await page.screenshot({ path: out(name), ...(area ? { clip: area } : {}) });
+  } finally {
+    await browser.close();
+  }
 }
 
 const number = (page) =>
@@ -105,4 +108,8 @@ await picture('hud-near', { hash: `&x=${SCENE - 240},2.4&y=27201,13&a=price&l=wa
 await picture('hud-spot', { theme: 'light', keys: ['a'], clip: middle });
 await picture('hud-pressure', { hash: `&x=${SCENE - 240},2.4&y=27201,13&a=price&l=pressure`, clip: middle });
 await picture('hud-small', { width: 1024, height: 768, theme: 'light' });
-await picture('hud-session', { act: (page) => page.click('.badge.gone') });
+// What a session lacks: of a demo that is still being made; a whole one lacks nothing, and leaves this picture as it is.
+await picture('hud-session', { act: (page) => page.click('.badge.gone', { timeout: 3000 }) }).catch((error) => {
+  if (error.name !== 'TimeoutError') throw error;
+  console.log('hud-session is left as it was: nothing is missing in this lake');
+});
