@@ -1,8 +1,8 @@
 """Is every table up to date? One check per table that knows partitions: it compares them with the raw files.
 
 The last ten dates that have a raw file are looked at, for each symbol; of a table that is made for the last date of a
-request only, the last one. A date without one (a holiday) is not late, and
-a table is late only for a date that is over. The check warns: old data are not wrong data.
+request only, the last one. A date without a file (a holiday) is not late, and a table is late only for a date that is
+over. The check warns: old data are not wrong data.
 
 It is about the state of a whole table and no part of materialising some of its partitions. But whoever selects assets
 for a run without a word about checks (the UI, a backfill) gets every check of them, this one too: there it passes no

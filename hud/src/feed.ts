@@ -39,6 +39,7 @@ export class Feed {
   private askedMinute = -1;
   /** Second of the latest thing told of in advance of its window; the lists have it once that second is the present. */
   private toldOf: number | null = null;
+  private listsTimer: ReturnType<typeof setTimeout> | null = null;
   private changeTimer: ReturnType<typeof setTimeout> | null = null;
   private ageTimer: ReturnType<typeof setInterval> | null = null;
 
@@ -81,6 +82,7 @@ export class Feed {
   }
   dispose(): void {
     if (this.ageTimer) clearInterval(this.ageTimer);
+    if (this.listsTimer) clearTimeout(this.listsTimer);
     if (this.changeTimer) clearTimeout(this.changeTimer);
     this.alike.forget();
     this.link.close();
@@ -105,6 +107,8 @@ export class Feed {
     return this.context.inspect(second, tick, signal);
   }
   refreshLists(): void {
+    if (this.listsTimer) clearTimeout(this.listsTimer);
+    this.listsTimer = null;
     this.askedMinute = Math.floor(this.store.state.now / 60);
     void this.context.refresh(this.events.gate());
     this.alike.moved(this.events.gate());
@@ -128,7 +132,13 @@ export class Feed {
     const due = this.toldOf !== null && second >= this.toldOf;
     if (due) this.toldOf = null;
     // What no event tells of changes with the minute; it is asked for then, not every second.
-    if (due || Math.floor(second / 60) !== this.askedMinute) this.refreshLists();
+    if (due || Math.floor(second / 60) !== this.askedMinute) this.refreshListsSoon(second);
+  }
+
+  /** In a task of its own: to put six questions costs more than to take a second, which must not wait for them. */
+  private refreshListsSoon(second: number): void {
+    this.askedMinute = Math.floor(second / 60);
+    this.listsTimer ??= setTimeout(() => this.refreshLists());
   }
 
   /** While nothing arrives the age of the last second is counted on screen; the timer runs only then. */

@@ -1,8 +1,7 @@
 """`spymaster demo`: everything on simulated data, in a lake and a Dagster home of its own.
 
 Nothing here does the work: it is `simulate`, `run` and `up`, one after the other, with the page up as soon as there are
-surfaces to look at. What is complete is left as it is, so
-a demo that was interrupted goes on where it stopped.
+surfaces to look at. What is complete is left as it is, so a demo that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from spymaster_assets.recipe import Session
 
 YEAR = 260
 """Dates that laws and replications reach back: a year of weekdays."""
-WEEKS = 10
+TWO_WEEKS = 10
 """Dates that are looked through for an earlier discovery date: of ten weekdays at most six in a row are held out."""
 
 
@@ -77,9 +77,9 @@ def algo_law(session: Session, events: Partition, lives: Partition):
     events=Same(OrderEvent),
     lives=Same(OrderLife),
     # Each with an earlier date's, for the control whose messages have nothing to answer.
-    trades=History(Trade, -WEEKS, 0, select=_with_other_day),
-    quotes=History(BboChange, -WEEKS, 0, select=_with_other_day),
-    snapshots=History(BookSnapshot1s, -WEEKS, 0, select=_with_other_day),
+    trades=History(Trade, -TWO_WEEKS, 0, select=_with_other_day),
+    quotes=History(BboChange, -TWO_WEEKS, 0, select=_with_other_day),
+    snapshots=History(BookSnapshot1s, -TWO_WEEKS, 0, select=_with_other_day),
     selection=Same(ContractDaySelection),
     definitions=Same(FutureDefinition),
     # Its own row is for a date without an earlier one; of held-out dates nothing but the date is used.

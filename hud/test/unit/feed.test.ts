@@ -21,6 +21,7 @@ vi.mock('../../src/wire/context.ts', () => ({
 
 describe('the feed', () => {
   it('asks for the lists when the second of an event has come, for they hold nothing of it before', () => {
+    vi.useFakeTimers();
     const state = { now: 599 };
     const store = { state, set: (change: object) => Object.assign(state, change), touch: () => {} };
     const gate = () => state.now;
@@ -35,13 +36,21 @@ describe('the feed', () => {
     );
     const link = made.link!;
     link.now(600); // a new minute
+    expect(made.refresh).not.toHaveBeenCalled(); // taking a second does not wait for the questions
+    vi.runAllTimers();
     expect(made.refresh.mock.calls).toEqual([[600]]);
     link.now(611);
+    vi.runAllTimers();
     link.control({ type: 'event', sec: 612, kind: 'episode_triggered', payload: {} });
     expect(made.refresh).toHaveBeenCalledTimes(1);
+    vi.runAllTimers();
+    expect(made.refresh).toHaveBeenCalledTimes(1);
     link.now(612);
+    vi.runAllTimers();
     link.now(613);
+    vi.runAllTimers();
     expect(made.refresh.mock.calls).toEqual([[600], [612]]);
+    vi.useRealTimers();
   });
 
   it('opens the session anew once its data have been left alone, not with every table that a run makes', () => {
