@@ -2,16 +2,15 @@
 
 Two lakes of as many sessions each, with levels and placebos in the same places:
 
-    mixed        every third session has planted turns (`g6`), the others have none
+    mixed        every second session has planted turns (`g6`), the others have none
     background   no session has any
 
 Every session is made by the functions that make the stored tables and kept in `--folder`, so a run that was ended goes
-on where it was, by the same code; then the report of all sessions is made as the asset makes it, the hold-out opened,
-and written beside them with its page and its figures. Planted turns alone would have an AUC that the report takes for a
-leak, and rightly: hence the mix.
+on where it was, by the same code; then the report of all sessions is made as the asset makes it with the standard
+profile, the hold-out opened, and written beside them with its page and its figures.
 
-The first 2 sessions are learned from and the last 30 % held out, so that 64 sessions leave 43 to walk-forward: a
-verdict asks for 40.
+The first 20 sessions are learned from, one is left out, and the last 30 % are held out, so that 90 sessions leave 42 to
+walk-forward: a verdict asks for 40.
 """
 
 from __future__ import annotations
@@ -33,15 +32,19 @@ from benchmarks import harness
 from benchmarks.kept_days import keep, keep_session, kept, kept_sessions
 from benchmarks.research_days import Shape, Usual, session_tables, usual_values, weekdays
 from spymaster.research.models import ALGOS, BASELINES
-from spymaster.research.report_page import Report, render
+from spymaster.research.report_page import render
+from spymaster.research.report_rows import Report
+from spymaster.research.sample_tables import TABLES
 from spymaster.research.session_evaluation import Written, session_evaluation
 from spymaster.settings import Settings, get_settings
 from spymaster.simulator.meetings import load_meetings
 from spymaster.tables.trials_ledger import TrialsLedger
 
 PACKAGE = Path(spymaster.__file__).parent
+MADE_BY = ("book", "config", "feed", "lake", "market", "setups", "simulator", "surfaces")
+"""Packages that sessions are made by; beside them, the models of the kept tables."""
 FOLDER = Path(__file__).parent / "results" / "evaluation"
-SESSIONS = 64
+SESSIONS = 90
 SPAN = (time_of(9), time_of(11))
 BEFORE = 3
 PLANTED = {"kind": "touch", "horizon_s": 120, "lead_s": 0, "head": "side", "algo": "stack"}
@@ -84,21 +87,23 @@ def make(lake: Lake, sessions: int, shape: Shape, folder: Path, settings: Settin
 
 
 def sources() -> str:
-    """Hash of the library: sessions that other code made are not gone on with."""
+    """Hash of what sessions are made by: those that other code made are not gone on with."""
     digest = hashlib.sha256()
-    for path in sorted(one for one in PACKAGE.rglob("*") if one.suffix in (".py", ".toml")):
+    parts = {one for name in MADE_BY for one in (PACKAGE / name).rglob("*")}
+    parts |= {PACKAGE / "tables" / f"{model.name}.py" for model in TABLES.values()}
+    for path in sorted(one for one in parts if one.suffix in (".py", ".toml")):
         digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:8]
 
 
-def report_of(folder: Path, settings: Settings) -> Written:
+def report_of(folder: Path, settings: Settings, profile: str = "standard") -> Written:
     """The report over all sessions of a folder, written into it with its page."""
     opened = settings.model_copy(
         update={"evaluation": settings.evaluation.model_copy(update={"open_holdout": True})}
     )  # fmt: skip
     dates = kept_sessions(folder)
     made = session_evaluation(
-        dates, [], TrialsLedger.empty(), TrialsLedger.empty(), settings=opened, profile="demo", provenance="simulated",
+        dates, [], TrialsLedger.empty(), TrialsLedger.empty(), settings=opened, profile=profile, provenance="simulated",
         algos=ALGOS,
     )  # fmt: skip
     made.report.write_parquet(folder / "report.parquet")
@@ -140,21 +145,23 @@ def main() -> None:
     """Command line."""
     parser = harness.parser(__doc__ or "", messages=0)
     parser.add_argument("--sessions", type=int, default=SESSIONS, help="of each lake")
-    parser.add_argument("--every", type=int, default=3, help="one session in so many has planted turns")
+    parser.add_argument("--every", type=int, default=2, help="one session in so many has planted turns")
     parser.add_argument("--hour", action="store_true", help="sessions of an hour, not of two")
+    parser.add_argument("--profile", default="standard", help="of models and retrieval: standard or demo")
     parser.add_argument("--steps", type=int, default=None, help="stop after so many new sessions")
     options = parser.parse_args()
     folder = options.folder or FOLDER
     settings = get_settings()
     if options.messages:
         with TemporaryDirectory() as scratch:
-            _run(options, Path(scratch), Shape(), settings, 12)
+            _run(options, Path(scratch), Shape(), settings, 12, "demo")
     else:
-        _run(options, folder, Shape() if options.hour else Shape(SPAN), settings, options.sessions)
+        shape = Shape() if options.hour else Shape(SPAN)
+        _run(options, folder, shape, settings, options.sessions, options.profile)
 
 
-def _run(options: Namespace, folder: Path, shape: Shape, settings: Settings, sessions: int) -> None:
-    report = harness.Report("evaluation", [], {"folder": str(folder), "sessions": sessions})
+def _run(options: Namespace, folder: Path, shape: Shape, settings: Settings, sessions: int, profile: str) -> None:
+    report = harness.Report("evaluation", [], {"folder": str(folder), "sessions": sessions, "profile": profile})
     left = options.steps
     for lake in lakes(options.every):
         span = f"{shape.span[0]:%H%M}-{shape.span[1]:%H%M}"
@@ -168,7 +175,7 @@ def _run(options: Namespace, folder: Path, shape: Shape, settings: Settings, ses
             left -= new
         if len(kept_sessions(own)) == sessions:
             cpu = time.process_time()
-            found = figures(report_of(own, settings))
+            found = figures(report_of(own, settings, profile))
             row |= {"CPU s of the report": round(time.process_time() - cpu, 1), **words(found)}
             (own / "figures.json").write_text(json.dumps(found, indent=1, default=str))
             report.facts[lake.name] = found if options.json else str(own / "report.html")

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,15 +22,18 @@ import polars as pl
 from benchmarks.foretold import CLOSE, DRAWS, PANELS, Foretold, Size, foretell, pooled_aucs, samples_of, simulated
 from benchmarks.research_days import Research
 from spymaster.research.day_blocks import auc_interval, mean_interval, session_draws, session_index
+from spymaster.research.knn import with_neighbours
+from spymaster.research.leak_gates import labels_of_another_session
 from spymaster.research.logistic import fit_logistic, log_odds, sigmoid
 from spymaster.research.panels import Panel
+from spymaster.research.retrieval import Rules
 from spymaster.research.samples import BREAK, REJECT, Samples
 from spymaster.research.scores import auc, log_losses
 from spymaster.settings import Settings, get_settings
 from spymaster.simulator.meetings import MeetingFile, load_meetings
 
 __all__ = ["CLOSE", "Foretold", "Size", "background", "decoys", "files", "label_shift", "level_anchored",
-           "planted_rejection", "pooled_walks", "random_walk", "shifted", "sides", "simulated", "variants"]  # fmt: skip
+           "planted_rejection", "pooled_walks", "random_walk", "sides", "simulated", "variants"]  # fmt: skip
 
 TOUCHES = Panel("s1", "touch", 120)
 
@@ -122,26 +124,26 @@ def level_anchored(made: Research) -> dict[str, Any]:
 # G4: labels of another session
 
 
-def shifted(samples: Samples) -> Samples:
-    """Outcomes of the session before, setup by setup, as far as it has as many; the first session is left out."""
-    outcome = samples.outcome.copy()
-    keep = np.zeros(len(samples), dtype=bool)
-    rows = [np.flatnonzero(samples.session == day) for day in samples.sessions]
-    for before, own in pairwise(rows):
-        n = min(len(before), len(own))
-        outcome[own[:n]] = samples.outcome[before[:n]]
-        keep[own[:n]] = True
-    return replace(samples, outcome=outcome).select(keep)
+def label_shift(samples: Samples, size: Size, settings: Settings | None = None, *, shifts: int = 1) -> dict[str, Any]:
+    """What models see of labels that belong to another session: the one before, and with more shifts earlier ones.
 
-
-def label_shift(samples: Samples, size: Size, settings: Settings | None = None) -> dict[str, Any]:
-    """What models see of labels that belong to another session."""
+    Neighbours are asked anew for their new outcomes. `auc` is of all shifts together, `holding` the share of intervals
+    of single shifts and models that hold 0.5.
+    """
     chosen = settings or get_settings()
-    told = foretell(shifted(samples), replace(size, train=size.train - 1), chosen)
-    assert told is not None, "labels of another session: nothing could be learned from them"
+    rules = Rules.of(chosen.retrieval, size.profile, size.neighbours)
+    runs = []
+    for back in range(1, shifts + 1):
+        moved = with_neighbours(labels_of_another_session(samples, back), rules)
+        told = foretell(moved, replace(size, train=size.train - back), chosen)
+        assert told is not None, "labels of another session: nothing could be learned from them"
+        runs.append(told)
+    single = [asdict(one) for told in runs for algo, one in told.aucs(size.level).items() if algo not in told.constant]
+    together = pooled_aucs([told.pool() for told in runs], size.level)
     return {
-        "auc": {algo: asdict(interval) for algo, interval in told.aucs(size.level).items()},
-        "constant": told.constant, "n": len(told.y),
+        "auc": {algo: asdict(interval) for algo, interval in together.items()},
+        "configurations": len(single), "holding": _share_holding(single), "n": sum(len(told.y) for told in runs),
+        "constant": [f"{back + 1}:{algo}" for back, told in enumerate(runs) for algo in told.constant],
     }  # fmt: skip
 
 

@@ -12,8 +12,8 @@ from spymaster.checks.frames import SECOND_NS, collect, finding, scan
 from spymaster.market.calendar import session_bounds, session_dates
 
 LEDGER, REPORT = "gold.trials_ledger", "gold.evaluation_report"
-TOO_GOOD = 0.62
-"""AUC beyond which a leak is suspected; for `resolve` that much less 0.5 beyond the bar's."""
+TOO_GOOD = 0.12
+"""AUC beyond chance, or for `resolve` beyond the bar's, from which a leak is suspected until gates are passed."""
 _PLACE = ["kind", "horizon_s", "lead_s", "head", "algo"]
 _NUMBERS = {
     "gain_low": ("gain", "log_loss_gain", "real", "ci_lo"),
@@ -22,6 +22,10 @@ _NUMBERS = {
     "placebo_low": ("gain", "log_loss_gain", "real-placebo", "ci_lo"),
     "held_low": ("holdout", "log_loss_gain", "real", "ci_lo"),
     "auc": ("score", "auc", "real", "value"),
+    "placebo_over_bar": ("gain", "auc_over_bar", "placebo", "value"),
+    "placebo_auc": ("score", "auc", "placebo", "value"),
+    "shifted_over_bar_low": ("leak", "shifted_auc_over_bar", "real", "ci_lo"),
+    "shifted_auc_low": ("leak", "shifted_auc", "real", "ci_lo"),
     "p": ("score", "auc", "real", "p_perm"),
     "sessions": ("score", "auc", "real", "n_sessions"),
 }
@@ -84,7 +88,8 @@ def verdicts_are_earned(session: Session) -> Finding:
 
     supported: gain over the bar above 0 at 95 % by walk-forward and on the hold-out, chance at most 0.01, after all
     trials at most 0.05, a comparison with placebos, 40 sessions; weak: above 0 at 90 %, chance at most 0.05; but
-    leak_suspected where the AUC is too high, and insufficient exactly where nothing was scored.
+    leak_suspected where the AUC is too high, unless nothing is left with labels of another session and placebos are not
+    foretold as well; insufficient exactly where nothing was scored.
     """
     rows = collect(scan(session, REPORT)).with_columns(pl.col("section", "subset", "kind").cast(pl.String))
     told = rows.filter(pl.col("section") == "verdict")
@@ -94,8 +99,13 @@ def verdicts_are_earned(session: Session) -> Finding:
         both = both.join(found, on=_PLACE, how="left")
     scored = rows.filter(pl.col("section") == "score").select(*_PLACE[:3], scored=pl.lit(True)).unique()
     both = both.join(scored, on=_PLACE[:3], how="left")
-    beyond = pl.when(pl.col("head") == "resolve").then(pl.col("over_bar") + 0.5).otherwise("auc")
-    leak = beyond > TOO_GOOD
+    over_bar = pl.col("head") == "resolve"
+    beyond, placebo, shifted_low = (
+        pl.when(over_bar).then(f"{name}over_bar{end}").otherwise(pl.col(f"{name}auc{end}") - 0.5)
+        for name, end in (("", ""), ("placebo_", ""), ("shifted_", "_low"))
+    )
+    honest = (shifted_low <= 0).fill_null(False) & (placebo <= TOO_GOOD).fill_null(False)
+    leak = (beyond > TOO_GOOD) & ~honest
     supported = pl.all_horizontal(
         (pl.col(name) > 0).fill_null(False) for name in ("gain_low", "held_low")
     ) & pl.all_horizontal(

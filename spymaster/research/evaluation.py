@@ -17,9 +17,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from spymaster.research import hypotheses, scores
+from spymaster.research import hypotheses, leak_gates, scores
 from spymaster.research.day_blocks import Interval, mean_interval, ratio_interval, session_draws, session_index
-from spymaster.research.ledger import NULL_VALUES, Luck, Trial, ledger_metric
+from spymaster.research.ledger import Luck, Trial, ledger_metric
 from spymaster.research.model_rules import ModelRules, configuration
 from spymaster.research.models import ALGOS, BASELINES, MODELS
 from spymaster.research.nulls import (
@@ -30,12 +30,20 @@ from spymaster.research.nulls import (
     shuffled_labels,
     strata,
 )
-from spymaster.research.out_of_sample import out_of_sample
-from spymaster.research.samples import CHOP, HEADS, REJECT, Samples
+from spymaster.research.retrieval import Rules
+from spymaster.research.samples import CHOP, REJECT, Samples
 from spymaster.research.trial_rows import Place, Rows
-from spymaster.research.verdicts import Evidence, verdict
+from spymaster.research.verdicts import Evidence, too_good, verdict
 from spymaster.research.walk_forward import Fold, holdout_folds, holdout_sessions, outer_folds
-from spymaster.research.walk_scores import BAR, Forecast, Score, add_reliability, gain_difference, score_forecast
+from spymaster.research.walk_scores import (
+    BAR,
+    Forecast,
+    Score,
+    add_reliability,
+    forecasts,
+    gain_difference,
+    score_forecast,
+)
 from spymaster.tables.setup_outcome import OUTCOMES
 
 SUBSETS: Final = ("real", "placebo")
@@ -77,12 +85,16 @@ class Evaluation:
     trials: list[Trial] = field(default_factory=list)
     outer: dict[Place, Score] = field(default_factory=dict)
     holdout: dict[Place, Score] = field(default_factory=dict)
+    placebo: dict[Place, Score] = field(default_factory=dict)
+    """Scores by walk-forward at placebos, by the place of the real levels."""
+    shifted: dict[Place, Score] = field(default_factory=dict)
+    """Scores where labels are of another session, of what is too good to be true."""
     placebo_gain: dict[Place, Interval] = field(default_factory=dict)
     held: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
 def evaluate(
-    panels: Mapping[Place, Samples], rules: ModelRules, numbers: Numbers, *, held: np.ndarray,
+    panels: Mapping[Place, Samples], rules: ModelRules, retrieval: Rules, numbers: Numbers, *, held: np.ndarray,
     asked: Mapping[Place, Asked] | None = None, algos: Sequence[str] = ALGOS, open_holdout: bool = False,
     common: Mapping[str, Any] | None = None,
 ) -> Evaluation:  # fmt: skip
@@ -110,6 +122,8 @@ def evaluate(
                     _score(found, forecast, place.of(head=head, subset=subset), stage, samples.family, rules, numbers,
                            shared)  # fmt: skip
         _against_placebos(found, place, told, numbers)
+        own = samples.select(~samples.is_placebo & ~np.isin(samples.session, held))
+        _leak_gates(found, place, own, rules, retrieval, numbers)
     for place, one in (asked or {}).items():
         shown = one if open_holdout else one.select(~np.isin(one.session, held))
         if len(shown.session):
@@ -127,28 +141,6 @@ def outside(panels: Mapping[Place, Samples], held: np.ndarray) -> dict[Place, Sa
     """Panels without the sessions of the hold-out; one that has no others is left out."""
     kept = {place: samples.select(~np.isin(samples.session, held)) for place, samples in panels.items()}
     return {place: samples for place, samples in kept.items() if len(samples)}
-
-
-def forecasts(samples: Samples, folds: Sequence[Fold], rules: ModelRules, algos: Sequence[str]) -> dict[str, Forecast]:
-    """Forecasts of the tested samples by head: those that every model that could be fitted at all speaks of.
-
-    A model that no fold could fit is left out and does not silence the others; without the bar there is nothing.
-    """
-    result = {}
-    for head in HEADS if folds else ():
-        told = out_of_sample(head, algos, samples, folds, rules)
-        usable = [algo for algo in algos if np.isfinite(told.p[algo]).any()]
-        if BAR not in usable:
-            continue
-        rows = np.flatnonzero(told.tested(*usable) & (told.fold >= 0))
-        if len(rows):
-            result[head] = Forecast(
-                y=samples.label(head)[rows],
-                session=samples.session[rows],
-                direction=samples.direction[rows],
-                p={algo: told.p[algo][rows] for algo in usable},
-            )
-    return result
 
 
 def _only(folds: Sequence[Fold], chosen: np.ndarray) -> list[Fold]:
@@ -183,6 +175,7 @@ def _score(
             )
         )
     if place.subset != "real":
+        found.placebo |= {here.of(subset="real"): one for one in scored.values() if (here := one.place)}
         return
     held = found.outer if stage == "outer" else found.holdout
     held |= {one.place: one for one in scored.values()}
@@ -262,6 +255,25 @@ def _against_placebos(
                            size=(len(real) + len(placebo), days))  # fmt: skip
 
 
+def _leak_gates(
+    found: Evaluation, place: Place, own: Samples, rules: ModelRules, retrieval: Rules, numbers: Numbers
+) -> None:  # fmt: skip
+    """Ask what is too good to be true on labels of another session."""
+    suspected: dict[str, list[str]] = {}
+    for here, one in found.outer.items():
+        if _same_panel(here, place) and here.algo in MODELS and too_good(one.beyond_chance.value):
+            suspected.setdefault(here.head, []).append(here.algo)
+    if not suspected:
+        return
+    scored = leak_gates.shifted_scores(own, place, suspected, rules, retrieval, draws=numbers.draws)
+    found.shifted |= scored
+    for here, one in scored.items():
+        size = (one.n, len(one.days))
+        found.rows.add("leak", here, "shifted_auc", one.auc, size=size, note="labels of the session before")
+        found.rows.add("leak", here, "shifted_auc_over_bar", one.auc_over_bar, size=size,
+                       note="labels of the session before")  # fmt: skip
+
+
 def _neighbours(rows: Rows, place: Place, asked: Asked, numbers: Numbers) -> None:
     """Do the nearest end like the setup that was asked about, more than the further ones, and than any would?"""
     agreement = rank_agreement(asked.outcome, asked.neighbours)
@@ -311,14 +323,15 @@ def verdict_rows(found: Evaluation, panels: Iterable[Place], luck: Luck, provena
 def _verdict_row(found: Evaluation, one: Score, luck: Luck, provenance: str) -> None:
     held = found.holdout.get(one.place)
     against = found.placebo_gain.get(one.place)
-    null = NULL_VALUES[ledger_metric(one.place.head)]
-    chance = luck.chance((one.told.value - null) / one.told.error if one.told.error > 0 else np.nan)
+    beyond = one.beyond_chance
+    chance = luck.chance(beyond.value / beyond.error if beyond.error > 0 else np.nan)
+    shifted, placebo = found.shifted.get(one.place), found.placebo.get(one.place)
     word, note = verdict(
         Evidence(
             sessions=len(one.days),
-            auc=one.auc.value,
-            auc_over_bar=one.auc_over_bar.value,
-            head=one.place.head,
+            beyond_chance=beyond.value,
+            shifted_low=shifted.beyond_chance.low if shifted else float("nan"),
+            placebo_beyond_chance=placebo.beyond_chance.value if placebo else float("nan"),
             gain_low=one.gain.low,
             weak_gain_low=one.weak_gain.low,
             holdout_gain_low=held.gain.low if held else float("nan"),

@@ -6,10 +6,9 @@ report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -17,6 +16,17 @@ from spymaster.lake import files
 from spymaster.lake.lake import Lake
 from spymaster.research.report_blocks import Block, Charts, Heading, Table, Text, as_html, as_markdown
 from spymaster.research.report_charts import interval_chart, rank_chart, reliability_chart
+from spymaster.research.report_rows import (
+    Report,
+    by_size,
+    chance,
+    grouped,
+    interval,
+    number,
+    panel_key,
+    panel_name,
+    rows_of,
+)
 from spymaster.tables.evaluation_report import SIMULATED, EvaluationReport
 from spymaster.tables.setup_outcome import OUTCOMES
 from spymaster.tables.trials_ledger import TrialsLedger
@@ -26,6 +36,7 @@ NAMES: Final = {
     "bar": "bar: B1 + B2 + B3", "logit": "logit: 12 features", "gbm": "gbm: trees", "knn": "knn: neighbours",
     "stack": "stack of the three",
 }  # fmt: skip
+SCORES: Final = {"side": "shifted_auc", "resolve": "shifted_auc_over_bar"}
 HEAD_NAMES: Final = {"resolve": "is a barrier reached?", "side": "break, given that one is"}
 LIMITS: Final = (
     "A session counts as one observation of its weather: intervals resample whole sessions, and with few sessions they "
@@ -38,21 +49,6 @@ LIMITS: Final = (
     "chooses levels, features or horizons after reading this page has tried more than the ledger knows.",
 )
 """What the numbers do not say."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """One report as it is rendered."""
-
-    symbol: str
-    date: str
-    rows: pl.DataFrame
-    ledger: pl.DataFrame
-
-    @property
-    def provenance(self) -> str:
-        """real or simulated."""
-        return str(self.rows["provenance"][0]) if self.rows.height else "unknown"
 
 
 def render_reports(lake: Lake) -> list[Path]:
@@ -93,6 +89,7 @@ def _blocks(report: Report) -> Iterator[Block]:
     yield from _verdicts(report)
     yield from _sample(report)
     yield from _scores(report)
+    yield from _leaks(report)
     yield from _levels(report)
     yield from _states(report)
     yield from _hypotheses(report)
@@ -104,23 +101,9 @@ def _blocks(report: Report) -> Iterator[Block]:
         yield Text(limit)
 
 
-def _of(report: Report, section: str) -> list[dict[str, Any]]:
-    kept = report.rows.filter(pl.col("section").cast(pl.String) == section)
-    return kept.sort("kind", "horizon_s", "lead_s", "head", "algo", "subset", "metric").to_dicts()
-
-
-def _panel(row: Mapping[str, Any]) -> str:
-    lead = f", {row['lead_s']} s ahead" if row["lead_s"] else ""
-    return f"{row['kind']}, {row['horizon_s']} s{lead}"
-
-
-def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return row["kind"], row["horizon_s"], row["lead_s"]
-
-
 def _answer(report: Report) -> str:
     """The one sentence."""
-    rows = _of(report, "verdict")
+    rows = rows_of(report, "verdict")
     words = [row["verdict"].removeprefix(SIMULATED) for row in rows]
     tried = len([word for word in words if word != "insufficient"])
     if not tried:
@@ -132,8 +115,8 @@ def _answer(report: Report) -> str:
     weak = words.count("weak")
     if leaks:
         return (
-            f"{leaks} of {tried} models are better than the book can be: a leak is suspected, and until it is found "
-            "nothing else here counts."
+            f"{leaks} of {tried} models are better than the book can be, and were not shown to be honest: a leak is "
+            "suspected, and until it is found nothing else here counts."
         )
     if finds and report.provenance == "simulated":
         return f"{finds} of {tried} models find what the simulator planted. On real data this would be no answer yet."
@@ -145,27 +128,27 @@ def _answer(report: Report) -> str:
 
 
 def _verdicts(report: Report) -> Iterator[Block]:
-    rows = _of(report, "verdict")
-    smallest = {(_key(row), row["head"], row["algo"]): row["value"] for row in _of(report, "trials")
+    rows = rows_of(report, "verdict")
+    smallest = {(panel_key(row), row["head"], row["algo"]): row["value"] for row in rows_of(report, "trials")
                 if row["metric"] == "detectable_auc"}  # fmt: skip
-    aucs = {(_key(row), row["head"], row["algo"]): row for row in _of(report, "score")
+    aucs = {(panel_key(row), row["head"], row["algo"]): row for row in rows_of(report, "score")
             if row["metric"] == "auc" and row["subset"] == "real"}  # fmt: skip
     yield Heading("The answer, for every model that was tried")
     body = []
     for row in rows:
-        where = (_key(row), row["head"], row["algo"])
+        where = (panel_key(row), row["head"], row["algo"])
         auc = aucs.get(where)
         body.append(
             [
-                _panel(row),
+                panel_name(row),
                 HEAD_NAMES.get(row["head"], ""),
                 NAMES.get(row["algo"], ""),
                 row["verdict"],
-                _interval(row, 4, sign=True),
-                _interval(auc, 3) if auc else "",
-                _chance(row["p_perm"]),
-                _chance(row["p_deflated"]),
-                _number(smallest.get(where), 3),
+                interval(row, 4, sign=True),
+                interval(auc, 3) if auc else "",
+                chance(row["p_perm"]),
+                chance(row["p_deflated"]),
+                number(smallest.get(where), 3),
                 row["note"],
             ]
         )
@@ -176,24 +159,24 @@ def _verdicts(report: Report) -> Iterator[Block]:
         caption="Gain in nats per setup, paired. The least AUC is what 80 of 100 such studies would find.",
     )  # fmt: skip
     drawn = [
-        (f"{_panel(row)}: {row['head']}, {row['algo']}", row["value"], row["ci_lo"], row["ci_hi"])
+        (f"{panel_name(row)}: {row['head']}, {row['algo']}", row["value"], row["ci_lo"], row["ci_hi"])
         for row in rows
         if row["ci_lo"] is not None
     ]
     if drawn:
-        charts = [interval_chart("log-loss gain over the bar", part, "nats") for part in _by(drawn, 16)]
+        charts = [interval_chart("log-loss gain over the bar", part, "nats") for part in by_size(drawn, 16)]
         yield Charts(charts, "Right of the line: better than the bar. An interval that crosses it is no find.")
 
 
 def _sample(report: Report) -> Iterator[Block]:
-    rows = [row for row in _of(report, "sample") if row["metric"].startswith("share_")]
+    rows = [row for row in rows_of(report, "sample") if row["metric"].startswith("share_")]
     yield Heading("How much there is")
     body = []
-    for (key, subset), part in _grouped(rows, lambda row: (_key(row), row["subset"])):
+    for (key, subset), part in grouped(rows, lambda row: (panel_key(row), row["subset"])):
         shares = {row["metric"]: row for row in part}
         body.append(
-            [_panel(part[0]), subset, str(part[0]["n_episodes"]), str(part[0]["n_sessions"]),
-             *(_interval(shares[f"share_{name}"], 3) for name in OUTCOMES)]
+            [panel_name(part[0]), subset, str(part[0]["n_episodes"]), str(part[0]["n_sessions"]),
+             *(interval(shares[f"share_{name}"], 3) for name in OUTCOMES)]
         )  # fmt: skip
         del key
     yield Table(
@@ -203,39 +186,41 @@ def _sample(report: Report) -> Iterator[Block]:
 
 
 def _scores(report: Report) -> Iterator[Block]:
-    rows = _of(report, "score")
+    rows = rows_of(report, "score")
     if not rows:
         return
-    gains = {(_key(row), row["head"], row["algo"], row["subset"]): row for row in
-             _of(report, "gain") if row["metric"] == "log_loss_gain"}  # fmt: skip
-    held = {(_key(row), row["head"], row["algo"]): row for row in
-            _of(report, "holdout") if row["metric"] == "log_loss_gain"}  # fmt: skip
+    gains = {(panel_key(row), row["head"], row["algo"], row["subset"]): row for row in
+             rows_of(report, "gain") if row["metric"] == "log_loss_gain"}  # fmt: skip
+    held = {(panel_key(row), row["head"], row["algo"]): row for row in
+            rows_of(report, "holdout") if row["metric"] == "log_loss_gain"}  # fmt: skip
     yield Heading("Scores by walk-forward")
     yield Text(
         "Every model is scored on setups of sessions after those it learned from, all on the same setups. What has to "
         "be beaten is the bar: what a driftless walk, recent moves and the top of the book tell together."
         + ("" if held else " The hold-out, the last sessions, has not been opened.")
     )
-    for (_, head), part in _grouped([row for row in rows if row["subset"] == "real"], lambda r: (_key(r), r["head"])):
+    for (_, head), part in grouped(
+        [row for row in rows if row["subset"] == "real"], lambda r: (panel_key(r), r["head"])
+    ):
         body = []
-        by_algo = {algo: {row["metric"]: row for row in of} for algo, of in _grouped(part, lambda row: row["algo"])}
+        by_algo = {algo: {row["metric"]: row for row in of} for algo, of in grouped(part, lambda row: row["algo"])}
         for algo in [name for name in NAMES if name in by_algo]:
             own = by_algo[algo]
-            where = (_key(part[0]), head, algo)
+            where = (panel_key(part[0]), head, algo)
             body.append(
                 [
                     NAMES[algo],
-                    _interval(own.get("log_loss"), 4),
-                    _interval(gains.get((*where, "real")), 4, sign=True),
-                    _interval(gains.get((*where, "placebo")), 4, sign=True),
-                    _interval(gains.get((*where, "real-placebo")), 4, sign=True),
-                    _interval(held.get(where), 4, sign=True),
-                    _interval(own.get("auc"), 3),
-                    _interval(own.get("bss"), 3, sign=True),
-                    _number(own["ece"]["value"], 3),
+                    interval(own.get("log_loss"), 4),
+                    interval(gains.get((*where, "real")), 4, sign=True),
+                    interval(gains.get((*where, "placebo")), 4, sign=True),
+                    interval(gains.get((*where, "real-placebo")), 4, sign=True),
+                    interval(held.get(where), 4, sign=True),
+                    interval(own.get("auc"), 3),
+                    interval(own.get("bss"), 3, sign=True),
+                    number(own["ece"]["value"], 3),
                 ]
             )
-        yield Heading(f"{_panel(part[0])}: {HEAD_NAMES[head]}", 3)
+        yield Heading(f"{panel_name(part[0])}: {HEAD_NAMES[head]}", 3)
         size = f"{part[0]['n_episodes']} setups of {part[0]['n_sessions']} sessions at real levels."
         yield Table(
             ["model", "log loss", "gain over the bar", "gain at placebos", "real less placebo", "gain on the hold-out",
@@ -244,24 +229,55 @@ def _scores(report: Report) -> Iterator[Block]:
         )  # fmt: skip
 
 
+def _leaks(report: Report) -> Iterator[Block]:
+    """Scores that were too good, and what was left of them where labels are of another session."""
+    shifted = [row for row in rows_of(report, "leak") if row["metric"] == SCORES.get(row["head"])]
+    if not shifted:
+        return
+    scores = {
+        (panel_key(row), row["head"], row["algo"], row["subset"]): row
+        for section, metric in (("score", "auc"), ("gain", "auc_over_bar"))
+        for row in rows_of(report, section)
+        if SCORES.get(row["head"]) == f"shifted_{metric}" and row["metric"] == metric
+    }
+    body = []
+    for row in shifted:
+        where = (panel_key(row), row["head"], row["algo"])
+        own, placebo = (interval(scores.get((*where, subset)), 3) for subset in ("real", "placebo"))
+        told = [panel_name(row), HEAD_NAMES[row["head"]], NAMES[row["algo"]]]
+        body.append([*told, own, interval(row, 3), placebo])
+    yield Heading("Too good to be true?")
+    yield Text(
+        "A book is not known to tell this much half a minute or more ahead, so a leak is the first suspicion. The same "
+        "models were fitted and tried on outcomes of the session before: whatever is left of the score then is a leak. "
+        "And what looks ahead does so at any price, so placebos may not be foretold as well."
+    )
+    yield Table(
+        ["panel", "foretold", "by", "score", "labels of another session", "at placebos"], body, left=3,
+        caption="95 %. AUC; of whether a barrier is reached, the AUC less the bar's.",
+    )  # fmt: skip
+
+
 def _levels(report: Report) -> Iterator[Block]:
-    rows = _of(report, "levels")
+    rows = rows_of(report, "levels")
     yield Heading("Do real levels reject more than prices that mean nothing?")
     if not rows:
         yield Text("There is no real setup with a matched placebo yet.")
         return
-    body = [[_panel(row), str(row["n_episodes"]), str(row["n_sessions"]), _interval(row, 3, sign=True)] for row in rows]
+    body = [
+        [panel_name(row), str(row["n_episodes"]), str(row["n_sessions"]), interval(row, 3, sign=True)] for row in rows
+    ]
     yield Table(["panel", "matched sets", "sessions", "share of reject, real less placebo (95 %)"], body)
 
 
 def _states(report: Report) -> Iterator[Block]:
-    rows = _of(report, "states")
+    rows = rows_of(report, "states")
     yield Heading("The sixteen states of the four conditions")
     yield Text(
         "Digits are C1 to C4: the side ahead rests further away, it is pulled more than added, the side behind rests "
         "further away, it is pulled more than added. The thesis reads 1111 as reject, 1100 as break, all else as chop."
     )
-    for key, part in _grouped(rows, _key):
+    for key, part in grouped(rows, panel_key):
         if key[2]:
             continue
         found = {(row["subset"], row["metric"]): row for row in part}
@@ -272,10 +288,10 @@ def _states(report: Report) -> Iterator[Block]:
             for subset in ("real", "placebo"):
                 row = found.get((subset, f"{code}_share_reject"))
                 cells.append(str(row["n_episodes"]) if row else "0")
-                cells += [_interval(found.get((subset, f"{code}_share_{name}")), 2) for name in OUTCOMES]
+                cells += [interval(found.get((subset, f"{code}_share_{name}")), 2) for name in OUTCOMES]
             body.append(cells)
         head = ["state", *(f"{subset}: {what}" for subset in ("real", "placebo") for what in ("setups", *OUTCOMES))]
-        yield Table(head, body, caption=f"{_panel(part[0])}; shares with 95 % intervals by whole sessions.")
+        yield Table(head, body, caption=f"{panel_name(part[0])}; shares with 95 % intervals by whole sessions.")
 
 
 _TESTS: Final = {
@@ -287,27 +303,27 @@ _TESTS: Final = {
 
 
 def _hypotheses(report: Report) -> Iterator[Block]:
-    rows = [row for row in _of(report, "hypothesis") if not row["lead_s"]]
+    rows = [row for row in rows_of(report, "hypothesis") if not row["lead_s"]]
     yield Heading("The registered tests")
     yield Text("Coefficients are of the log odds of reject, per deviation; chances are one-sided.")
     body = []
-    for (_, metric), part in _grouped(rows, lambda row: (_key(row), row["metric"])):
+    for (_, metric), part in grouped(rows, lambda row: (panel_key(row), row["metric"])):
         of = {row["subset"]: row for row in part}
         real, placebo = of.get("real"), of.get("placebo")
         body.append(
-            [_panel(part[0]), _TESTS[metric], _interval(real, 3, sign=True), _chance(real["p_perm"]) if real else "",
-             _interval(placebo, 3, sign=True), _chance(placebo["p_perm"]) if placebo else ""]
+            [panel_name(part[0]), _TESTS[metric], interval(real, 3, sign=True), chance(real["p_perm"]) if real else "",
+             interval(placebo, 3, sign=True), chance(placebo["p_perm"]) if placebo else ""]
         )  # fmt: skip
     yield Table(["panel", "test", "real (95 %)", "p", "placebo (95 %)", "p"], body, left=2)
 
 
 def _reliability(report: Report) -> Iterator[Block]:
-    rows = [row for row in _of(report, "reliability") if not row["lead_s"]]
+    rows = [row for row in rows_of(report, "reliability") if not row["lead_s"]]
     if not rows:
         return
     yield Heading("Does it happen as often as stated?")
     charts = []
-    for (key, head, algo), part in _grouped(rows, lambda row: (_key(row), row["head"], row["algo"])):
+    for (key, head, algo), part in grouped(rows, lambda row: (panel_key(row), row["head"], row["algo"])):
         if algo not in ("bar", "stack", "logit"):
             continue
         of = {row["metric"]: row for row in part}
@@ -323,13 +339,13 @@ def _reliability(report: Report) -> Iterator[Block]:
 
 
 def _neighbours(report: Report) -> Iterator[Block]:
-    rows = _of(report, "neighbours")
+    rows = rows_of(report, "neighbours")
     yield Heading("Do near neighbours know more than far ones?")
     if not rows:
         yield Text("Retrieval has not answered for enough sessions yet.")
         return
     charts, body = [], []
-    for key, part in _grouped(rows, _key):
+    for key, part in grouped(rows, panel_key):
         of = {row["metric"]: row for row in part}
         ranks = sorted(name for name in of if name[-1].isdigit())
         values = [of[name]["value"] for name in ranks if of[name]["value"] is not None]
@@ -338,9 +354,9 @@ def _neighbours(report: Report) -> Iterator[Block]:
         charts.append(rank_chart(f"{key[0]}, {key[1]} s", values, spread, band["value"] if band else None))
         seen = of.get("agreement")
         body.append(
-            [_panel(part[0]), str(part[0]["n_episodes"]), _number(values[0], 3), _number(values[-1], 3),
-             _number(of["trend_by_rank"]["value"], 3, sign=True), _number(seen["value"] if seen else None, 3),
-             _interval(band, 3), _chance(seen["p_perm"]) if seen else ""]
+            [panel_name(part[0]), str(part[0]["n_episodes"]), number(values[0], 3), number(values[-1], 3),
+             number(of["trend_by_rank"]["value"], 3, sign=True), number(seen["value"] if seen else None, 3),
+             interval(band, 3), chance(seen["p_perm"]) if seen else ""]
         )  # fmt: skip
     yield Charts(charts, "If likeness means anything, the line falls from left to right and starts above the band of "
                  "neighbours drawn at random, which is 95 % by whole sessions. p: outcomes of the setups shuffled "
@@ -353,7 +369,9 @@ def _trials(report: Report) -> Iterator[Block]:
     yield Heading("Trials")
     count = report.ledger.filter(pl.col("stage").cast(pl.String) != "holdout_opened")
     ideas = count.filter(~pl.col("baseline"))
-    effective = next((row["n_trials"] for row in _of(report, "trials") if row["metric"] == "effective_trials"), None)
+    effective = next(
+        (row["n_trials"] for row in rows_of(report, "trials") if row["metric"] == "effective_trials"), None
+    )
     opened = report.ledger.filter(pl.col("stage").cast(pl.String) == "holdout_opened").height
     yield Text(
         f"The ledger holds {count.height} scores, {ideas.height} of them of models and not of what they have to beat. "
@@ -361,33 +379,3 @@ def _trials(report: Report) -> Iterator[Block]:
         f"levels, and the luck of the best of so many is taken off. The hold-out was "
         f"{'never opened' if not opened else 'opened once' if opened == 1 else f'opened {opened} times'}."
     )
-
-
-def _interval(row: Mapping[str, Any] | None, digits: int, *, sign: bool = False) -> str:
-    if row is None or row["value"] is None:
-        return ""
-    text = _number(row["value"], digits, sign=sign)
-    if row["ci_lo"] is None:
-        return text
-    return f"{text} ({_number(row['ci_lo'], digits, sign=sign)} to {_number(row['ci_hi'], digits, sign=sign)})"
-
-
-def _number(value: float | None, digits: int, *, sign: bool = False) -> str:
-    if value is None:
-        return ""
-    return (f"{value:+.{digits}f}" if sign else f"{value:.{digits}f}").replace("-", "−")
-
-
-def _chance(value: float | None) -> str:
-    return "" if value is None else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _grouped(rows: Iterable[dict[str, Any]], key: Any) -> Iterator[tuple[Any, list[dict[str, Any]]]]:
-    found: dict[Any, list[dict[str, Any]]] = {}
-    for row in rows:
-        found.setdefault(key(row), []).append(row)
-    return iter(found.items())
-
-
-def _by(items: list[Any], size: int) -> Iterator[list[Any]]:
-    return (items[k : k + size] for k in range(0, len(items), size))

@@ -62,9 +62,9 @@ def session_evaluation(
     enough = len(dates) >= least_sessions(settings, profile)
     opens = settings.evaluation.open_holdout and enough
     panels = loaded if opens else outside(loaded, held)
+    asks = Rules.of(settings.retrieval, profile)
     if enough:
-        asked = Rules.of(settings.retrieval, profile)
-        panels = {place: _asked_of_each_other(samples, asked) for place, samples in panels.items()}
+        panels = {place: _asked_of_each_other(samples, asks) for place, samples in panels.items()}
     origin = origin_of(dates if opens else _before(dates, held), panels.values(), held, provenance)
     openings = [opening(held, loaded, settings, profile, algos)] if opens and len(held) else []
     for one in openings:
@@ -72,8 +72,8 @@ def session_evaluation(
     told = asked_of(dates, neighbours, settings.setups.k_barrier) if enough else {}
     tried = rules if enough else replace(rules, min_sessions=len(dates) + 1)
     found = evaluate(
-        panels, tried, numbers, held=held, asked=told, algos=algos, open_holdout=opens,
-        common={"k_barrier": settings.setups.k_barrier, "retrieval": Rules.of(settings.retrieval, profile).document()},
+        panels, tried, asks, numbers, held=held, asked=told, algos=algos, open_holdout=opens,
+        common={"k_barrier": settings.setups.k_barrier, "retrieval": asks.document()},
     )  # fmt: skip
     trials = [*found.trials, *openings]
     entered = require_longer(ledger, extended(ledger, trials, origin))

@@ -6,7 +6,7 @@ are paired, setup by setup, and their intervals are by whole sessions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,9 +24,14 @@ from spymaster.research.day_blocks import (
     session_means,
     skill_interval,
 )
+from spymaster.research.ledger import NULL_VALUES, ledger_metric
+from spymaster.research.model_rules import ModelRules
 from spymaster.research.nulls import bar_strata, beyond_bar, permuted_auc_chance, shuffled_labels, strata
+from spymaster.research.out_of_sample import out_of_sample
 from spymaster.research.reliability import Reliability, reliability
+from spymaster.research.samples import HEADS, Samples
 from spymaster.research.trial_rows import Place, Rows
+from spymaster.research.walk_forward import Fold
 
 BAR: Final = "bar"
 """What a model has to beat: baselines B1, B2 and B3 together."""
@@ -81,6 +86,36 @@ class Score:
     def told(self) -> Interval:
         """The score that trials are compared by."""
         return self.auc if self.place.head == "side" else self.auc_over_bar
+
+    @property
+    def beyond_chance(self) -> Interval:
+        """The same less what it is where nothing is known: 0.5 of an AUC, 0 of one less the bar's."""
+        told, null = self.told, NULL_VALUES[ledger_metric(self.place.head)]
+        return Interval(told.value - null, told.low - null, told.high - null, told.error)
+
+
+def forecasts(
+    samples: Samples, folds: Sequence[Fold], rules: ModelRules, algos: Sequence[str], heads: Sequence[str] = HEADS
+) -> dict[str, Forecast]:  # fmt: skip
+    """Forecasts of the tested samples by head: those that every model that could be fitted at all speaks of.
+
+    A model that no fold could fit is left out and does not silence the others; without the bar there is nothing.
+    """
+    result = {}
+    for head in heads if folds else ():
+        told = out_of_sample(head, algos, samples, folds, rules)
+        usable = [algo for algo in algos if np.isfinite(told.p[algo]).any()]
+        if BAR not in usable:
+            continue
+        rows = np.flatnonzero(told.tested(*usable) & (told.fold >= 0))
+        if len(rows):
+            result[head] = Forecast(
+                y=samples.label(head)[rows],
+                session=samples.session[rows],
+                direction=samples.direction[rows],
+                p={algo: told.p[algo][rows] for algo in usable},
+            )
+    return result
 
 
 def score_forecast(

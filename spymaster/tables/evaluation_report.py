@@ -11,11 +11,12 @@ from spymaster.tables.setup_vector import LEADS_S
 from spymaster.tables.types import PROVENANCE
 
 SECTIONS = (
-    "sample", "score", "gain", "holdout", "levels", "states", "reliability", "neighbours", "hypothesis", "trials",
-    "verdict",
+    "sample", "score", "gain", "holdout", "levels", "states", "reliability", "neighbours", "hypothesis", "leak",
+    "trials", "verdict",
 )  # fmt: skip
 """How much there is; scores by walk-forward; paired gains over the bar; the same on the hold-out; real levels against
-placebos; the sixteen states; calibration; agreement of neighbours by rank; the registered tests; trials; the answer."""
+placebos; the sixteen states; calibration; agreement of neighbours by rank; the registered tests; scores that are too
+good, on labels of another session; trials; the answer."""
 VERDICTS = ("supported", "weak", "none", "insufficient", "leak_suspected")
 SIMULATED = "simulated:"
 SUBSETS = ("real", "placebo", "real-placebo")

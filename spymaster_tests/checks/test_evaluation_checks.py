@@ -118,6 +118,7 @@ def with_numbers(lake: Lake, numbers: dict) -> None:
     spoil(lake, REPORT, changed, dt=DT)
 
 
+SHIFTED, FALSE = ("leak", "shifted_auc", "real"), ("score", "auc", "placebo")
 GAIN, GAIN_90, PLACEBO, HELD, AUC, OVER, SAID = EARNED
 UNEARNED = {
     "no gain": {GAIN: {"ci_lo": -0.001}, SAID: {"ci_lo": -0.001}},
@@ -133,6 +134,8 @@ UNEARNED = {
     "a leak": {AUC: {"value": 0.63}},
     "weak is too little": {SAID: {"verdict": "simulated:weak"}},
     "none is too little": {SAID: {"verdict": "simulated:none"}},
+    "a leak at placebos": {AUC: {"value": 0.63}, SHIFTED: {"ci_lo": 0.4}, FALSE: {"value": 0.63}},
+    "a leak of labels": {AUC: {"value": 0.63}, SHIFTED: {"ci_lo": 0.51}, FALSE: {"value": 0.55}},
     "no leak": {SAID: {"verdict": "simulated:leak_suspected"}},
     "something was tried": {SAID: {"verdict": "simulated:insufficient"}},
     "weak without a gain": {GAIN: {"ci_lo": -1.0}, GAIN_90: {"ci_lo": -0.001}, SAID: {"ci_lo": -1.0,
@@ -144,14 +147,16 @@ UNEARNED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", ["earned", "weak", *UNEARNED])
+@pytest.mark.parametrize("what", ["earned", "weak", "honest", *UNEARNED])
 def test_verdicts_are_earned_bites_on_each_condition(lake: Lake, tmp_path: Path, what: str):
     changes: dict = UNEARNED.get(what, {})
     if what == "weak":
         changes = {AUC: {"p_perm": 0.05}, SAID: {"p_perm": 0.05, "verdict": "simulated:weak"}, HELD: None}
+    if what == "honest":
+        changes = {AUC: {"value": 0.63}, SHIFTED: {"value": 0.5, "ci_lo": 0.4}, FALSE: {"value": 0.55}}
     numbers = {
-        key: None if key in changes and changes[key] is None else {**values, **changes.get(key, {})}
-        for key, values in EARNED.items()
+        key: None if key in changes and changes[key] is None else {**EARNED.get(key, {}), **changes.get(key, {})}
+        for key in EARNED | changes
     }
     copy = copy_lake(lake, tmp_path / "lake")
     with_numbers(copy, numbers)

@@ -9,13 +9,15 @@ import numpy as np
 from spymaster.research.evaluation import Asked, Numbers, evaluate, held_out, outside
 from spymaster.research.logistic import sigmoid
 from spymaster.research.model_rules import ModelRules
+from spymaster.research.retrieval import Rules
 from spymaster.research.trial_rows import Place, Rows
 from spymaster.research.walk_scores import Forecast, score_forecast
-from spymaster.settings import OutcomeModelSettings
+from spymaster.settings import OutcomeModelSettings, RetrievalSettings
 from spymaster_tests.research.made_samples import made_samples
 
 RULES = replace(ModelRules.of(OutcomeModelSettings()), min_sessions=1_000)
 """Nothing is fitted."""
+RETRIEVAL = Rules.of(RetrievalSettings(), "standard")
 NUMBERS = Numbers(draws=50, permutations=9, placebo_draws=5)
 PLACE = Place("touch", 120, 0)
 
@@ -37,7 +39,9 @@ def test_nothing_that_is_described_is_of_a_shut_holdout():
     for one in (own, turned):
         asked = asked_of(one, np.where(late[:, None], (near + (one is turned)) % 3, near))
         told += [
-            evaluate({PLACE: one}, RULES, NUMBERS, held=held, asked={PLACE: asked}, open_holdout=opens).rows.found
+            evaluate(
+                {PLACE: one}, RULES, RETRIEVAL, NUMBERS, held=held, asked={PLACE: asked}, open_holdout=opens
+            ).rows.found
             for opens in (False, True)
         ]
     assert {row["section"] for row in told[0]} >= {"sample", "states", "hypothesis", "levels", "neighbours"}
@@ -75,7 +79,7 @@ def test_neighbours_drawn_at_random_have_an_interval_by_sessions():
     outcome = np.where(rng.random(len(samples)) < np.where(samples.session % 4, 0.9, 0.1), 0, 1).astype(np.int8)
     own = replace(samples, outcome=outcome)
     asked = asked_of(own, rng.integers(0, 2, (len(own), 4)))
-    found = evaluate({PLACE: own}, RULES, NUMBERS, held=np.empty(0, dtype=np.int64), asked={PLACE: asked})
+    found = evaluate({PLACE: own}, RULES, RETRIEVAL, NUMBERS, held=np.empty(0, dtype=np.int64), asked={PLACE: asked})
     rows = {row["metric"]: row for row in found.rows.of("neighbours")}
     band = rows["agreement_random"]
     assert band["ci_hi"] - band["ci_lo"] > 0.1

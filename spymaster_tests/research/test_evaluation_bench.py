@@ -85,7 +85,7 @@ def test_sessions_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch:
 
 
 def test_figures_are_those_of_the_report(folder: Path):
-    made = evaluation.report_of(folder, quick(evaluation.get_settings()))
+    made = evaluation.report_of(folder, quick(evaluation.get_settings()), "demo")
     found = evaluation.figures(made)
     assert found["sessions"] == 7  # the first date has no scaler
     assert {one["algo"] for one in found["baselines"]} == set(BASELINES)

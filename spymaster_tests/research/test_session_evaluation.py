@@ -18,11 +18,12 @@ from spymaster.lake import Lake
 from spymaster.research.errors import LedgerError
 from spymaster.research.ledger import Origin
 from spymaster.research.models import ALGOS
-from spymaster.research.report_page import Report, render, render_reports
+from spymaster.research.report_page import render, render_reports
+from spymaster.research.report_rows import Report
 from spymaster.research.session_evaluation import Written, opening
 from spymaster.research.trial_rows import Place
 from spymaster.settings import Settings
-from spymaster.tables.evaluation_report import EvaluationReport
+from spymaster.tables.evaluation_report import SECTIONS, EvaluationReport
 from spymaster.tables.setup_vector import SetupVector
 from spymaster.tables.trials_ledger import TrialsLedger
 from spymaster_tests.research.evaluated import DT, FEW, SYMBOL, dates_of, evaluate_date, quick
@@ -245,6 +246,22 @@ def test_nothing_found_is_as_large_as_a_find(made: Written):
     assert "lack what is named" in answers[1]
     assert "a leak is suspected" in answers[2]
     assert "find what the simulator planted" in answers[3]
+
+
+def test_what_was_too_good_is_shown_beside_what_is_left_of_it(made: Written):
+    rest = made.report.filter(SECTION != "leak")
+    assert "Too good to be true?" not in render(Report(SYMBOL, str(DT), rest, made.ledger))["report.md"]
+    own = (SECTION == "score") & (pl.col("head") == "side") & (pl.col("metric") == "auc")
+    score = rest.filter(own, pl.col("subset").cast(pl.String) == "real", pl.col("algo") == "knn")[:1]
+    left = score.with_columns(
+        section=pl.lit("leak", pl.Enum(SECTIONS)), metric=pl.lit("shifted_auc"), value=pl.lit(0.4711),
+        ci_lo=pl.lit(0.4011), ci_hi=pl.lit(0.5422),
+    )  # fmt: skip
+    text = render(Report(SYMBOL, str(DT), pl.concat([rest, left]), made.ledger))["report.md"]
+    told = text.split("Too good to be true?")[1].split("##")[0]
+    assert "neighbours" in told
+    assert "0.471 (0.401 to 0.542)" in told
+    assert f"{score['value'][0]:.3f}" in told
 
 
 def test_the_last_report_is_rendered(lake: Lake, made: Written, tmp_path: Path):

@@ -15,7 +15,8 @@ from spymaster.research.verdicts import Evidence, verdict
 from spymaster.tables.trials_ledger import TrialsLedger
 
 GOOD = Evidence(
-    sessions=60, auc=0.57, auc_over_bar=0.03, head="side", gain_low=0.002, weak_gain_low=0.003, holdout_gain_low=0.001,
+    sessions=60, beyond_chance=0.07, shifted_low=float("nan"), placebo_beyond_chance=0.01, gain_low=0.002,
+    weak_gain_low=0.003, holdout_gain_low=0.001,
     p_perm=0.005, p_deflated=0.02, placebo_gain_known=True,
 )  # fmt: skip
 
@@ -47,11 +48,12 @@ def test_without_a_gain_or_with_chance_it_is_none():
 
 
 def test_too_good_is_a_leak_until_shown_otherwise():
-    assert verdict(replace(GOOD, auc=0.63), "real")[0] == "leak_suspected"
-    # the bar knows how far barriers are: a high AUC of resolve is no leak, one far beyond the bar's is
-    resolve = replace(GOOD, head="resolve", auc=0.75)
-    assert verdict(resolve, "real")[0] == "supported"
-    assert verdict(replace(resolve, auc_over_bar=0.13), "real")[0] == "leak_suspected"
+    tall = replace(GOOD, beyond_chance=0.13)
+    assert verdict(tall, "real")[0] == "leak_suspected"
+    assert verdict(replace(tall, shifted_low=-0.05), "real")[0] == "supported"
+    assert verdict(replace(tall, shifted_low=0.01), "real")[0] == "leak_suspected"
+    assert verdict(replace(tall, shifted_low=-0.05, placebo_beyond_chance=0.13), "real")[0] == "leak_suspected"
+    assert verdict(replace(tall, shifted_low=-0.05, placebo_beyond_chance=float("nan")), "real")[0] == "leak_suspected"
     assert verdict(None, "simulated")[0] == "simulated:insufficient"
 
 
