@@ -45,7 +45,7 @@ MADE_BY = ("book", "config", "feed", "lake", "market", "setups", "simulator", "s
 """Packages that sessions are made by; beside them, the models of the kept tables."""
 FOLDER = Path(__file__).parent / "results" / "evaluation"
 SESSIONS = 90
-SPAN = (time_of(9), time_of(11))
+SPAN = (time_of(9, 30), time_of(13, 30))
 BEFORE = 3
 PLANTED = {"kind": "touch", "horizon_s": 120, "lead_s": 0, "head": "side", "algo": "stack"}
 """The verdict that has to be supported: touches end 120 s on as the script has it."""
@@ -146,7 +146,7 @@ def main() -> None:
     parser = harness.parser(__doc__ or "", messages=0)
     parser.add_argument("--sessions", type=int, default=SESSIONS, help="of each lake")
     parser.add_argument("--every", type=int, default=2, help="one session in so many has planted turns")
-    parser.add_argument("--hour", action="store_true", help="sessions of an hour, not of two")
+    parser.add_argument("--hour", action="store_true", help="sessions of an hour, not of four")
     parser.add_argument("--profile", default="standard", help="of models and retrieval: standard or demo")
     parser.add_argument("--steps", type=int, default=None, help="stop after so many new sessions")
     options = parser.parse_args()

@@ -17,8 +17,8 @@ import pytest
 from spymaster.lake import Lake
 from spymaster.research.errors import LedgerError
 from spymaster.research.ledger import Origin
-from spymaster.research.models import ALGOS
-from spymaster.research.report_page import render, render_reports
+from spymaster.research.models import ALGOS, MODELS
+from spymaster.research.report_page import NAMES, render, render_reports
 from spymaster.research.report_rows import Report
 from spymaster.research.session_evaluation import Written, opening
 from spymaster.research.trial_rows import Place
@@ -252,14 +252,14 @@ def test_what_was_too_good_is_shown_beside_what_is_left_of_it(made: Written):
     rest = made.report.filter(SECTION != "leak")
     assert "Too good to be true?" not in render(Report(SYMBOL, str(DT), rest, made.ledger))["report.md"]
     own = (SECTION == "score") & (pl.col("head") == "side") & (pl.col("metric") == "auc")
-    score = rest.filter(own, pl.col("subset").cast(pl.String) == "real", pl.col("algo") == "knn")[:1]
+    score = rest.filter(own, pl.col("subset").cast(pl.String) == "real", pl.col("algo").is_in(MODELS))[:1]
     left = score.with_columns(
         section=pl.lit("leak", pl.Enum(SECTIONS)), metric=pl.lit("shifted_auc"), value=pl.lit(0.4711),
         ci_lo=pl.lit(0.4011), ci_hi=pl.lit(0.5422),
     )  # fmt: skip
     text = render(Report(SYMBOL, str(DT), pl.concat([rest, left]), made.ledger))["report.md"]
     told = text.split("Too good to be true?")[1].split("##")[0]
-    assert "neighbours" in told
+    assert NAMES[score["algo"][0]] in told
     assert "0.471 (0.401 to 0.542)" in told
     assert f"{score['value'][0]:.3f}" in told
 
