@@ -11,10 +11,12 @@ that there is none (`ABSTAIN_REASONS`).
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
+from spymaster.research.coarse import Coarse
 from spymaster.research.search import nearest
 from spymaster.settings import RetrievalSettings
 from spymaster.tables.retrieval_result import ABSTAIN_REASONS
@@ -80,6 +82,11 @@ class Library:
 
     def __len__(self) -> int:
         return len(self.points)
+
+    @cached_property
+    def coarse(self) -> Coarse | None:
+        """What makes a search of many points fast, made when it is first asked for; None where there are few."""
+        return Coarse.of(self.points)
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,7 @@ def answer(library: Library, question: Question, rules: Rules, usual: np.ndarray
 
 def neighbours(library: Library, point: np.ndarray, allowed: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     """Rows and distances of the at most k neighbours among the allowed rows (bool[n]), nearest first."""
-    found, distance = nearest(library.points, point, rules.settings.raw_factor * rules.k, allowed)
+    found, distance = nearest(library.points, point, rules.settings.raw_factor * rules.k, allowed, library.coarse)
     kept: list[int] = []
     of_session: dict[int, int] = {}
     of_group: dict[object, list[int]] = {}
