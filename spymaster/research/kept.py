@@ -132,7 +132,7 @@ class Kept:
             if scaler is None:
                 return Known(rows, None, None)
             library = load_library(rows, days, scaler)
-            _ = library.coarse  # now, where one makes it and others wait, and where it is counted as memory
+            _ = library.coarse, library.sessions  # made once, while others wait, and counted as memory
             return Known(rows, scaler, library)
 
         return self._panels.get((symbol, dt, panel), versions, made)
