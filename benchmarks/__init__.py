@@ -12,6 +12,7 @@ BENCHMARKS = {
     "option_quotes": "option quotes of a day, Bronze to frames and to disk: messages and rows per second, peak memory",
     "gex": "gamma exposure of a chain of 3,000 options: processor seconds and memory of a day",
     "volatility": "Black-76 volatilities and gammas per second, and their error against forty digits",
+    "neighbours": "exact nearest neighbours among 500,000 setup vectors: processor time of a question",
     "sim": "the simulator's targets over several seeds, its speed, and whether `walk` mode can be foretold",
     "research": "gates of the research in full size: nothing is found where nothing is, what is planted is; long",
     "evaluation": "from records to verdicts: planted turns are supported, a background is not; long, resumable",

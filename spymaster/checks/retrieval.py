@@ -7,10 +7,11 @@ from datetime import date
 import polars as pl
 
 from spymaster.checks.base import Finding, Session, Suite, check
-from spymaster.checks.frames import INDEX, NEIGHBOR, RESULT, collect, finding, scan
+from spymaster.checks.frames import EPISODE, INDEX, NEIGHBOR, RESULT, collect, finding, scan
 
 TOLERANCE = 1e-9
 OUTCOMES = ("break", "reject", "chop")
+HALF_HOUR_S = 1800
 
 
 @check(INDEX, suite=Suite.PHYSICS, blocking=True)
@@ -50,6 +51,52 @@ def shares_of_neighbours(session: Session) -> Finding:
     wrong = pl.any_horizontal(off).fill_null(True) | (pl.col("count") != pl.col("k")).fill_null(True)
     bad = both.filter(wrong).select("query_id", "p_break", "p_reject", "p_chop").sort("query_id")
     return finding(bad.height, bad, "shares are the votes of k neighbours", answers=results.height)
+
+
+@check(RESULT, INDEX, EPISODE, suite=Suite.PHYSICS, blocking=True)
+def base_rates_of_earlier(session: Session) -> Finding:
+    """Base rates follow from the rows of the index of earlier sessions, class by class, and n_sessions counts these."""
+    settings, demo = session.lake.settings.retrieval, session.lake.profile == "demo"
+    embargo = settings.embargo_sessions_demo if demo else settings.embargo_sessions
+    asked = ["query_id", "episode_id", "family", "kind", "horizon_s", "direction", "n_sessions"]
+    results = collect(scan(session, RESULT, [*asked, *(f"p0_{name}" for name in OUTCOMES)]))
+    episodes = collect(scan(session, EPISODE, ["episode_id", "session_date", "tod_sec"]))
+    panels = ["family", "kind", "horizon_s"]
+    index = collect(scan(session, INDEX, [*panels, "session_date", "direction", "tod_sec", "outcome"]))
+    wrong = []
+    for row in results.join(episodes, on="episode_id", how="left").sort("query_id").iter_rows(named=True):
+        panel = index.filter(pl.col(name).cast(pl.String) == str(row[name]) for name in panels)
+        known = panel.filter(pl.col("session_date") < row["session_date"])["session_date"].unique().sort()
+        seen = panel.filter(pl.col("session_date").is_in(known[: max(len(known) - embargo, 0)].to_list()))
+        sessions = seen["session_date"].n_unique()
+        due = _base_rates(seen, row["direction"], row["tod_sec"], settings.base_shrink)
+        told = [row[f"p0_{name}"] for name in OUTCOMES]
+        if not (_alike(told, due) and row["n_sessions"] == sessions):
+            stored = {name: row[name] for name in ("query_id", "n_sessions", *(f"p0_{name}" for name in OUTCOMES))}
+            expected = {f"due_{name}": share for name, share in zip(OUTCOMES, due, strict=True)}
+            wrong.append(stored | {"due_sessions": sessions} | expected)
+    bad = pl.DataFrame(wrong, infer_schema_length=None)
+    return finding(bad.height, bad, "base rates are those of earlier sessions", answers=results.height)
+
+
+def _base_rates(seen: pl.DataFrame, direction: int, tod_sec: int, shrink: float) -> list[float | None]:
+    """Shares of the outcomes in rows of the index; None without a row."""
+    if seen.is_empty():
+        return [None] * len(OUTCOMES)
+    same = seen.filter(direction=direction)
+    close = same.filter(pl.col("tod_sec") // HALF_HOUR_S == tod_sec // HALF_HOUR_S)
+    shares, weight = [1.0 / len(OUTCOMES)] * len(OUTCOMES), float(len(OUTCOMES))
+    for rows in (seen, same, close):
+        if rows.height:
+            counts = [rows.filter(pl.col("outcome").cast(pl.String) == name).height for name in OUTCOMES]
+            shares = [(n + weight * p) / (rows.height + weight) for n, p in zip(counts, shares, strict=True)]
+        weight = shrink
+    return [*shares]
+
+
+def _alike(told: list[float | None], due: list[float | None]) -> bool:
+    pairs = zip(told, due, strict=True)
+    return all(p is d if p is None or d is None else abs(p - d) <= TOLERANCE for p, d in pairs)
 
 
 @check(RESULT, NEIGHBOR, suite=Suite.PHYSICS, blocking=True)

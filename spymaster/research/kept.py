@@ -28,8 +28,8 @@ from spymaster.setups.vectors import Builder
 
 SECOND_NS: Final = 1_000_000_000
 DAYS, PANELS, PATHS = 2, 6, 64
-"""Dates, panels, and dates whose paths and touches are kept. A date of ES is some 100 MB, a panel 36 MB per 20,000
-setups."""
+"""Dates, panels, and dates whose paths and touches are kept. A date of ES is some 100 MB, a panel 46 MB per 20,000
+setups (36 MB of vectors, 9 of their coarse copy)."""
 USUAL: Final = 8
 """Usual distances that a panel keeps: one for each k that is asked for."""
 CONDITIONS: Final = "silver.move_conditions_1s"
@@ -129,7 +129,11 @@ class Kept:
 
         def made() -> Known:
             rows, scaler = panel_of(index.read(), panel), scaler_of(scales.read(), panel.family)
-            return Known(rows, scaler, None if scaler is None else load_library(rows, days, scaler))
+            if scaler is None:
+                return Known(rows, None, None)
+            library = load_library(rows, days, scaler)
+            _ = library.coarse, library.sessions  # made once, while others wait, and counted as memory
+            return Known(rows, scaler, library)
 
         return self._panels.get((symbol, dt, panel), versions, made)
 

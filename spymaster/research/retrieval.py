@@ -3,18 +3,25 @@
     nearest 20 k of the library -> at most one of a level group within ten minutes -> at most a few of a session -> k
     w_i = exp(-d_i^2/(2 d_k^2)),    p_c = (sum of w_i over outcome c + m p0_c)/(sum of w_i + m)
 
-p0 is the share of the outcome among earlier setups of the same half hour and direction; with few of those, of the same
-direction, or of all. So p leans on p0 where neighbours are few or far, and is never told without it. An answer may be
-that there is none (`ABSTAIN_REASONS`).
+p0 is the share of the outcome among earlier setups of the same half hour and direction, leaning on that of the same
+direction, which leans on that of all, which leans on equal shares: with n setups of a class, n_c of them of outcome c,
+
+    equal_c = 1/3,    wider_c <- (n_c + b wider_c)/(n + b)
+
+where b is `base_shrink` for the two inner classes, and 3, one setup of each outcome, for all. So a few setups of one
+half hour do not pass for a rate, and no share is 0 or 1; p leans on p0 where neighbours are few or far, and is never
+told without it. An answer may be that there is none (`ABSTAIN_REASONS`).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
 
+from spymaster.research.coarse import Coarse
 from spymaster.research.search import nearest
 from spymaster.settings import RetrievalSettings
 from spymaster.tables.retrieval_result import ABSTAIN_REASONS
@@ -23,8 +30,6 @@ from spymaster.tables.setup_outcome import OUTCOMES
 __all__ = ["ABSTAIN_REASONS", "Answer", "Library", "Question", "Rules", "answer"]
 
 HALF_HOUR_S: Final = 1800
-LEAST_OF_BASE: Final = 20
-"""Setups that a base rate is taken from, at least; otherwise of a wider class."""
 NOVELTY_SAMPLE: Final = 400
 """Latest setups of the library whose own distance to their k-th neighbour says what is usual."""
 
@@ -81,6 +86,16 @@ class Library:
     def __len__(self) -> int:
         return len(self.points)
 
+    @cached_property
+    def sessions(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sessions that there are setups of (int64[s], in order), and the place of each setup's in them (int64[n])."""
+        return np.unique(self.session, return_inverse=True)
+
+    @cached_property
+    def coarse(self) -> Coarse | None:
+        """What makes a search of many points fast, made when it is first asked for; None where there are few."""
+        return Coarse.of(self.points)
+
 
 @dataclass(frozen=True)
 class Question:
@@ -127,9 +142,9 @@ class Answer:
 
 def answer(library: Library, question: Question, rules: Rules, usual: np.ndarray | None = None) -> Answer:
     """The answer to a question. usual: `usual_distances` of the library, where it is known already."""
-    allowed = _allowed(library, question, rules)
-    sessions = len(np.unique(library.session[allowed]))
-    p0 = base_rates(library, allowed, question.direction, question.tod_sec)
+    chosen = _allowed(library, question, rules)
+    allowed, sessions = chosen[library.sessions[1]], int(chosen.sum())
+    p0 = base_rates(library, allowed, question.direction, question.tod_sec, rules.settings.base_shrink)
     nothing = np.empty(0)
     if question.point is None:
         return Answer(nothing.astype(np.int64), nothing, nothing, None, p0, None, sessions, None, "invalid")
@@ -158,7 +173,7 @@ def answer(library: Library, question: Question, rules: Rules, usual: np.ndarray
 
 def neighbours(library: Library, point: np.ndarray, allowed: np.ndarray, rules: Rules) -> tuple[np.ndarray, np.ndarray]:
     """Rows and distances of the at most k neighbours among the allowed rows (bool[n]), nearest first."""
-    found, distance = nearest(library.points, point, rules.settings.raw_factor * rules.k, allowed)
+    found, distance = nearest(library.points, point, rules.settings.raw_factor * rules.k, allowed, library.coarse)
     kept: list[int] = []
     of_session: dict[int, int] = {}
     of_group: dict[object, list[int]] = {}
@@ -177,14 +192,22 @@ def neighbours(library: Library, point: np.ndarray, allowed: np.ndarray, rules: 
     return found[kept], distance[kept]
 
 
-def base_rates(library: Library, allowed: np.ndarray, direction: int, tod_sec: int) -> np.ndarray | None:
-    """Shares of the outcomes among allowed setups of the half hour and direction, or of a wider class; None if none."""
+def base_rates(library: Library, allowed: np.ndarray, direction: int, tod_sec: int, shrink: float) -> np.ndarray | None:
+    """Shares of the outcomes among allowed setups (bool[n]), class by class; None if none is allowed.
+
+    shrink: weight of the shares of the wider class, in setups.
+    """
+    if not allowed.any():
+        return None
     same = allowed & (library.direction == direction)
     close = same & (library.tod_sec // HALF_HOUR_S == tod_sec // HALF_HOUR_S)
-    for chosen in (close, same, allowed):
-        if chosen.sum() >= LEAST_OF_BASE or (chosen is allowed and chosen.any()):
-            return np.bincount(library.outcome[chosen], minlength=len(OUTCOMES)) / chosen.sum()
-    return None
+    shares, weight = np.full(len(OUTCOMES), 1.0 / len(OUTCOMES)), float(len(OUTCOMES))
+    for chosen in (allowed, same, close):
+        counts = np.bincount(library.outcome[chosen], minlength=len(OUTCOMES))
+        if total := counts.sum():
+            shares = (counts + weight * shares) / (total + weight)
+        weight = shrink
+    return shares
 
 
 def usual_distances(library: Library, rules: Rules) -> np.ndarray:
@@ -194,25 +217,25 @@ def usual_distances(library: Library, rules: Rules) -> np.ndarray:
     """
     result = []
     for row in np.argsort(library.ts, kind="stable")[-NOVELTY_SAMPLE:].tolist():
-        apart = _apart(library.session, int(library.session[row]), rules.embargo_sessions)
-        found, distance = neighbours(library, library.points[row], apart, rules)
+        apart = _apart(library.sessions[0], int(library.session[row]), rules.embargo_sessions)
+        found, distance = neighbours(library, library.points[row], apart[library.sessions[1]], rules)
         if len(found) == rules.k:
             result.append(distance[-1])
     return np.array(result)
 
 
 def _allowed(library: Library, question: Question, rules: Rules) -> np.ndarray:
-    """bool[n]: rows that are not of the question's session, of one next to it, or of a later one."""
-    apart = _apart(library.session, question.session, rules.embargo_sessions)
-    return apart & (library.session < question.session) if question.walk_forward else apart
+    """bool[s]: sessions that are not the question's, nor next to it, nor later."""
+    sessions = library.sessions[0]
+    apart = _apart(sessions, question.session, rules.embargo_sessions)
+    return apart & (sessions < question.session) if question.walk_forward else apart
 
 
 def _apart(sessions: np.ndarray, own: int, embargo: int) -> np.ndarray:
-    """bool[n]: sessions that are neither `own` nor among the `embargo` known ones next to it on either side."""
-    known = np.unique(sessions)
-    before, after = known[known < own], known[known > own]
-    banned = np.concatenate([[own], before[len(before) - embargo :], after[:embargo]]) if embargo else np.array([own])
-    return ~np.isin(sessions, banned)
+    """bool[s]: known sessions, in order, that are neither `own` nor among the `embargo` ones next to it on a side."""
+    before, after = np.searchsorted(sessions, own), np.searchsorted(sessions, own, side="right")
+    place = np.arange(len(sessions))
+    return (place < before - embargo) | (place >= after + embargo)
 
 
 def _filtered(library: Library, question: Question, rules: Rules, allowed: np.ndarray) -> np.ndarray:

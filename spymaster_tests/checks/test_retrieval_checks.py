@@ -41,6 +41,7 @@ def put(table: str, **values: object) -> Callable[[Lake], None]:
 SPOILERS: dict[str, Callable[[Lake], None]] = {
     f"{INDEX}:rows_are_earlier": put(INDEX, vector_dt=DT),
     f"{RESULT}:shares_of_neighbours": put(RESULT, p_break=pl.col("p_break") + 0.001),
+    f"{RESULT}:base_rates_of_earlier": put(RESULT, p0_break=pl.col("p0_break") + 0.001),
     f"{RESULT}:weights_of_distances": put(NEIGHBOR, weight=pl.col("weight") * 0.999),
     f"{NEIGHBOR}:neighbours_had_ended": put(NEIGHBOR, ts_decision=pl.col("ts_decision").dt.offset_by("20d")),
     f"{NEIGHBOR}:nearest_first": put(NEIGHBOR, distance=1000.0),
@@ -80,6 +81,24 @@ def test_each_check_sees_its_violation(lake: Lake, tmp_path: Path, key: str):
     result = CHECKS[key].run(spoilt, SYMBOL, DT)
     assert not result.passed
     assert result.metadata["violations"]
+
+
+@pytest.mark.parametrize(
+    "spoiler",
+    [
+        put(RESULT, n_sessions=99),
+        put(RESULT, **{f"p0_{name}": None for name in ("break", "reject", "chop")}),
+        put(INDEX, outcome=pl.col("outcome").cast(pl.String).replace({"chop": "break", "break": "chop"})),
+        put(INDEX, session_date=DT),
+    ],
+    ids=["sessions", "null", "outcome", "session"],
+)
+def test_base_rates_and_sessions_follow_from_the_index(lake: Lake, tmp_path: Path, spoiler: Callable[[Lake], None]):
+    spoilt = copy_lake(lake, tmp_path / "lake")
+    spoiler(spoilt)
+    result = CHECKS[f"{RESULT}:base_rates_of_earlier"].run(spoilt, SYMBOL, DT)
+    assert not result.passed
+    assert "due_break=" in str(result.metadata["examples"])
 
 
 @pytest.mark.parametrize("name", ["d_1", "d_k", "n_eff"])

@@ -21,8 +21,9 @@ from spymaster.research import analogues as research
 from spymaster.research import kept as keeping
 from spymaster.research import retrieval
 from spymaster.research.analogues import Filters, analogues, cutoff_of, date_of, neighbour_paths, panel_for
+from spymaster.research.coarse import Coarse
 from spymaster.research.errors import NotCausalError, QueryError
-from spymaster.research.kept import Kept
+from spymaster.research.kept import Kept, memory
 from spymaster.research.panels import Panel, earlier, load_library, panel_of, session_index
 from spymaster.research.retrieval import Library, Rules, usual_distances
 from spymaster.research.search import nearest
@@ -234,6 +235,32 @@ def test_what_is_kept_is_measured(lake: Lake, asked: dict):
     parts = library.points.nbytes + sum(one.nbytes for one in vars(tape).values() if isinstance(one, np.ndarray))
     assert parts > 100_000
     assert kept.nbytes > parts
+
+
+def test_the_copy_that_makes_searches_fast_is_made_once_and_changes_no_answer(
+    lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch
+):
+    plain = Kept(lake)
+    expected = analogues(lake, SYMBOL, ns(asked), direction="up", kept=plain)[0]
+    made = []
+
+    class Always:
+        @staticmethod
+        def of(points: np.ndarray) -> Coarse | None:
+            made.append(len(points))
+            return Coarse.of(points, 0)
+
+    monkeypatch.setattr(retrieval, "Coarse", Always)
+    kept = Kept(lake)
+    for _ in range(2):
+        said = analogues(lake, SYMBOL, ns(asked), direction="up", kept=kept)[0]
+        assert said.result == expected.result
+        assert said.neighbours.equals(expected.neighbours)
+    assert len(made) == 1
+    held = kept.panel(SYMBOL, DT, Panel("s1", "touch", 120)).library
+    assert held is not None
+    assert held.coarse is not None
+    assert kept.nbytes - plain.nbytes == memory(held.coarse) > held.points.nbytes // 4, "it is counted"
 
 
 def test_usual_distances_are_measured_once(lake: Lake, asked: dict, monkeypatch: pytest.MonkeyPatch):
