@@ -20,6 +20,7 @@ import hashlib
 import json
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import time as time_of
 from pathlib import Path
@@ -83,10 +84,12 @@ def make(lake: Lake, sessions: int, shape: Shape, folder: Path, settings: Settin
     return len(lacking)
 
 
-def sources() -> str:
-    """Hash of the library: sessions that other code made are not gone on with."""
+def sources(without: Sequence[str] = ()) -> str:
+    """Hash of the library, but for some files: sessions that other code made are not gone on with."""
     digest = hashlib.sha256()
     for path in sorted(one for one in PACKAGE.rglob("*") if one.suffix in (".py", ".toml")):
+        if str(path.relative_to(PACKAGE)) in without:
+            continue
         digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:8]
 
