@@ -85,12 +85,16 @@ def make(lake: Lake, sessions: int, shape: Shape, folder: Path, settings: Settin
 
 
 def sources(without: Sequence[str] = ()) -> str:
-    """Hash of the library, but for some files: sessions that other code made are not gone on with."""
+    """Hash of the library: sessions that other code made are not gone on with.
+
+    without: beginnings of the paths that have no part in them.
+    """
     digest = hashlib.sha256()
     for path in sorted(one for one in PACKAGE.rglob("*") if one.suffix in (".py", ".toml")):
-        if str(path.relative_to(PACKAGE)) in without:
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith(tuple(without)):
             continue
-        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes())
+        digest.update(name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:8]
 
 

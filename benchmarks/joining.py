@@ -46,12 +46,16 @@ FOLDER = Path(__file__).parent / "results" / "joining"
 DISCOVERY, HOLDOUT = 2, 10
 PLACEBOS = tuple(range(5, 20))
 """Every price that is further from a level than `placebo_clear_ticks`."""
-SEARCHED = Shape((time_of(9), time_of(11)), placebos=PLACEBOS)
+SEARCHED = Shape((time_of(9, 30), time_of(10, 30)), placebos=PLACEBOS)
 ASKED = Shape((time_of(9), time_of(16)), placebos=PLACEBOS)
 """Sessions of the two roles: a search costs a hundred times what a session does."""
 SMALL = Shape((time_of(9, 30), time_of(9, 50)), placebos=PLACEBOS)
-ASKING = ("evidence/contrast.py", "evidence/session_contrast.py")
-"""What is asked of kept tables has no part in them."""
+ELSEWHERE = (
+    "checks/", "cli/", "options/", "research/", "serving/", "evidence/contrast", "evidence/report/",
+    "evidence/session_contrast",
+)  # fmt: skip
+"""Code that has no part in what is kept, what is asked of it among it."""
+PRIMARY_ROW = pl.col("is_primary")
 OWN, OTHER = "own", "algo"
 """Whose discovery dates a list is of."""
 
@@ -91,7 +95,7 @@ class Plan:
     def of(cls, discovery: int, holdout: int, settings: EvidenceSettings, *, small: bool = False) -> Plan:
         """The first discovery dates of the calendar, and the first hold-out dates after them."""
         shapes = (SMALL, SMALL) if small else (SEARCHED, ASKED)
-        calendar = weekdays(10 * (discovery + holdout))
+        calendar = weekdays(4 * (discovery + holdout) + 10)
         looked = [dt for dt in calendar if not is_holdout(dt, settings)][:discovery]
         later = [dt for dt in calendar if dt > looked[-1] and is_holdout(dt, settings)][:holdout]
         return cls(tuple(looked), tuple(later), *shapes, "demo" if small else "standard")
@@ -190,7 +194,7 @@ def _run(options: Namespace, folder: Path, plan: Plan, settings: Settings) -> No
     report = harness.Report(
         "joining", [], {"folder": str(folder), "discovery": len(plan.discovery), "hold-out": len(plan.holdout)}
     )
-    own = folder / f"{len(plan.discovery)}-{sources(ASKING)}"
+    own = folder / f"{len(plan.discovery)}-{sources(ELSEWHERE)}"
     other: tuple[Partition, list[Partition]] | None = None
     for lake in LAKES:
         cpu = time.process_time()
@@ -218,7 +222,7 @@ def _row(lake: Lake, name: str, findings: Partition, found: pl.DataFrame) -> dic
     listed = findings.read(["verdict_discovery"]).filter(
         ~pl.col("verdict_discovery").cast(pl.String).str.ends_with("none")
     )
-    primary = found.row(by_predicate=pl.col("is_primary"), named=True)
+    primary = found.row(by_predicate=PRIMARY_ROW, named=True)
     others = found.filter(~pl.col("is_primary") & pl.col("verdict").cast(pl.String).is_in(["higher", "lower"]))
     percent = {
         key: None if primary[column] is None else round(100 * primary[column], 3)
