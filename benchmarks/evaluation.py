@@ -15,7 +15,6 @@ walk-forward: a verdict asks for 40.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from argparse import Namespace
@@ -27,9 +26,8 @@ from typing import Any
 
 import polars as pl
 
-import spymaster
 from benchmarks import harness
-from benchmarks.kept_days import keep, keep_session, kept, kept_sessions
+from benchmarks.kept_days import keep, keep_session, kept, kept_sessions, sources
 from benchmarks.research_days import Shape, Usual, session_tables, usual_values, weekdays
 from spymaster.research.models import ALGOS, BASELINES
 from spymaster.research.report_page import render
@@ -40,9 +38,11 @@ from spymaster.settings import Settings, get_settings
 from spymaster.simulator.meetings import load_meetings
 from spymaster.tables.trials_ledger import TrialsLedger
 
-PACKAGE = Path(spymaster.__file__).parent
-MADE_BY = ("book", "config", "feed", "lake", "market", "setups", "simulator", "surfaces")
-"""Packages that sessions are made by; beside them, the models of the kept tables."""
+MADE_BY = (
+    "book/", "config/", "feed/", "lake/", "market/", "setups/", "simulator/", "surfaces/",
+    *(f"tables/{model.name}.py" for model in TABLES.values()),
+)  # fmt: skip
+"""Beginnings of the paths of the library that sessions are made by."""
 FOLDER = Path(__file__).parent / "results" / "evaluation"
 SESSIONS = 90
 SPAN = (time_of(9, 30), time_of(13, 30))
@@ -84,16 +84,6 @@ def make(lake: Lake, sessions: int, shape: Shape, folder: Path, settings: Settin
         tables, _ = session_tables(own[k], 10_000 * lake.seed + k, shape, file, usual, settings)
         keep_session(folder, tables)
     return len(lacking)
-
-
-def sources() -> str:
-    """Hash of what sessions are made by: those that other code made are not gone on with."""
-    digest = hashlib.sha256()
-    parts = {one for name in MADE_BY for one in (PACKAGE / name).rglob("*")}
-    parts |= {PACKAGE / "tables" / f"{model.name}.py" for model in TABLES.values()}
-    for path in sorted(one for one in parts if one.suffix in (".py", ".toml")):
-        digest.update(str(path.relative_to(PACKAGE)).encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:8]
 
 
 def report_of(folder: Path, settings: Settings, profile: str = "standard") -> Written:
@@ -165,7 +155,7 @@ def _run(options: Namespace, folder: Path, shape: Shape, settings: Settings, ses
     left = options.steps
     for lake in lakes(options.every):
         span = f"{shape.span[0]:%H%M}-{shape.span[1]:%H%M}"
-        own = folder / f"{lake.name}-{sessions}-{options.every}-{span}-{sources()}"
+        own = folder / f"{lake.name}-{sessions}-{options.every}-{span}-{sources(MADE_BY)}"
         cpu, wall = time.process_time(), time.perf_counter()
         new = make(lake, sessions, shape, own, settings, most=left)
         row: dict[str, Any] = {

@@ -7,16 +7,20 @@ A session is written aside and renamed when it is whole: what is there is comple
 
 from __future__ import annotations
 
+import hashlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
 
 import polars as pl
 
+import spymaster
 from benchmarks.research_days import Held, held
 from spymaster.research.sample_tables import TABLES, DateTables
+
+PACKAGE = Path(spymaster.__file__).parent
 
 
 def keep(folder: Path, frames: Mapping[str, pl.DataFrame]) -> None:
@@ -50,3 +54,16 @@ def kept_sessions(folder: Path) -> list[DateTables]:
         dt = date.fromisoformat(path.name)
         found.append(DateTables(**{name: held(TABLES[name].name, dt, frame) for name, frame in frames.items()}))
     return found
+
+
+def sources(of: Sequence[str] = ("",), without: Sequence[str] = ()) -> str:
+    """Hash of the library: sessions that other code made are not gone on with.
+
+    of, without: beginnings of the paths that have a part in them, and of those that have none after all.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(one for one in PACKAGE.rglob("*") if one.suffix in (".py", ".toml")):
+        name = path.relative_to(PACKAGE).as_posix()
+        if name.startswith(tuple(of)) and not name.startswith(tuple(without)):
+            digest.update(name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:8]

@@ -8,7 +8,7 @@ that make the stored tables. Scales and scalers come from earlier sessions witho
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from typing import Any, cast
@@ -54,6 +54,7 @@ FIRST_DATE = date(2026, 1, 5)
 class Told:
     """What a manifest would say."""
 
+    table: str = ""
     provenance: str = "simulated"
 
 
@@ -71,6 +72,11 @@ class Held:
     def label(self) -> str:
         """Its name in messages."""
         return f"{self.table} {self.symbol} {self.dt}"
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.frame.height
 
     @property
     def content_hash(self) -> str:
@@ -92,7 +98,7 @@ class Held:
 
 def held(table: str, dt: date, frame: pl.DataFrame) -> Partition:
     """`Held`, for functions that ask for a partition."""
-    return cast("Partition", Held(table, dt, frame))
+    return cast("Partition", Held(table, dt, frame, manifest=Told(table)))
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,8 @@ class Shape:
     """Messages a second."""
     spacing: int = SPACING
     """Ticks between levels; placebos need 24."""
+    placebos: tuple[int, ...] = (SPACING // 2,)
+    """Ticks from each level up to its placebos."""
 
 
 def weekdays(count: int, first: date = FIRST_DATE) -> list[date]:
@@ -144,28 +152,42 @@ def weekdays(count: int, first: date = FIRST_DATE) -> list[date]:
     return found
 
 
-def simulated_day(dt: date, seed: int, shape: Shape, meetings: MeetingFile | None, *, walk: bool = True) -> Day:
-    """A session of the random walk (or of `emergent` mode), with or without meetings."""
+def simulated_market(
+    dt: date, seed: int, shape: Shape, meetings: MeetingFile | None, *, walk: bool = True
+) -> MarketDay:
+    """A market of the random walk (or of `emergent` mode), with or without meetings."""
     parts = segments(dt, "ES", shape.span)
     seconds = sum(part.end_ns - part.start_ns for part in parts) / SECOND_NS
     profile = load_profile("es")
-    market = MarketDay(
+    return MarketDay(
         dt=dt, instrument=ES, contracts=contracts_on("ES", dt, profile.instrument.cycle), profile=profile, parts=parts,
         messages=round(shape.rate * seconds), seed=seed, walk=walk,
         script=Script("meetings", meetings=meetings) if meetings is not None else None,
     )  # fmt: skip
-    contract = market.contracts[0]
-    records = (block[block["instrument_id"] == contract.instrument_id] for block in market.records())
+
+
+def surfaces(
+    records: Iterable[np.ndarray], contract: str, instrument_id: int, dt: date, tables: Sequence[str]
+) -> dict[str, pl.DataFrame]:
+    """Tables of the engine pass over the records of a contract."""
     made: dict[str, list[pl.DataFrame]] = {}
-    tables = ("book_snapshot_1s", "wall_surface_1s", "trade", "bbo_change")
     for block in FuturesPass(
-        records, contract=contract.symbol, instrument_id=contract.instrument_id, instrument=ES, tick_size_int=TICK,
-        dt=dt, tables=tables, settings=EngineSettings(grid_ticks=NEAR_TICKS),
+        records, contract=contract, instrument_id=instrument_id, instrument=ES, tick_size_int=TICK, dt=dt,
+        tables=tables, settings=EngineSettings(grid_ticks=NEAR_TICKS),
     ):  # fmt: skip
         for name, frame in block.items():
             made.setdefault(name, []).append(frame)
     frames = {name: pl.concat(parts) for name, parts in made.items()}
-    frames["future_definition"] = pl.DataFrame({"contract": [contract.symbol], "tick_size_int": [TICK]})
+    return frames | {"future_definition": pl.DataFrame({"contract": [contract], "tick_size_int": [TICK]})}
+
+
+def simulated_day(dt: date, seed: int, shape: Shape, meetings: MeetingFile | None, *, walk: bool = True) -> Day:
+    """A session of the random walk (or of `emergent` mode), with or without meetings."""
+    market = simulated_market(dt, seed, shape, meetings, walk=walk)
+    contract = market.contracts[0]
+    records = (block[block["instrument_id"] == contract.instrument_id] for block in market.records())
+    tables = ("book_snapshot_1s", "wall_surface_1s", "trade", "bbo_change")
+    frames = surfaces(records, contract.symbol, contract.instrument_id, dt, tables)
     frames["move_measure_1s"] = pl.concat(
         measure_frames([frames["wall_surface_1s"]], frames["book_snapshot_1s"], instrument=ES, tick_size_int=TICK)
     )
@@ -173,16 +195,17 @@ def simulated_day(dt: date, seed: int, shape: Shape, meetings: MeetingFile | Non
     return Day(dt, of, Meetings.of(market, meetings))
 
 
-def levels(day: Day, spacing: int) -> pl.DataFrame:
-    """Levels at round prices near the start of the session, valid throughout, and placebos halfway between them.
+def levels(day: Day, shape: Shape) -> pl.DataFrame:
+    """Levels at round prices near the start of the session, valid throughout, and placebos between them.
 
     Placebos only where they are far enough from levels.
     """
+    spacing = shape.spacing
     snapshot = day.of["book_snapshot_1s"].read(["window_end", "contract", "spot_ref_price_int"])
     spot = int(snapshot["spot_ref_price_int"].drop_nulls()[0])
     begin, end = (int(value) for value in snapshot["window_end"].to_physical()[[0, -1]])
     step = spacing * TICK
-    shifts = (0, spacing // 2) if spacing >= SPACING else (0,)
+    shifts = (0, *shape.placebos) if spacing >= SPACING else (0,)
     around = REACH_TICKS // spacing
     rows: list[dict[str, Any]] = []
     for k in range(-around, around + 1):
@@ -256,34 +279,41 @@ def session_tables(
 ) -> tuple[DateTables, Meetings]:
     """The tables of one session, and what was planted; its surfaces, many times larger, are not kept."""
     day = simulated_day(dt, seed, shape, file, walk=walk)
-    return _tables(day, usual.scale, usual.scaler, chosen, shape.spacing), day.meetings
+    return _tables(day, usual.scale, usual.scaler, chosen, shape), day.meetings
 
 
 def _tables(
-    day: Day, scale_rows: pl.DataFrame, scaler_rows: pl.DataFrame, settings: Settings, spacing: int
+    day: Day, scale_rows: pl.DataFrame, scaler_rows: pl.DataFrame, settings: Settings, shape: Shape
 ) -> DateTables:
     of, dt = day.of, day.dt
-    candles = held("candle_2m", dt, _candles(day, settings))
-    quotes, snapshot, definitions = of["bbo_change"], of["book_snapshot_1s"], of["future_definition"]
-    placed = held("session_level", dt, levels(day, spacing))
-    episodes = held(
-        "setup_episode", dt, session_episodes(placed, quotes, candles, snapshot, definitions, instrument=ES)
-    )
-    outcomes = session_outcomes(
-        episodes, quotes, candles, snapshot, definitions, instrument=ES, settings=settings.setups
-    )
+    candles, episodes, outcomes = setups(day, settings, shape)
     conditions = move_conditions(
         of["move_measure_1s"].read(), scale_rows, eps_qty=ES.eps_qty, settings=settings.setups, profile="demo"
     )
     return DateTables(
         vectors=held("setup_vector", dt, _vectors(day, scale_rows, episodes, settings, candles)),
         episodes=episodes,
-        outcomes=held("setup_outcome", dt, outcomes),
+        outcomes=outcomes,
         scaler=held("vector_scaler", dt, scaler_rows),
         conditions=held("move_conditions_1s", dt, conditions),
         measures=of["move_measure_1s"],
-        definitions=definitions,
+        definitions=of["future_definition"],
     )
+
+
+def setups(day: Day, settings: Settings, shape: Shape) -> tuple[Partition, Partition, Partition]:
+    """Candles, episodes and outcomes of a session."""
+    of, dt = day.of, day.dt
+    candles = held("candle_2m", dt, _candles(day, settings))
+    quotes, snapshot, definitions = of["bbo_change"], of["book_snapshot_1s"], of["future_definition"]
+    placed = held("session_level", dt, levels(day, shape))
+    episodes = held(
+        "setup_episode", dt, session_episodes(placed, quotes, candles, snapshot, definitions, instrument=ES)
+    )
+    outcomes = session_outcomes(
+        episodes, quotes, candles, snapshot, definitions, instrument=ES, settings=settings.setups
+    )
+    return candles, episodes, held("setup_outcome", dt, outcomes)
 
 
 def _candles(day: Day, settings: Settings) -> pl.DataFrame:

@@ -119,6 +119,7 @@ SLOW = (
     "option_quotes",
     "research",
     "evaluation",
+    "joining",
     "ws_load",
 )
 

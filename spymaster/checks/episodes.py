@@ -12,6 +12,7 @@ from spymaster.checks.frames import BBO, EPISODE, LEVEL, OUTCOME, SNAPSHOT, coll
 
 SAMPLE = 60
 MATCHES = 5
+MATCHES_APART_S = 30
 """Placebos of a real episode, at most."""
 SIGMA_STEP_S, HALF_LIFE_S = 15, 1800
 TOLERANCE = 1e-6
@@ -178,7 +179,10 @@ def known_then(session: Session) -> Finding:
 
 @check(EPISODE, suite=Suite.DATA)
 def matched_within_bounds(session: Session) -> Finding:
-    """A match set is one real episode and up to five placebos of its kind and direction that are like it."""
+    """A match set is one real episode and up to five placebos of its kind and direction that are like it.
+
+    Matched placebos of a kind and direction are half a minute or more from each other.
+    """
     columns = [
         "episode_id",
         "kind",
@@ -186,6 +190,7 @@ def matched_within_bounds(session: Session) -> Finding:
         "is_placebo",
         "match_set_id",
         "valid",
+        "ts_decision",
         "tod_sec",
         "sigma_60",
         "approach_speed",
@@ -212,7 +217,10 @@ def matched_within_bounds(session: Session) -> Finding:
         placebos=pl.col("is_placebo").sum(), real=(~pl.col("is_placebo")).sum(), episode_id=pl.col("episode_id").first()
     )
     odd = sizes.filter((pl.col("real") != 1) | ~pl.col("placebos").is_between(1, MATCHES))
-    bad = pl.concat([unlike, odd.select(unlike.columns)]).sort("match_set_id", "episode_id")
+    after = (pl.col("ts_decision") - pl.col("ts_decision").shift()).over("kind", "direction")
+    near = sets.filter("is_placebo").sort("ts_decision").filter(after < pl.duration(seconds=MATCHES_APART_S))
+    crowded = near.select(unlike.columns)
+    bad = pl.concat([unlike, odd.select(unlike.columns), crowded]).sort("match_set_id", "episode_id")
     return finding(bad.height, bad, "placebos are like what they are compared with", sets=sizes.height)
 
 

@@ -4,18 +4,25 @@ One contrast is registered, with one number and one p. The others are a family o
 (Benjamini & Hochberg), and mean nothing alone. A case is a touch of a real level; its controls are the placebo touches
 that `setup_episode` matched to it on time of day, size of moves, speed and direction. Nobody chose the placebos, so
 that under the null the label of the case may be swapped within a set.
+
+That holds only for touches that do not share their seconds. Placebos stand at neighbouring prices, and one move touches
+several of them at once: five controls of one moment are one control, and a swap that takes them for five finds
+differences where there are none. So touches count only if no other that counts is near (`apart`).
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from spymaster.evidence.arrays import SECOND_NS
 from spymaster.evidence.multiplicity import benjamini_hochberg
 from spymaster.evidence.streams import BOOTSTRAP, Streams
+from spymaster.setups.matching import APART_S
 from spymaster.tables.algo_intensity_1s import INTENSITY_FAMILIES, share_column
 from spymaster.tables.types import BANDS
 
@@ -101,6 +108,33 @@ class Answer:
         if not adjusted <= 0.05:
             return "not_distinguishable"
         return "higher" if self.delta > 0 else "lower"
+
+
+def apart(ts: NDArray[np.int64], sets: Sequence[MatchedSet]) -> list[MatchedSet]:
+    """The sets of one day in order of their cases, of touches at least `APART_S` from each other.
+
+    So none shares a second with another. ts: times in ns. Cases are chosen before controls, both in order of time and
+    without a look at any value. A case too near an earlier one, as of two levels at almost one price, keeps no
+    controls.
+    """
+    counted: list[int] = []
+
+    def counts(touch: int) -> bool:
+        at = int(ts[touch])
+        place = bisect_left(counted, at)
+        near = counted[max(place - 1, 0) : place + 1]
+        if any(abs(at - other) < APART_S * SECOND_NS for other in near):
+            return False
+        counted.insert(place, at)
+        return True
+
+    ordered = sorted(sets, key=lambda one: (ts[one.case], one.case))
+    kept = [counts(one.case) for one in ordered]
+    found = []
+    for one, alone in zip(ordered, kept, strict=True):
+        controls = sorted(one.controls, key=lambda k: (ts[k], k)) if alone else []
+        found.append(replace(one, controls=tuple(k for k in controls if counts(k))))
+    return found
 
 
 Values = Callable[[Question], NDArray[np.float64]]

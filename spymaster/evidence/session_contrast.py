@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS
-from spymaster.evidence.contrast import PRIMARY, Answer, MatchedSet, Question, Touches, answers
+from spymaster.evidence.contrast import PRIMARY, Answer, MatchedSet, Question, Touches, answers, apart
 from spymaster.lake import Partition
 from spymaster.tables.algo_contrast import AlgoContrast
 from spymaster.tables.algo_intensity_1s import INTENSITY_FAMILIES, share_column
@@ -90,6 +90,7 @@ def contrast_answers(days: Sequence[tuple[pl.DataFrame, Shares]], seed: int) -> 
     """Answers over days, each of its touches (`touches_of`) and shares."""
     outcome: list[str | None] = []
     rate: list[float | None] = []
+    times: list[int] = []
     sets: list[MatchedSet] = []
     first = 0
     for number, (touches, _) in enumerate(days):
@@ -98,10 +99,12 @@ def contrast_answers(days: Sequence[tuple[pl.DataFrame, Shares]], seed: int) -> 
         for name, of_set, fake in touches.select("episode_id", "match_set_id", "is_placebo").iter_rows():
             if fake:
                 controls.setdefault(of_set, []).append(place[name])
-        sets += [
+        own = [
             MatchedSet(number, place[name], tuple(controls.get(name, ())))
             for name in touches.filter(~pl.col("is_placebo"))["episode_id"].to_list()
         ]
+        times += touches["ts_decision"].to_physical().to_list()
+        sets += apart(np.array(times, np.int64), own)
         outcome += touches["outcome"].to_list()
         rate += touches["msg_rate_rel"].to_list()
         first += touches.height

@@ -3,6 +3,9 @@
 A placebo is offered if it is of the same kind and direction, within 15 minutes of the time of day, within a fifth of
 sigma, and within a quarter of the approach's speed. Of those, the nearest in Mahalanobis distance over time of day,
 sigma and speed are taken, each once, by the real episodes in order of time.
+
+Placebos stand at neighbouring prices, and one move meets several of them within moments. Those say the same thing, so
+none is taken within half a minute of one that was taken.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ PER_EPISODE: Final = 5
 TIME_S: Final = 900
 SIGMA_SHARE: Final = 0.2
 SPEED_SHARE: Final = 0.25
+APART_S: Final = 30
+"""Placebos that are taken are at least so far from each other; no study looks at more seconds before a touch."""
 WINDOW_S: Final = 360.0
 MATCH_COLUMNS: Final = (
     "episode_id", "kind", "direction", "is_placebo", "valid", "ts_decision", "tod_sec", "sigma_60", "approach_speed",
@@ -39,6 +44,7 @@ def match_sets(episodes: pl.DataFrame) -> pl.Series:
         weights = np.linalg.pinv(spread + 1e-9 * np.eye(3))
         free = np.ones(len(features), dtype=bool)
         identity, fake_row = real["episode_id"].to_list(), fake["row"].to_list()
+        at = fake["ts_decision"].to_physical().to_numpy() / 1e9
         wanted = real.select("tod_sec", "sigma_60", "approach_speed").to_numpy().astype(np.float64)
         for name, own, row in zip(identity, wanted, real["row"].to_list(), strict=True):
             off = features - own
@@ -50,9 +56,14 @@ def match_sets(episodes: pl.DataFrame) -> pl.Series:
             )
             offered = np.flatnonzero(near)
             distance = np.einsum("ij,jk,ik->i", off[offered], weights, off[offered])
-            for k in offered[np.argsort(distance, kind="stable")[:PER_EPISODE]]:
-                found[fake_row[k]] = found[row] = name
-                free[k] = False
+            taken = 0
+            for k in offered[np.argsort(distance, kind="stable")]:
+                if taken == PER_EPISODE:
+                    break
+                if free[k]:
+                    found[fake_row[k]] = found[row] = name
+                    free &= np.abs(at - at[k]) >= APART_S
+                    taken += 1
     return pl.Series("match_set_id", found, dtype=pl.String)
 
 

@@ -42,7 +42,7 @@ class SetupEpisode(TableModel):
 
     layer = "gold"
     name = "setup_episode"
-    version = 2
+    version = 3
     key = ("episode_id",)
     constant = ("contract",)
     time_column = "ts_decision"

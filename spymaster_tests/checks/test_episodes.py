@@ -180,6 +180,10 @@ CASES: dict[str, tuple[str, Spoiler]] = {
         f"{EPISODE}:matched_within_bounds",
         put(EPISODE, ~pl.col("is_placebo"), match_set_id=None),
     ),
+    "placebos of one moment": (
+        f"{EPISODE}:matched_within_bounds",
+        put(EPISODE, MATCHED, ts_decision=pl.col("ts_decision").min()),
+    ),
     "another contract": (f"{EPISODE}:contract_of_selection", put(EPISODE, ROW == 0, contract="ESM4")),
     "an episode that is said to be real": (
         f"{EPISODE}:provenance_of_manifest",

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from spymaster.evidence.contrast import PRIMARY, SECONDARY, MatchedSet, Question, Touches, answer, answers
+from spymaster.evidence.contrast import PRIMARY, SECONDARY, MatchedSet, Question, Touches, answer, answers, apart
 from spymaster.evidence.session_contrast import Shares, contrast_answers, contrast_frame, touches_of
 from spymaster.tables.algo_contrast import CONTRAST_IDS, AlgoContrast
 from spymaster.tables.algo_intensity_1s import INTENSITY_BANDS, INTENSITY_FAMILIES, INTENSITY_SIDES, share_column
@@ -56,6 +56,33 @@ def test_without_a_difference_p_is_uniform_enough() -> None:
     ]
     assert np.mean(np.array(p) <= 0.1) <= 0.25
     assert np.mean(np.array(p) <= 0.5) >= 0.3
+
+
+def test_touches_of_one_move_count_once() -> None:
+    seconds = [100, 0, 20, 60, 75, 300, 90, 125, 500, 505, 540]
+    sets = [MatchedSet(0, 9, (10,)), MatchedSet(0, 0, (7, 6, 5, 4, 3, 2, 1)), MatchedSet(0, 8, (10,))]
+    found = apart(np.array(seconds) * SECOND, sets)
+    # 20 is near 0; 75, 90 and 125 are near the case at 100; the case at 505 is near that at 500
+    assert found == [MatchedSet(0, 0, (1, 3, 5)), MatchedSet(0, 8, (10,)), MatchedSet(0, 9, ())]
+
+
+def test_neighbouring_placebos_that_one_move_met_do_not_make_a_difference() -> None:
+    """One move met four placebos, another one: two controls, and not five, or nothing is called something."""
+    p: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        sets, values, ts = [], [], []
+        for number in range(24):
+            moments = number * 3000 + np.array([0, 300, 304, 308, 312, 900])
+            sets.append(MatchedSet(number // 6, 6 * number, tuple(range(6 * number + 1, 6 * number + 6))))
+            values += rng.normal(size=3).repeat([1, 4, 1]).tolist()
+            ts += moments.tolist()
+        touches = Touches(["reject"] * len(values), np.ones(len(values)), sets)
+        spaced = Touches(touches.outcome, touches.rate, apart(np.array(ts) * SECOND, sets))
+        for together, one in ((True, touches), (False, spaced)):
+            p[together].append(answer(PRIMARY, one, np.array(values), 1).p)
+    assert np.mean(np.array(p[True]) <= 0.05) >= 0.15
+    assert np.mean(np.array(p[False]) <= 0.05) <= 0.125
 
 
 def test_cases_need_two_controls_and_their_outcome() -> None:
@@ -175,14 +202,14 @@ def test_from_tables_to_rows() -> None:
     days = []
     for day in range(2):
         base = START + day * 86_400 * SECOND
-        attr = np.full(400, 1.0)
+        attr = np.full(1000, 1.0)
         rows = []
         for touch in range(6):
-            at = 20 + touch * 60
+            at = 20 + touch * 150
             attr[at - 10 : at] = 4.0
             real = f"real{day}{touch}"
             rows.append((real, False, real, at, "reject"))
-            rows += [(f"fake{day}{touch}{k}", True, real, at + 15 + 10 * k, "chop") for k in range(3)]
+            rows += [(f"fake{day}{touch}{k}", True, real, at + 31 + 31 * k, "chop") for k in range(3)]
         episodes = pl.DataFrame(
             {
                 "episode_id": [row[0] for row in rows],

@@ -26,7 +26,7 @@ LIST = FrozenList((Listed("E1", "ms", Stratum(kind="cancel"), "ns", ((20.0 * MS,
 def touch_seconds(seed: int) -> np.ndarray:
     """Seconds of the real touches (first column) and of their placebos, far enough apart."""
     rng = np.random.default_rng(seed)
-    slots = np.arange(12, SECONDS - 12, 12)
+    slots = np.arange(31, SECONDS - 12, 31)
     return rng.permutation(slots)[: TOUCHES * (1 + PLACEBOS)].reshape(TOUCHES, 1 + PLACEBOS)
 
 

@@ -20,7 +20,7 @@ def some(**columns: Sequence[object]) -> pl.DataFrame:
         "direction": [1] * n,
         "is_placebo": [k > 0 for k in range(n)],
         "valid": [True] * n,
-        "ts_decision": list(range(n)),
+        "ts_decision": [k * 60 * SECOND_NS for k in range(n)],
         "tod_sec": [1000] * n,
         "sigma_60": [8.0] * n,
         "approach_speed": [1.0] * n,
@@ -43,6 +43,15 @@ def test_placebos_are_matched_within_bounds_nearest_first_and_each_once():
     invalid = crowd.with_columns(valid=pl.int_range(pl.len()) != 0)
     assert match_sets(invalid).to_list() == [None, "e1", *["e1"] * 5, *[None] * 3]
     assert match_sets(crowd.filter(~pl.col("is_placebo"))).to_list() == [None, None]
+
+
+def test_of_placebos_that_one_move_meets_one_is_taken():
+    seconds = [0, 300, 301, 302, 329, 331, 360, 900]
+    rows = some(
+        ts_decision=[at * SECOND_NS for at in seconds], tod_sec=[1000, 1004, 1001, 1003, 1002, 1005, 1006, 1007]
+    )
+    # the nearest is the third; 331 is half a minute from it and 360 is not from 331
+    assert match_sets(rows).to_list() == ["e0", None, "e0", None, None, "e0", None, "e0"]
 
 
 def test_overlaps_are_counted_and_weighted():
