@@ -33,7 +33,8 @@ from spymaster.settings import Settings, get_settings
 from spymaster.simulator.meetings import MeetingFile, load_meetings
 
 __all__ = ["CLOSE", "Foretold", "Size", "background", "decoys", "files", "label_shift", "level_anchored",
-           "planted_rejection", "pooled_walks", "random_walk", "sides", "simulated", "variants"]  # fmt: skip
+           "planted_rejection", "pooled_shifts", "pooled_walks", "random_walk", "sides", "simulated",
+           "variants"]  # fmt: skip
 
 TOUCHES = Panel("s1", "touch", 120)
 
@@ -127,8 +128,8 @@ def level_anchored(made: Research) -> dict[str, Any]:
 def label_shift(samples: Samples, size: Size, settings: Settings | None = None, *, shifts: int = 1) -> dict[str, Any]:
     """What models see of labels that belong to another session: the one before, and with more shifts earlier ones.
 
-    Neighbours are asked anew for their new outcomes. `auc` is of all shifts together, `holding` the share of intervals
-    of single shifts and models that hold 0.5.
+    Neighbours are asked anew for their new outcomes. `holding` is the share of intervals that hold 0.5, of single
+    shifts and models that tell samples apart; `constant` names the others, `pools` is what `pooled_shifts` needs.
     """
     chosen = settings or get_settings()
     rules = Rules.of(chosen.retrieval, size.profile, size.neighbours)
@@ -138,13 +139,23 @@ def label_shift(samples: Samples, size: Size, settings: Settings | None = None, 
         told = foretell(moved, replace(size, train=size.train - back), chosen)
         assert told is not None, "labels of another session: nothing could be learned from them"
         runs.append(told)
-    single = [asdict(one) for told in runs for algo, one in told.aucs(size.level).items() if algo not in told.constant]
-    together = pooled_aucs([told.pool() for told in runs], size.level)
+    told_apart = [
+        asdict(one) for told in runs for algo, one in told.aucs(size.level).items() if algo not in told.constant
+    ]
     return {
-        "auc": {algo: asdict(interval) for algo, interval in together.items()},
-        "configurations": len(single), "holding": _share_holding(single), "n": sum(len(told.y) for told in runs),
-        "constant": [f"{back + 1}:{algo}" for back, told in enumerate(runs) for algo in told.constant],
+        "pools": [told.pool() for told in runs], "configurations": len(told_apart),
+        "holding": _share_holding(told_apart), "n": sum(len(told.y) for told in runs),
+        "constant": [f"{back}:{algo}" for back, told in enumerate(runs, 1) for algo in told.constant],
     }  # fmt: skip
+
+
+def pooled_shifts(shifts: Sequence[dict[str, Any]], level: float) -> dict[str, Any]:
+    """`label_shift` of several seeds together: AUC by model, at a level at which all of them hold 0.5 at once."""
+    pools = [pool for one in shifts for pool in one["pools"]]
+    models = {algo for pool in pools for algo in pool["rank"]}
+    each = 1.0 - (1.0 - level) / max(len(models), 1)
+    found = {algo: asdict(interval) for algo, interval in pooled_aucs(pools, each).items()}
+    return {"auc": found, "level": each, "holding": _share_holding(list(found.values()))}
 
 
 # G6: the planted rejection, and what looks like it
