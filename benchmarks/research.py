@@ -183,7 +183,7 @@ def _summarise(report: harness.Report, done: dict[tuple[str, int], dict[str, Any
     if planted:
         for algo in ("stack", "knn"):
             own = [one["g6"]["auc"][algo] for one in planted]
-            report.add_target(f"G6: AUC(side) of {algo}", own[0]["value"], 0.80)
+            report.add_target(f"G6: AUC(side) of {algo}, mean of the seeds", _mean_of(own, "value"), 0.80)
             report.rows.append({"step": f"planted: {algo}", "AUC by seed": " ".join(f"{x['value']:.3f}" for x in own)})
         shifted = [one["g4"] for one in planted]
         count = sum(one["configurations"] for one in shifted)
@@ -211,6 +211,12 @@ def _summarise(report: harness.Report, done: dict[tuple[str, int], dict[str, Any
         constant = sum(len(one["constant"]) for one in told)
         report.rows.append({"step": "walk: configurations", "told apart": count, "of constant p": constant})
         anchored = [one["anchored"]["auc"]["low"] > 0.5 for one in walks]
+        report.rows.append(
+            {
+                "step": "walk: distance to the level",
+                "AUC without offset": round(_mean_of([one["anchored"]["auc"] for one in walks], "value"), 3),
+            }
+        )
         report.add_target("G1: level-anchored labels fail without offset", float(np.mean(anchored)), 1.0)
         offset = [one["anchored"]["gain"]["low"] <= 0.0 for one in walks]
         report.add_target("G1: and hold with it", float(np.mean(offset)), 0.85)
@@ -222,6 +228,10 @@ def _summarise(report: harness.Report, done: dict[tuple[str, int], dict[str, Any
         report.add_target("G7b: no gain over the bar, share", figures["without"], 0.85)
         near = list(figures["near"].values())
         report.add_target("G7b: p of the side near the base rate, share", float(np.mean(near)), 0.90)
+
+
+def _mean_of(found: list[dict[str, Any]], name: str) -> float:
+    return float(np.mean([one[name] for one in found]))
 
 
 def _mean(walks: list[dict[str, Any]], gate: str, name: str) -> float:

@@ -21,6 +21,8 @@ ALIKE: Final = 0.7
 EULER_GAMMA: Final = 0.5772156649015329
 LEAST_COMMON: Final = 5
 """Sessions that two trials share, at least, for their scores to be compared."""
+LEAST_PLACEBOS: Final = 10
+"""Scores at placebos from which the spread by luck is taken."""
 _NORMAL: Final = NormalDist()
 
 
@@ -76,6 +78,17 @@ def best_by_luck(trials: int, variance: float) -> float:
         return 0.0
     far = _NORMAL.inv_cdf(1.0 - 1.0 / trials), _NORMAL.inv_cdf(1.0 - 1.0 / (trials * e))
     return sqrt(max(variance, 0.0)) * ((1.0 - EULER_GAMMA) * far[0] + EULER_GAMMA * far[1])
+
+
+def spread_by_luck(ideas: np.ndarray, placebos: np.ndarray) -> float:
+    """Variance of z-scores where nothing is known: of placebos (float64[m]) around 0, at least 1, which is what
+    z-scores have if their errors are right.
+
+    With fewer than `LEAST_PLACEBOS` of them that of the ideas (float64[n]) stands in, what is true of them included.
+    """
+    if len(placebos) >= LEAST_PLACEBOS:
+        return max(1.0, float((placebos**2).mean()))
+    return float(np.var(ideas, ddof=1)) if len(ideas) > 1 else 0.0
 
 
 def deflated_chance(z: float, trials: int, variance: float) -> float:

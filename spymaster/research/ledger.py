@@ -19,7 +19,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from spymaster.research.deflation import deflated_chance, effective_trials
+from spymaster.research.deflation import deflated_chance, effective_trials, spread_by_luck
 from spymaster.research.errors import LedgerError
 from spymaster.tables.trials_ledger import TrialsLedger
 
@@ -161,12 +161,14 @@ def luck(ledger: pl.DataFrame) -> Luck:
 
     Of a configuration under the same code the last row stands for all: on more data it is the same idea again, and
     finding clusters takes time with the cube of the rows.
+
+    The spread of z-scores by luck is that of the same ideas at placebos, where there is nothing to find, and not less
+    than the 1 that z-scores have by themselves. That of the ideas at real levels holds what is true of them: the more
+    they find, the more it would take off. It stands in where there are too few placebos.
     """
-    ideas = ledger.filter(
-        ~pl.col("baseline")
-        & (pl.col("stage").cast(pl.String) == "outer")
-        & (pl.col("subset").cast(pl.String) == "real")
-    ).unique(["params_json", "code_hash"], keep="last", maintain_order=True)
+    tried = ledger.filter(~pl.col("baseline") & (pl.col("stage").cast(pl.String) == "outer"))
+    kept = tried.unique(["params_json", "code_hash", "subset"], keep="last", maintain_order=True)
+    ideas, placebos = (kept.filter(pl.col("subset").cast(pl.String) == name) for name in ("real", "placebo"))
     if ideas.is_empty():
         return Luck(1, 0.0)
     days = sorted(set(ideas["sessions"].explode().drop_nulls()))
@@ -175,11 +177,13 @@ def luck(ledger: pl.DataFrame) -> Luck:
     for k, (known, found) in enumerate(ideas.select("sessions", "session_scores").iter_rows()):
         for day, score in zip(known, found, strict=False):
             scores[k, column[day]] = score
-    z = ideas.filter(pl.col("value").is_not_null() & (pl.col("se_dayblock") > 0)).select(
-        (pl.col("value") - pl.col("metric").replace_strict(NULL_VALUES)) / pl.col("se_dayblock")
-    )
-    variance = float(np.var(z.to_series().to_numpy(), ddof=1)) if z.height > 1 else 0.0
-    return Luck(effective_trials(scores), variance)
+    return Luck(effective_trials(scores), spread_by_luck(_z_scores(ideas), _z_scores(placebos)))
+
+
+def _z_scores(rows: pl.DataFrame) -> np.ndarray:
+    known = rows.filter(pl.col("value").is_not_null() & (pl.col("se_dayblock") > 0))
+    beyond = pl.col("value") - pl.col("metric").replace_strict(NULL_VALUES)
+    return known.select(beyond / pl.col("se_dayblock")).to_series().to_numpy()
 
 
 def seen_sessions(ledger: pl.DataFrame, days: np.ndarray) -> list[date]:

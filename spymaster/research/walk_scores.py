@@ -2,6 +2,10 @@
 
 All models of a head are scored on the same setups: those of folds in which each of them could be fitted. Differences
 are paired, setup by setup, and their intervals are by whole sessions.
+
+An AUC compares setups by their ranks within their own fold. Folds have models of their own, whose general level follows
+the outcomes of the folds before: after a fold with many breaks all later ones are given more, so that compared across
+folds a model that knows base rates only has an AUC below 0.5.
 """
 
 from __future__ import annotations
@@ -48,6 +52,8 @@ class Forecast:
     """int64[n], days since the epoch."""
     direction: np.ndarray
     """int8[n]."""
+    fold: np.ndarray
+    """int64[n], number of the fold that tried it."""
     p: Mapping[str, np.ndarray]
     """float64[n] by model."""
 
@@ -58,6 +64,14 @@ class Forecast:
     def days(self) -> np.ndarray:
         """int64[s], the sessions."""
         return np.unique(self.session)
+
+    def ranked(self, algo: str) -> np.ndarray:
+        """float64[n], 0 to 1: share of the setups of the same fold that were given less, equal ones counting a half."""
+        found = np.empty(len(self))
+        for number in np.unique(self.fold):
+            own = self.fold == number
+            found[own] = (scores.mid_ranks(self.p[algo][own]) - 0.5) / own.sum()
+        return found
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,7 @@ def forecasts(
                 y=samples.label(head)[rows],
                 session=samples.session[rows],
                 direction=samples.direction[rows],
+                fold=told.fold[rows],
                 p={algo: told.p[algo][rows] for algo in usable},
             )
     return result
@@ -132,13 +147,14 @@ def score_forecast(
     stratum = bar_strata(forecast.session, bar) if over_bar else strata(forecast.session, forecast.direction)
     shuffled = shuffled_labels(forecast.y, stratum, permutations, seed=seed)
     of_bar = _losses(forecast, BAR)
-    bar_auc = auc_draws(forecast.y, forecast.p[BAR], index, taken)
+    bar_auc = auc_draws(forecast.y, forecast.ranked(BAR), index, taken)
     found = {}
     for algo, p in forecast.p.items():
         here = place.of(algo=algo)
         losses, errors = _losses(forecast, algo)
         gains = of_bar[0] - losses
-        own_auc = auc_draws(forecast.y, p, index, taken)
+        ranked = forecast.ranked(algo)
+        own_auc = auc_draws(forecast.y, ranked, index, taken)
         table = reliability(p, forecast.y)
         one = Score(
             place=here,
@@ -146,7 +162,7 @@ def score_forecast(
             auc_over_bar=interval(own_auc[0] - bar_auc[0], own_auc[1] - bar_auc[1]),
             gain=mean_interval(gains, index, taken),
             weak_gain=mean_interval(gains, index, taken, WEAK_LEVEL),
-            p_perm=permuted_auc_chance(forecast.y, beyond_bar(p, bar) if over_bar else p, shuffled),
+            p_perm=permuted_auc_chance(forecast.y, beyond_bar(p, bar) if over_bar else ranked, shuffled),
             session_scores=session_means(gains, index, n),
             days=forecast.days,
             table=table,

@@ -31,6 +31,7 @@ class EvaluationReport(TableModel):
 
     layer = "gold"
     name = "evaluation_report"
+    version = 2
     last_only = True
     key = ("section", "kind", "horizon_s", "lead_s", "head", "algo", "subset", "metric")
     parameters = ("setups", "retrieval", "outcome_model", "evaluation")

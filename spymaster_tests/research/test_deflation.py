@@ -13,6 +13,7 @@ from spymaster.research.deflation import (
     effective_trials,
     overfitting,
     score_similarity,
+    spread_by_luck,
 )
 
 
@@ -64,6 +65,24 @@ def test_a_find_must_beat_luck():
     assert deflated_chance(2.0, 50, 1.0) > 0.5
     assert deflated_chance(6.0, 50, 1.0) < 1e-3
     assert np.isnan(deflated_chance(float("nan"), 5, 1.0))
+
+
+def test_finds_do_not_hide_one_another():
+    """Half of the ideas are true, and luck is told from placebos: true ones are found, and others are not."""
+    rng = np.random.default_rng(5)
+    found, luck = [], []
+    for _ in range(400):
+        true, false, placebos = rng.normal(7.0, 1.0, 20), rng.normal(size=20), rng.normal(size=40)
+        ideas = np.concatenate([true, false])
+        spread = spread_by_luck(ideas, placebos)
+        found.append(np.mean([deflated_chance(z, 40, spread) <= 0.05 for z in true]))
+        luck.append(min(deflated_chance(z, 40, spread) for z in false) <= 0.05)
+        # of the ideas themselves the spread is so large that nothing stands out
+        assert deflated_chance(7.0, 40, spread_by_luck(ideas, placebos[:9])) > 0.05
+    assert np.mean(found) > 0.95
+    assert np.mean(luck) <= 0.05
+    assert spread_by_luck(ideas, 0.1 * placebos) == 1.0
+    assert spread_by_luck(ideas, 3.0 * placebos) > 4.0
 
 
 def test_sharpe_ratio_is_taken_down_for_trials_tails_and_short_series():

@@ -10,6 +10,7 @@ from spymaster.research.evaluation import Asked, Numbers, evaluate, held_out, ou
 from spymaster.research.logistic import sigmoid
 from spymaster.research.model_rules import ModelRules
 from spymaster.research.retrieval import Rules
+from spymaster.research.scores import auc
 from spymaster.research.trial_rows import Place, Rows
 from spymaster.research.walk_scores import Forecast, score_forecast
 from spymaster.settings import OutcomeModelSettings, RetrievalSettings
@@ -60,6 +61,7 @@ def test_the_chance_of_resolve_is_what_is_said_beyond_the_bar():
     session, known, feature = np.repeat(np.arange(20), 25), rng.normal(size=500), rng.normal(size=500)
     forecast = Forecast(
         y=rng.random(500) < sigmoid(1.5 * known + feature), session=session, direction=np.ones(500, dtype=np.int8),
+        fold=session // 5,
         p={"bar": sigmoid(1.5 * known), "echo": sigmoid(1.8 * known), "logit": sigmoid(1.5 * known + feature)},
     )  # fmt: skip
     found = {
@@ -68,6 +70,25 @@ def test_the_chance_of_resolve_is_what_is_said_beyond_the_bar():
     }
     assert {algo: one.p_perm for algo, one in found["resolve"].items()} == {"bar": 1.0, "echo": 1.0, "logit": 0.01}
     assert {one.p_perm for one in found["side"].values()} == {0.01}
+
+
+def test_base_rates_of_the_folds_before_are_no_score_and_no_folly():
+    """Nothing but the share of breaks so far is told: across folds its AUC is below 0.5, for a fold with many breaks
+    raises all later ones; within folds it is what it is worth.
+    """
+    rng = np.random.default_rng(2)
+    session = np.repeat(np.arange(40), 10)
+    fold, across, within = session // 5, [], []
+    for _ in range(200):
+        y = rng.random(400) < 0.5
+        told = np.array([y[fold < max(k, 1)].mean() for k in range(8)])[fold]
+        forecast = Forecast(y, session, np.ones(400, dtype=np.int8), fold, {"rate": told})
+        across.append(auc(y[fold > 0], told[fold > 0]))
+        within.append(auc(y, forecast.ranked("rate")))
+    assert np.mean(across) < 0.48
+    assert within == [0.5] * 200
+    mixed = replace(forecast, p={"rate": told, "more": told + 0.1 * y})
+    assert auc(y, mixed.ranked("more")) == 1.0
 
 
 def test_neighbours_drawn_at_random_have_an_interval_by_sessions():
