@@ -125,14 +125,15 @@ def test_the_fused_histogram_is_shift_then_decluster(name: str) -> None:
     follows, starts = np.empty_like(times), np.empty(len(times) + 1, np.int64)
     phase.following(times, phase.DEAD_NS, follows)
     starts = starts[: phase.block_starts(times, period, starts) + 1]
-    counts, sums = np.zeros(phase.BINS, np.int64), np.zeros(3, np.int64)
+    counts, sums, room = np.zeros((2, phase.BINS), np.int64), np.zeros((1, 3), np.int64), np.empty(2, np.int64)
     in_peak = np.arange(phase.BINS) < 7
-    phase.count_phases(
-        times, follows, starts, words, period, phase.DEAD_NS, phase.BINS, counts, in_peak, START, 10**10, sums
-    )  # fmt: skip
-    assert counts.tolist() == np.bincount(place, minlength=phase.BINS).tolist()
+    for number, minute, found in ((0, 0, counts), (1, 10**10, sums)):
+        where = (period, phase.DEAD_NS, phase.BINS, in_peak, START, minute)
+        phase.count_phases(times, follows, starts, *Streams(3, "E4").key, number, *where, room, found)
+    assert counts[1].tolist() == np.bincount(place, minlength=phase.BINS).tolist()
+    assert counts[0].tolist() != counts[1].tolist()
     by_time = np.clip((kept[place < 7] - START) // 10**10, 0, 2)
-    assert sums.tolist() == np.bincount(by_time, minlength=3).tolist()
+    assert sums[0].tolist() == np.bincount(by_time, minlength=3).tolist()
 
 
 def test_kuiper_is_the_distance_from_a_uniform_circle() -> None:
