@@ -38,7 +38,7 @@ from spymaster.evidence.replication import session_replication
 from spymaster.evidence.report.gather import gather
 from spymaster.evidence.report.session_report import render
 from spymaster.evidence.rows import Context, curve_rows, exemplar_rows, result_rows
-from spymaster.evidence.session import Inputs, _run_row, law_of
+from spymaster.evidence.session import Inputs, law_of, run_row
 from spymaster.evidence.session_intensity import session_intensity
 from spymaster.evidence.verdicts import Least
 from spymaster.lake import Lake
@@ -144,7 +144,7 @@ def search(lake: Lake, dt: date, laps: Laps, only: tuple[str, ...]) -> None:
         rows, curves = result_rows(context, day, judged), curve_rows(context, day, judged)
         shown = exemplar_rows(context, day, judged, inputs.events.read(["rel_ticks"])["rel_ticks"])
         told = {"profile": "standard", "controls": "none", "controls_passed": None, "n_tests": rows.height}
-        run = _run_row(context, day, inputs.events, depth, told)
+        run = run_row(context, day, inputs.events, depth, told)
         for model, frame in ((AlgoRun, run), (AlgoTest, rows), (AlgoCurve, curves), (AlgoExemplar, shown)):
             store(lake, model, dt, [frame], inputs.all())
         _keep(laps.folder, rows, curves)

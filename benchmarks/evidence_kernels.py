@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.harness import Case, Report
 from benchmarks.harness import measure as time_cases
-from spymaster.evidence import periods, phase, reactions
+from spymaster.evidence import periods, phase, reactions, shifts
 from spymaster.evidence.bins import MS, steps_of
 from spymaster.evidence.lags import Redrawn
 from spymaster.evidence.nulls import decluster, jitter
@@ -77,4 +77,4 @@ def _phases(events: np.ndarray, streams: Streams) -> Callable[[], None]:
     starts = starts[: phase.block_starts(events, period, starts) + 1]
     counts, lasts = np.zeros((SURROGATES, phase.BINS), np.int64), np.zeros(SURROGATES, np.int64)
     where = (period, phase.DEAD_NS, phase.BINS, np.zeros(phase.BINS, np.bool_), 0, 0)
-    return lambda: phase.count_phases(events, follows, starts, *streams.key, 1, *where, lasts, counts)
+    return lambda: shifts.count_phases(events, follows, starts, *streams.key, 1, *where, lasts, counts)

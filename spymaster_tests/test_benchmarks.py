@@ -119,6 +119,7 @@ SLOW = (
     "option_quotes",
     "research",
     "evaluation",
+    "evidence_day",
     "ws_load",
 )
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from spymaster.evidence.arrays import DISTANCES, DayArrays
 from spymaster.evidence.bins import MS, US
 from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
-from spymaster.evidence.effects import effect_of
+from spymaster.evidence.effects import PeakSums, effect_of
 from spymaster.evidence.maxstat import MaxResult, Together, one_stage, staged
 from spymaster.evidence.peaks import curve_of
 from spymaster.evidence.result import Curve, Exemplars, First, TestResult, Weights, carried_on, choose_links
@@ -131,10 +131,7 @@ def _within(
     cells = cells if len(cells) else np.array([result.best])
     pairs = pairs[:, np.isin(cell, cells)]
     expected = redrawn.by_block(cells, day.start, BLOCK_NS, day.minutes)
-
-    def sums(number: int) -> NDArray:
-        return expected(number) if number else block_sums(add[pairs[0]], day.start, day.minutes)
-
+    sums = PeakSums(block_sums(add[pairs[0]], day.start, day.minutes), expected)
     share = within / CELL
     effect = effect_of(day, result, cells, sums, add, 2 * share - share**2, streams)
     lasted = life[pairs[0]]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
 from spymaster.evidence.bins import MS, US, bin_of, logarithmic
 from spymaster.evidence.bootstrap import block_of, block_sums, ratio_interval
-from spymaster.evidence.effects import effect_of
+from spymaster.evidence.effects import PeakSums, effect_of
 from spymaster.evidence.maxstat import Together, staged
 from spymaster.evidence.peaks import Null, peak_of, result_of_bins
 from spymaster.evidence.refills import RedrawnRefills, Refills, ResizedRefills
@@ -173,10 +173,7 @@ def synthetic(
     kept = _kept(fill[which_seen[inside]], add[back_seen[inside]], peak.low, peak.high, origin)
     block = block_of(lives.ts_end[fills], day.start, day.minutes)
     expected = redrawn.by_block(peak.low, peak.high, block, day.minutes)
-
-    def sums(number: int) -> NDArray[np.int64]:
-        return expected(number) if number else np.bincount(block[which_seen[inside]], minlength=day.minutes)
-
+    sums = PeakSums(np.bincount(block[which_seen[inside]], minlength=day.minutes), expected)
     effect = effect_of(day, result, peak.places, sums, lives.ts_end[fills], kept, streams)
     chosen, typical = choose_links(np.abs(delay[inside] - peak.value), streams.random(EXEMPLARS))
     picked = inside[chosen]

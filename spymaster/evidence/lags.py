@@ -116,13 +116,13 @@ class Redrawn:
         self._fill(self.edges, first, made, 0, 0)
         return made
 
-    def by_block(self, low: int, high: int, start: int, width: int, blocks: int) -> Callable[[int], Ints]:
-        """Of a surrogate, lags in `[low, high)` by block of time in which the reference lies."""
+    def by_block(self, low: int, high: int, start: int, width: int, blocks: int) -> Callable[[int, int], Ints]:
+        """Of surrogates, lags in `[low, high)` by block of time in which the reference lies [count, blocks]."""
 
-        def sums(number: int) -> Ints:
-            made = np.zeros((1, blocks), np.int64)
-            self._fill(np.array([low, high], np.int64), number, made, start, width)
-            return made[0]
+        def sums(first: int, count: int) -> Ints:
+            made = np.zeros((count, blocks), np.int64)
+            self._fill(np.array([low, high], np.int64), first, made, start, width)
+            return made
 
         return sums
 

@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from spymaster.evidence.arrays import SECOND_NS, DayArrays
 from spymaster.evidence.bins import MS, SECOND, Edges
 from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
-from spymaster.evidence.effects import effect_of
+from spymaster.evidence.effects import PeakSums, effect_of
 from spymaster.evidence.maxstat import Together, staged
-from spymaster.evidence.nulls import below, decluster
+from spymaster.evidence.nulls import decluster
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
 from spymaster.evidence.result import Exemplars, First, Tested, TestResult, carried_on, choose_links, exemplars
+from spymaster.evidence.shifts import FEW, count_few, count_phases
 from spymaster.evidence.strata import Stratum
-from spymaster.evidence.streams import EXEMPLARS, Streams, fill_words_from
+from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
 
 TEST = "E4"
@@ -66,65 +67,6 @@ def block_starts(times, period, out):
             last = block
     out[blocks] = times.shape[0]
     return blocks
-
-
-AT_HAND = 2**11
-"""Events whose blocks are shifted for all surrogates of a stage before the next ones are looked at."""
-
-
-@kernel()
-def count_phases(
-    times, follows, starts, key_low, key_high, number, period, dead, bins, in_peak, start, minute, lasts, sets
-):  # fmt: skip
-    """Histograms of phases after `blockshift` and `decluster` in `sets` [surrogates, bins]; `number` is of the first.
-
-    Only events that are kept are visited, for gaps within a block stay: follows and starts are of `following` and
-    `block_starts`. With `minute` above 0 what lies in the bins `in_peak` is counted by it from `start` instead. lasts:
-    room for a time per surrogate.
-    """
-    per_bin = bins / period
-    blocks = starts.shape[0] - 1
-    words = np.empty(AT_HAND + 8, np.uint32)
-    lasts[:] = -(2**62)
-    begin_block = 0
-    while begin_block < blocks:
-        stop_block = begin_block + 1
-        while stop_block < blocks and starts[stop_block + 1] - starts[begin_block] <= AT_HAND:
-            stop_block += 1
-        aligned = begin_block // 4 * 4
-        for one in range(sets.shape[0]):
-            fill_words_from(key_low, key_high, number + one, aligned // 4, words[: stop_block - aligned])
-            counts = sets[one]
-            last = lasts[one]
-            for block in range(begin_block, stop_block):
-                begin, end = starts[block], starts[block + 1]
-                base = times[begin] // period * period
-                offset = below(words[block - aligned], period)
-                low, high = begin, end
-                turn = base + period - offset
-                while low < high:  # the first event that the shift carries over the end of the block
-                    middle = (low + high) // 2
-                    if times[middle] < turn:
-                        low = middle + 1
-                    else:
-                        high = middle
-                for part in range(2):
-                    first, stop = (low, end) if part == 0 else (begin, low)
-                    moved_by = offset - period if part == 0 else offset
-                    i = first
-                    while i < stop and times[i] + moved_by - last < dead:
-                        i += 1
-                    while i < stop:
-                        last = times[i] + moved_by
-                        # half a ns above, so that what lies on an edge stays in its bin
-                        place = np.int64((last - base + 0.5) * per_bin)
-                        if minute == 0:
-                            counts[place] += 1
-                        elif in_peak[place]:
-                            counts[min(max((last - start) // minute, 0), counts.shape[0] - 1)] += 1
-                        i = follows[i]
-            lasts[one] = last
-        begin_block = stop_block
 
 
 def run(
@@ -190,6 +132,9 @@ def _on_period(
 
     def shifted(number: int, count: int, *, minute: int = 0, in_peak: NDArray[np.bool_] = nowhere) -> NDArray[np.int64]:
         found, lasts = np.zeros((count, day.minutes if minute else BINS), np.int64), np.empty(count, np.int64)
+        if len(raw) <= FEW * (len(starts) - 1) and not minute:
+            count_few(raw, starts, *streams.key, number, period, DEAD_NS, BINS, lasts, found)
+            return found
         where = (period, DEAD_NS, BINS, in_peak, day.start, minute)
         count_phases(raw, follows, starts, *streams.key, number, *where, lasts, found)
         return found
@@ -199,11 +144,10 @@ def _on_period(
     peak = peak_of(result, edges, circular=True)
     in_peak = np.isin(np.arange(BINS), peak.places)
 
-    def sums(number: int) -> NDArray[np.int64]:
-        if number == 0:
-            return block_sums(data[in_peak[place]], day.start, day.minutes)
-        return shifted(number, 1, minute=BLOCK_NS, in_peak=in_peak)[0]
-
+    sums = PeakSums(
+        block_sums(data[in_peak[place]], day.start, day.minutes),
+        partial(shifted, minute=BLOCK_NS, in_peak=in_peak),
+    )
     effect = effect_of(day, result, peak.places, sums, data, len(peak.places) / BINS, streams)
     variance = np.maximum(result.mean, 1.0)
     share: dict[str, float | None] = {

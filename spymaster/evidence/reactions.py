@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from spymaster.evidence.arrays import DayArrays, kind
 from spymaster.evidence.bins import MS, US, Edges, bin_of, linear, logarithmic, steps_of
 from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
-from spymaster.evidence.effects import effect_of
+from spymaster.evidence.effects import PeakSums, effect_of
 from spymaster.evidence.lags import Redrawn
 from spymaster.evidence.maxstat import Together, one_stage, staged
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
@@ -162,10 +162,7 @@ def _on_grid(
     places, others = np.empty(room, np.int64), np.empty(room, np.int64)
     pairs_within(ref.ts, ref.event, target.ts, target.event, peak.low, peak.high, places, others)
     expected = redrawn.by_block(peak.low, peak.high, day.start, BLOCK_NS, day.minutes)
-
-    def sums(number: int) -> NDArray[np.int64]:
-        return expected(number) if number else block_sums(ref.ts[places], day.start, day.minutes)
-
+    sums = PeakSums(block_sums(ref.ts[places], day.start, day.minutes), expected)
     kept = _kept(ref.ts[places], target.ts[others], peak.low, peak.high, grid.cell, streams.offset(grid.cell))
     effect = effect_of(day, result, peak.places, sums, ref.ts, kept, streams)
     leads = result.p <= 0.05 and _leads(ref, target, grid, streams.sub("mirror"))

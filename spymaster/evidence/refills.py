@@ -117,9 +117,9 @@ class RedrawnRefills:
         """Counts by bin of surrogates `first`, `first + 1` ... [count, bins]."""
         return self._counted(first, np.zeros((count, len(self._edges) - 1), np.int64), 0, 0, np.zeros(0, np.int64))
 
-    def by_block(self, low: int, high: int, block: Ints, blocks: int) -> Callable[[int], Ints]:
-        """Of a surrogate, delays in `[low, high)` by the block of the fill."""
-        return lambda number: self._counted(number, np.zeros((1, blocks), np.int64), low, high, block)[0]
+    def by_block(self, low: int, high: int, block: Ints, blocks: int) -> Callable[[int, int], Ints]:
+        """Of surrogates, delays in `[low, high)` by the block of the fill [count, blocks]."""
+        return lambda first, count: self._counted(first, np.zeros((count, blocks), np.int64), low, high, block)
 
     def _counted(self, first: int, sets: Ints, low: int, high: int, block: Ints) -> Ints:
         drawn = (*self._streams.key, first, self._blocks, self._width, self._edges)

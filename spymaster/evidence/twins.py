@@ -122,11 +122,11 @@ class RedrawnTwins:
         """Twins by place of surrogates `first`, `first + 1` ... [count, places]."""
         return self._counted(first, count, self._places, np.zeros(self._places, np.bool_), 0, 0)
 
-    def by_block(self, places: Ints, start: int, width: int, blocks: int) -> Callable[[int], NDArray[np.int32]]:
-        """Of a surrogate, twins in some places by block of time."""
+    def by_block(self, places: Ints, start: int, width: int, blocks: int) -> Callable[[int, int], NDArray[np.int32]]:
+        """Of surrogates, twins in some places by block of time [count, blocks]."""
         chosen = np.zeros(self._places, np.bool_)
         chosen[places] = True
-        return lambda number: self._counted(number, 1, blocks, chosen, start, width)[0]
+        return lambda first, count: self._counted(first, count, blocks, chosen, start, width)
 
     def _counted(
         self, first: int, count: int, places: int, chosen: NDArray[np.bool_], start: int, minute: int

@@ -68,7 +68,7 @@ def test_lags(grid: reactions.Grid, turn: int) -> None:
             room = np.empty((2, 100_000), np.int64)
             found = reactions.pairs_within(*one, *other, low, high, *room)
             sums = np.bincount(np.clip((drawn[room[0, :found]] - MS) // block, 0, blocks - 1), minlength=blocks)
-            assert redrawn.by_block(low, high, MS, block, blocks)(number).tolist() == sums.tolist()
+            assert redrawn.by_block(low, high, MS, block, blocks)(number, 1)[0].tolist() == sums.tolist()
 
 
 def test_lags_of_a_reference_with_more_targets_than_are_at_hand() -> None:
@@ -137,7 +137,7 @@ def test_twins(within: int) -> None:
         places = np.flatnonzero(counts)[::2]
         kept = pairs[:, np.isin(held.place(source[pairs[0]], source[pairs[1]], coplacement.LARGEST_SIZE, 8), places)]
         sums = np.bincount(np.clip(drawn[kept[0]] // (20 * MS), 0, 5), minlength=6)
-        assert redrawn.by_block(places, 0, 20 * MS, 6)(number).tolist() == sums.tolist()
+        assert redrawn.by_block(places, 0, 20 * MS, 6)(number, 1)[0].tolist() == sums.tolist()
         total += counts.sum()
     assert total > 5
     cells = (held.add // (40 * MS) * 2 + held.side) * 8 + held.dist
@@ -176,7 +176,7 @@ def test_refills() -> None:
         assert made[number - 1].tolist() == counts.tolist()
         delay = drawn[back[:found]] - fill[which[:found]]
         inside = which[:found][(delay >= edges[5]) & (delay < edges[25])]
-        sums = redrawn.by_block(int(edges[5]), int(edges[25]), block, 2)(number)
+        sums = redrawn.by_block(int(edges[5]), int(edges[25]), block, 2)(number, 1)[0]
         assert sums.tolist() == np.bincount(block[inside], minlength=2).tolist()
         assert sums.sum() > 20
         markperm(minutes, STREAMS.words(number, len(add)), order)
