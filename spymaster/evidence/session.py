@@ -195,9 +195,7 @@ def session_tests(
     }
 
 
-def run_row(
-    context: Context, day: DayArrays, events: Partition, depth: Profile, about: dict[str, Any]
-) -> pl.DataFrame:
+def run_row(context: Context, day: DayArrays, events: Partition, depth: Profile, about: dict[str, Any]) -> pl.DataFrame:
     """The row of `gold.algo_run`. about: profile, controls, whether they passed, and number of tests."""
     delay = pl.col("ts_recv").to_physical() - pl.col("ts_event").to_physical()
     quantiles = events.scan(["ts_event", "ts_recv"]).select(
