@@ -60,6 +60,8 @@ BUDGET = {
 TOTAL_S, PEAK_GB = 600, 4.0
 WARM_S = 600
 """Seconds in the middle of the day that kernels are compiled on before anything is measured."""
+SMALL = Profile(19, 39, 4)
+"""Surrogates of both stages and strata of a day of fewer messages: it shows that everything runs, no more."""
 
 Result = TypeVar("Result")
 
@@ -121,12 +123,12 @@ def warm_up(day: DayArrays) -> None:
         run_tests(within(day, middle, middle + WARM_S * 10**9), seed=2, profile=Profile(3, 5, 1), tests=[test])
 
 
-def search(lake: Lake, dt: date, laps: Laps, only: tuple[str, ...]) -> None:
-    """All stages of the day, or only some tests."""
+def search(lake: Lake, dt: date, laps: Laps, only: tuple[str, ...], *, whole: bool) -> None:
+    """All stages of the day, or only some tests; a day that is not whole is searched with few surrogates."""
     settings, inputs = lake.settings, inputs_of(lake, dt)
     day = laps.run("load", lambda: day_of(lake, inputs, dt))
     warm_up(day)
-    depth, seed = Profile.of(settings.evidence, "standard"), settings.evidence.seed
+    depth, seed = Profile.of(settings.evidence, "standard") if whole else SMALL, settings.evidence.seed
     found: list[Judged] = []
     for test in only or TESTS:
         found += laps.kept(test, lambda one=test: run_tests(day, seed=seed, profile=depth, tests=[one]))
@@ -215,7 +217,7 @@ def _run(options: Namespace, folder: Path) -> None:
     lake, dt = day_lake(folder / "lake", 0 if whole else options.messages, options.seed)
     laps = Laps(folder / "results" / sources())
     only = tuple(one for one in options.only.split(",") if one)
-    search(lake, dt, laps, only)
+    search(lake, dt, laps, only, whole=whole)
     messages = lake.partition("silver.order_event", SYMBOL, dt).rows
     report = harness.Report("evidence_day", [], {"messages of the contract": messages, "results": laps.folder.name})
     if options.against is not None:
