@@ -17,10 +17,11 @@ BENCHMARKS = {
     "research": "gates of the research in full size: nothing is found where nothing is, what is planted is; long",
     "evaluation": "from records to verdicts: planted turns are supported, a background is not; long, resumable",
     "joining": "is what machines do before rejections told from what people do: one question, three lakes; long",
+    "evidence_day": "the search for automation on a whole day: processor seconds and memory by stage; long, resumable",
     "ws_load": "the sidecar under load: lag of many replays, a client that stalls, seeks, a cold load, holes",
     "dagster_overhead": "wall time of a Dagster run beyond the work it does",
 }
 """Module name to what it measures; each is a program with `--json`."""
 
-LONG = ("research", "evaluation", "joining")
+LONG = ("research", "evaluation", "joining", "evidence_day")
 """Those that run only when they are named."""

@@ -120,6 +120,7 @@ SLOW = (
     "research",
     "evaluation",
     "joining",
+    "evidence_day",
     "ws_load",
 )
 

@@ -9,13 +9,17 @@ BLOCK_NS = 60_000_000_000
 RESAMPLES = 500
 
 
-def block_sums(times: NDArray[np.int64], start: int, blocks: int, weights: NDArray | None = None) -> NDArray:
-    """Number (or summed weight) of events per block of 60 s from `start`; events outside count in the nearest one.
+def block_of(times: NDArray[np.int64], start: int, blocks: int) -> NDArray[np.int64]:
+    """Number of the block of 60 s from `start` that each event lies in; events outside are in the nearest one.
 
     Surrogates are drawn in cells that reach a little beyond the first and the last block.
     """
-    number = np.clip((times - start) // BLOCK_NS, 0, blocks - 1)
-    return np.bincount(number, weights=weights, minlength=blocks)
+    return np.clip((times - start) // BLOCK_NS, 0, blocks - 1)
+
+
+def block_sums(times: NDArray[np.int64], start: int, blocks: int, weights: NDArray | None = None) -> NDArray:
+    """Number (or summed weight) of events by `block_of`."""
+    return np.bincount(block_of(times, start, blocks), weights=weights, minlength=blocks)
 
 
 def ratio_interval(

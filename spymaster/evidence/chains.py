@@ -20,7 +20,7 @@ from spymaster.evidence.effects import Effect
 from spymaster.evidence.maxstat import staged
 from spymaster.evidence.nulls import jitter_marked
 from spymaster.evidence.peaks import Null, peak_of, result_of_bins
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, excess_share
+from spymaster.evidence.result import Exemplars, First, TestResult, choose_links, excess_share
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -132,9 +132,11 @@ def chains_of(day: DayArrays, stratum: Stratum, least: int = LEAST_REPRICES) -> 
 
 
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """One result per stratum, which names the side. `more` fresh surrogates follow where p <= 0.05."""
+    if first and not first[0].is_small:
+        return list(first)
     chains = chains_of(day, stratum)
     quotes = day.quotes
     moves = (quotes.bid_move if stratum.side == "B" else quotes.ask_move).astype(np.int64)
@@ -155,7 +157,7 @@ def run(
         count_peg_lags(*redrawn(number), *steered, chains.first, EDGES, bins, step, found)
         return found
 
-    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
+    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=bool(first))
     peak = peak_of(result, EDGES)
     weights = excess_share(result.observed[peak.places], result.mean[peak.places])
     hit = np.empty(len(chains.ts), np.bool_)

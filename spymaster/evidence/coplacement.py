@@ -9,19 +9,21 @@ it whether equal sizes alone would do. Ladders (three prices of a side within th
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DISTANCES, DayArrays
 from spymaster.evidence.bins import MS, US
-from spymaster.evidence.effects import effect_of, sums_of
-from spymaster.evidence.maxstat import MaxResult, one_stage, staged
-from spymaster.evidence.nulls import jitter_marked, markperm
+from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
+from spymaster.evidence.effects import PeakSums, effect_of
+from spymaster.evidence.maxstat import MaxResult, Together, one_stage, staged
 from spymaster.evidence.peaks import curve_of
-from spymaster.evidence.result import Curve, Exemplars, TestResult, Weights, choose_links
+from spymaster.evidence.result import Curve, Exemplars, First, TestResult, Weights, carried_on, choose_links
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
+from spymaster.evidence.twins import Orders, RedrawnTwins, ResizedTwins
 from spymaster.jit import kernel
 from spymaster.tables.types import LIFE_ENDS
 
@@ -95,11 +97,14 @@ def placed(day: DayArrays, stratum: Stratum) -> NDArray[np.int64]:
 
 
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """One result per time within which entries count as together. `more` surrogates follow where p <= 0.05."""
     rows = placed(day, stratum)
-    return [_within(day, stratum, rows, name, streams.sub(name), surrogates, more) for name in WITHIN]
+    return carried_on(
+        {name: partial(_within, day, stratum, rows, name, streams.sub(name), surrogates, more) for name in WITHIN},
+        first,
+    )
 
 
 def _within(
@@ -110,50 +115,30 @@ def _within(
     streams: Streams,
     surrogates: int,
     more: int | None,
+    *,
+    is_small: bool,
 ) -> TestResult:
     within, lives = WITHIN[name], day.lives
     add, life = lives.ts_add[rows], lives.ts_end[rows] - lives.ts_add[rows]
-    columns = (life, lives.event_add[rows], lives.side[rows])
-    size, dist = lives.size[rows], lives.dist_code[rows]
-    drawn, source = np.empty_like(add), np.empty(len(add), np.int32)
-    same = np.arange(len(add), dtype=np.int32)
-    origin = streams.offset(CELL)
-    room = len(add) + 1
-    first, second = np.empty(room, np.int64), np.empty(room, np.int64)
-
-    def twins(number: int, sizes: NDArray[np.int32] = size) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-        counts = np.zeros(CELLS, np.int64)
-        if number:
-            jitter_marked(add, streams.words(number, len(add)), origin, CELL, drawn, source)
-        times, order = (drawn, source) if number else (add, same)
-        found = find_twins(
-            times, *columns, sizes, dist, order, within, CANCELS_WITHIN, LARGEST_SIZE, _DISTANCES, counts, first, second
-        )
-        return counts, times, min(found, room)
-
-    result = staged(lambda number: twins(number)[0], surrogates, more, rng=streams.random(EXEMPLARS))
+    orders = Orders(add, life, lives.event_add[rows], lives.side[rows], lives.size[rows], lives.dist_code[rows])
+    together = (within, CANCELS_WITHIN, LARGEST_SIZE, _DISTANCES)
+    redrawn = RedrawnTwins(orders, streams, CELL, *together)
+    observed, pairs = _seen(orders, within)
+    cell = orders.place(pairs[0], pairs[1], LARGEST_SIZE, _DISTANCES)
+    counts = Together(observed, redrawn.sets)
+    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
     cells = np.flatnonzero(result.z > LEAST_Z)
     cells = cells if len(cells) else np.array([result.best])
-
-    def in_peak(number: int) -> NDArray[np.int64]:
-        _, times, found = twins(number)
-        order = source if number else same
-        return times[first[:found]][np.isin(_cells(order[first[:found]], order[second[:found]]), cells)]
-
-    def _cells(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.int64]:
-        bid = np.where(lives.side[rows[one]] == 0, one, other)
-        ask = np.where(lives.side[rows[one]] == 0, other, one)
-        classes = np.minimum(size[one], LARGEST_SIZE).astype(np.int64)
-        return (classes * _DISTANCES + dist[bid]) * _DISTANCES + dist[ask]
-
+    pairs = pairs[:, np.isin(cell, cells)]
+    expected = redrawn.by_block(cells, day.start, BLOCK_NS, day.minutes)
+    sums = PeakSums(block_sums(add[pairs[0]], day.start, day.minutes), expected)
     share = within / CELL
-    effect = effect_of(day, result, cells, sums_of(day, in_peak), add, 2 * share - share**2, streams)
-    _, _, found = twins(0)
-    pairs = np.stack([first[:found], second[:found]])
-    pairs = pairs[:, np.isin(_cells(pairs[0], pairs[1]), cells)]
+    effect = effect_of(day, result, cells, sums, add, 2 * share - share**2, streams)
     lasted = life[pairs[0]]
     permuted = min(PERMUTATIONS, surrogates)
-    chance = _by_chance(streams.sub("sizes"), lives.dist_code[rows], lives.side[rows], add, size, twins, permuted)
+    minute = (add // (60_000 * MS) * 2 + orders.side) * _DISTANCES + orders.dist
+    resized = ResizedTwins(orders, minute, streams.sub("sizes"), *together)
+    chance = one_stage(lambda number: resized.counts(number) if number else observed, permuted)[0].p
     return TestResult(
         test_id=TEST,
         sub_id=name,
@@ -182,7 +167,7 @@ def _within(
         exemplars=_exemplars(rows, pairs, lasted, streams),
         facts={
             "p_sizes_permuted": chance,
-            "ladders": float(count_ladders(add, columns[1], columns[2], lives.price[rows], within, LADDER)),
+            "ladders": float(count_ladders(add, orders.event, orders.side, lives.price[rows], within, LADDER)),
         },
         curve=_curve(result, cells),
     )
@@ -195,22 +180,24 @@ def _curve(result: MaxResult, cells: NDArray[np.int64]) -> Curve:
     return replace(whole, **{one.name: getattr(whole, one.name)[held] for one in fields(whole) if one.name != "unit"})
 
 
-def _by_chance(
-    streams: Streams, dist, side, add: NDArray[np.int64], size: NDArray[np.int32], twins, permutations: int
-) -> float:
-    """p of the twins against sizes permuted among orders of the same minute, side and distance."""
-    cells = (add // (60_000 * MS) * 2 + side) * _DISTANCES + dist
-    by_cell = np.argsort(cells, kind="stable")
-    order, permuted = np.empty(len(add), np.int64), np.empty_like(size)
-
-    def counts(number: int) -> NDArray[np.int64]:
-        if number == 0:
-            return twins(0)[0]
-        markperm(cells[by_cell], streams.words(number, len(add)), order)
-        permuted[by_cell] = size[by_cell][order]
-        return twins(0, permuted)[0]
-
-    return one_stage(counts, permutations)[0].p
+def _seen(orders: Orders, within: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Twins of the data by place, and their pairs [2, twins]."""
+    columns = (
+        orders.life,
+        orders.event,
+        orders.side,
+        orders.size,
+        orders.dist,
+        np.arange(len(orders.add), dtype=np.int32),
+    )
+    room, found = 0, 1024
+    first, second, counts = (np.zeros(0, np.int64),) * 3
+    while found > room:
+        room = found
+        first, second, counts = np.empty(room, np.int64), np.empty(room, np.int64), np.zeros(CELLS, np.int64)
+        limits = (within, CANCELS_WITHIN, LARGEST_SIZE, _DISTANCES)
+        found = find_twins(orders.add, *columns, *limits, counts, first, second)
+    return counts, np.stack([first[:found], second[:found]])
 
 
 def _exemplars(

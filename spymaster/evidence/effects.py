@@ -26,13 +26,23 @@ MOST_KEPT = 0.9
 
 PeakTimes = Callable[[int], NDArray[np.int64]]
 """Times of what lies in the peak: of the data (0) or of a surrogate."""
-PeakSums = Callable[[int], NDArray]
-"""How much lies in the peak by block of 60 s: of the data (0) or of a surrogate."""
+
+
+@dataclass(frozen=True)
+class PeakSums:
+    """How much lies in the peak by block of 60 s: of the data, and of surrogates `first` and so on [count, blocks]."""
+
+    observed: NDArray
+    sets: Callable[[int, int], NDArray]
 
 
 def sums_of(day: DayArrays, times: PeakTimes) -> PeakSums:
     """By block what lies in the peak, from its times."""
-    return lambda number: block_sums(times(number), day.start, day.minutes)
+
+    def sums(number: int) -> NDArray:
+        return block_sums(times(number), day.start, day.minutes)
+
+    return PeakSums(sums(0), lambda first, count: np.stack([sums(first + number) for number in range(count)]))
 
 
 @dataclass(frozen=True)
@@ -69,10 +79,8 @@ def effect_of(
 
 def excess_interval(day: DayArrays, peak: PeakSums, whole: NDArray[np.int64], streams: Streams) -> tuple[float, float]:
     """95 % interval of (in the peak, less what surrogates have there) / number of `whole`, by blocks of 60 s."""
-    expected = np.zeros(day.minutes)
-    for number in range(INTERVAL_SURROGATES):
-        expected += peak(FIRST + number)
-    parts = peak(0) - expected / INTERVAL_SURROGATES
+    expected = peak.sets(FIRST, INTERVAL_SURROGATES).sum(axis=0)
+    parts = peak.observed - expected / INTERVAL_SURROGATES
     wholes = block_sums(whole, day.start, day.minutes)
     held = wholes > 0
     if not held.any():

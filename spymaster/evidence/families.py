@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -11,12 +12,26 @@ from spymaster.evidence import chains, coplacement, icebergs, layers, lifetimes,
 from spymaster.evidence.arrays import DayArrays
 from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.multiplicity import benjamini_hochberg, benjamini_yekutieli, is_underpowered
-from spymaster.evidence.result import TestResult
+from spymaster.evidence.result import First, TestResult
 from spymaster.evidence.strata import LEAST_EVENTS, Stratum, register, with_enough
 from spymaster.evidence.streams import Streams
 from spymaster.settings import EvidenceSettings
 
-Run = Callable[[DayArrays, Stratum, Streams, int, int | None], list[TestResult]]
+
+class Run(Protocol):
+    """A test of one stratum. first: its results of the first stage; only small ones are carried on."""
+
+    def __call__(
+        self,
+        day: DayArrays,
+        stratum: Stratum,
+        streams: Streams,
+        surrogates: int,
+        more: int | None = None,
+        first: First = (),
+    ) -> list[TestResult]: ...
+
+
 Count = Callable[[DayArrays, Stratum], int]
 
 MOST_SECOND_STAGE = 20
@@ -120,20 +135,17 @@ def _results(day: DayArrays, test: str, seed: int, profile: Profile) -> list[_Ra
         left = set(small[MOST_SECOND_STAGE:])
         for number in small[:MOST_SECOND_STAGE]:
             place, stratum = strata[number]
-            first[number] = run(day, stratum, Streams(seed, test, place), profile.surrogates, profile.more)
+            before, streams = first[number], Streams(seed, test, place)
+            first[number] = run(day, stratum, streams, profile.surrogates, profile.more, before)
     return [
         _Ran(
-            replace(result, notes=(*result.notes, "stage1_only")) if number in left and _is_small(result) else result,
+            replace(result, notes=(*result.notes, "stage1_only")) if number in left and result.is_small else result,
             strata[number][1],
             strata[number][0],
         )
         for number, results in enumerate(first)
         for result in results
     ]
-
-
-def _is_small(result: TestResult) -> bool:
-    return result.p_raw is not None and result.p_raw <= ALPHA
 
 
 def _least(results: Sequence[TestResult]) -> float:

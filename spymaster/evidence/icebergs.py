@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
 from spymaster.evidence.bins import MS, US, bin_of, logarithmic
-from spymaster.evidence.bootstrap import block_sums, ratio_interval
-from spymaster.evidence.effects import effect_of, sums_of
-from spymaster.evidence.maxstat import staged
-from spymaster.evidence.nulls import jitter_marked, markperm
+from spymaster.evidence.bootstrap import block_of, block_sums, ratio_interval
+from spymaster.evidence.effects import PeakSums, effect_of
+from spymaster.evidence.maxstat import Together, staged
 from spymaster.evidence.peaks import Null, peak_of, result_of_bins
-from spymaster.evidence.result import TestResult, choose_links, exemplars
+from spymaster.evidence.refills import RedrawnRefills, Refills, ResizedRefills
+from spymaster.evidence.result import First, TestResult, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -67,10 +67,13 @@ def find_refills(fill, fill_size, add, add_size, edges, tolerance, counts, fills
 
 
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """Two results: `native`, and `synthetic`, whose p is the larger of both nulls'."""
-    return [native(day, stratum, streams.sub("native")), synthetic(day, stratum, streams, surrogates, more)]
+    if first and not any(one.is_small for one in first):
+        return list(first)
+    facts = first[0] if first else native(day, stratum, streams.sub("native"))
+    return [facts, synthetic(day, stratum, streams, surrogates, more)]
 
 
 def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
@@ -154,42 +157,24 @@ def synthetic(
     size, wanted = messages.qty[adds].astype(np.int64), lives.size[fills].astype(np.int64)
     jittered, permuted = streams.sub("jitter"), streams.sub("sizes")
     origin = jittered.offset(CELL)
-    drawn, source = np.empty_like(add), np.empty(len(add), np.int32)
-    minute = add // (60 * SECOND_NS)
-    mixed = np.empty(len(add), np.int64)
+    refills = Refills(fill, wanted, add, size, EDGES, TOLERANCE)
+    redrawn = RedrawnRefills(refills, jittered, CELL)
+    resized = ResizedRefills(refills, permuted, add // (60 * SECOND_NS))
     which, back = np.empty(len(fill), np.int64), np.empty(len(fill), np.int64)
-
-    def refills(times: NDArray[np.int64], sizes: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-        counts = np.zeros(len(EDGES) - 1, np.int64)
-        return counts, find_refills(fill, wanted, times, sizes, EDGES, TOLERANCE, counts, which, back)
-
-    def with_times(number: int) -> tuple[NDArray[np.int64], int]:
-        if number == 0:
-            return refills(add, size)
-        jitter_marked(add, jittered.words(number, len(add)), origin, CELL, drawn, source)
-        return refills(drawn, size[source])
-
-    def with_sizes(number: int) -> NDArray[np.int64]:
-        if number == 0:
-            return refills(add, size)[0]
-        markperm(minute, permuted.words(number, len(add)), mixed)
-        return refills(add, size[mixed])[0]
-
-    result = staged(lambda number: with_times(number)[0], surrogates, more, rng=streams.random(EXEMPLARS))
-    other = staged(with_sizes, surrogates, more, rng=permuted.random(EXEMPLARS))
+    observed = np.zeros(len(EDGES) - 1, np.int64)
+    found = find_refills(fill, wanted, add, size, EDGES, TOLERANCE, observed, which, back)
+    which_seen, back_seen = which[:found], back[:found]
+    result = staged(Together(observed, redrawn.sets), surrogates, more, rng=streams.random(EXEMPLARS))
+    other = staged(resized.counts, surrogates, more, rng=permuted.random(EXEMPLARS))
     peak = peak_of(result, EDGES)
 
-    def times(number: int) -> NDArray[np.int64]:
-        _, found = with_times(number)
-        delay = (drawn if number else add)[back[:found]] - fill[which[:found]]
-        return lives.ts_end[fills[which[:found][(delay >= peak.low) & (delay < peak.high)]]]
-
-    _, found = refills(add, size)
-    which_seen, back_seen = which[:found].copy(), back[:found].copy()
     delay = add[back_seen] - fill[which_seen]
     inside = np.flatnonzero((delay >= peak.low) & (delay < peak.high))
     kept = _kept(fill[which_seen[inside]], add[back_seen[inside]], peak.low, peak.high, origin)
-    effect = effect_of(day, result, peak.places, sums_of(day, times), lives.ts_end[fills], kept, streams)
+    block = block_of(lives.ts_end[fills], day.start, day.minutes)
+    expected = redrawn.by_block(peak.low, peak.high, block, day.minutes)
+    sums = PeakSums(np.bincount(block[which_seen[inside]], minlength=day.minutes), expected)
+    effect = effect_of(day, result, peak.places, sums, lives.ts_end[fills], kept, streams)
     chosen, typical = choose_links(np.abs(delay[inside] - peak.value), streams.random(EXEMPLARS))
     picked = inside[chosen]
     weight = effect.weights[np.searchsorted(EDGES[peak.places], delay[picked], side="right") - 1]

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
 from spymaster.evidence.bootstrap import block_sums, ratio_interval
-from spymaster.evidence.maxstat import mc_p
-from spymaster.evidence.nulls import draw_shift, seriesshift, signflip
-from spymaster.evidence.result import Exemplars, TestResult, Weights, choose_links
+from spymaster.evidence.maxstat import in_stages, mc_p
+from spymaster.evidence.nulls import draw_shift, seriesshift, signflips
+from spymaster.evidence.result import Exemplars, First, TestResult, Weights, choose_links
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -95,6 +95,21 @@ def find_episodes(ts, gone, size, first, last, trade, trade_within, gone_within,
     return found
 
 
+@kernel()
+def pulled_after(ts, bids, asks, trade, within, out):
+    """Lots pulled within `within` ns after each trade, by side; ts and trade rise, lots are sums up to each pull."""
+    n = ts.shape[0]
+    first, last = 0, 0
+    for k in range(trade.shape[0]):
+        while first < n and ts[first] <= trade[k]:
+            first += 1
+        last = max(last, first)
+        while last < n and ts[last] <= trade[k] + within:
+            last += 1
+        out[0, k] = bids[last] - bids[first]
+        out[1, k] = asks[last] - asks[first]
+
+
 def layers_of(day: DayArrays, side: int) -> Layers:
     """Candidates on a side: groups that do not overlap, each ending where its total is at its largest."""
     lives = day.lives
@@ -117,16 +132,19 @@ def layers_of(day: DayArrays, side: int) -> Layers:
 
 
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """One result: `episodes` of a stratum with a side, `contra_pull` of the stratum of both sides, which it needs.
 
     `more` shifts replace the first where p <= 0.05.
     """
+    if first and not first[0].is_small:
+        return list(first)
+    small = bool(first)
     if stratum.side == POOLED:
-        return [_contra_pull(day, stratum, streams.sub("contra_pull"), surrogates, more)]
+        return [_contra_pull(day, stratum, streams.sub("contra_pull"), surrogates, more, is_small=small)]
     side = SIDES.index(stratum.side)
-    return [_episodes(day, stratum, side, streams.sub("episodes"), surrogates, more)]
+    return [_episodes(day, stratum, side, streams.sub("episodes"), surrogates, more, is_small=small)]
 
 
 def _shifted(day: DayArrays, ts: NDArray[np.int64], streams: Streams, number: int):
@@ -136,7 +154,7 @@ def _shifted(day: DayArrays, ts: NDArray[np.int64], streams: Streams, number: in
 
 
 def _episodes(
-    day: DayArrays, stratum: Stratum, side: int, streams: Streams, surrogates: int, more: int | None
+    day: DayArrays, stratum: Stratum, side: int, streams: Streams, surrogates: int, more: int | None, *, is_small: bool
 ) -> TestResult:
     layers = layers_of(day, side)
     # a trade takes from the side that its aggressor is not of: layers of bids go with purchases, which take offers
@@ -159,11 +177,8 @@ def _episodes(
             expected += by_block() / count
         return statistics, expected
 
-    used = surrogates
-    statistics, expected = stage(1, used)
-    if more is not None and mc_p(statistics) <= 0.05:
-        used = more
-        statistics, expected = stage(1 + surrogates, used)
+    statistics, expected = in_stages(stage, lambda made: mc_p(made[0]), surrogates, more, is_small=is_small)
+    used = len(statistics) - 1
     episodes(trade)
     seen, usual = statistics[0], max(float(statistics[1:].mean()), 1 / (used + 1))
     total = expected.sum()
@@ -212,7 +227,9 @@ def _episodes(
     )
 
 
-def _contra_pull(day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None) -> TestResult:
+def _contra_pull(
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None, *, is_small: bool
+) -> TestResult:
     messages, trades = day.messages, day.trades
     pulled = np.flatnonzero(messages.usable & (messages.kind == kind("cancel")))
     ts = messages.ts[pulled]
@@ -223,38 +240,34 @@ def _contra_pull(day: DayArrays, stratum: Stratum, streams: Streams, surrogates:
     rows = np.flatnonzero(trades.usable & (trades.aggressor < 2))
     trade, aggressor = trades.ts[rows], trades.aggressor[rows].astype(np.int64)
 
-    def contra(times: NDArray[np.int64], sides: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """By trade, lots pulled on the aggressor's own side, and on both."""
-        first = np.searchsorted(ts, times, side="right")
-        last = np.searchsorted(ts, times + GONE_WITHIN_NS, side="right")
-        bids, asks = (one[last] - one[first] for one in lots)
-        return np.where(sides == 0, bids, asks), bids + asks
+    def pulls(times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Lots pulled after each trade, on the side of bids and of offers [2, trades]."""
+        found = np.empty((2, len(times)), np.int64)
+        pulled_after(ts, *lots, times, GONE_WITHIN_NS, found)
+        return found
 
-    def share(parts: tuple[NDArray[np.int64], NDArray[np.int64]]) -> float:
-        return float(parts[0].sum()) / max(int(parts[1].sum()), 1)
+    def share(lots_pulled: NDArray[np.int64], sides: NDArray[np.int64]) -> float:
+        """Of all pulled lots those on the aggressor's own side."""
+        return float(np.where(sides == 0, *lots_pulled).sum()) / max(int(lots_pulled.sum()), 1)
 
     def shifted(number: int) -> float:
         times, order = _shifted(day, trade, streams, number)
-        return share(contra(times, aggressor[order]))
+        return share(pulls(times), aggressor[order])
 
-    own, both = contra(trade, aggressor)
-    observed = share((own, both))
-    used = surrogates
-    statistics = np.array([observed, *(shifted(1 + number) for number in range(used))])
-    if more is not None and mc_p(statistics) <= 0.05:
-        used = more
-        statistics = np.array([observed, *(shifted(1 + surrogates + number) for number in range(used))])
+    seen = pulls(trade)
+    own, both = np.where(aggressor == 0, *seen), seen.sum(axis=0)
+    observed = share(seen, aggressor)
+    statistics = in_stages(
+        lambda first, count: np.array([observed, *(shifted(first + number) for number in range(count))]),
+        mc_p, surrogates, more, is_small=is_small,
+    )  # fmt: skip
+    used = len(statistics) - 1
     usual = float(statistics[1:].mean())
     flips = streams.sub("signflip")
     flipped = np.mean(
         [
-            share(
-                contra(
-                    trade,
-                    np.where(signflip(trade, flips.words(k, len(trade) + 1), SECOND_NS) > 0, aggressor, 1 - aggressor),
-                )
-            )
-            for k in range(1, FLIPS + 1)
+            share(seen, np.where(signs > 0, aggressor, 1 - aggressor))
+            for signs in signflips(trade, (flips.words(k, len(trade) + 1) for k in range(1, FLIPS + 1)), SECOND_NS)
         ]
     )
     parts, wholes = (block_sums(trade, day.start, day.minutes, values) for values in (own - usual * both, both))

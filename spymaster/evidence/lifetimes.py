@@ -12,19 +12,20 @@ cell below that, which no preferred age is needed for. Ages below 1.5 ms are des
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DayArrays
-from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, linear, steps_of
+from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, divider, linear, steps_of
 from spymaster.evidence.effects import effect_of, sums_of
-from spymaster.evidence.maxstat import staged
+from spymaster.evidence.maxstat import Together, staged
 from spymaster.evidence.nulls import below
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, exemplars
+from spymaster.evidence.result import Exemplars, First, TestResult, carried_on, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
-from spymaster.evidence.streams import EXEMPLARS, Streams
+from spymaster.evidence.streams import EXEMPLARS, Streams, fill_words_from
 from spymaster.jit import kernel
 from spymaster.tables.types import LIFE_ENDS
 
@@ -55,13 +56,32 @@ GRIDS = (
 )
 
 
+AT_HAND = 2**12
+"""Orders that are redrawn for all surrogates of a stage before the next ones are looked at; a multiple of four."""
+
+
 @kernel()
-def count_ages(add, first, width, words, edges, bins, step, counts):
-    """Counts by bin of `drawn - add`, drawn uniformly in `[first, first + width)`."""
-    for i in range(add.shape[0]):
-        place = bin_of(edges, bins, step, first[i] + below(words[i], width[i]) - add[i])
-        if place >= 0:
-            counts[place] += 1
+def count_ages(youngest, width, key_low, key_high, first, edges, bins, step, factor, shift, sets):
+    """Counts in `sets` [surrogates, bins] of ages drawn uniformly in `[youngest, youngest + width)`.
+
+    first: number of the first surrogate; bins, step, factor, shift: of `steps_of` and `divider`.
+    """
+    n = youngest.shape[0]
+    words = np.empty(AT_HAND, np.uint32)
+    low = edges[0]
+    span = edges[edges.shape[0] - 1] - low
+    for begin in range(0, n, AT_HAND):
+        held = min(n - begin, AT_HAND)
+        for one in range(sets.shape[0]):
+            fill_words_from(key_low, key_high, first + one, begin // 4, words[:held])
+            counts = sets[one]
+            for k in range(held):
+                age = youngest[begin + k] + below(words[k], width[begin + k]) - low
+                if 0 <= age < span:
+                    if shift > 0:
+                        counts[(age * factor) >> shift] += 1
+                    else:
+                        counts[bin_of(edges, bins, step, age + low)] += 1
 
 
 @kernel()
@@ -85,11 +105,17 @@ def cancelled(day: DayArrays, stratum: Stratum) -> NDArray[np.int64]:
 
 
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """One result per grid. `more` fresh surrogates follow where p <= 0.05."""
     rows = cancelled(day, stratum)
-    return [_on_grid(day, stratum, rows, grid, streams.sub(grid.name), surrogates, more) for grid in GRIDS]
+    return carried_on(
+        {
+            grid.name: partial(_on_grid, day, stratum, rows, grid, streams.sub(grid.name), surrogates, more)
+            for grid in GRIDS
+        },
+        first,
+    )
 
 
 def _on_grid(
@@ -100,9 +126,10 @@ def _on_grid(
     streams: Streams,
     surrogates: int,
     more: int | None,
+    *,
+    is_small: bool,
 ) -> TestResult:
     lives, edges = day.lives, grid.edges
-    bins, step = steps_of(edges)
     origin = streams.offset(grid.cell)
     add, end = lives.ts_add[rows], lives.ts_end[rows]
     cell = origin + (end - origin) // grid.cell * grid.cell
@@ -112,18 +139,17 @@ def _on_grid(
     add, end, first, width = add[near], end[near], first[near], width[near]
     ages = end - add
 
-    def counts(number: int) -> NDArray[np.int64]:
-        found = np.zeros(len(edges) - 1, np.int64)
-        if number == 0:
-            seen = ages[(ages >= edges[0]) & (ages < edges[-1])]
-            found += np.bincount(np.searchsorted(edges, seen, side="right") - 1, minlength=len(found))
-        else:
-            count_ages(add, first, width, streams.words(number, len(add)), edges, bins, step, found)
-        if grid.gap is not None:
-            found[grid.gap] = 0
-        return found
+    youngest = first - add
 
-    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
+    def sets(number: int, count: int) -> NDArray[np.int64]:
+        found = np.zeros((count, len(edges) - 1), np.int64)
+        count_ages(youngest, width, *streams.key, number, edges, *steps_of(edges), *divider(edges), found)
+        return _without_gap(found, grid)
+
+    seen = ages[(ages >= edges[0]) & (ages < edges[-1])]
+    observed = np.bincount(np.searchsorted(edges, seen, side="right") - 1, minlength=len(edges) - 1)
+    counts = Together(_without_gap(observed, grid), sets)
+    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
     peak = peak_of(result, edges)
     inside = (ages >= peak.low) & (ages < peak.high)
 
@@ -150,6 +176,12 @@ def _on_grid(
         exemplars=_exemplars(rows[near], ages, edges, peak, effect.weights, streams),
         facts={f"share_below_{age // MS}_ms": float(np.mean(every < age)) if len(every) else None for age in FLEETING},
     )
+
+
+def _without_gap(counts: NDArray[np.int64], grid: Grid) -> NDArray[np.int64]:
+    if grid.gap is not None:
+        counts[..., grid.gap] = 0
+    return counts
 
 
 def _exemplars(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,18 @@ from spymaster.evidence.tail import tail_p
 
 Counts = Callable[[int], NDArray]
 """Counts by bin of the data (0) or of surrogate 1, 2, ..."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """Counts of the data, and of surrogates that are made together: of `first`, `first + 1` ... as [count, bins]."""
+
+    observed: NDArray
+    sets: Callable[[int, int], NDArray]
+
+
+Source = Counts | Together
+Made = TypeVar("Made")
 
 ALPHA = 0.05
 BAND = 0.05
@@ -79,15 +92,18 @@ def mc_p(statistics: NDArray[np.float64]) -> float:
     return float(1 + np.sum(statistics[1:] >= statistics[0])) / len(statistics)
 
 
-def one_stage(counts: Counts, surrogates: int, *, first: int = 1) -> tuple[MaxResult, NDArray[np.float64]]:
+def one_stage(counts: Source, surrogates: int, *, first: int = 1) -> tuple[MaxResult, NDArray[np.float64]]:
     """Test with surrogates `first`, `first + 1`, ...; also the statistics, the data's first."""
     if surrogates < 1:
         raise ValueError(f"a test needs at least one surrogate, got {surrogates}")
-    observed = np.asarray(counts(0))
+    observed = np.asarray(counts.observed if isinstance(counts, Together) else counts(0))
     sets = np.empty((surrogates + 1, len(observed)), np.float64)
     sets[0] = observed
-    for number in range(surrogates):
-        sets[1 + number] = counts(first + number)
+    if isinstance(counts, Together):
+        sets[1:] = counts.sets(first, surrogates)
+    else:
+        for number in range(surrogates):
+            sets[1 + number] = counts(first + number)
     held = np.flatnonzero(sets.any(axis=0))  # of the bins of rare things most are always empty
     if not len(held):
         held = np.zeros(1, np.int64)
@@ -113,16 +129,39 @@ def one_stage(counts: Counts, surrogates: int, *, first: int = 1) -> tuple[MaxRe
     return result, statistics
 
 
-def staged(counts: Counts, surrogates: int, more: int | None = None, *, rng: np.random.Generator) -> MaxResult:
+def staged(
+    counts: Source, surrogates: int, more: int | None = None, *, rng: np.random.Generator, is_small: bool = False
+) -> MaxResult:
     """Test in stages: `surrogates`, and where p <= 0.05 `more` fresh ones whose p replaces the first.
 
-    A p at its floor after that is carried on by a generalised Pareto tail where one fits (see `tail`).
+    A p at its floor after that is carried on by a generalised Pareto tail where one fits (see `tail`). is_small: the
+    first stage was done before, with p <= 0.05; where there is a second it is not done again.
     """
-    result, statistics = one_stage(counts, surrogates)
-    if more is not None and result.p <= ALPHA:
-        result, statistics = one_stage(counts, more, first=1 + surrogates)
+    result, statistics = in_stages(
+        lambda first, count: one_stage(counts, count, first=first), lambda made: mc_p(made[1]), surrogates, more,
+        is_small=is_small,
+    )  # fmt: skip
     p, method = tailed(statistics, rng)
     return replace(result, p=p, p_method=method)
+
+
+def in_stages(
+    stage: Callable[[int, int], Made],
+    p_of: Callable[[Made], float],
+    surrogates: int,
+    more: int | None,
+    *,
+    is_small: bool = False,
+) -> Made:
+    """What `stage` makes of the surrogates from a first one on, so many; of the second stage where there is one.
+
+    is_small: as in `staged`.
+    """
+    if more is None or not is_small:
+        made = stage(1, surrogates)
+        if more is None or p_of(made) > ALPHA:
+            return made
+    return stage(1 + surrogates, more)
 
 
 def tailed(statistics: NDArray[np.float64], rng: np.random.Generator) -> tuple[float, str]:

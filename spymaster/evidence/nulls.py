@@ -15,6 +15,8 @@ Times are sorted int64 ns; `words` are uniform uint32, one per event or block (`
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -124,7 +126,9 @@ def seriesshift(times: Times, start: int, end: int, shift: int) -> tuple[Times, 
     if len(times) and (times[0] < start or times[-1] >= end):
         raise ValueError(f"times {times[0]} to {times[-1]} are not all in [{start}, {end})")
     moved = start + (times - start + shift) % (end - start)
-    order = np.argsort(moved, kind="stable")
+    # what is carried over the end comes before all else, and each part stays in order
+    over = int(np.searchsorted(times, end - shift % (end - start)))
+    order = np.concatenate([np.arange(over, len(times)), np.arange(over)])
     return moved[order], order
 
 
@@ -150,7 +154,25 @@ def markperm(cells, words, order):
         start = end
 
 
+@kernel()
+def permute_groups(begins, ends, words, order):
+    """`markperm` of some cells, from `begins` to `ends`; elsewhere `order` stays as it is."""
+    for group in range(begins.shape[0]):
+        start, end = begins[group], ends[group]
+        for i in range(start, end):
+            order[i] = i
+        for i in range(end - 1, start, -1):
+            other = start + below(words[i], i - start + 1)
+            order[i], order[other] = order[other], order[i]
+
+
 def signflip(times: Times, words: Words, block: int, origin: int = 0) -> NDArray[np.int8]:
     """+1 or -1 per event, one draw per block of `block` ns; `words` holds one per block that has events."""
+    return next(signflips(times, [words], block, origin))
+
+
+def signflips(times: Times, words: Iterable[Words], block: int, origin: int = 0) -> Iterator[NDArray[np.int8]]:
+    """`signflip` with one set of words after another."""
     _, number = np.unique((times - origin) // block, return_inverse=True)
-    return np.where(words[number] & 1, 1, -1).astype(np.int8)
+    for drawn in words:
+        yield np.where(drawn[number] & 1, 1, -1).astype(np.int8)

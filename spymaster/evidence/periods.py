@@ -20,7 +20,7 @@ from spymaster.evidence.bins import MS
 from spymaster.evidence.bootstrap import RESAMPLES
 from spymaster.evidence.maxstat import ALPHA, BAND, max_statistic, mc_p, tailed
 from spymaster.evidence.nulls import decluster, jitter
-from spymaster.evidence.result import Curve, TestResult, Weights, choose_links, exemplars
+from spymaster.evidence.result import Curve, First, TestResult, Weights, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -70,19 +70,48 @@ def spectrum(times: NDArray[np.int64], start: int, band: Pass) -> NDArray[np.flo
 
     Under no structure each value has about a chi-squared distribution with four degrees of freedom.
     """
-    power = powers(times, start, band.bin_ns)
     first, last = round(band.low_hz / STEP_HZ), round(band.high_hz / STEP_HZ)
-    places = np.arange(last + MEDIAN_BINS // 2 + 1)
-    both = power[places] + power[2 * places]
+    both = np.empty(last + MEDIAN_BINS // 2 + 1)
+    power_pairs(_transformed(times, start, band.bin_ns), 2 / max(len(times), 1), both)
     return both[first : last + 1] / (_usual(both, first, last) / CHI2_4_MEDIAN)
 
 
 def powers(times: NDArray[np.int64], start: int, bin_ns: int = MS) -> NDArray[np.float64]:
     """Power at every multiple of `STEP_HZ`, 2 on average for events without structure."""
-    bins = WINDOW_S * SECOND_NS // bin_ns
-    counts = np.bincount((times - start) // bin_ns, minlength=bins)[:bins].astype(np.float64)
-    found = np.fft.rfft(counts - counts.mean(), SPAN_NS // bin_ns)
+    found = _transformed(times, start, bin_ns)
     return (found.real**2 + found.imag**2) * (2 / max(len(times), 1))
+
+
+def _transformed(times: NDArray[np.int64], start: int, bin_ns: int) -> NDArray[np.complex128]:
+    """Transform of the counts of a window less their mean."""
+    counts = np.empty(SPAN_NS // bin_ns)
+    count_window(times, start, bin_ns, WINDOW_S * SECOND_NS // bin_ns, counts)
+    return np.fft.rfft(counts)
+
+
+@kernel()
+def count_window(times, start, width, bins, counts):
+    """Events by bin of `width` ns less their mean over the first `bins`, which are the window; 0 after it."""
+    counts[:] = 0
+    held = 0
+    for i in range(times.shape[0]):
+        place = (times[i] - start) // width
+        if place < bins:
+            counts[place] += 1
+            held += 1
+    mean = held / bins
+    for place in range(bins):
+        counts[place] -= mean
+
+
+@kernel()
+def power_pairs(transformed, factor, out):
+    """Power at each place and at twice the place together."""
+    for place in range(out.shape[0]):
+        one, other = transformed[place], transformed[2 * place]
+        out[place] = (one.real * one.real + one.imag * one.imag) * factor + (
+            other.real * other.real + other.imag * other.imag
+        ) * factor
 
 
 def fundamental(times: NDArray[np.int64], start: int, frequency: float) -> float:
@@ -130,11 +159,31 @@ def _usual(values: NDArray[np.float64], first: int, last: int) -> NDArray[np.flo
     return np.interp(np.arange(first, last + 1), at, np.maximum(usual, 1e-12))
 
 
+NEAR_MEDIAN = 0.08
+"""How far the next median is looked for around the last one."""
+
+
 @kernel()
 def medians_around(values, at, half, out):
-    """Median of the values up to `half` before and after each place."""
+    """Median of the values up to `half` before and after each place.
+
+    Most of a stretch is in the one before, so most medians are among the few values near the last one: these are put in
+    order, and the others only counted.
+    """
+    near = np.empty(values.shape[0])
+    last = -1.0
     for k in range(at.shape[0]):
-        out[k] = np.median(values[at[k] - half[k] : at[k] + half[k] + 1])
+        first, stop = at[k] - half[k], at[k] + half[k] + 1
+        low, high = last * (1 - NEAR_MEDIAN), last * (1 + NEAR_MEDIAN)
+        below, held = 0, 0
+        for i in range(first, stop):
+            value = values[i]
+            below += np.int64(value < low)
+            near[held] = value
+            held += np.int64(low <= value <= high)
+        wanted = half[k] - below
+        last = np.partition(near[:held], wanted)[wanted] if 0 <= wanted < held else np.median(values[first:stop])
+        out[k] = last
 
 
 @lru_cache
@@ -169,7 +218,7 @@ class _Hit:
 
 
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """One result per pass and screened window; `facts["windows"]` says how many windows were looked at.
 
@@ -178,10 +227,38 @@ def run(
     of all windows with the line, so that effect times n_ref is of the date, as elsewhere.
     """
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
+    if first:
+        return [_again(day, stratum, rows, one, streams, surrogates, more) if one.is_small else one for one in first]
     found: list[TestResult] = []
     for band in PASSES:
         found += _in_band(day, stratum, rows, band, streams.sub(band.name), surrogates, more)
     return found
+
+
+def _again(
+    day: DayArrays,
+    stratum: Stratum,
+    rows: NDArray[np.int64],
+    one: TestResult,
+    streams: Streams,
+    surrogates: int,
+    more: int | None,
+) -> TestResult:
+    """The test of a line with a second stage; which windows have it is known."""
+    assert one.window is not None
+    band = next(band for band in PASSES if band.name == one.sub_id)
+    start, end = one.window
+    every = day.messages.ts[rows]
+    values = spectrum(_declustered(every[slice(*np.searchsorted(every, [start, end]))], band), start, band)
+    both = (one.peak_value, _strongest(values, band))
+    number = (start - day.start) // (WINDOW_S * SECOND_NS)
+    own = streams.sub(band.name).sub(f"window {number}")
+    return replace(_tested(day, stratum, rows, band, number, both, own, surrogates, more, one.facts), n_ref=one.n_ref)
+
+
+def _strongest(values: NDArray[np.float64], band: Pass) -> float:
+    """Frequency of the largest value of a spectrum."""
+    return (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
 
 
 def _in_band(
@@ -207,7 +284,7 @@ def _in_band(
         values = spectrum(times, start, band)
         largest = max(largest, float(values.max()))
         if screen_p(float(values.max()), len(values)) <= SCREEN:
-            strongest = (round(band.low_hz / STEP_HZ) + int(values.argmax())) * STEP_HZ
+            strongest = _strongest(values, band)
             line = fundamental(times, start, strongest)
             hits.append(_Hit(number, line, float(values.max()), strongest, len(times)))
     if tested and not hits:

@@ -6,17 +6,20 @@ of its own, and declustered again. Without declustering one burst counts as many
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays
 from spymaster.evidence.bins import MS, SECOND, Edges
 from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
-from spymaster.evidence.effects import effect_of
-from spymaster.evidence.maxstat import staged
-from spymaster.evidence.nulls import below, decluster
+from spymaster.evidence.effects import PeakSums, effect_of
+from spymaster.evidence.maxstat import Together, staged
+from spymaster.evidence.nulls import decluster
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, exemplars
+from spymaster.evidence.result import Exemplars, First, Tested, TestResult, carried_on, choose_links, exemplars
+from spymaster.evidence.shifts import FEW, count_few, count_phases
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -66,56 +69,27 @@ def block_starts(times, period, out):
     return blocks
 
 
-@kernel()
-def count_phases(times, follows, starts, words, period, dead, bins, counts, in_peak, start, minute, sums):
-    """Histogram of phases after `blockshift` and `decluster`; of the bins `in_peak` also by minute from `start`.
-
-    Only events that are kept are visited, for gaps within a block stay: follows and starts are of `following` and
-    `block_starts`. Without sums only counts are taken.
-    """
-    per_bin = bins / period
-    by_minute = sums.shape[0] > 0
-    last = np.int64(-(2**62))
-    for block in range(starts.shape[0] - 1):
-        begin, end = starts[block], starts[block + 1]
-        base = times[begin] // period * period
-        offset = below(words[block], period)
-        low, high = begin, end
-        turn = base + period - offset
-        while low < high:  # the first event that the shift carries over the end of the block
-            middle = (low + high) // 2
-            if times[middle] < turn:
-                low = middle + 1
-            else:
-                high = middle
-        for part in range(2):
-            first, stop = (low, end) if part == 0 else (begin, low)
-            moved_by = offset - period if part == 0 else offset
-            i = first
-            while i < stop and times[i] + moved_by - last < dead:
-                i += 1
-            while i < stop:
-                last = times[i] + moved_by
-                # half a ns above, so that what lies on an edge stays in its bin
-                place = np.int64((last - base + 0.5) * per_bin)
-                counts[place] += 1
-                if by_minute and in_peak[place]:
-                    sums[min(max((last - start) // minute, 0), sums.shape[0] - 1)] += 1
-                i = follows[i]
-
-
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """One result per period that the day has at least 20 blocks of. `more` fresh surrogates follow where p <= 0.05."""
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
     rows = rows[~day.scheduled[(day.messages.ts[rows] - day.start) // SECOND_NS]]
-    results = []
+    tests: dict[str, Tested] = {}
     for name, period in PERIODS.items():
         whole = in_whole_blocks(day, rows, period)
-        if len(np.unique(day.messages.ts[whole] // period)) >= LEAST_BLOCKS:
-            results.append(_on_period(day, stratum, whole, name, streams.sub(name), surrogates, more))
-    return results
+        if has_blocks(day.messages.ts[whole], period, LEAST_BLOCKS):
+            tests[name] = partial(_on_period, day, stratum, whole, name, streams.sub(name), surrogates, more)
+    return carried_on(tests, first)
+
+
+def has_blocks(times: NDArray[np.int64], period: int, least: int) -> bool:
+    """Whether sorted times lie in so many blocks of a period or more."""
+    found, place = 0, 0
+    while place < len(times) and found < least:
+        found += 1
+        place = int(np.searchsorted(times, (times[place] // period + 1) * period))
+    return found >= least
 
 
 def in_whole_blocks(day: DayArrays, rows: NDArray[np.int64], period: int) -> NDArray[np.int64]:
@@ -139,6 +113,8 @@ def _on_period(
     streams: Streams,
     surrogates: int,
     more: int | None,
+    *,
+    is_small: bool,
 ) -> TestResult:
     """The test of one period, on some rows of the messages."""
     period = PERIODS[name]
@@ -152,30 +128,26 @@ def _on_period(
     following(raw, DEAD_NS, follows)
     starts = starts[: block_starts(raw, period, starts) + 1]
 
-    def shifted(number: int, sums: NDArray[np.int64], in_peak: NDArray[np.bool_]) -> NDArray[np.int64]:
-        found = np.zeros(BINS, np.int64)
-        words = streams.words(number, len(starts) - 1)
-        count_phases(
-            raw, follows, starts, words, period, DEAD_NS, BINS, found, in_peak, day.start, BLOCK_NS, sums
-        )  # fmt: skip
+    nowhere = np.zeros(BINS, np.bool_)
+
+    def shifted(number: int, count: int, *, minute: int = 0, in_peak: NDArray[np.bool_] = nowhere) -> NDArray[np.int64]:
+        found, lasts = np.zeros((count, day.minutes if minute else BINS), np.int64), np.empty(count, np.int64)
+        if len(raw) <= FEW * (len(starts) - 1) and not minute:
+            count_few(raw, starts, *streams.key, number, period, DEAD_NS, BINS, lasts, found)
+            return found
+        where = (period, DEAD_NS, BINS, in_peak, day.start, minute)
+        count_phases(raw, follows, starts, *streams.key, number, *where, lasts, found)
         return found
 
-    nothing, nowhere = np.zeros(0, np.int64), np.zeros(BINS, np.bool_)
-
-    def counts(number: int) -> NDArray[np.int64]:
-        return shifted(number, nothing, nowhere) if number else np.bincount(place, minlength=BINS)
-
-    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
+    counts = Together(np.bincount(place, minlength=BINS), shifted)
+    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
     peak = peak_of(result, edges, circular=True)
     in_peak = np.isin(np.arange(BINS), peak.places)
 
-    def sums(number: int) -> NDArray[np.int64]:
-        if number == 0:
-            return block_sums(data[in_peak[place]], day.start, day.minutes)
-        found = np.zeros(day.minutes, np.int64)
-        shifted(number, found, in_peak)
-        return found
-
+    sums = PeakSums(
+        block_sums(data[in_peak[place]], day.start, day.minutes),
+        partial(shifted, minute=BLOCK_NS, in_peak=in_peak),
+    )
     effect = effect_of(day, result, peak.places, sums, data, len(peak.places) / BINS, streams)
     variance = np.maximum(result.mean, 1.0)
     share: dict[str, float | None] = {

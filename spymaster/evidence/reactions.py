@@ -11,17 +11,19 @@ The side of a reference is the one it acts for: buyers' trades, rising quotes an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DayArrays, kind
 from spymaster.evidence.bins import MS, US, Edges, bin_of, linear, logarithmic, steps_of
-from spymaster.evidence.effects import effect_of, sums_of
-from spymaster.evidence.maxstat import one_stage, staged
-from spymaster.evidence.nulls import jitter_marked
+from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
+from spymaster.evidence.effects import PeakSums, effect_of
+from spymaster.evidence.lags import Redrawn
+from spymaster.evidence.maxstat import Together, one_stage, staged
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
-from spymaster.evidence.result import Exemplars, TestResult, choose_links, exemplars
+from spymaster.evidence.result import Exemplars, First, TestResult, carried_on, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -124,11 +126,17 @@ def targets(day: DayArrays, stratum: Stratum) -> Series:
 
 
 def run(
-    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
+    day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
     """One result per grid of lags. `more` fresh surrogates follow where p <= 0.05."""
     ref, target = references(day, stratum.reference), targets(day, stratum)
-    return [_on_grid(day, stratum, ref, target, grid, streams.sub(grid.name), surrogates, more) for grid in GRIDS]
+    return carried_on(
+        {
+            grid.name: partial(_on_grid, day, stratum, ref, target, grid, streams.sub(grid.name), surrogates, more)
+            for grid in GRIDS
+        },
+        first,
+    )
 
 
 def _on_grid(
@@ -140,33 +148,23 @@ def _on_grid(
     streams: Streams,
     surrogates: int,
     more: int | None,
+    *,
+    is_small: bool,
 ) -> TestResult:
     edges = grid.edges
-    bins, step = steps_of(edges)
-    redrawn = _redrawn(ref, grid, streams)
-
-    def counts(number: int) -> NDArray[np.int64]:
-        found = np.zeros(len(edges) - 1, np.int64)
-        ts, event = redrawn(number)
-        count_lags(ts, event, target.ts, target.event, edges, bins, step, found)
-        return found
-
-    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS))
+    redrawn = Redrawn((ref.ts, ref.event), (target.ts, target.event), edges, grid.cell, streams)
+    observed = np.zeros(len(edges) - 1, np.int64)
+    count_lags(ref.ts, ref.event, target.ts, target.event, edges, *steps_of(edges), observed)
+    counts = Together(observed, redrawn.sets)
+    result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
     peak = peak_of(result, edges)
-    room = int(result.observed[peak.places].sum() * 2 + 1000)
-
-    def pairs(ts: NDArray[np.int64], event: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        places, others = np.empty(room, np.int64), np.empty(room, np.int64)
-        found = pairs_within(ts, event, target.ts, target.event, peak.low, peak.high, places, others)
-        return places[: min(found, room)], others[: min(found, room)]
-
-    def times(number: int) -> NDArray[np.int64]:
-        ts, event = redrawn(number)
-        return ts[pairs(ts, event)[0]]
-
-    places, others = pairs(ref.ts, ref.event)
+    room = int(observed[peak.places].sum())
+    places, others = np.empty(room, np.int64), np.empty(room, np.int64)
+    pairs_within(ref.ts, ref.event, target.ts, target.event, peak.low, peak.high, places, others)
+    expected = redrawn.by_block(peak.low, peak.high, day.start, BLOCK_NS, day.minutes)
+    sums = PeakSums(block_sums(ref.ts[places], day.start, day.minutes), expected)
     kept = _kept(ref.ts[places], target.ts[others], peak.low, peak.high, grid.cell, streams.offset(grid.cell))
-    effect = effect_of(day, result, peak.places, sums_of(day, times), ref.ts, kept, streams)
+    effect = effect_of(day, result, peak.places, sums, ref.ts, kept, streams)
     leads = result.p <= 0.05 and _leads(ref, target, grid, streams.sub("mirror"))
     return result_of_bins(
         (TEST, grid.name, stratum.json()),
@@ -183,32 +181,12 @@ def _on_grid(
     )
 
 
-def _redrawn(ref: Series, grid: Grid, streams: Streams):
-    """Times and events of the references, as they are (0) or redrawn."""
-    origin = streams.offset(grid.cell)
-    drawn, source = np.empty_like(ref.ts), np.empty(len(ref.ts), np.int32)
-
-    def series(number: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        if number == 0:
-            return ref.ts, ref.event
-        jitter_marked(ref.ts, streams.words(number, len(ref.ts)), origin, grid.cell, drawn, source)
-        return drawn, ref.event[source]
-
-    return series
-
-
 def _leads(ref: Series, target: Series, grid: Grid, streams: Streams) -> bool:
     """Whether targets come at a sharp delay *before* the references: the link then says nothing about answers."""
-    redrawn = _redrawn(ref, grid, streams)
-    bins, step = steps_of(grid.edges)
-
-    def counts(number: int) -> NDArray[np.int64]:
-        found = np.zeros(len(grid.edges) - 1, np.int64)
-        ts, event = redrawn(number)
-        count_lags(target.ts, target.event, ts, event, grid.edges, bins, step, found)
-        return found
-
-    return one_stage(counts, MIRROR_SURROGATES)[0].p <= 1 / (MIRROR_SURROGATES + 1)
+    redrawn = Redrawn((ref.ts, ref.event), (target.ts, target.event), grid.edges, grid.cell, streams, turn=-1)
+    observed = np.zeros(len(grid.edges) - 1, np.int64)
+    count_lags(target.ts, target.event, ref.ts, ref.event, grid.edges, *steps_of(grid.edges), observed)
+    return one_stage(Together(observed, redrawn.sets), MIRROR_SURROGATES)[0].p <= 1 / (MIRROR_SURROGATES + 1)
 
 
 def _kept(ref: NDArray[np.int64], target: NDArray[np.int64], low: int, high: int, cell: int, origin: int) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from spymaster.evidence.maxstat import ALPHA
 
 MOST_TYPICAL = 50
 RANDOM_LINKS = 50
@@ -105,6 +108,30 @@ class TestResult:
         if self.p_raw is None:
             raise ValueError(f"{self.test_id}/{self.sub_id} is a fact and has no p")
         return self.p_raw
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there is a p, and it is at most 0.05."""
+        return self.p_raw is not None and self.p_raw <= ALPHA
+
+
+First = Sequence[TestResult]
+"""Results of the first stage, of which the small ones are carried on; nothing where that is the first stage itself."""
+
+
+class Tested(Protocol):
+    """What makes one result. is_small: its first stage was done before, and p was small."""
+
+    def __call__(self, *, is_small: bool) -> TestResult: ...
+
+
+def carried_on(tests: Mapping[str, Tested], first: First) -> list[TestResult]:
+    """Results of tests by `sub_id`; those of the first stage stay where p was not small: it would be the same again."""
+    known = {one.sub_id: one for one in first}
+    return [
+        known[name] if name in known and not known[name].is_small else test(is_small=name in known)
+        for name, test in tests.items()
+    ]
 
 
 def excess_share(observed: NDArray, mean: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -188,16 +188,15 @@ def session_tests(
     tests = pl.concat([result_rows(context, day, judged), *of_controls]).sort("test_row_id")
     about = {"profile": profile, "controls": extent, "controls_passed": passed, "n_tests": tests.height}
     return {
-        AlgoRun.name: _run_row(context, day, inputs.events, depth, about),
+        AlgoRun.name: run_row(context, day, inputs.events, depth, about),
         AlgoTest.name: tests,
         AlgoCurve.name: curve_rows(context, day, judged),
         AlgoExemplar.name: exemplar_rows(context, day, judged, inputs.events.read(["rel_ticks"])["rel_ticks"]),
     }
 
 
-def _run_row(
-    context: Context, day: DayArrays, events: Partition, depth: Profile, about: dict[str, Any]
-) -> pl.DataFrame:
+def run_row(context: Context, day: DayArrays, events: Partition, depth: Profile, about: dict[str, Any]) -> pl.DataFrame:
+    """The row of `gold.algo_run`. about: profile, controls, whether they passed, and number of tests."""
     delay = pl.col("ts_recv").to_physical() - pl.col("ts_event").to_physical()
     quantiles = events.scan(["ts_event", "ts_recv"]).select(
         delay.quantile(share, "nearest").cast(pl.Int64).alias(name) for name, share in QUANTILES.items()

@@ -18,20 +18,21 @@ EXEMPLARS = 2**40 + 2
 
 
 @kernel()
-def fill_words(key_low, key_high, number, words):
+def fill_words_from(key_low, key_high, number, first, words):
     """Fill with uniform 32-bit words by Philox 4x32 in ten rounds (Salmon, Moraes, Dror & Shaw 2011).
 
-    The counter is (place / 4, 0, number); four words come of one.
+    The counter is (first + place / 4, 0, number); four words come of one. Words from a place that four divides on are
+    those that the whole would have there.
     """
     mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     n = words.shape[0]
     for block in range((n + 3) // 4):
-        a, b = np.uint64(block) & mask, np.uint64(0)
+        a, b = (np.uint64(first) + np.uint64(block)) & mask, np.uint64(0)
         c, d = np.uint64(number) & mask, np.uint64(number) >> half
         k, m = np.uint64(key_low), np.uint64(key_high)
         for _ in range(10):
-            first, second = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
-            a, b, c, d = (second >> half) ^ b ^ k, second & mask, (first >> half) ^ d ^ m, first & mask
+            one, other = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
+            a, b, c, d = (other >> half) ^ b ^ k, other & mask, (one >> half) ^ d ^ m, one & mask
             k, m = (k + np.uint64(0x9E3779B9)) & mask, (m + np.uint64(0xBB67AE85)) & mask
         place = 4 * block
         words[place] = a
@@ -41,6 +42,35 @@ def fill_words(key_low, key_high, number, words):
             words[place + 2] = c
         if place + 3 < n:
             words[place + 3] = d
+
+
+@kernel()
+def fill_blocks(key_low, key_high, number, blocks, words):
+    """Words of some fours of places only: those of block `blocks[k]` from `4 * k` on."""
+    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    for one in range(blocks.shape[0]):
+        a, b = np.uint64(blocks[one]) & mask, np.uint64(0)
+        c, d = np.uint64(number) & mask, np.uint64(number) >> half
+        k, m = np.uint64(key_low), np.uint64(key_high)
+        for _ in range(10):
+            first, second = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
+            a, b, c, d = (second >> half) ^ b ^ k, second & mask, (first >> half) ^ d ^ m, first & mask
+            k, m = (k + np.uint64(0x9E3779B9)) & mask, (m + np.uint64(0xBB67AE85)) & mask
+        words[4 * one], words[4 * one + 1], words[4 * one + 2], words[4 * one + 3] = a, b, c, d
+
+
+@dataclass(frozen=True)
+class SomeWords:
+    """Words of some places: `blocks` (fours of places) that hold them, and where each place is among those words."""
+
+    blocks: NDArray[np.int64]
+    at: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, places: NDArray[np.int64]) -> SomeWords:
+        """For these places, in any order and as often as they come."""
+        blocks, inverse = np.unique(places // 4, return_inverse=True)
+        return cls(blocks, inverse * 4 + places % 4)
 
 
 @dataclass(frozen=True)
@@ -62,11 +92,12 @@ class Streams:
     def words(self, number: int, n: int) -> NDArray[np.uint32]:
         """`n` uniform 32-bit words of one surrogate."""
         words = np.empty(n, np.uint32)
-        fill_words(*self._key, number, words)
+        fill_words_from(*self.key, number, 0, words)
         return words
 
     @cached_property
-    def _key(self) -> tuple[int, int]:
+    def key(self) -> tuple[int, int]:
+        """Both halves of the key that `words` are drawn with, for kernels that draw their own."""
         text = f"{self.seed} {self.test} {self.stratum}"
         key = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
         return key & 0xFFFFFFFF, key >> 32

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spymaster.evidence import phase
+from spymaster.evidence import phase, shifts
 from spymaster.evidence.nulls import blockshift, decluster
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
@@ -114,7 +114,7 @@ def test_the_rayleigh_test_of_raw_events_rejects_without_a_clock() -> None:
     assert np.mean(fooled) > 0.5
 
 
-@pytest.mark.parametrize("name", ["10ms", "100ms", "1s"])
+@pytest.mark.parametrize("name", ["10ms", "100ms", "1s", "60s"])
 def test_the_fused_histogram_is_shift_then_decluster(name: str) -> None:
     times, period = Market(30, 9).background().day().messages.ts, phase.PERIODS[name]
     words = Streams(3, "E4").words(1, len(times))
@@ -125,14 +125,18 @@ def test_the_fused_histogram_is_shift_then_decluster(name: str) -> None:
     follows, starts = np.empty_like(times), np.empty(len(times) + 1, np.int64)
     phase.following(times, phase.DEAD_NS, follows)
     starts = starts[: phase.block_starts(times, period, starts) + 1]
-    counts, sums = np.zeros(phase.BINS, np.int64), np.zeros(3, np.int64)
+    counts, sums, room = np.zeros((2, phase.BINS), np.int64), np.zeros((1, 3), np.int64), np.empty(2, np.int64)
     in_peak = np.arange(phase.BINS) < 7
-    phase.count_phases(
-        times, follows, starts, words, period, phase.DEAD_NS, phase.BINS, counts, in_peak, START, 10**10, sums
-    )  # fmt: skip
-    assert counts.tolist() == np.bincount(place, minlength=phase.BINS).tolist()
+    for number, minute, found in ((0, 0, counts), (1, 10**10, sums)):
+        where = (period, phase.DEAD_NS, phase.BINS, in_peak, START, minute)
+        shifts.count_phases(times, follows, starts, *Streams(3, "E4").key, number, *where, room, found)
+    assert counts[1].tolist() == np.bincount(place, minlength=phase.BINS).tolist()
+    assert counts[0].tolist() != counts[1].tolist()
+    few = np.zeros_like(counts)
+    shifts.count_few(times, starts, *Streams(3, "E4").key, 0, period, phase.DEAD_NS, phase.BINS, room, few)
+    assert few.tolist() == counts.tolist()
     by_time = np.clip((kept[place < 7] - START) // 10**10, 0, 2)
-    assert sums.tolist() == np.bincount(by_time, minlength=3).tolist()
+    assert sums[0].tolist() == np.bincount(by_time, minlength=3).tolist()
 
 
 def test_kuiper_is_the_distance_from_a_uniform_circle() -> None:
