@@ -14,11 +14,12 @@ BENCHMARKS = {
     "volatility": "Black-76 volatilities and gammas per second, and their error against forty digits",
     "sim": "the simulator's targets over several seeds, its speed, and whether `walk` mode can be foretold",
     "research": "gates of the research in full size: nothing is found where nothing is, what is planted is; long",
+    "evidence": "gates of the search for automation: p-values, findings by chance, planted agents; long, resumable",
     "evaluation": "from records to verdicts: planted turns are supported, a background is not; long, resumable",
     "ws_load": "the sidecar under load: lag of many replays, a client that stalls, seeks, a cold load, holes",
     "dagster_overhead": "wall time of a Dagster run beyond the work it does",
 }
 """Module name to what it measures; each is a program with `--json`."""
 
-LONG = ("research", "evaluation")
+LONG = ("research", "evidence", "evaluation")
 """Those that run only when they are named."""

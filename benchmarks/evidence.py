@@ -1,0 +1,226 @@
+"""The gates of the search for automation in full size, a date at a time and resumable.
+
+    python -m benchmarks.evidence [--only background,planted] [--dates N] [--steps N] [--results FILE] [--json]
+
+Steps: `background` (V1, V2: dates of preset `ci` on which nobody is automatic), `size` (V1: more such dates for the
+tests with few groups), `planted` (V3 to V5: dates of preset `rth` with all agents of the reference file), `power` (the
+same on dates of `ci`, at a tenth to three times the strength).
+
+A finished step is one line of `--results`, its rows are kept beside it; lines that other code, settings or libraries
+made do not count. `--messages` does one small step without a file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from benchmarks import evidence_gates as gates
+from benchmarks import harness
+from benchmarks.evidence_days import dates, reference_agents, simulated_day
+from benchmarks.evidence_search import Searched, search
+from benchmarks.kept_days import keep, kept
+from benchmarks.kept_steps import REPOSITORY, append_line, made_by, read_lines
+from spymaster.evidence.families import TESTS, Profile
+from spymaster.evidence.law import Law, Measured, pool
+from spymaster.settings import Settings, get_settings
+
+RESULTS = Path("bench-evidence.jsonl")
+SOURCES = (
+    "spymaster/jit.py", "spymaster/config/strata.toml", "spymaster/config/sim/es.toml",
+    "spymaster/config/sim/agents_reference.toml", "spymaster/evidence/*.py", "spymaster/surfaces/futures.py",
+    "spymaster/surfaces/lives.py", "spymaster/surfaces/frames.py", "benchmarks/evidence_days.py",
+    "benchmarks/evidence_search.py",
+    *(f"spymaster/{name}/**/*.py" for name in ("book", "market", "simulator")),
+)  # fmt: skip
+"""What figures are made by."""
+SECTIONS = ("evidence",)
+"""Settings that figures depend on."""
+LIBRARIES = ("numba", "numpy", "polars")
+
+BACKGROUND, SIZE, PLANTED = 30, 70, 20
+LAW_DATES = 2
+FEW_GROUPS = ("E2", "E6", "E7")
+"""Tests with two or three groups a date: 30 dates say too little of their p-values."""
+SEEDS = {"background": 1_000, "size": 1_000, "planted": 3_000, "power": 5_000}
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Dates of every kind of step, and messages of a date where they are not the preset's."""
+
+    background: int = BACKGROUND
+    size: int = SIZE
+    planted: int = PLANTED
+    messages: int | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One date, or the law that dates are tested with: `run` gives figures, and frames that are kept by name."""
+
+    name: str
+    number: int
+    about: str
+    run: Callable[[], tuple[dict[str, Any], dict[str, pl.DataFrame]]]
+
+
+class Bench:
+    """Steps of the gates, and the laws that they share."""
+
+    def __init__(self, sizes: Sizes, settings: Settings) -> None:
+        self.sizes = sizes
+        self.settings = settings
+        self.profile = Profile.of(settings.evidence, "standard" if sizes.messages is None else "demo")
+        self._laws: dict[tuple[str, float], Law] = {}
+
+    def steps(self) -> Iterator[Step]:
+        """All of them, in the order in which they are worth most."""
+        sizes, every = self.sizes, dates(LAW_DATES + max(self.sizes.background + self.sizes.size, self.sizes.planted))
+        days = every[LAW_DATES:]
+        for number, dt in enumerate(days[: sizes.background]):
+            yield self._quiet("background", number, dt, tuple(TESTS))
+        for number, dt in enumerate(days[sizes.background : sizes.background + sizes.size], sizes.background):
+            yield self._quiet("size", number, dt, FEW_GROUPS)
+
+    def law(self, preset: str, strength: float) -> Law:
+        """Of earlier dates of the same kind: favourite sizes and thresholds that no tested date has a say in."""
+        if (preset, strength) not in self._laws:
+            measured, earlier = [], dates(LAW_DATES)
+            for number, dt in enumerate(earlier):
+                agents = reference_agents(strength) if strength else None
+                made = simulated_day(dt, 900_000 + number, preset, agents, self.settings, messages=self.sizes.messages)
+                row = made.law.read().row(0, named=True)
+                columns = (row["sizes"], row["counts"], row["large_behind"], row["layer_total"])
+                measured.append(Measured(tuple(columns[0]), tuple(columns[1]), *columns[2:]))
+            self._laws[preset, strength] = pool(measured, earlier)
+        return self._laws[preset, strength]
+
+    def _quiet(self, name: str, number: int, dt: date, tests: Sequence[str]) -> Step:
+        seed, preset = SEEDS[name] + number, "ci"
+
+        def run() -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+            made = simulated_day(dt, seed, preset, None, self.settings, messages=self.sizes.messages)
+            found = search(made, self.law(preset, 0.0), self.settings, self.profile, tests=tests)
+            return _figures(dt, made.messages, found), {"algo_test": found.tests}
+
+        return Step(name, number, f"{preset} {seed} {dt} {self.profile} {','.join(tests)} {self.sizes.messages}", run)
+
+
+def _figures(dt: date, messages: int, found: Searched) -> dict[str, Any]:
+    return {
+        "dt": dt.isoformat(),
+        "messages": messages,
+        "families": gates.families(found.tests),
+        "first": found.first,
+        "cpu_by_test": found.cpu_s,
+    }
+
+
+def code_hash(settings: Settings | None = None, repository: Path = REPOSITORY) -> str:
+    """Hash of everything that figures of the same step depend on: sources, settings, libraries."""
+    return made_by(SOURCES, SECTIONS, LIBRARIES, settings or get_settings(), repository)
+
+
+def main() -> None:
+    """Command line."""
+    parser = harness.parser(__doc__ or "", messages=0)
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file of finished steps, JSON lines")
+    parser.add_argument("--dates", type=int, default=None, help="smaller: at most so many dates of each kind")
+    parser.add_argument("--only", default="", help="kinds of steps, separated by commas; all of them if empty")
+    parser.add_argument("--steps", type=int, default=None, help="stop after so many new steps")
+    options = parser.parse_args()
+    small = bool(options.messages)
+    most = 1 if small else options.dates
+    full = Sizes()
+    sizes = (
+        full if most is None else Sizes(*(min(most, getattr(full, one)) for one in ("background", "size", "planted")))
+    )
+    if small:
+        sizes = Sizes(1, 0, 0, options.messages)
+    bench = Bench(sizes, get_settings())
+    code = code_hash()
+    known = [] if small else read_lines(options.results)
+    done = usable(known, code)
+    wanted = options.only.split(",") if options.only else list(SEEDS)
+    finished: list[tuple[dict[str, Any], dict[str, pl.DataFrame]]] = []
+    new = 0
+    for step in bench.steps():
+        if step.name not in wanted:
+            continue
+        folder = options.results.with_suffix("") / code / f"{step.name}-{step.number:03d}"
+        line = done.get((step.name, step.number))
+        frames = None if line is None or line["about"] != step.about else kept(folder)
+        if line is None or frames is None:
+            if options.steps is not None and new >= options.steps:
+                continue
+            started = time.process_time()
+            figures, frames = step.run()
+            line = {"step": step.name, "number": step.number, "about": step.about, "code": code, "figures": figures,
+                    "cpu_s": round(time.process_time() - started, 1)}  # fmt: skip
+            new += 1
+            if not small:
+                keep(folder, frames)
+                append_line(options.results, line)
+        finished.append((line, frames))
+    report = harness.Report(
+        "evidence", [], {"results": str(options.results), "steps done": len(finished),
+                         "lines of other code": sum(one.get("code") != code for one in known)},
+    )  # fmt: skip
+    _summarise(report, finished, bench)
+    harness.publish(report, as_json=options.json)
+
+
+def usable(lines: list[dict[str, Any]], code: str) -> dict[tuple[str, int], dict[str, Any]]:
+    """Finished steps by name and number, made by this code."""
+    return {(one["step"], one["number"]): one for one in lines if one.get("code") == code}
+
+
+def _summarise(
+    report: harness.Report, finished: Sequence[tuple[dict[str, Any], dict[str, pl.DataFrame]]], bench: Bench
+) -> None:
+    quiet = [(line, frames) for line, frames in finished if line["step"] in ("background", "size")]
+    if quiet:
+        _quiet_gates(report, quiet, bench)
+
+
+def _quiet_gates(
+    report: harness.Report, quiet: Sequence[tuple[dict[str, Any], dict[str, pl.DataFrame]]], bench: Bench
+) -> None:
+    """V1 and V2."""
+    surrogates = bench.profile.surrogates
+    by_test: dict[str, list[gates.Counts]] = {}
+    for line, _ in quiet:
+        for name, counts in line["figures"]["first"].items():
+            by_test.setdefault(name, []).append({int(k): count for k, count in counts.items()})
+    for name, counts in sorted(by_test.items(), key=lambda one: (int(one[0].split()[0][1:]), one[0])):
+        if not any(any(one.values()) for one in counts):
+            continue
+        found = gates.size(counts, surrogates)
+        report.rows.append({"test": name, "dates": len(counts), **{k: round(v, 4) for k, v in asdict(found).items()}})
+        report.add_target(f"V1 {name}: share of p <= 0.05", found.share, gates.MOST_SHARE, at_least=False)
+        if name != "E5":  # its screen lets hardly a window through to a test: by design few have a small p
+            report.add_target(f"V1 {name}: not below", found.share, gates.LEAST_SHARE)
+        report.add_target(f"V1 {name}: KS, dates drawn", found.ks, gates.LEAST_KS)
+    searched = [(line, frames) for line, frames in quiet if line["step"] == "background"]
+    families = [one for line, _ in searched for one in line["figures"]["families"].values()]
+    if families:
+        low, high = gates.by_chance(len(families))
+        report.facts["V2 families that found something"] = f"{sum(families)} of {len(families)}, by chance {low}-{high}"
+        share = sum(families) / len(families)
+        report.add_target("V2: share of families with a q <= 0.05", share, high / len(families), at_least=False)
+        report.add_target("V2: not below chance", share, low / len(families))
+        frames = {date.fromisoformat(line["figures"]["dt"]): frames["algo_test"] for line, frames in searched}
+        counts = gates.verdicts(frames, bench.settings.evidence)
+        report.facts["V2 groups by verdict over all dates"] = counts
+        report.add_target("V2: supported groups", float(counts.get("supported", 0)), 0.0, at_least=False)
+
+
+if __name__ == "__main__":
+    main()
