@@ -24,6 +24,8 @@ import polars as pl
 from benchmarks import evidence_gates as gates
 from benchmarks import harness
 from benchmarks.evidence_days import dates, reference_agents, simulated_day
+from benchmarks.evidence_planted import expectations, outcome
+from benchmarks.evidence_power import planted_gates, powers
 from benchmarks.evidence_search import Searched, search
 from benchmarks.kept_days import keep, kept
 from benchmarks.kept_steps import REPOSITORY, append_line, made_by, read_lines
@@ -44,8 +46,15 @@ SECTIONS = ("evidence",)
 """Settings that figures depend on."""
 LIBRARIES = ("numba", "numpy", "polars")
 
-BACKGROUND, SIZE, PLANTED = 30, 70, 20
+PLANTED_SOURCES = ("benchmarks/evidence_planted.py",)
+"""Those of figures about agents, too."""
+
+BACKGROUND, SIZE, PLANTED, POWER = 30, 70, 20, 5
+STRENGTHS = (0.1, 0.3, 1.0, 3.0)
+"""Of all agents, as multiples of the reference file."""
 LAW_DATES = 2
+TOGETHER = (("E1", "E2", "E6", "E7", "E10"), ("E3",), ("E4",), ("E5",))
+"""Tests of one step with agents: a date is simulated anew for each, which costs little beside them."""
 FEW_GROUPS = ("E2", "E6", "E7")
 """Tests with two or three groups a date: 30 dates say too little of their p-values."""
 SEEDS = {"background": 1_000, "size": 1_000, "planted": 3_000, "power": 5_000}
@@ -58,6 +67,7 @@ class Sizes:
     background: int = BACKGROUND
     size: int = SIZE
     planted: int = PLANTED
+    power: int = POWER
     messages: int | None = None
 
 
@@ -69,6 +79,16 @@ class Step:
     number: int
     about: str
     run: Callable[[], tuple[dict[str, Any], dict[str, pl.DataFrame]]]
+
+    @property
+    def kind(self) -> str:
+        """Its name without the tests that it is of."""
+        return kind_of_step(self.name)
+
+
+def kind_of_step(name: str) -> str:
+    """`power` of `power E3`."""
+    return name.split()[0]
 
 
 class Bench:
@@ -82,10 +102,18 @@ class Bench:
 
     def steps(self) -> Iterator[Step]:
         """All of them, in the order in which they are worth most."""
-        sizes, every = self.sizes, dates(LAW_DATES + max(self.sizes.background + self.sizes.size, self.sizes.planted))
-        days = every[LAW_DATES:]
+        sizes = self.sizes
+        most = max(sizes.background + sizes.size, sizes.planted, sizes.power)
+        days = dates(LAW_DATES + most)[LAW_DATES:]
         for number, dt in enumerate(days[: sizes.background]):
             yield self._quiet("background", number, dt, tuple(TESTS))
+        for number, dt in enumerate(days[: sizes.power]):
+            for place, strength in enumerate(STRENGTHS):
+                for tests in TOGETHER:
+                    yield self._planted("power", number * len(STRENGTHS) + place, dt, "ci", strength, tests)
+        for number, dt in enumerate(days[: sizes.planted]):
+            for tests in TOGETHER:
+                yield self._planted("planted", number, dt, "rth", 1.0, tests)
         for number, dt in enumerate(days[sizes.background : sizes.background + sizes.size], sizes.background):
             yield self._quiet("size", number, dt, FEW_GROUPS)
 
@@ -112,6 +140,20 @@ class Bench:
 
         return Step(name, number, f"{preset} {seed} {dt} {self.profile} {','.join(tests)} {self.sizes.messages}", run)
 
+    def _planted(self, kind: str, number: int, dt: date, preset: str, strength: float, tests: tuple[str, ...]) -> Step:
+        seed, agents = SEEDS[kind] + number, reference_agents(strength)
+
+        def run() -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+            made = simulated_day(dt, seed, preset, agents, self.settings, messages=self.sizes.messages)
+            found = search(made, self.law(preset, strength), self.settings, self.profile, tests=tests)
+            wanted = [one for one in expectations(agents) if one.test in tests]
+            told = [outcome(made, found, one, self.settings.evidence) for one in wanted]
+            figures = _figures(dt, made.messages, found) | {"strength": strength, "kinds": told}
+            return figures, {"algo_test": found.tests}
+
+        about = f"{preset} {seed} {dt} {self.profile} {strength} {self.sizes.messages}"
+        return Step(f"{kind} {'-'.join(tests)}", number, about, run)
+
 
 def _figures(dt: date, messages: int, found: Searched) -> dict[str, Any]:
     return {
@@ -123,9 +165,10 @@ def _figures(dt: date, messages: int, found: Searched) -> dict[str, Any]:
     }
 
 
-def code_hash(settings: Settings | None = None, repository: Path = REPOSITORY) -> str:
-    """Hash of everything that figures of the same step depend on: sources, settings, libraries."""
-    return made_by(SOURCES, SECTIONS, LIBRARIES, settings or get_settings(), repository)
+def code_hash(step: str, settings: Settings | None = None, repository: Path = REPOSITORY) -> str:
+    """Hash of everything that figures of a kind of step depend on: sources, settings, libraries."""
+    sources = SOURCES if step in ("background", "size") else SOURCES + PLANTED_SOURCES
+    return made_by(sources, SECTIONS, LIBRARIES, settings or get_settings(), repository)
 
 
 def main() -> None:
@@ -137,24 +180,24 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=None, help="stop after so many new steps")
     options = parser.parse_args()
     small = bool(options.messages)
-    most = 1 if small else options.dates
-    full = Sizes()
-    sizes = (
-        full if most is None else Sizes(*(min(most, getattr(full, one)) for one in ("background", "size", "planted")))
-    )
+    sizes = Sizes()
     if small:
-        sizes = Sizes(1, 0, 0, options.messages)
+        sizes = Sizes(1, 0, 0, 0, options.messages)
+    elif options.dates is not None:
+        kinds = ("background", "size", "planted", "power")
+        sizes = Sizes(*(min(options.dates, getattr(sizes, one)) for one in kinds))
     bench = Bench(sizes, get_settings())
-    code = code_hash()
+    codes = {name: code_hash(name) for name in SEEDS}
     known = [] if small else read_lines(options.results)
-    done = usable(known, code)
+    done = usable(known, codes)
     wanted = options.only.split(",") if options.only else list(SEEDS)
     finished: list[tuple[dict[str, Any], dict[str, pl.DataFrame]]] = []
     new = 0
     for step in bench.steps():
-        if step.name not in wanted:
+        if step.kind not in wanted:
             continue
-        folder = options.results.with_suffix("") / code / f"{step.name}-{step.number:03d}"
+        code = codes[step.kind]
+        folder = options.results.with_suffix("") / code / f"{step.name.replace(' ', '-')}-{step.number:03d}"
         line = done.get((step.name, step.number))
         frames = None if line is None or line["about"] != step.about else kept(folder)
         if line is None or frames is None:
@@ -171,15 +214,15 @@ def main() -> None:
         finished.append((line, frames))
     report = harness.Report(
         "evidence", [], {"results": str(options.results), "steps done": len(finished),
-                         "lines of other code": sum(one.get("code") != code for one in known)},
+                         "lines of other code": sum(one.get("code") != codes[kind_of_step(one["step"])] for one in known)},
     )  # fmt: skip
     _summarise(report, finished, bench)
     harness.publish(report, as_json=options.json)
 
 
-def usable(lines: list[dict[str, Any]], code: str) -> dict[tuple[str, int], dict[str, Any]]:
+def usable(lines: list[dict[str, Any]], codes: dict[str, str]) -> dict[tuple[str, int], dict[str, Any]]:
     """Finished steps by name and number, made by this code."""
-    return {(one["step"], one["number"]): one for one in lines if one.get("code") == code}
+    return {(one["step"], one["number"]): one for one in lines if one.get("code") == codes[kind_of_step(one["step"])]}
 
 
 def _summarise(
@@ -188,6 +231,11 @@ def _summarise(
     quiet = [(line, frames) for line, frames in finished if line["step"] in ("background", "size")]
     if quiet:
         _quiet_gates(report, quiet, bench)
+    for name in ("planted", "power"):
+        lines = [line["figures"] for line, _ in finished if kind_of_step(line["step"]) == name]
+        report.rows += [{"step": name} | row for row in powers(lines)]
+        if name == "planted":
+            planted_gates(report, lines)
 
 
 def _quiet_gates(
