@@ -105,7 +105,10 @@ def outcome(made: SimDay, found: Searched, expected: Expected, settings: Evidenc
     }  # fmt: skip
     if hit:
         told |= _exemplars(made, found, expected, row["test_row_id"])
-    strata = [one["stratum_json"] for one, _ in asked]
+    strata = [
+        one["stratum_json"] for one, _ in asked
+        if same_peak(expected.value, one["peak_value"], one["peak_unit"], expected.test, expected.sub)
+    ]  # fmt: skip
     return told | _attributed(made, found, expected, strata, settings)
 
 
@@ -153,12 +156,8 @@ def _attributed(
     """What the findings of the date make of its messages, held against those that the agent sent."""
     every = settings.model_copy(update={"holdout_share": 0.0})  # the list is of this date, whatever its role
     rows = replicate({made.dt: found.tests.select(TEST_COLUMNS)}, every)
-    rows = rows.filter(test_id=expected.test, sub_id=expected.sub).filter(pl.col("stratum_json").is_in(strata))
-    right = [
-        same_peak(expected.value, row["peak_value"], row["peak_unit"], expected.test, expected.sub)
-        for row in rows.iter_rows(named=True)
-    ]
-    frozen = frozen_list(rows.filter(pl.Series(right, dtype=pl.Boolean)).select(LIST_COLUMNS), found.day.law)
+    rows = rows.filter(pl.col("stratum_json").is_in(strata), test_id=expected.test, sub_id=expected.sub)
+    frozen = frozen_list(rows.select(LIST_COLUMNS), found.day.law)
     weights = attribute(found.day, frozen)[expected.family]
     day, planted = found.day, made.planted
     messages = day.messages
