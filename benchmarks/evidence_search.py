@@ -76,10 +76,13 @@ def search(
 
 
 def _count(first: dict[str, Counter[int]], result: TestResult, surrogates: int) -> None:
-    """Add the p of a first stage to its test. Both p of E6 count by themselves: the larger of two is not uniform."""
+    """Add the p of a first stage to its test. Those of both nulls of E6, of which the larger counts, are told beside it."""
     values: dict[str, Any] = {result.test_id: result.p_raw}
     if result.test_id == "E6" and result.p_raw is not None:
-        values = {"E6 entries redrawn": result.facts["p_jitter"], "E6 sizes permuted": result.facts["p_sizes_permuted"]}
+        values |= {
+            "E6 entries redrawn": result.facts["p_jitter"],
+            "E6 sizes permuted": result.facts["p_sizes_permuted"],
+        }
     for name, p in values.items():
         counts = first.setdefault(name, Counter())
         if p is not None:
