@@ -76,7 +76,7 @@ def search(
 
 
 def _count(first: dict[str, Counter[int]], result: TestResult, surrogates: int) -> None:
-    """Add the p of a first stage to its test. Those of both nulls of E6, of which the larger counts, are told beside it."""
+    """Add the p of a first stage to its test; of E6 the larger of its two nulls counts, and both are told beside it."""
     values: dict[str, Any] = {result.test_id: result.p_raw}
     if result.test_id == "E6" and result.p_raw is not None:
         values |= {
