@@ -154,3 +154,13 @@ def signflip(times: Times, words: Words, block: int, origin: int = 0) -> NDArray
     """+1 or -1 per event, one draw per block of `block` ns; `words` holds one per block that has events."""
     _, number = np.unique((times - origin) // block, return_inverse=True)
     return np.where(words[number] & 1, 1, -1).astype(np.int8)
+
+
+@kernel()
+def first_of_bursts(times, dead, kept):
+    """Mark the first event of each burst: none within `dead` ns of the one marked before."""
+    last = np.int64(-(2**62))
+    for i in range(times.shape[0]):
+        kept[i] = times[i] - last >= dead
+        if kept[i]:
+            last = times[i]

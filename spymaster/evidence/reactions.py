@@ -4,6 +4,10 @@ Lags from each reference event to the messages of a stratum that follow within 2
 references are drawn anew in their own cells of time. Messages of the reference's own event are mechanical (a fill and
 its cancel, triggered stops, packets) and are left out; lags below 150 us are not looked at.
 
+Of references that come in a burst, closer than two cells, only the first counts. Drawn anew one by one, the others
+would be spread over their cell: of two bursts that happen to lie a delay apart the data would then have more at that
+delay than any surrogate.
+
 The side of a reference is the one it acts for: buyers' trades, rising quotes and large bids are B, their mirrors A.
 `same` and `other` are relative to it.
 """
@@ -19,7 +23,7 @@ from spymaster.evidence.arrays import DayArrays, kind
 from spymaster.evidence.bins import MS, US, Edges, bin_of, linear, steps_of
 from spymaster.evidence.effects import effect_of, sums_of
 from spymaster.evidence.maxstat import one_stage, staged
-from spymaster.evidence.nulls import jitter_marked
+from spymaster.evidence.nulls import first_of_bursts, jitter_marked
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
 from spymaster.evidence.result import Exemplars, TestResult, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
@@ -28,6 +32,8 @@ from spymaster.jit import kernel
 
 TEST = "E3"
 MOST_LAG = 200 * MS
+APART = 2
+"""Cells between references of one group, at least."""
 MIRROR_SURROGATES = 99
 
 
@@ -116,6 +122,13 @@ def references(day: DayArrays, name: str) -> Series:
     return Series(messages.ts[index], messages.event[index], index)
 
 
+def apart(ref: Series, cell: int) -> Series:
+    """The first of each burst of references, for cells of a width (ns). What comes later has no say in it."""
+    kept = np.zeros(len(ref.ts), np.bool_)
+    first_of_bursts(ref.ts, APART * cell, kept)
+    return Series(ref.ts[kept], ref.event[kept], ref.index[kept])
+
+
 def targets(day: DayArrays, stratum: Stratum) -> Series:
     """Messages of the stratum on its side relative to the reference."""
     own = reference_side(stratum.reference)
@@ -129,7 +142,10 @@ def run(
 ) -> list[TestResult]:
     """One result per grid of lags. `more` fresh surrogates follow where p <= 0.05."""
     ref, target = references(day, stratum.reference), targets(day, stratum)
-    return [_on_grid(day, stratum, ref, target, grid, streams.sub(grid.name), surrogates, more) for grid in GRIDS]
+    return [
+        _on_grid(day, stratum, apart(ref, grid.cell), target, grid, streams.sub(grid.name), surrogates, more)
+        for grid in GRIDS
+    ]
 
 
 def _on_grid(
@@ -177,7 +193,7 @@ def _on_grid(
         effect,
         counts=(len(ref.ts), len(target.ts)),
         stat_name="largest z of a lag",
-        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "reference"}),
+        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "reference", "dead_ns": APART * grid.cell}),
         notes=("leads_reference",) if leads else (),
         exemplars=_exemplars(ref, target, places, others, edges, peak, effect.weights, streams),
         facts={"share_of_targets": effect.excess / max(len(target.ts), 1)},

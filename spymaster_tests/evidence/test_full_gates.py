@@ -21,8 +21,11 @@ from benchmarks.evidence_picture import picture
 from benchmarks.evidence_planted import expectations, outcome
 from benchmarks.evidence_power import powers, wilson
 from benchmarks.evidence_search import Searched, search
+from spymaster.evidence import reactions
 from spymaster.evidence.families import Profile
 from spymaster.evidence.law import Law
+from spymaster.evidence.strata import POOLED, register
+from spymaster.evidence.streams import Streams
 from spymaster.settings import Settings
 
 SURROGATES = 19
@@ -114,6 +117,18 @@ def test_messages_of_others_are_not_the_agents(planted: Planted) -> None:
     assert not made.planted.by("peg", orders).any()
     lasted = (found.day.lives.ts_end - found.day.lives.ts_add)[mine & (found.day.lives.reason == 0)]
     assert np.quantile(lasted, [0.1, 0.9]) == pytest.approx([20e6, 20e6], abs=1e6)
+
+
+def test_the_background_answers_nothing_after_a_sharp_delay() -> None:
+    """Its quotes come in bursts, within microseconds after a change of the price, the sooner the likelier."""
+    day = simulated_day(dates(21)[20], 70_000, "ci", None, SETTINGS).arrays(LAW)
+    pooled = [one for one in register()[reactions.TEST] if one.size == POOLED]
+    found = [
+        result for place, one in enumerate(pooled) for result in reactions.run(day, one, Streams(1, "E3", place), 99)
+    ]  # fmt: skip
+    for name in ("ms", "few_ms", "sub_ms"):
+        floor = [result.p for result in found if result.sub_id == name and result.p <= 0.01]
+        assert len(floor) <= 2, name  # of 36, one in three by chance
 
 
 def test_power_is_by_kind_and_strength_and_drawn(planted: Planted) -> None:

@@ -68,6 +68,19 @@ def test_what_comes_at_once_and_fades_has_no_delay(mean_ms: float) -> None:
     assert min(found["sub_ms"].p, found["few_ms"].p) > 0.05
 
 
+def test_two_bursts_that_happen_to_lie_apart_are_no_answer() -> None:
+    """Bursts of references and of messages, independent of each other: p keeps its level."""
+    small = 0
+    for seed in range(12):
+        market = Market(200, 100 + seed)
+        starts = (market.times(2)[:, None], market.times(3)[:, None])
+        trades, ends = ((at + market.rng.integers(0, MS, (len(at), 6))).ravel() for at in starts)
+        market.trade(np.sort(trades), aggressor=0)
+        market.place(ends - 10**9, ends, side=0)
+        small += results(market)["ms"].p <= 0.05
+    assert small <= 3  # of twelve; more in one of fifty such dozens by chance
+
+
 def test_answers_of_a_millisecond_have_a_grid_between() -> None:
     market = Market(300, 6).background()
     answer(market, 0.3, 1, 0.1)
