@@ -110,8 +110,8 @@ class Bench:
         for number, dt in enumerate(days[: sizes.background]):
             yield self._quiet("background", number, dt, tuple(TESTS))
         for number, dt in enumerate(days[: sizes.power]):
-            for place, strength in enumerate(STRENGTHS):
-                for tests in TOGETHER:
+            for tests in TOGETHER:
+                for place, strength in enumerate(STRENGTHS):
                     yield self._planted("power", number * len(STRENGTHS) + place, dt, "ci", strength, tests)
         for number, dt in enumerate(days[: sizes.planted]):
             for tests in TOGETHER:
