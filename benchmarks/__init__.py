@@ -15,6 +15,7 @@ BENCHMARKS = {
     "neighbours": "exact nearest neighbours among 500,000 setup vectors: processor time of a question",
     "sim": "the simulator's targets over several seeds, its speed, and whether `walk` mode can be foretold",
     "research": "gates of the research in full size: nothing is found where nothing is, what is planted is; long",
+    "evidence": "gates of the search for automation: p-values, findings by chance, planted agents; long, resumable",
     "evaluation": "from records to verdicts: planted turns are supported, a background is not; long, resumable",
     "joining": "is what machines do before rejections told from what people do: one question, three lakes; long",
     "evidence_day": "the search for automation on a whole day: processor seconds and memory by stage; long, resumable",
@@ -23,5 +24,5 @@ BENCHMARKS = {
 }
 """Module name to what it measures; each is a program with `--json`."""
 
-LONG = ("research", "evaluation", "joining", "evidence_day")
+LONG = ("research", "evaluation", "joining", "evidence_day", "evidence")
 """Those that run only when they are named."""

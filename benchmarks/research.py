@@ -7,9 +7,6 @@ makes all sizes smaller, to see that it works; `--messages` does one small step 
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ import numpy as np
 
 from benchmarks import harness
 from benchmarks import research_gates as gates
+from benchmarks.kept_steps import REPOSITORY, append_line, made_by, read_lines
 from benchmarks.research_days import Shape
 from benchmarks.research_gates import Size
 from spymaster.research.day_blocks import LEVEL
@@ -32,7 +30,6 @@ SHIFTS = 5
 """Sessions that labels of gate G4 are moved by, at most."""
 SPAN = (time_of(9), time_of(11))
 RESULTS = Path("bench-research.jsonl")
-REPOSITORY = Path(__file__).resolve().parents[1]
 SOURCES = (
     "spymaster/*.py", "spymaster/config/*.toml", "spymaster/config/sim/*.toml", "benchmarks/foretold.py",
     "benchmarks/research*.py",
@@ -115,15 +112,7 @@ def steps(sizes: Sizes, seeds: int) -> Iterator[Step]:
 
 def code_hash(settings: Settings | None = None, repository: Path = REPOSITORY) -> str:
     """Hash of everything that figures of the same sizes and seeds depend on: sources, settings, libraries."""
-    chosen = settings or get_settings()
-    digest = hashlib.sha256()
-    for path in sorted({path for pattern in SOURCES for path in repository.glob(pattern)}):
-        digest.update(path.relative_to(repository).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    for name in CHOSEN:
-        digest.update(f"{name} {getattr(chosen, name).model_dump_json()}\n".encode())
-    for name in LIBRARIES:
-        digest.update(f"{name} {importlib.metadata.version(name)}\n".encode())
-    return digest.hexdigest()[:16]
+    return made_by(SOURCES, CHOSEN, LIBRARIES, settings or get_settings(), repository)
 
 
 def _seeds(seed: int, count: int) -> range:
@@ -143,7 +132,7 @@ def main() -> None:
         options.sessions, options.steps = 28, 1
     sizes = Sizes.of(options.sessions)
     key, code = repr(sizes), code_hash()
-    known = [] if small else _read(options.results)
+    known = [] if small else read_lines(options.results)
     done = usable(known, key, code)
     new = 0
     for step in steps(sizes, options.seeds):
@@ -157,18 +146,13 @@ def main() -> None:
         done[step.name, step.seed] = found
         new += 1
         if not small:
-            with options.results.open("a") as file:
-                file.write(json.dumps(found) + "\n")
+            append_line(options.results, found)
     stale = sum(one["sizes"] == key and one.get("code") != code for one in known)
     report = harness.Report(
         "research", [], {"results": str(options.results), "steps done": len(done), "lines of other code": stale}
     )
     _summarise(report, done)
     harness.publish(report, as_json=options.json)
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
 
 
 def usable(lines: list[dict[str, Any]], sizes: str, code: str) -> dict[tuple[str, int], dict[str, Any]]:

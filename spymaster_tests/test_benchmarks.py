@@ -118,6 +118,7 @@ SLOW = (
     "dagster_overhead",
     "option_quotes",
     "research",
+    "evidence",
     "evaluation",
     "joining",
     "evidence_day",

@@ -24,13 +24,13 @@ from spymaster.evidence import chains, coplacement, layers, lifetimes, periods, 
 from spymaster.evidence.arrays import DISTANCES, SECOND_NS, DayArrays, kind
 from spymaster.evidence.law import Law
 from spymaster.evidence.members import (
-    first_of_bursts,
     first_reprices,
     lag_weights,
     returning_entries,
     twins,
     withdrawn_layers,
 )
+from spymaster.evidence.nulls import first_of_bursts
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.tables.types import LIFE_ENDS, SIDES
 
@@ -165,9 +165,11 @@ def _fleeting(day: DayArrays, lives: _Lives, row: Listed) -> Found:
 
 
 def _reactions(day: DayArrays, row: Listed, knows_large: bool) -> Found:
-    if not row.bins or (row.stratum.reference.startswith("large") and not knows_large):
+    grid = next((grid for grid in reactions.GRIDS if grid.name == row.sub_id), None)
+    if grid is None or not row.bins or (row.stratum.reference.startswith("large") and not knows_large):
         return
-    ref, target = reactions.references(day, row.stratum.reference), reactions.targets(day, row.stratum)
+    ref = reactions.apart(reactions.references(day, row.stratum.reference), grid.cell)
+    target = reactions.targets(day, row.stratum)
     weight = np.zeros(len(target.ts))
     lag_weights(ref.ts, ref.event, target.ts, target.event, *row.edges, weight)
     yield target.index, weight

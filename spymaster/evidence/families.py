@@ -109,25 +109,37 @@ TESTS: dict[str, tuple[Run, Count]] = {
 
 
 def run_tests(
-    day: DayArrays, *, seed: int, profile: Profile, tests: Collection[str] = tuple(TESTS), without: Collection[str] = ()
+    day: DayArrays,
+    *,
+    seed: int,
+    profile: Profile,
+    tests: Collection[str] = tuple(TESTS),
+    without: Collection[str] = (),
+    seen: Callable[[TestResult], None] | None = None,
 ) -> list[Judged]:
     """Run tests on all their registered strata, and adjust the p-values of each test for its family.
 
-    without: `sub_id` of results that are dropped before, and are in no family.
+    without: `sub_id` of results that are dropped before, and are in no family. seen: is told every result of the first
+    stage, whose p is uniform where nothing is; that of the second is of the small ones only.
     """
     judged: list[Judged] = []
     for test in tests:
-        ran = _results(day, test, seed, profile)
+        ran = _results(day, test, seed, profile, seen)
         judged += _judge([one for one in ran if one.result.sub_id not in without])
     return judged
 
 
-def _results(day: DayArrays, test: str, seed: int, profile: Profile) -> list[_Ran]:
+def _results(
+    day: DayArrays, test: str, seed: int, profile: Profile, seen: Callable[[TestResult], None] | None
+) -> list[_Ran]:
     run, count = TESTS[test]
     strata = with_enough(register(day.law.favourites)[test], lambda one: count(day, one))
     if profile.strata is not None:
         strata = strata[:: max(-(-len(strata) // profile.strata), 1)]
     first = [run(day, stratum, Streams(seed, test, place), profile.surrogates, None) for place, stratum in strata]
+    if seen is not None:
+        for result in (result for results in first for result in results):
+            seen(result)
     left: set[int] = set()
     if profile.more is not None:
         small = [number for number, results in enumerate(first) if _least(results) <= ALPHA]

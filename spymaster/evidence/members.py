@@ -38,16 +38,6 @@ def lag_weights(ref, ref_event, target, target_event, low, high, weight, out):
 
 
 @kernel()
-def first_of_bursts(times, dead, kept):
-    """Mark the first event of each burst: none within `dead` ns of the one marked before."""
-    last = np.int64(-(2**62))
-    for i in range(times.shape[0]):
-        kept[i] = times[i] - last >= dead
-        if kept[i]:
-            last = times[i]
-
-
-@kernel()
 def withdrawn_layers(add, left, gone, size, trade, together, within, least_count, least_total, share, second, out):
     """Mark orders withdrawn after a trade of the other side, from the second on in which most of them had gone.
 

@@ -176,3 +176,13 @@ def signflips(times: Times, words: Iterable[Words], block: int, origin: int = 0)
     _, number = np.unique((times - origin) // block, return_inverse=True)
     for drawn in words:
         yield np.where(drawn[number] & 1, 1, -1).astype(np.int8)
+
+
+@kernel()
+def first_of_bursts(times, dead, kept):
+    """Mark the first event of each burst: none within `dead` ns of the one marked before."""
+    last = np.int64(-(2**62))
+    for i in range(times.shape[0]):
+        kept[i] = times[i] - last >= dead
+        if kept[i]:
+            last = times[i]

@@ -1,8 +1,12 @@
 """E3: do cancels, adds and reprices answer market events after a sharp delay?
 
 Lags from each reference event to the messages of a stratum that follow within 200 ms, against surrogates in which the
-references are drawn anew in their own cells of time. Messages of the reference's own event, and lags below 50 us, are
-mechanical (a fill and its cancel, triggered stops, packets) and are left out.
+references are drawn anew in their own cells of time. Messages of the reference's own event are mechanical (a fill and
+its cancel, triggered stops, packets) and are left out; lags below 150 us are not looked at.
+
+Of references that come in a burst, closer than two cells, only the first counts. Drawn anew one by one, the others
+would be spread over their cell: of two bursts that happen to lie a delay apart the data would then have more at that
+delay than any surrogate.
 
 The side of a reference is the one it acts for: buyers' trades, rising quotes and large bids are B, their mirrors A.
 `same` and `other` are relative to it.
@@ -17,11 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import DayArrays, kind
-from spymaster.evidence.bins import MS, US, Edges, bin_of, linear, logarithmic, steps_of
+from spymaster.evidence.bins import MS, US, Edges, bin_of, linear, steps_of
 from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
 from spymaster.evidence.effects import PeakSums, effect_of
 from spymaster.evidence.lags import Redrawn
 from spymaster.evidence.maxstat import Together, one_stage, staged
+from spymaster.evidence.nulls import first_of_bursts
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
 from spymaster.evidence.result import Exemplars, First, TestResult, carried_on, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
@@ -29,7 +34,9 @@ from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
 
 TEST = "E3"
-LEAST_LAG, MOST_LAG = 50 * US, 200 * MS
+MOST_LAG = 200 * MS
+APART = 2
+"""Cells between references of one group, at least."""
 MIRROR_SURROGATES = 99
 
 
@@ -45,9 +52,10 @@ class Grid:
 GRIDS = (
     Grid("ms", linear(15 * MS, MOST_LAG, MS), 5 * MS),
     Grid("few_ms", linear(500 * US, 15 * MS, 100 * US), 500 * US),
-    Grid("sub_ms", logarithmic(LEAST_LAG, 500 * US, 20), 500 * US),
+    Grid("sub_ms", linear(150 * US, 500 * US, 10 * US), 50 * US),
 )
-"""Below three cells of 5 ms cells are of 0.5 ms: excitement that rises at once and fades needs nobody automatic."""
+"""Excitement that rises at once and fades needs nobody automatic. Its rise is sharper than any cell, so no grid reaches
+down to it: a grid begins at three cells, but for `few_ms`, which begins at one and so never looks across the rise."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +125,13 @@ def references(day: DayArrays, name: str) -> Series:
     return Series(messages.ts[index], messages.event[index], index)
 
 
+def apart(ref: Series, cell: int) -> Series:
+    """The first of each burst of references, for cells of a width (ns). What comes later has no say in it."""
+    kept = np.zeros(len(ref.ts), np.bool_)
+    first_of_bursts(ref.ts, APART * cell, kept)
+    return Series(ref.ts[kept], ref.event[kept], ref.index[kept])
+
+
 def targets(day: DayArrays, stratum: Stratum) -> Series:
     """Messages of the stratum on its side relative to the reference."""
     own = reference_side(stratum.reference)
@@ -132,7 +147,9 @@ def run(
     ref, target = references(day, stratum.reference), targets(day, stratum)
     return carried_on(
         {
-            grid.name: partial(_on_grid, day, stratum, ref, target, grid, streams.sub(grid.name), surrogates, more)
+            grid.name: partial(
+                _on_grid, day, stratum, apart(ref, grid.cell), target, grid, streams.sub(grid.name), surrogates, more
+            )
             for grid in GRIDS
         },
         first,
@@ -174,7 +191,7 @@ def _on_grid(
         effect,
         counts=(len(ref.ts), len(target.ts)),
         stat_name="largest z of a lag",
-        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "reference"}),
+        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "reference", "dead_ns": APART * grid.cell}),
         notes=("leads_reference",) if leads else (),
         exemplars=_exemplars(ref, target, places, others, edges, peak, effect.weights, streams),
         facts={"share_of_targets": effect.excess / max(len(target.ts), 1)},

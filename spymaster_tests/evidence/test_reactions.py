@@ -56,6 +56,31 @@ def test_fast_answers_have_a_fine_grid() -> None:
     assert results(market)["sub_ms"].peak_value == pytest.approx(0.2, rel=0.1)
 
 
+@pytest.mark.parametrize("mean_ms", [0.15, 0.4])
+def test_what_comes_at_once_and_fades_has_no_delay(mean_ms: float) -> None:
+    """The rise at lag 0 is sharper than any cell; a grid that reaches it takes it for a delay of its first bins."""
+    market = Market(600, 7).background()
+    trades = market.trade_times(0)
+    chosen = trades[market.rng.random(len(trades)) < 0.6]
+    lag = 2000 + (market.rng.exponential(mean_ms * MS, len(chosen))).astype(np.int64)
+    market.place(chosen - 10**9, chosen + lag, side=0)
+    found = results(market)
+    assert min(found["sub_ms"].p, found["few_ms"].p) > 0.05
+
+
+def test_two_bursts_that_happen_to_lie_apart_are_no_answer() -> None:
+    """Bursts of references and of messages, independent of each other: p keeps its level."""
+    small = 0
+    for seed in range(12):
+        market = Market(200, 100 + seed)
+        starts = (market.times(2)[:, None], market.times(3)[:, None])
+        trades, ends = ((at + market.rng.integers(0, MS, (len(at), 6))).ravel() for at in starts)
+        market.trade(np.sort(trades), aggressor=0)
+        market.place(ends - 10**9, ends, side=0)
+        small += results(market)["ms"].p <= 0.05
+    assert small <= 3  # of twelve; more in one of fifty such dozens by chance
+
+
 def test_answers_of_a_millisecond_have_a_grid_between() -> None:
     market = Market(300, 6).background()
     answer(market, 0.3, 1, 0.1)

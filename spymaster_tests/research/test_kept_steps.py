@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import sys
 from pathlib import Path
@@ -45,7 +46,7 @@ def test_other_settings_have_another_hash(repository: Path):
 
 def test_other_libraries_have_another_hash(repository: Path, monkeypatch: pytest.MonkeyPatch):
     before = code_hash(repository=repository)
-    monkeypatch.setattr(research.importlib.metadata, "version", lambda name: "0")
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: "0")
     assert code_hash(repository=repository) != before
 
 

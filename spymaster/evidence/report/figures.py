@@ -32,7 +32,7 @@ _X = {
     ("E2", "peg_lag"): Axis(0.05, 15, "from a move of the quote to the order's next move, ms"),
     ("E3", "ms"): Axis(15, 200, "delay of the answer, ms"),
     ("E3", "few_ms"): Axis(0.5, 15, "delay of the answer, ms"),
-    ("E3", "sub_ms"): Axis(0.05, 0.5, "delay of the answer, ms", log=True),
+    ("E3", "sub_ms"): Axis(0.15, 0.5, "delay of the answer, ms"),
     ("E6", "synthetic"): Axis(0.1, 300, "delay of the returning order, ms", log=True),
 }
 

@@ -155,7 +155,7 @@ _REFERENCES = {
 SUB_TESTS = {
     "E1": {"ms": "15 to 500 ms", "sub_ms": "1.5 to 15 ms", "s": "around 1 and 2 s"},
     "E2": {"peg_lag": "delay after the quote"},
-    "E3": {"ms": "15 to 200 ms", "few_ms": "0.5 to 15 ms", "sub_ms": "0.05 to 0.5 ms"},
+    "E3": {"ms": "15 to 200 ms", "few_ms": "0.5 to 15 ms", "sub_ms": "0.15 to 0.5 ms"},
     "E5": {"slow": "0.2 to 40 Hz", "fast": "40 to 200 Hz"},
     "E6": {"synthetic": "orders after a full fill"},
     "E7": {"episodes": "volume entered and withdrawn", "contra_pull": "side of what is withdrawn"},
