@@ -16,7 +16,7 @@ BENCHMARKS = {
     "sim": "the simulator's targets over several seeds, its speed, and whether `walk` mode can be foretold",
     "research": "gates of the research in full size: nothing is found where nothing is, what is planted is; long",
     "evaluation": "from records to verdicts: planted turns are supported, a background is not; long, resumable",
-    "joining": "is what machines do before rejections told from what people do: one question, three lakes; long",
+    "joining": "is what machines do before rejections told from what people do: one question, several lakes; long",
     "ws_load": "the sidecar under load: lag of many replays, a client that stalls, seeks, a cold load, holes",
     "dagster_overhead": "wall time of a Dagster run beyond the work it does",
 }
