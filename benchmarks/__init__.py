@@ -17,8 +17,8 @@ BENCHMARKS = {
     "research": "gates of the research in full size: nothing is found where nothing is, what is planted is; long",
     "evidence": "gates of the search for automation: p-values, findings by chance, planted agents; long, resumable",
     "evaluation": "from records to verdicts: planted turns are supported, a background is not; long, resumable",
-    "joining": "is what machines do before rejections told from what people do: one question, three lakes; long",
     "evidence_day": "the search for automation on a whole day: processor seconds and memory by stage; long, resumable",
+    "joining": "is what machines do before rejections told from what people do: one question, several lakes; long",
     "ws_load": "the sidecar under load: lag of many replays, a client that stalls, seeks, a cold load, holes",
     "dagster_overhead": "wall time of a Dagster run beyond the work it does",
 }

@@ -22,7 +22,7 @@ def test_dates_that_are_asked_are_held_out_and_later_than_all_that_are_searched(
 
 
 def test_lakes_differ_in_the_timing_alone() -> None:
-    algo, human, background = (lake.meetings() for lake in joining.LAKES)
+    algo, human, background = (lake.meetings() for lake in joining.lakes(1))
     assert background is None
     assert algo is not None
     assert human is not None
@@ -51,7 +51,7 @@ def test_sessions_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch:
 def test_fixed_delays_before_rejections_are_found_and_random_ones_are_not(tmp_path: Path) -> None:
     """The gate in small: one date searched, four asked."""
     plan = joining.Plan.of(1, 4, SETTINGS.evidence)
-    algo, human = (joining.Made(lake, plan, tmp_path, SETTINGS) for lake in joining.LAKES[:2])
+    algo, human = (joining.Made(lake, plan, tmp_path, SETTINGS) for lake in joining.lakes(1)[:2])
     algo.searched()
     lists = {joining.OTHER: (algo.findings(), algo.laws())}
     primary = []

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spymaster.evidence import coplacement, icebergs, layers, lifetimes, periods, reactions
-from spymaster.evidence.bins import divider, steps_of
+from spymaster.evidence.bins import US, divider, logarithmic, steps_of
 from spymaster.evidence.bootstrap import block_of
 from spymaster.evidence.lags import AT_HAND, Redrawn
 from spymaster.evidence.nulls import jitter_marked, markperm, permute_groups, seriesshift
@@ -98,13 +98,13 @@ def test_ages(grid: lifetimes.Grid) -> None:
 
 
 def test_a_divider_divides_exactly() -> None:
-    edges = reactions.GRIDS[0].edges
-    factor, shift = divider(edges)
-    width = int(edges[1] - edges[0])
-    near = np.arange(0, edges[-1], width)
-    values = np.concatenate([near, near + 1, near[1:] - 1])
-    assert np.array_equal(values * factor >> shift, values // width)
-    assert divider(reactions.GRIDS[2].edges) == (0, 0)
+    for grid in reactions.GRIDS:
+        factor, shift = divider(grid.edges)
+        width = int(grid.edges[1] - grid.edges[0])
+        near = np.arange(0, grid.edges[-1], width)
+        values = np.concatenate([near, near + 1, near[1:] - 1])
+        assert np.array_equal(values * factor >> shift, values // width)
+    assert divider(logarithmic(50 * US, 500 * US, 20)) == (0, 0)
 
 
 def orders(n: int, seed: int) -> Orders:
