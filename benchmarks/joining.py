@@ -79,7 +79,7 @@ class Lake:
 
 ALGO = Lake("algo", 2, "algo")
 HUMAN, BACKGROUND = Lake("human", 3, "human"), Lake("background", 1, None)
-SEEDS = 3
+SEEDS = 6
 """Lakes of people and of the background: of one answer in twenty a p of 0.05 is due, whatever is asked."""
 
 
