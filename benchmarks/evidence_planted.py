@@ -106,7 +106,7 @@ def outcome(made: SimDay, found: Searched, expected: Expected, settings: Evidenc
     if hit:
         told |= _exemplars(made, found, expected, row["test_row_id"])
     strata = [
-        one["stratum_json"] for one, _ in asked
+        one["stratum_json"] for one in rows.iter_rows(named=True)
         if same_peak(expected.value, one["peak_value"], one["peak_unit"], expected.test, expected.sub)
     ]  # fmt: skip
     return told | _attributed(made, found, expected, strata, settings)
