@@ -175,7 +175,7 @@ def _score(
             )
         )
     if place.subset != "real":
-        found.placebo |= {here.of(subset="real"): one for one in scored.values() if (here := one.place)}
+        found.placebo |= {one.place.of(subset="real"): one for one in scored.values()}
         return
     held = found.outer if stage == "outer" else found.holdout
     held |= {one.place: one for one in scored.values()}
