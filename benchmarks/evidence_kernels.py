@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.harness import Case, Report
 from benchmarks.harness import measure as time_cases
-from spymaster.evidence import periods, phase, reactions, shifts
+from spymaster.evidence import phase, reactions, shifts, spectra
 from spymaster.evidence.bins import MS, steps_of
 from spymaster.evidence.lags import Redrawn
 from spymaster.evidence.nulls import decluster, jitter
@@ -33,14 +33,14 @@ def measure(report: Report, share: float, options: Namespace) -> None:
     drawn = (max(int(n * share), 1000) for n in (EVENTS, REFERENCES, TARGETS))
     events, refs, targets = (np.sort(rng.integers(0, int(span * share), n)) for n in drawn)
     streams, out = Streams(1, "bench"), np.empty_like(events)
-    window = np.sort(rng.integers(0, periods.WINDOW_S * 10**9, WINDOW_EVENTS))
+    window = np.sort(rng.integers(0, spectra.WINDOW_S * 10**9, WINDOW_EVENTS))
     cases = (
         Case("redraw", 1, _redraw(events, streams, out), f"{len(events):,} events, words and jitter of 5 ms"),
         Case("lags", 1, _lags(refs, targets), f"{len(refs):,} references, {len(targets):,} targets, lags below 200 ms"),
         Case("redrawn lags", SURROGATES, _redrawn_lags(refs, targets, streams), "the same, references drawn anew"),
         Case("decluster", 1, lambda: decluster(events, phase.DEAD_NS, out), f"{len(events):,} events"),
         Case("phases", SURROGATES, _phases(events, streams), "shifts of every second, declustered"),
-        Case("spectrum", 1, lambda: periods.spectrum(window, 0, periods.PASSES[1]), "40 to 200 Hz, 6,000 events"),
+        Case("spectrum", 1, lambda: spectra.spectrum(window, 0, spectra.PASSES[1]), "40 to 200 Hz, 6,000 events"),
     )
     for timing in time_cases(cases, options.repeats):
         seconds = statistics.median(timing.cpu_seconds) / timing.work

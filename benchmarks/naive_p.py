@@ -15,7 +15,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from spymaster.evidence import periods, phase, reactions
+from spymaster.evidence import periods, phase, reactions, spectra
 from spymaster.evidence.bins import MS, SECOND, linear, steps_of
 from spymaster.evidence.maxstat import max_statistic, mc_p
 from spymaster.evidence.nulls import blockshift, decluster, jitter
@@ -32,7 +32,7 @@ CELL = 5 * MS
 SURROGATES = 39
 NEIGHBOURS = 10
 FREQUENCIES = np.arange(0.2, 40.0, 1 / SECONDS)
-BAND = periods.PASSES[0]
+BAND = spectra.PASSES[0]
 
 
 def market(seed: int) -> tuple[Times, Times]:
@@ -112,15 +112,15 @@ def surrogate_search(seed: int) -> float:
     def declustered(times: Times) -> Times:
         return kept[: decluster(times, BAND.dead_ns, kept)].copy()
 
-    observed = periods.spectrum(declustered(cancels), 0, BAND)
-    frequency = BAND.low_hz + int(observed.argmax()) * periods.STEP_HZ
+    observed = spectra.spectrum(declustered(cancels), 0, BAND)
+    frequency = BAND.low_hz + int(observed.argmax()) * spectra.STEP_HZ
     cell = int(np.clip(2 / frequency * SECOND, periods.LEAST_CELL, periods.MOST_CELL))
     streams, drawn = Streams(seed, "naive/search"), np.empty_like(cancels)
     largest = [float(observed.max())]
     for number in range(1, SURROGATES + 1):
         jitter(cancels, streams.words(number, len(cancels)), streams.offset(cell), cell, drawn)
         inside = drawn[(drawn >= 0) & (drawn < SECONDS * SECOND)]
-        largest.append(float(periods.spectrum(declustered(inside), 0, BAND).max()))
+        largest.append(float(spectra.spectrum(declustered(inside), 0, BAND).max()))
     return mc_p(np.array(largest))
 
 

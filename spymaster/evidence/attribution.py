@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from spymaster.evidence import chains, coplacement, layers, lifetimes, periods, phase, reactions
+from spymaster.evidence import chains, coplacement, layers, lifetimes, periods, phase, reactions, spectra
 from spymaster.evidence.arrays import DISTANCES, SECOND_NS, DayArrays, kind
 from spymaster.evidence.law import Law
 from spymaster.evidence.members import (
@@ -188,7 +188,7 @@ def _phases(day: DayArrays, row: Listed) -> Found:
 
 def _lines(day: DayArrays, row: Listed) -> Found:
     """Events of two minutes weigh what was locked to the line in the two before: their own phase is not known yet."""
-    band = next((band for band in periods.PASSES if band.name == row.sub_id), None)
+    band = next((band for band in spectra.PASSES if band.name == row.sub_id), None)
     line = float(np.mean([(low + high) / 2 for low, high, _ in row.bins])) if row.bins else 0.0
     if band is None or not band.low_hz <= line <= band.high_hz:
         return
@@ -196,9 +196,9 @@ def _lines(day: DayArrays, row: Listed) -> Found:
     ts = day.messages.ts[rows]
     kept = np.zeros(len(rows), np.bool_)
     first_of_bursts(ts, band.dead_ns, kept)
-    length = periods.WINDOW_S * SECOND_NS
-    ends = (round(line * (1 + sign * periods.SAME_LINE) / periods.STEP_HZ) for sign in (-1, 1))
-    first, last = (round(edge / periods.STEP_HZ) for edge in (band.low_hz, band.high_hz))
+    length = spectra.WINDOW_S * SECOND_NS
+    ends = (round(line * (1 + sign * periods.SAME_LINE) / spectra.STEP_HZ) for sign in (-1, 1))
+    first, last = (round(edge / spectra.STEP_HZ) for edge in (band.low_hz, band.high_hz))
     low, high = (min(max(end, first), last) for end in ends)
     near = np.arange(low, high + 1)
     share = 0.0
@@ -209,10 +209,10 @@ def _lines(day: DayArrays, row: Listed) -> Found:
             yield rows[part][kept[part]], np.full(len(events), share)
         share = 0.0
         if len(events) >= periods.LEAST_EVENTS and start + length <= day.end:
-            values = periods.spectrum(events, start, band)[near - first]
-            if periods.screen_p(float(values.max()), len(values)) <= periods.SCREEN:
-                seen = periods.line_of(events, start, float(near[values.argmax()]) * periods.STEP_HZ)
-                share = max(0.0, periods.resultant(events, seen) - float(np.sqrt(np.pi / (4 * len(events)))))
+            values = spectra.spectrum(events, start, band)[near - first]
+            if spectra.screen_p(float(values.max()), len(values)) <= periods.SCREEN:
+                seen = spectra.line_of(events, start, float(near[values.argmax()]) * spectra.STEP_HZ)
+                share = max(0.0, spectra.resultant(events, seen) - float(np.sqrt(np.pi / (4 * len(events)))))
 
 
 def _refilled(day: DayArrays) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

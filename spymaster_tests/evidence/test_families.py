@@ -10,7 +10,8 @@ from spymaster.evidence.arrays import SECOND_NS
 from spymaster.evidence.families import TESTS, Judged, Profile, run_tests
 from spymaster.evidence.multiplicity import benjamini_hochberg
 from spymaster.evidence.nulls import decluster
-from spymaster.evidence.periods import LEAST_EVENTS, PASSES, WINDOW_S
+from spymaster.evidence.periods import LEAST_EVENTS
+from spymaster.evidence.spectra import PASSES, WINDOW_S
 from spymaster.evidence.strata import register, with_enough
 from spymaster_tests.evidence.markets import MS, Market
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spymaster.evidence import periods
+from spymaster.evidence import periods, spectra
 from spymaster.evidence.halves import _of_windows
 from spymaster.evidence.nulls import decluster
-from spymaster.evidence.periods import PASSES
 from spymaster.evidence.result import TestResult
+from spymaster.evidence.spectra import PASSES
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
 from spymaster.evidence.verdicts import Least
@@ -68,7 +68,7 @@ def test_the_effect_is_measured_where_the_power_is(hz: float, jitter_ms: float, 
     assert found.effect_lo < found.effect < found.effect_hi
     assert found.exemplars is not None
     typical = day.messages.ts[found.exemplars.index[found.exemplars.is_typical]]
-    assert periods.resultant(typical, hz) > 0.95
+    assert spectra.resultant(typical, hz) > 0.95
 
 
 def test_multiples_of_a_slow_sender_are_known_as_such() -> None:
@@ -118,9 +118,9 @@ def test_surrogates_do_not_run_empty_at_the_ends_of_a_window(monkeypatch: pytest
     market = Market(360, 7).background(orders=40)
     sender(market, 0.5, 50)
     at_ends: list[int] = []
-    spectrum = periods.spectrum
+    spectrum = spectra.spectrum
 
-    def counted(times: np.ndarray, start: int, band: periods.Pass) -> np.ndarray:
+    def counted(times: np.ndarray, start: int, band: spectra.Pass) -> np.ndarray:
         if start == START + 120 * 10**9 and band.name == "slow":
             at_ends.append(int(np.sum(times < start + 2 * 10**9) + np.sum(times >= start + 118 * 10**9)))
         return spectrum(times, start, band)
@@ -151,12 +151,12 @@ def test_bursts_have_no_period() -> None:
 
 def test_the_whitened_spectrum_of_noise_is_chi_squared() -> None:
     times = np.sort(np.random.default_rng(5).integers(0, 120 * 10**9, 6000))
-    values = periods.spectrum(times, 0, PASSES[0])
-    assert np.median(values) == pytest.approx(periods.CHI2_4_MEDIAN, rel=0.05)
+    values = spectra.spectrum(times, 0, PASSES[0])
+    assert np.median(values) == pytest.approx(spectra.CHI2_4_MEDIAN, rel=0.05)
     assert np.mean(values > 9.488) == pytest.approx(0.05, abs=0.02)
 
 
 def test_what_the_screen_promises() -> None:
-    assert periods.screen_p(9.488, 1) == pytest.approx(0.05, abs=1e-3)
-    assert periods.screen_p(9.488, 100) == pytest.approx(1 - 0.95**100, abs=1e-3)
-    assert periods.screen_p(0.0, 5) == pytest.approx(1.0)
+    assert spectra.screen_p(9.488, 1) == pytest.approx(0.05, abs=1e-3)
+    assert spectra.screen_p(9.488, 100) == pytest.approx(1 - 0.95**100, abs=1e-3)
+    assert spectra.screen_p(0.0, 5) == pytest.approx(1.0)

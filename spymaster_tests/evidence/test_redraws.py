@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spymaster.evidence import coplacement, icebergs, layers, lifetimes, periods, reactions
+from spymaster.evidence import coplacement, icebergs, layers, lifetimes, reactions, spectra
 from spymaster.evidence.bins import US, divider, logarithmic, steps_of
 from spymaster.evidence.bootstrap import block_of
 from spymaster.evidence.lags import AT_HAND, Redrawn
@@ -212,24 +212,24 @@ def test_what_is_pulled_after_trades() -> None:
     assert found.tolist() == (lots[:, last] - lots[:, first]).tolist()
 
 
-@pytest.mark.parametrize("band", periods.PASSES, ids=lambda band: band.name)
-def test_medians_and_powers_of_a_spectrum(band: periods.Pass) -> None:
+@pytest.mark.parametrize("band", spectra.PASSES, ids=lambda band: band.name)
+def test_medians_and_powers_of_a_spectrum(band: spectra.Pass) -> None:
     rng = np.random.default_rng(13)
-    first, last = round(band.low_hz / periods.STEP_HZ), round(band.high_hz / periods.STEP_HZ)
-    n = last + periods.MEDIAN_BINS // 2 + 1
+    first, last = round(band.low_hz / spectra.STEP_HZ), round(band.high_hz / spectra.STEP_HZ)
+    n = last + spectra.MEDIAN_BINS // 2 + 1
     values = rng.chisquare(4, n) * (1 + 1e4 / (1 + np.arange(n)))
     values[first + 3 * (last - first) // 4 :] *= 7.0  # a step that no neighbour foretells
-    at, half = periods._stretches(first, last)
+    at, half = spectra.stretches(first, last)
     out = np.empty(len(at))
-    periods.medians_around(values, at, half, out)
+    spectra.medians_around(values, at, half, out)
     assert out.tolist() == [np.median(values[a - h : a + h + 1]) for a, h in zip(at, half, strict=True)]
     events = times(5000, 14)
-    power = periods.powers(events, 0, band.bin_ns)
-    counts = np.bincount(events // band.bin_ns, minlength=periods.SPAN_NS // band.bin_ns).astype(float)
+    power = spectra.powers(events, 0, band.bin_ns)
+    counts = np.bincount(events // band.bin_ns, minlength=spectra.SPAN_NS // band.bin_ns).astype(float)
     counts[: 120 * 10**9 // band.bin_ns] -= len(events) * band.bin_ns / (120 * 10**9)
     wanted = np.abs(np.fft.rfft(counts)) ** 2 * 2 / len(events)
     assert np.allclose(power, wanted, rtol=1e-9, atol=1e-9)
     both = np.empty(last + 1)
-    periods.power_pairs(periods._transformed(events, 0, band.bin_ns), 2 / len(events), both)
+    spectra.power_pairs(spectra.transform(events, 0, band.bin_ns), 2 / len(events), both)
     places = np.arange(last + 1)
     assert np.array_equal(both, power[places] + power[2 * places])

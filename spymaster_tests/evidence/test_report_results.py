@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from spymaster.evidence import lifetimes, periods, reactions
+from spymaster.evidence import lifetimes, reactions, spectra
 from spymaster.evidence.report import content, groups, reasons, results
 from spymaster.evidence.report import sentences as say
 from spymaster.evidence.report.blocks import Report, Table, Text
@@ -296,7 +296,7 @@ def test_names_of_sub_tests_say_where_they_look() -> None:
         for grid in grids:
             low, high = (f"{float(edge) / 1e6:g}" for edge in (grid.edges[0], grid.edges[-1]))
             assert say.sub_test(test, grid.name) == f"{low} to {high} ms"
-    for band in periods.PASSES:
+    for band in spectra.PASSES:
         assert say.sub_test("E5", band.name) == f"{band.low_hz:g} to {band.high_hz:g} Hz"
     assert [say.sub_test("E4", "100ms"), say.sub_test("E4", "60s"), say.sub_test("E10", "10us")] == [
         "100 ms", "60 s", "10 µs",
