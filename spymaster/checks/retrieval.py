@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -63,13 +64,19 @@ def base_rates_of_earlier(session: Session) -> Finding:
     episodes = collect(scan(session, EPISODE, ["episode_id", "session_date", "tod_sec"]))
     panels = ["family", "kind", "horizon_s"]
     index = collect(scan(session, INDEX, [*panels, "session_date", "direction", "tod_sec", "outcome"]))
-    wrong = []
-    for row in results.join(episodes, on="episode_id", how="left").sort("query_id").iter_rows(named=True):
-        panel = index.filter(pl.col(name).cast(pl.String) == str(row[name]) for name in panels)
-        known = panel.filter(pl.col("session_date") < row["session_date"])["session_date"].unique().sort()
-        seen = panel.filter(pl.col("session_date").is_in(known[: max(len(known) - embargo, 0)].to_list()))
-        sessions = seen["session_date"].n_unique()
-        due = _base_rates(seen, row["direction"], row["tod_sec"], settings.base_shrink)
+    gone = results.join(episodes, on="episode_id", how="anti")
+    wrong: list[Any] = [{"query_id": one, "due": "an episode"} for one in gone["query_id"].sort()]
+    known: dict[tuple[object, ...], tuple[int, list[float | None]]] = {}
+    for row in results.join(episodes, on="episode_id").sort("query_id").iter_rows(named=True):
+        asked_at = row["session_date"]
+        kind = (*(row[name] for name in panels), asked_at, row["direction"], row["tod_sec"] // HALF_HOUR_S)
+        if kind not in known:
+            panel = index.filter(pl.col(name) == row[name] for name in panels)
+            before = panel.filter(pl.col("session_date") < asked_at)["session_date"].unique().sort()
+            seen = panel.filter(pl.col("session_date").is_in(before[: max(len(before) - embargo, 0)].to_list()))
+            due = _base_rates(seen, row["direction"], row["tod_sec"], settings.base_shrink)
+            known[kind] = (seen["session_date"].n_unique(), due)
+        sessions, due = known[kind]
         told = [row[f"p0_{name}"] for name in OUTCOMES]
         if not (_alike(told, due) and row["n_sessions"] == sessions):
             stored = {name: row[name] for name in ("query_id", "n_sessions", *(f"p0_{name}" for name in OUTCOMES))}

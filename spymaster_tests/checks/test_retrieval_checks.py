@@ -101,6 +101,14 @@ def test_base_rates_and_sessions_follow_from_the_index(lake: Lake, tmp_path: Pat
     assert "due_break=" in str(result.metadata["examples"])
 
 
+def test_an_answer_is_about_a_setup_of_the_date(lake: Lake, tmp_path: Path):
+    spoilt = copy_lake(lake, tmp_path / "lake")
+    put(RESULT, episode_id="touch:of:another:date")(spoilt)
+    result = CHECKS[f"{RESULT}:base_rates_of_earlier"].run(spoilt, SYMBOL, DT)
+    assert result.metadata["violations"] == 1
+    assert "due=an episode" in str(result.metadata["examples"])
+
+
 @pytest.mark.parametrize("name", ["d_1", "d_k", "n_eff"])
 @pytest.mark.parametrize("value", [pl.lit(None), 0.999], ids=["null", "less"])
 def test_an_answer_tells_what_its_neighbours_say(lake: Lake, tmp_path: Path, name: str, value: pl.Expr | float):
