@@ -174,7 +174,6 @@ class RetrievalSettings(_Section):
     embargo_sessions: int = Field(default=1, ge=0, description="sessions next to the question's that are left out")
     embargo_sessions_demo: int = Field(default=0, ge=0)
     shrink: float = Field(default=20.0, ge=0, description="weight of the base rate, neighbours")
-    base_shrink: float = Field(default=20.0, ge=0, description="weight of the wider class in base rates, setups")
     novelty_cut: float = Field(default=0.95, gt=0, le=1, description="share of nearer setups beyond which one is novel")
     novelty_least: int = Field(default=200, ge=1, description="setups that novelty is measured against, at least")
     uninformative: float = Field(default=0.02, ge=0, le=1, description="an answer this close to the base rate is none")

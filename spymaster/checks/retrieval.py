@@ -13,6 +13,8 @@ from spymaster.checks.frames import EPISODE, INDEX, NEIGHBOR, RESULT, collect, f
 TOLERANCE = 1e-9
 OUTCOMES = ("break", "reject", "chop")
 HALF_HOUR_S = 1800
+LEAST_OF_BASE = 20
+"""Setups that a base rate is taken from, at least; otherwise of a wider class."""
 
 
 @check(INDEX, suite=Suite.PHYSICS, blocking=True)
@@ -74,7 +76,7 @@ def base_rates_of_earlier(session: Session) -> Finding:
             panel = index.filter(pl.col(name) == row[name] for name in panels)
             before = panel.filter(pl.col("session_date") < asked_at)["session_date"].unique().sort()
             seen = panel.filter(pl.col("session_date").is_in(before[: max(len(before) - embargo, 0)].to_list()))
-            due = _base_rates(seen, row["direction"], row["tod_sec"], settings.base_shrink)
+            due = _base_rates(seen, row["direction"], row["tod_sec"])
             known[kind] = (seen["session_date"].n_unique(), due)
         sessions, due = known[kind]
         told = [row[f"p0_{name}"] for name in OUTCOMES]
@@ -86,19 +88,14 @@ def base_rates_of_earlier(session: Session) -> Finding:
     return finding(bad.height, bad, "base rates are those of earlier sessions", answers=results.height)
 
 
-def _base_rates(seen: pl.DataFrame, direction: int, tod_sec: int, shrink: float) -> list[float | None]:
-    """Shares of the outcomes in rows of the index; None without a row."""
-    if seen.is_empty():
-        return [None] * len(OUTCOMES)
+def _base_rates(seen: pl.DataFrame, direction: int, tod_sec: int) -> list[float | None]:
+    """Shares of the outcomes in rows of the index, of the narrowest class with enough; None without a row."""
     same = seen.filter(direction=direction)
     close = same.filter(pl.col("tod_sec") // HALF_HOUR_S == tod_sec // HALF_HOUR_S)
-    shares, weight = [1.0 / len(OUTCOMES)] * len(OUTCOMES), float(len(OUTCOMES))
-    for rows in (seen, same, close):
-        if rows.height:
-            counts = [rows.filter(pl.col("outcome").cast(pl.String) == name).height for name in OUTCOMES]
-            shares = [(n + weight * p) / (rows.height + weight) for n, p in zip(counts, shares, strict=True)]
-        weight = shrink
-    return [*shares]
+    rows = next((rows for rows in (close, same) if rows.height >= LEAST_OF_BASE), seen)
+    if rows.is_empty():
+        return [None] * len(OUTCOMES)
+    return [rows.filter(pl.col("outcome").cast(pl.String) == name).height / rows.height for name in OUTCOMES]
 
 
 def _alike(told: list[float | None], due: list[float | None]) -> bool:

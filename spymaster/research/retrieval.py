@@ -3,14 +3,9 @@
     nearest 20 k of the library -> at most one of a level group within ten minutes -> at most a few of a session -> k
     w_i = exp(-d_i^2/(2 d_k^2)),    p_c = (sum of w_i over outcome c + m p0_c)/(sum of w_i + m)
 
-p0 is the share of the outcome among earlier setups of the same half hour and direction, leaning on that of the same
-direction, which leans on that of all, which leans on equal shares: with n setups of a class, n_c of them of outcome c,
-
-    equal_c = 1/3,    wider_c <- (n_c + b wider_c)/(n + b)
-
-where b is `base_shrink` for the two inner classes, and 3, one setup of each outcome, for all. So a few setups of one
-half hour do not pass for a rate, and no share is 0 or 1; p leans on p0 where neighbours are few or far, and is never
-told without it. An answer may be that there is none (`ABSTAIN_REASONS`).
+p0 is the share of the outcome among earlier setups of the same half hour and direction; with few of those, of the same
+direction, or of all. So p leans on p0 where neighbours are few or far, and is never told without it. An answer may be
+that there is none (`ABSTAIN_REASONS`).
 """
 
 from __future__ import annotations
@@ -30,6 +25,8 @@ from spymaster.tables.setup_outcome import OUTCOMES
 __all__ = ["ABSTAIN_REASONS", "Answer", "Library", "Question", "Rules", "answer"]
 
 HALF_HOUR_S: Final = 1800
+LEAST_OF_BASE: Final = 20
+"""Setups that a base rate is taken from, at least; otherwise of a wider class."""
 NOVELTY_SAMPLE: Final = 400
 """Latest setups of the library whose own distance to their k-th neighbour says what is usual."""
 
@@ -144,7 +141,7 @@ def answer(library: Library, question: Question, rules: Rules, usual: np.ndarray
     """The answer to a question. usual: `usual_distances` of the library, where it is known already."""
     chosen = _allowed(library, question, rules)
     allowed, sessions = chosen[library.sessions[1]], int(chosen.sum())
-    p0 = base_rates(library, allowed, question.direction, question.tod_sec, rules.settings.base_shrink)
+    p0 = base_rates(library, allowed, question.direction, question.tod_sec)
     nothing = np.empty(0)
     if question.point is None:
         return Answer(nothing.astype(np.int64), nothing, nothing, None, p0, None, sessions, None, "invalid")
@@ -192,22 +189,14 @@ def neighbours(library: Library, point: np.ndarray, allowed: np.ndarray, rules: 
     return found[kept], distance[kept]
 
 
-def base_rates(library: Library, allowed: np.ndarray, direction: int, tod_sec: int, shrink: float) -> np.ndarray | None:
-    """Shares of the outcomes among allowed setups (bool[n]), class by class; None if none is allowed.
-
-    shrink: weight of the shares of the wider class, in setups.
-    """
-    if not allowed.any():
-        return None
+def base_rates(library: Library, allowed: np.ndarray, direction: int, tod_sec: int) -> np.ndarray | None:
+    """Shares of the outcomes among allowed setups of the half hour and direction, or of a wider class; None if none."""
     same = allowed & (library.direction == direction)
     close = same & (library.tod_sec // HALF_HOUR_S == tod_sec // HALF_HOUR_S)
-    shares, weight = np.full(len(OUTCOMES), 1.0 / len(OUTCOMES)), float(len(OUTCOMES))
-    for chosen in (allowed, same, close):
-        counts = np.bincount(library.outcome[chosen], minlength=len(OUTCOMES))
-        if total := counts.sum():
-            shares = (counts + weight * shares) / (total + weight)
-        weight = shrink
-    return shares
+    for chosen in (close, same, allowed):
+        if chosen.sum() >= LEAST_OF_BASE or (chosen is allowed and chosen.any()):
+            return np.bincount(library.outcome[chosen], minlength=len(OUTCOMES)) / chosen.sum()
+    return None
 
 
 def usual_distances(library: Library, rules: Rules) -> np.ndarray:

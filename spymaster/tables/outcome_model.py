@@ -37,7 +37,7 @@ class OutcomeModel(TableModel):
     layer = "gold"
     name = "outcome_model"
     last_only = True
-    version = 3
+    version = 2
     key = ("kind", "family", "horizon_s", "lead_s", "head", "algo")
     parameters = ("setups", "retrieval", "outcome_model")
     parquet = ParquetLayout(level=3, dictionary=("family", "reason", "trial_id"))

@@ -44,14 +44,12 @@ def _said_or_why_not(pl: Any) -> pl.Expr:
 class RetrievalResult(TableModel):
     """One row per setup of the date: shares of the outcomes among similar setups of earlier sessions.
 
-    p is never without p0, the share among all earlier setups of the half hour and direction, towards which it leans; p0
-    itself leans on the share of wider classes. To abstain is an answer, too. novelty is the share of earlier setups
-    that are nearer to their own k-th neighbour.
+    p is never without p0, the share among all earlier setups of the half hour and direction, towards which it leans. To
+    abstain is an answer, too. novelty is the share of earlier setups that are nearer to their own k-th neighbour.
     """
 
     layer = "gold"
     name = "retrieval_result"
-    version = 2
     key = ("query_id",)
     time_column = "ts_query"
     parameters = ("setups", "retrieval")

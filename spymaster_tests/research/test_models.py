@@ -134,7 +134,7 @@ def test_what_knows_nothing_says_the_base_rate():
     where nothing is left of a score, all of training says what the base rate is.
     """
     told, fitted, constant = [], [], 0
-    for seed in (*range(21, 26), *range(27, 32)):  # 26 has fewer setups that reached a barrier than a model needs
+    for seed in range(21, 26):
         noise = asked(made_samples(sessions=44, per_session=12, seed=seed))
         train = noise.select(noise.session < noise.sessions[SPLIT])
         made, tried = fit("side", "stack", train, RULES), later(noise, "side")
@@ -146,7 +146,7 @@ def test_what_knows_nothing_says_the_base_rate():
             base = train.select(train.scored("side")).label("side").mean()
             assert made.probabilities(tried) == pytest.approx(np.full(len(tried), base), abs=1e-12)
     assert np.mean(told) < 0.6 * np.mean(fitted)
-    assert constant >= 4
+    assert constant >= 2
 
 
 def test_the_calibration_of_a_stack_never_makes_odds_larger(models: dict[str, dict[str, Fitted]]):
