@@ -1,19 +1,22 @@
 """The contract choices of all dates in one file, `lake/selection/mbo_contract_day_selection.parquet`.
 
 Regenerated from the partitions of `bronze.contract_day_selection`, which are the truth; programs that want one table of
-dates and contracts read this one. One row per root, date and rule. The columns of the research rule, which looks at
-later sessions and is therefore never used for trading, are part of the schema; rows of the causal rule leave them null.
+dates and contracts read this one. One row per root, date and rule. The research rule looks at later sessions
+(`research_selection`): `select_contract` refuses it to what is live. Rows of a rule leave the other's columns null.
 """
 
 from __future__ import annotations
 
 import io
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
-from spymaster.lake import Lake
+from spymaster.errors import SpymasterError
+from spymaster.feed.research_selection import research_rows
+from spymaster.lake import Lake, Partition
 from spymaster.lake.files import locked, write_durably
 from spymaster.lake.layout import selection_file
 from spymaster.tables.contract_day_selection import ContractDaySelection
@@ -46,14 +49,60 @@ EXPORT_SCHEMA = pl.Schema(
 )
 
 
+class LookAheadError(SpymasterError):
+    """Something live asked for what is known later only."""
+
+
+class UnknownSelectionError(SpymasterError):
+    """The export has no row of a date."""
+
+
 def export_selection(lake: Lake) -> Path:
     """Write the export anew from all complete partitions, under a lock and by one atomic replace; return its path."""
     target = selection_file(lake.root)
     with locked(lake.root, "selection", wait=True):
         content = io.BytesIO()
-        causal_rows(lake).write_parquet(content, compression="zstd")
+        export_rows(lake).write_parquet(content, compression="zstd")
         write_durably(lake.root, target, content.getvalue())
     return target
+
+
+def export_rows(lake: Lake) -> pl.DataFrame:
+    """Rows of both rules, by root, date and rule."""
+    by_root: dict[str, list[Partition]] = {}
+    for partition in lake.partitions(ContractDaySelection):
+        by_root.setdefault(partition.symbol, []).append(partition)
+    research = [
+        row for root, own in by_root.items() for row in research_rows(root, sorted(own, key=lambda one: one.dt))
+    ]
+    made = pl.concat([causal_rows(lake), pl.DataFrame(research, schema=EXPORT_SCHEMA, orient="row")])
+    return made.sort("root", "session_date", "rule")
+
+
+def select_contract(
+    lake: Lake, root: str, session_date: date, *, rule: Literal["causal", "research"] = "causal", live: bool = True
+) -> str | None:  # fmt: skip
+    """Contract of a date by the export; None where the research rule leaves the date out.
+
+    Raises `LookAheadError` where something live asks by the research rule, and `UnknownSelectionError` where the export
+    has no such row.
+    """
+    if live and rule == "research":
+        raise LookAheadError(
+            f"the contract of {root} {session_date} by the research rule depends on later sessions",
+            hint="Ask by the causal rule, or with live=False in a study.",
+        )
+    path = selection_file(lake.root)
+    rows = pl.read_parquet(path) if path.is_file() else pl.DataFrame(schema=EXPORT_SCHEMA)
+    found = rows.filter(
+        pl.col("root") == root, pl.col("session_date") == session_date, pl.col("rule").cast(pl.String) == rule
+    )
+    if not found.height:
+        raise UnknownSelectionError(
+            f"{path}: no {rule} row of {root} {session_date}",
+            hint="Materialise bronze.contract_day_selection of that date.",
+        )
+    return found["selected_symbol"][0] or None
 
 
 def causal_rows(lake: Lake) -> pl.DataFrame:

@@ -294,8 +294,11 @@ def test_the_export_has_one_row_per_date(lake: Lake, monkeypatch) -> None:
         store_selection(lake, dt)
     path = export_selection(lake)
     assert path == lake.root / "selection" / "mbo_contract_day_selection.parquet"
-    frame = pl.read_parquet(path)
-    assert frame.schema == EXPORT_SCHEMA
+    whole = pl.read_parquet(path)
+    assert whole.schema == EXPORT_SCHEMA
+    assert whole["rule"].cast(pl.String).to_list() == ["causal", "research"] * 3
+    assert whole["is_lookahead"].to_list() == [False, True] * 3
+    frame = whole.filter(pl.col("rule").cast(pl.String) == "causal")
     assert frame.equals(causal_rows(lake))
     assert frame["session_date"].to_list() == days
     assert frame["selected_symbol"].to_list() == ["ESH4", "ESH4", "ESM4"]
