@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
@@ -20,6 +20,9 @@ from spymaster.lake import Lake, Partition
 from spymaster.lake.files import locked, write_durably
 from spymaster.lake.layout import selection_file
 from spymaster.tables.contract_day_selection import ContractDaySelection
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
 
 EXPORT_SCHEMA = pl.Schema(
     {
@@ -57,12 +60,37 @@ class UnknownSelectionError(SpymasterError):
     """The export has no row of a date."""
 
 
+REQUIRED = ("root", "session_date", "rule", "selected_symbol", "roll_flag", "include_flag", "is_lookahead")
+"""Columns that no row lacks."""
+
+
+def export_schema() -> pa.DataFrameSchema:
+    """The export as a Pandera schema: strict, in order, one row per root, date and rule."""
+    import pandera.polars as pa
+
+    research = pl.col("rule").cast(pl.String) == "research"
+    rules = {
+        "is_lookahead exactly for the research rule": pl.col("is_lookahead") == research,
+        "a contract exactly where include_flag": (pl.col("selected_symbol") != "") == pl.col("include_flag"),
+        "a reason exactly where not include_flag": pl.col("exclude_reason").is_null() == pl.col("include_flag"),
+        "basis exactly for the causal rule": pl.col("basis").is_null() == research,
+    }
+    return pa.DataFrameSchema(
+        {name: pa.Column(kind, nullable=name not in REQUIRED) for name, kind in EXPORT_SCHEMA.items()},
+        checks=[
+            pa.Check(lambda data, rule=rule: data.lazyframe.select(rule), name=name, error=name)
+            for name, rule in rules.items()
+        ],
+        strict=True, ordered=True, unique=["root", "session_date", "rule"],
+    )  # fmt: skip
+
+
 def export_selection(lake: Lake) -> Path:
     """Write the export anew from all complete partitions, under a lock and by one atomic replace; return its path."""
     target = selection_file(lake.root)
     with locked(lake.root, "selection", wait=True):
         content = io.BytesIO()
-        export_rows(lake).write_parquet(content, compression="zstd")
+        export_schema().validate(export_rows(lake)).write_parquet(content, compression="zstd")
         write_durably(lake.root, target, content.getvalue())
     return target
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pandera.polars as pa
 import polars as pl
 import pytest
 
 from spymaster.feed.selection_export import (
+    EXPORT_SCHEMA,
     LookAheadError,
     UnknownSelectionError,
     causal_rows,
     export_rows,
+    export_schema,
     export_selection,
     select_contract,
 )
@@ -113,6 +116,25 @@ def test_later_sessions_change_research_rows_only(tmp_path: Path) -> None:
     assert causal.equals(causal_rows(early))
     seen = research(late).filter(pl.col("session_date") <= DAYS[5])
     assert not seen.equals(research(early))
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        pl.col("is_lookahead").not_(),
+        pl.lit("", pl.String).alias("selected_symbol"),
+        pl.lit("dominance").alias("exclude_reason"),
+        pl.lit(None, pl.Boolean).alias("roll_flag"),
+        pl.lit("research", EXPORT_SCHEMA["rule"]).alias("rule"),
+        pl.lit(DAYS[0]).alias("session_date"),
+    ],
+    ids=["look ahead", "contract", "reason", "null", "rule", "key"],
+)
+def test_an_export_that_contradicts_itself_is_not_written(tmp_path: Path, spoilt: pl.Expr) -> None:
+    rows = export_rows(made(tmp_path))
+    assert export_schema().validate(rows).equals(rows)
+    with pytest.raises(pa.errors.SchemaError):
+        export_schema().validate(rows.with_columns(spoilt))
 
 
 def test_what_is_live_is_refused_the_research_rule(tmp_path: Path) -> None:
