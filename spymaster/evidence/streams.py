@@ -18,22 +18,28 @@ EXEMPLARS = 2**40 + 2
 
 
 @kernel()
-def fill_words_from(key_low, key_high, number, first, words):
-    """Fill with uniform 32-bit words by Philox 4x32 in ten rounds (Salmon, Moraes, Dror & Shaw 2011).
-
-    The counter is (first + place / 4, 0, number); four words come of one. Words from a place that four divides on are
-    those that the whole would have there.
-    """
+def four_words(block, number, key_low, key_high):
+    """Four uniform 32-bit words by Philox 4x32 in ten rounds (Salmon, Moraes, Dror & Shaw 2011), of one counter."""
     mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
+    a, b = np.uint64(block) & mask, np.uint64(0)
+    c, d = np.uint64(number) & mask, np.uint64(number) >> half
+    k, m = np.uint64(key_low), np.uint64(key_high)
+    for _ in range(10):
+        one, other = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
+        a, b, c, d = (other >> half) ^ b ^ k, other & mask, (one >> half) ^ d ^ m, one & mask
+        k, m = (k + np.uint64(0x9E3779B9)) & mask, (m + np.uint64(0xBB67AE85)) & mask
+    return a, b, c, d
+
+
+@kernel()
+def fill_words_from(key_low, key_high, number, first, words):
+    """Fill with words of `four_words` whose counters are (first + place / 4, 0, number).
+
+    Words from a place that four divides on are those that the whole would have there.
+    """
     n = words.shape[0]
     for block in range((n + 3) // 4):
-        a, b = (np.uint64(first) + np.uint64(block)) & mask, np.uint64(0)
-        c, d = np.uint64(number) & mask, np.uint64(number) >> half
-        k, m = np.uint64(key_low), np.uint64(key_high)
-        for _ in range(10):
-            one, other = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
-            a, b, c, d = (other >> half) ^ b ^ k, other & mask, (one >> half) ^ d ^ m, one & mask
-            k, m = (k + np.uint64(0x9E3779B9)) & mask, (m + np.uint64(0xBB67AE85)) & mask
+        a, b, c, d = four_words(np.uint64(first) + np.uint64(block), number, key_low, key_high)
         place = 4 * block
         words[place] = a
         if place + 1 < n:
@@ -47,15 +53,8 @@ def fill_words_from(key_low, key_high, number, first, words):
 @kernel()
 def fill_blocks(key_low, key_high, number, blocks, words):
     """Words of some fours of places only: those of block `blocks[k]` from `4 * k` on."""
-    mask, half = np.uint64(0xFFFFFFFF), np.uint64(32)
     for one in range(blocks.shape[0]):
-        a, b = np.uint64(blocks[one]) & mask, np.uint64(0)
-        c, d = np.uint64(number) & mask, np.uint64(number) >> half
-        k, m = np.uint64(key_low), np.uint64(key_high)
-        for _ in range(10):
-            first, second = np.uint64(0xD2511F53) * a, np.uint64(0xCD9E8D57) * c
-            a, b, c, d = (second >> half) ^ b ^ k, second & mask, (first >> half) ^ d ^ m, first & mask
-            k, m = (k + np.uint64(0x9E3779B9)) & mask, (m + np.uint64(0xBB67AE85)) & mask
+        a, b, c, d = four_words(blocks[one], number, key_low, key_high)
         words[4 * one], words[4 * one + 1], words[4 * one + 2], words[4 * one + 3] = a, b, c, d
 
 
