@@ -4,10 +4,10 @@
 
 Steps: `background` (V1, V2: dates of preset `ci` on which nobody is automatic), `size` (V1: more such dates for the
 tests with few groups), `planted` (V3 to V5: dates of preset `rth` with all agents of the reference file), `power` (the
-same on dates of `ci`, at a tenth to three times the strength).
+same on dates of `ci`, at a tenth to three times the strength). A step is of some of the tests.
 
-A finished step is one line of `--results`, its rows are kept beside it; lines that other code, settings or libraries
-made do not count. `--messages` does one small step without a file.
+A finished step is one line of `--results`, of a background also its rows beside it; lines that other code, settings or
+libraries made do not count. `--messages` does one small step without a file.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ from benchmarks.evidence_days import dates, reference_agents, simulated_day
 from benchmarks.evidence_planted import expectations, outcome
 from benchmarks.evidence_power import planted_gates, powers
 from benchmarks.evidence_search import Searched, search
+from benchmarks.evidence_sources import modules_of
 from benchmarks.kept_days import keep, kept
 from benchmarks.kept_steps import REPOSITORY, append_line, made_by, read_lines
-from spymaster.evidence.families import TESTS, Profile
+from spymaster.evidence.families import Profile
 from spymaster.evidence.law import Law, Measured, pool
 from spymaster.settings import Settings, get_settings
 
 RESULTS = Path("bench-evidence.jsonl")
 SOURCES = (
     "spymaster/jit.py", "spymaster/config/strata.toml", "spymaster/config/sim/es.toml",
-    "spymaster/config/sim/agents_reference.toml", "spymaster/evidence/*.py", "spymaster/surfaces/futures.py",
-    "spymaster/surfaces/lives.py", "spymaster/surfaces/frames.py", "benchmarks/evidence_days.py",
-    "benchmarks/evidence_search.py",
+    "spymaster/config/sim/agents_reference.toml", "spymaster/surfaces/futures.py", "spymaster/surfaces/lives.py",
+    "spymaster/surfaces/frames.py", "benchmarks/evidence_days.py", "benchmarks/evidence_search.py",
     *(f"spymaster/{name}/**/*.py" for name in ("book", "market", "simulator")),
 )  # fmt: skip
-"""What figures are made by."""
+"""What figures are made by, with the modules of `spymaster.evidence` that the tests of a step run by."""
 SECTIONS = ("evidence",)
 """Settings that figures depend on."""
 LIBRARIES = ("numba", "numpy", "polars")
@@ -54,7 +54,7 @@ STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 """Of all agents, as multiples of the reference file."""
 LAW_DATES = 2
 TOGETHER = (("E1", "E2", "E6", "E7", "E10"), ("E3",), ("E4",), ("E5",))
-"""Tests of one step with agents: a date is simulated anew for each, which costs little beside them."""
+"""Tests of one step: a date is simulated anew for each, which costs little beside them."""
 FEW_GROUPS = ("E2", "E6", "E7")
 """Tests with two or three groups a date: 30 dates say too little of their p-values."""
 BELOW = ("E5", "E6")
@@ -75,7 +75,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Step:
-    """One date, or the law that dates are tested with: `run` gives figures, and frames that are kept by name."""
+    """Some tests on one date: `run` gives figures, and frames that are kept by name."""
 
     name: str
     number: int
@@ -108,7 +108,8 @@ class Bench:
         most = max(sizes.background + sizes.size, sizes.planted, sizes.power)
         days = dates(LAW_DATES + most)[LAW_DATES:]
         for number, dt in enumerate(days[: sizes.background]):
-            yield self._quiet("background", number, dt, tuple(TESTS))
+            for tests in TOGETHER:
+                yield self._quiet("background", number, dt, tests)
         for number, dt in enumerate(days[: sizes.power]):
             for tests in TOGETHER:
                 for place, strength in enumerate(STRENGTHS):
@@ -132,15 +133,16 @@ class Bench:
             self._laws[preset, strength] = pool(measured, earlier)
         return self._laws[preset, strength]
 
-    def _quiet(self, name: str, number: int, dt: date, tests: Sequence[str]) -> Step:
-        seed, preset = SEEDS[name] + number, "ci"
+    def _quiet(self, kind: str, number: int, dt: date, tests: Sequence[str]) -> Step:
+        seed, preset = SEEDS[kind] + number, "ci"
 
         def run() -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
             made = simulated_day(dt, seed, preset, None, self.settings, messages=self.sizes.messages)
             found = search(made, self.law(preset, 0.0), self.settings, self.profile, tests=tests)
             return _figures(dt, made.messages, found), {"algo_test": found.tests}
 
-        return Step(name, number, f"{preset} {seed} {dt} {self.profile} {','.join(tests)} {self.sizes.messages}", run)
+        about = f"{preset} {seed} {dt} {self.profile} {self.sizes.messages}"
+        return Step(f"{kind} {'-'.join(tests)}", number, about, run)
 
     def _planted(self, kind: str, number: int, dt: date, preset: str, strength: float, tests: tuple[str, ...]) -> Step:
         seed, agents = SEEDS[kind] + number, reference_agents(strength)
@@ -151,7 +153,7 @@ class Bench:
             wanted = [one for one in expectations(agents) if one.test in tests]
             told = [outcome(made, found, one, self.settings.evidence) for one in wanted]
             figures = _figures(dt, made.messages, found) | {"strength": strength, "kinds": told}
-            return figures, {"algo_test": found.tests}
+            return figures, {}
 
         about = f"{preset} {seed} {dt} {self.profile} {strength} {self.sizes.messages}"
         return Step(f"{kind} {'-'.join(tests)}", number, about, run)
@@ -168,9 +170,13 @@ def _figures(dt: date, messages: int, found: Searched) -> dict[str, Any]:
 
 
 def code_hash(step: str, settings: Settings | None = None, repository: Path = REPOSITORY) -> str:
-    """Hash of everything that figures of a kind of step depend on: sources, settings, libraries."""
-    sources = SOURCES if step in ("background", "size") else SOURCES + PLANTED_SOURCES
-    return made_by(sources, SECTIONS, LIBRARIES, settings or get_settings(), repository)
+    """Hash of everything that figures of a step (by name) depend on: sources, settings, libraries."""
+    kind, _, tests = step.partition(" ")
+    sources = SOURCES if kind in ("background", "size") else SOURCES + PLANTED_SOURCES
+    users = [path for one in sources for path in sorted(REPOSITORY.glob(one)) if path.parent.name == "benchmarks"]
+    modules = modules_of(tests.split("-"), users)
+    found = (*sources, *(f"spymaster/evidence/{name}.py" for name in modules))
+    return made_by(found, SECTIONS, LIBRARIES, settings or get_settings(), repository)
 
 
 def main() -> None:
@@ -178,8 +184,9 @@ def main() -> None:
     parser = harness.parser(__doc__ or "", messages=0)
     parser.add_argument("--results", type=Path, default=RESULTS, help="file of finished steps, JSON lines")
     parser.add_argument("--dates", type=int, default=None, help="smaller: at most so many dates of each kind")
-    parser.add_argument("--only", default="", help="kinds of steps, separated by commas; all of them if empty")
+    parser.add_argument("--only", default="", help="steps (`power`, `planted E3`), separated by commas; all if empty")
     parser.add_argument("--steps", type=int, default=None, help="stop after so many new steps")
+    parser.add_argument("--any-code", action="store_true", help="what other code made counts, too; how much is said")
     options = parser.parse_args()
     small = bool(options.messages)
     sizes = Sizes()
@@ -189,32 +196,35 @@ def main() -> None:
         kinds = ("background", "size", "planted", "power")
         sizes = Sizes(*(min(options.dates, getattr(sizes, one)) for one in kinds))
     bench = Bench(sizes, get_settings())
-    codes = {name: code_hash(name) for name in SEEDS}
     known = [] if small else read_lines(options.results)
+    codes = {name: code_hash(name) for name in {step.name for step in bench.steps()}}
     done = usable(known, codes)
+    if options.any_code:
+        done = {(one["step"], one["number"]): one for one in known} | done
     wanted = options.only.split(",") if options.only else list(SEEDS)
     finished: list[tuple[dict[str, Any], dict[str, pl.DataFrame]]] = []
     new = 0
     for step in bench.steps():
-        if step.kind not in wanted:
+        if step.kind not in wanted and step.name not in wanted:
             continue
-        code = codes[step.kind]
-        folder = options.results.with_suffix("") / code / f"{step.name.replace(' ', '-')}-{step.number:03d}"
-        line = done.get((step.name, step.number))
-        frames = None if line is None or line["about"] != step.about else kept(folder)
+        line, frames = done.get((step.name, step.number)), None
+        if line is not None and line["about"] == step.about:
+            frames = kept(_folder(options.results, line)) if line["kept"] else {}
         if line is None or frames is None:
             if options.steps is not None and new >= options.steps:
                 continue
             started = time.process_time()
             figures, frames = step.run()
-            line = {"step": step.name, "number": step.number, "about": step.about, "code": code, "figures": figures,
-                    "cpu_s": round(time.process_time() - started, 1)}  # fmt: skip
+            line = {"step": step.name, "number": step.number, "about": step.about, "code": codes[step.name],
+                    "figures": figures, "cpu_s": round(time.process_time() - started, 1),
+                    "kept": sorted(frames)}  # fmt: skip
             new += 1
             if not small:
-                keep(folder, frames)
+                if frames:
+                    keep(_folder(options.results, line), frames)
                 append_line(options.results, line)
         finished.append((line, frames))
-    stale = sum(one.get("code") != codes[kind_of_step(one["step"])] for one in known)
+    stale = sum(one.get("code") != codes.get(one["step"]) for one in known)
     report = harness.Report(
         "evidence", [], {"results": str(options.results), "steps done": len(finished), "lines of other code": stale}
     )
@@ -222,15 +232,20 @@ def main() -> None:
     harness.publish(report, as_json=options.json)
 
 
+def _folder(results: Path, line: dict[str, Any]) -> Path:
+    """Where the rows of a finished step are kept."""
+    return results.with_suffix("") / line["code"] / f"{line['step'].replace(' ', '-')}-{line['number']:03d}"
+
+
 def usable(lines: list[dict[str, Any]], codes: dict[str, str]) -> dict[tuple[str, int], dict[str, Any]]:
     """Finished steps by name and number, made by this code."""
-    return {(one["step"], one["number"]): one for one in lines if one.get("code") == codes[kind_of_step(one["step"])]}
+    return {(one["step"], one["number"]): one for one in lines if one.get("code") == codes.get(one["step"], "")}
 
 
 def _summarise(
     report: harness.Report, finished: Sequence[tuple[dict[str, Any], dict[str, pl.DataFrame]]], bench: Bench
 ) -> None:
-    quiet = [(line, frames) for line, frames in finished if line["step"] in ("background", "size")]
+    quiet = [(line, frames) for line, frames in finished if kind_of_step(line["step"]) in ("background", "size")]
     if quiet:
         _quiet_gates(report, quiet, bench)
     for name in ("planted", "power"):
@@ -260,7 +275,7 @@ def _quiet_gates(
         if name not in BELOW:
             report.add_target(f"V1 {name}: not below", found.share, gates.LEAST_SHARE)
         report.add_target(f"V1 {name}: KS, dates drawn", found.ks, gates.LEAST_KS)
-    searched = [(line, frames) for line, frames in quiet if line["step"] == "background"]
+    searched = [(line, frames) for line, frames in quiet if kind_of_step(line["step"]) == "background"]
     families = [one for line, _ in searched for one in line["figures"]["families"].values()]
     if families:
         low, high = gates.by_chance(len(families))
@@ -268,8 +283,11 @@ def _quiet_gates(
         share = sum(families) / len(families)
         report.add_target("V2: share of families with a q <= 0.05", share, high / len(families), at_least=False)
         report.add_target("V2: not below chance", share, low / len(families))
-        frames = {date.fromisoformat(line["figures"]["dt"]): frames["algo_test"] for line, frames in searched}
-        counts = gates.verdicts(frames, bench.settings.evidence)
+        rows: dict[date, list[pl.DataFrame]] = {}
+        for line, frames in searched:
+            rows.setdefault(date.fromisoformat(line["figures"]["dt"]), []).append(frames["algo_test"])
+        dated = {dt: pl.concat(frames) for dt, frames in sorted(rows.items())}
+        counts = gates.verdicts(dated, bench.settings.evidence)
         report.facts["V2 groups by verdict over all dates"] = counts
         report.add_target("V2: supported groups", float(counts.get("supported", 0)), 0.0, at_least=False)
 

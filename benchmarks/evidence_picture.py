@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.doc_images import FOLDER, LARGEST
-from benchmarks.evidence import RESULTS, SEEDS, code_hash, kind_of_step, usable
+from benchmarks.evidence import RESULTS, code_hash, kind_of_step, usable
 from benchmarks.evidence_power import powers
 from benchmarks.kept_steps import read_lines
 
@@ -67,8 +67,9 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--out", type=Path, default=FOLDER / NAME)
     given = parser.parse_args()
-    done = usable(read_lines(given.results), {name: code_hash(name) for name in SEEDS})
-    image = picture(powers([line["figures"] for (name, _), line in done.items() if kind_of_step(name) == "power"]))
+    lines = [line for line in read_lines(given.results) if kind_of_step(line["step"]) == "power"]
+    done = usable(lines, {name: code_hash(name) for name in {line["step"] for line in lines}})
+    image = picture(powers([line["figures"] for line in done.values()]))
     if len(image) > LARGEST:
         raise SystemExit(f"{given.out}: {len(image):,} bytes")
     given.out.write_bytes(image)

@@ -21,8 +21,9 @@ from benchmarks.evidence_picture import picture
 from benchmarks.evidence_planted import expectations, outcome
 from benchmarks.evidence_power import powers, wilson
 from benchmarks.evidence_search import Searched, search
+from benchmarks.evidence_sources import modules_of
 from spymaster.evidence import reactions
-from spymaster.evidence.families import Profile
+from spymaster.evidence.families import TESTS, Profile
 from spymaster.evidence.law import Law
 from spymaster.evidence.strata import POOLED, register
 from spymaster.evidence.streams import Streams
@@ -162,12 +163,25 @@ def test_a_finished_step_is_done_again_only_by_other_code(
     assert run("--only", "background") == {}
     monkeypatch.setattr(evidence, "code_hash", lambda step: "another")
     assert [run("--steps", "0"), len(runs)] == [{}, 1]
+    assert [run("--steps", "0", "--any-code")[recall]["value"], len(runs)] == [0.0, 1]
     assert [run()[recall]["value"], run()[recall]["value"], len(runs)] == [1.0, 1.0, 2]
     lines = [json.loads(line) for line in (tmp_path / "kept.jsonl").read_text().splitlines()]
-    assert [line["code"] for line in lines] == [code_hash("planted"), "another"]
+    assert [line["code"] for line in lines] == [code_hash("planted E2"), "another"]
 
 
-def test_figures_about_agents_depend_on_more_sources() -> None:
-    assert code_hash("background") == code_hash("size") != code_hash("planted") == code_hash("power")
+def test_figures_depend_on_what_made_them() -> None:
+    assert code_hash("background E3") == code_hash("size E3") != code_hash("planted E3") == code_hash("power E3")
     counts = {one: len(list(evidence.REPOSITORY.glob(one))) for one in evidence.SOURCES + evidence.PLANTED_SOURCES}
     assert all(counts.values()), counts
+
+
+def test_a_change_of_one_test_leaves_figures_of_the_others_standing() -> None:
+    users = [evidence.REPOSITORY / "benchmarks" / name for name in ("evidence_search.py", "evidence_planted.py")]
+    of = {tests: set(modules_of(tests, users)) for tests in (("E3",), ("E4",), ("E3", "E4"))}
+    assert of["E3",] - of["E4",] == {"lags", "reactions"}
+    assert of["E4",] - of["E3",] == {"phase", "shifts"}
+    assert of["E3", "E4"] == of["E3",] | of["E4",]
+    shared = {"arrays", "families", "maxstat", "nulls", "result", "rows", "strata", "streams", "verdicts"}
+    assert shared < of["E3",] & of["E4",]
+    assert not {"contrast", "report", "periods"} & of["E3", "E4"]
+    assert len({code_hash(f"background {test}") for test in TESTS}) == len(TESTS)
