@@ -1,7 +1,8 @@
 """How much of each message is owed to habits that earlier days showed: a weight from 0 to 1, by family of tests.
 
 Weights come from a frozen list, the findings of the latest earlier date: the share of what lies in a bin of a peak that
-the null does not explain. A message that belongs to several findings takes the largest. Reprices of steered orders
+the null does not explain. A message that belongs to several findings takes the largest; of answers (E3), those of a
+narrow group weigh what it says and not what a wider one does (see `frozen`). Reprices of steered orders
 (from the tenth on) and what a refilled order does after its refill are facts and weigh 1.
 
 Nothing is attributed by what comes later. An order's age is known when it is cancelled, so its cancel is attributed and
@@ -11,10 +12,8 @@ were displayed together is told by what was known at the trade: an order leaves 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from spymaster.evidence import chains, coplacement, layers, lifetimes, periods, phase, reactions, spectra
 from spymaster.evidence.arrays import DISTANCES, SECOND_NS, DayArrays, kind
-from spymaster.evidence.law import Law
+from spymaster.evidence.frozen import FrozenList, Listed, beyond, narrower
 from spymaster.evidence.members import (
     first_reprices,
     lag_weights,
@@ -31,7 +30,7 @@ from spymaster.evidence.members import (
     withdrawn_layers,
 )
 from spymaster.evidence.nulls import first_of_bursts
-from spymaster.evidence.strata import POOLED, Stratum
+from spymaster.evidence.strata import POOLED
 from spymaster.tables.types import LIFE_ENDS, SIDES
 
 FAMILIES = ("chain", "fleeting", "reaction", "periodic", "iceberg", "coplace", "layering")
@@ -39,43 +38,6 @@ FAMILIES = ("chain", "fleeting", "reaction", "periodic", "iceberg", "coplace", "
 Weights = NDArray[np.float32]
 Found = Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]
 """Rows of the messages, and the weight of each."""
-
-
-@dataclass(frozen=True)
-class Listed:
-    """One finding of the frozen list.
-
-    bins: first and last edge and weight of each bin of the peak, in order, edges in `unit`: ns, Hz, or the number of a
-    cell of E10 (where both ends say the same). effect: the size of the finding, in the test's unit.
-    """
-
-    test_id: str
-    sub_id: str
-    stratum: Stratum
-    unit: str
-    bins: tuple[tuple[float, float, float], ...]
-    effect: float
-
-    @property
-    def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-        """First edges, last edges and weights."""
-        columns = np.array(self.bins, np.float64).reshape(-1, 3)
-        return columns[:, 0].astype(np.int64), columns[:, 1].astype(np.int64), columns[:, 2]
-
-
-@dataclass(frozen=True)
-class FrozenList:
-    """Findings of the latest earlier date, and the thresholds of earlier dates (None where there are none yet)."""
-
-    rows: tuple[Listed, ...]
-    law: Law | None = None
-
-    @property
-    def hash(self) -> str:
-        """Sixteen digits that change with anything in the list."""
-        rows = [asdict(row) | {"stratum": row.stratum.json()} for row in self.rows]
-        text = json.dumps([rows, None if self.law is None else self.law.json()], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 class _Lives:
@@ -128,7 +90,7 @@ def _of_family(family: str, day: DayArrays, lives: _Lives, frozen: FrozenList) -
         case "fleeting":
             yield from each("E1", lambda day, row: _fleeting(day, lives, row))
         case "reaction":
-            yield from each("E3", lambda day, row: _reactions(day, row, frozen.law is not None))
+            yield from each("E3", lambda day, row: _reactions(day, row, frozen))
         case "periodic":
             yield from each("E4", _phases)
             yield from each("E5", _lines)
@@ -164,14 +126,18 @@ def _fleeting(day: DayArrays, lives: _Lives, row: Listed) -> Found:
     yield lives.cancel[chosen], _looked_up(day.lives.ts_end[chosen] - day.lives.ts_add[chosen], row)
 
 
-def _reactions(day: DayArrays, row: Listed, knows_large: bool) -> Found:
+def _reactions(day: DayArrays, row: Listed, frozen: FrozenList) -> Found:
     grid = next((grid for grid in reactions.GRIDS if grid.name == row.sub_id), None)
-    if grid is None or not row.bins or (row.stratum.reference.startswith("large") and not knows_large):
+    if grid is None or not row.bins or (row.stratum.reference.startswith("large") and frozen.law is None):
         return
     ref = reactions.apart(reactions.references(day, row.stratum.reference), grid.cell)
     target = reactions.targets(day, row.stratum)
     weight = np.zeros(len(target.ts))
+    inner = narrower(row, frozen.rows)
+    row = beyond(row, inner) if inner else row
     lag_weights(ref.ts, ref.event, target.ts, target.event, *row.edges, weight)
+    for one in inner:  # these weigh what their own finding says
+        weight[np.isin(target.index, reactions.targets(day, one.stratum).index)] = 0
     yield target.index, weight
 
 
@@ -274,8 +240,3 @@ def _layers(day: DayArrays, lives: _Lives, row: Listed) -> Found:
 
 
 _BEHIND = tuple(DISTANCES.index(name) for name in ("1", "2", "3-5"))
-
-
-def listed(rows: Iterable[Listed]) -> tuple[Listed, ...]:
-    """Rows in an order that does not depend on where they came from."""
-    return tuple(sorted(rows, key=lambda row: (row.test_id, row.sub_id, row.stratum.json())))

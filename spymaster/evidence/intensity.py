@@ -10,7 +10,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
-from spymaster.evidence.attribution import FAMILIES, FrozenList, attribute
+from spymaster.evidence.attribution import FAMILIES, attribute
+from spymaster.evidence.frozen import FrozenList
 from spymaster.tables.algo_intensity_1s import COUNTED_KINDS, INTENSITY_BANDS, INTENSITY_SIDES, share_column
 from spymaster.tables.model import PolarsType
 from spymaster.tables.types import BAND_EDGES, TIMESTAMP

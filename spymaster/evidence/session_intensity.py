@@ -10,7 +10,7 @@ import polars as pl
 
 from spymaster.evidence import arrays
 from spymaster.evidence.arrays import SECOND_NS, day_arrays
-from spymaster.evidence.attribution import FrozenList, Listed, listed
+from spymaster.evidence.frozen import FrozenList, Listed, listed
 from spymaster.evidence.intensity import (
     LEAST_SESSIONS,
     LEAST_SESSIONS_DEMO,

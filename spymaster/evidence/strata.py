@@ -60,6 +60,11 @@ class Stratum:
         """Canonical form: sorted keys, `*` for pooled."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"))
 
+    def is_within(self, other: Stratum) -> bool:
+        """Whether it is another one with fewer dimensions pooled. Exact sizes are in no class of sizes here."""
+        ours, theirs = asdict(self), asdict(other)
+        return self != other and all(theirs[name] in (POOLED, value) for name, value in ours.items())
+
     def coarser(self) -> Stratum | None:
         """With distance pooled, then size; None where both are."""
         if self.distance != POOLED:

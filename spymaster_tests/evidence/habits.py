@@ -7,7 +7,7 @@ import copy
 import numpy as np
 
 from spymaster.evidence.arrays import DISTANCES, SECOND_NS
-from spymaster.evidence.attribution import FrozenList, Listed
+from spymaster.evidence.frozen import FrozenList, Listed
 from spymaster.evidence.law import Law
 from spymaster.evidence.strata import Stratum
 from spymaster_tests.evidence.markets import MS, Market

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays
-from spymaster.evidence.attribution import FAMILIES, FrozenList, Listed, attribute
+from spymaster.evidence.attribution import FAMILIES, attribute
+from spymaster.evidence.frozen import FrozenList, Listed
 from spymaster.evidence.intensity import baseline, count, rows_of, with_baseline
 from spymaster.evidence.law import Law
 from spymaster.evidence.session_intensity import frozen_list

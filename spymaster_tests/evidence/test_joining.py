@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from spymaster.evidence.attribution import FrozenList, Listed
 from spymaster.evidence.contrast import Answer
+from spymaster.evidence.frozen import FrozenList, Listed
 from spymaster.evidence.intensity import count, rows_of
 from spymaster.evidence.session_contrast import Shares, contrast_answers, touches_of
 from spymaster.evidence.strata import Stratum
