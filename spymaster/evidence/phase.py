@@ -24,6 +24,7 @@ from spymaster.evidence.result import Exemplars, First, Tested, TestResult, carr
 from spymaster.evidence.shifts import BINS, Blocks
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
+from spymaster.jit import kernel
 
 TEST = "E4"
 PERIODS = {
@@ -45,11 +46,12 @@ AFTER = (10 * MS, 100 * MS)
 
 @dataclass(frozen=True)
 class Series:
-    """Rows of the messages that are tested, their times, and the times of those that declustering keeps."""
+    """Rows of the messages that are tested, their times, which of them declustering keeps, and the times of those."""
 
     rows: NDArray[np.int64]
     times: NDArray[np.int64]
-    kept: NDArray[np.bool_]
+    kept: NDArray[np.int64]
+    data: NDArray[np.int64]
 
     @classmethod
     def of(cls, day: DayArrays, rows: NDArray[np.int64]) -> Series:
@@ -57,7 +59,8 @@ class Series:
         times = day.messages.ts[rows]
         kept = np.empty(len(rows), np.bool_)
         first_of_bursts(times, DEAD_NS, kept)
-        return cls(rows, times, kept)
+        places = np.flatnonzero(kept)
+        return cls(rows, times, places, times[places])
 
 
 def run(
@@ -113,7 +116,7 @@ def _on_period(
     period = PERIODS[name]
     edges: Edges = np.linspace(0, period, BINS + 1).astype(np.int64)
     blocks = Blocks.of(series.times, period, DEAD_NS, streams)
-    data, phase, place = series.times[series.kept], blocks.phases[series.kept], blocks.places[series.kept]
+    data, phase, place = series.data, blocks.phases[series.kept], blocks.places[series.kept]
 
     counts = Together(np.bincount(place, minlength=BINS), blocks.sets)
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
@@ -146,7 +149,7 @@ def _on_period(
         exemplars=_exemplars(series.rows, blocks, period, peak, effect.weights, streams),
         facts={
             "chi2": float(np.sum((result.observed - result.mean) ** 2 / variance)),
-            "kuiper": kuiper(phase / period),
+            "kuiper": kuiper(phase, period),
             **share,
         },
     )
@@ -162,15 +165,20 @@ def _peak_by_minute(day: DayArrays, blocks: Blocks, period: int, in_peak: NDArra
     return block_sums(at.ravel(), day.start, day.minutes, blocks.average()[:, in_peak].ravel())
 
 
-def kuiper(phases: NDArray[np.float64]) -> float:
-    """Kuiper's V: distance of phases in [0, 1) from a uniform circle, both ways (Kuiper 1960)."""
-    n = len(phases)
-    if n == 0:
-        return 0.0
-    ordered = np.sort(phases)
-    above = np.arange(1, n + 1) / n - ordered
-    below = ordered - np.arange(n) / n
-    return float(above.max() + below.max())
+def kuiper(phases: NDArray, period: float = 1.0) -> float:
+    """Kuiper's V: distance of phases in [0, period) from a uniform circle, both ways (Kuiper 1960)."""
+    return float(both_ways(np.sort(phases), period)) if len(phases) else 0.0
+
+
+@kernel()
+def both_ways(ordered, period):
+    """Kuiper's V of phases in order."""
+    n = ordered.shape[0]
+    above = below = -np.inf
+    for i in range(n):
+        phase = ordered[i] / period
+        above, below = max(above, (i + 1) / n - phase), max(below, phase - i / n)
+    return above + below
 
 
 def _exemplars(

@@ -175,6 +175,7 @@ def count_shifts(phases, places, starts, numbers, groups, offsets, limits, key_l
     period, dead = limits[0], limits[1]
     free, entry = np.zeros(LANES, offsets.dtype), np.zeros(LANES, offsets.dtype)
     ways, table = np.empty((BINS, LANES), np.int32), np.zeros((BINS, LANES), np.int32)
+    total = np.zeros(LANES, np.int32)
     cuts, comes = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
     words, left = np.empty((sets.shape[0], 4), np.uint32), np.zeros(sets.shape[0], np.int64)
     before = np.int64(-(2**62))
@@ -190,13 +191,16 @@ def count_shifts(phases, places, starts, numbers, groups, offsets, limits, key_l
             carried = t(min(numbers[block] - before, 2) * np.int64(period))
             see_block(phases, places, starts[block], starts[block + 1], offsets, carried, period, dead, free, ways)
             before = numbers[block]
-        sums[group] = 0
+        total[:] = 0
         for place in range(BINS):
-            for k in range(BINS):
-                to = place + k
-                to = to if to < BINS else to - BINS
-                table[k, to] = ways[place, k]
-                sums[group, to] += ways[place, k]
+            for k in range(BINS - place):
+                table[k, place + k] = ways[place, k]
+            for k in range(BINS - place, BINS):
+                table[k, place + k - BINS] = ways[place, k]
+        for k in range(BINS):
+            for place in range(LANES):
+                total[place] += table[k, place]
+        sums[group] = total[:BINS]
         for one in range(sets.shape[0]):
             if group % 4 == 0:
                 a, b, c, d = four_words(group // 4, number + one, key_low, key_high)
