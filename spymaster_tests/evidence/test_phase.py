@@ -38,6 +38,16 @@ def test_orders_at_a_moment_of_the_second_are_found_there() -> None:
     assert found["1s"].effect_lo > 0
 
 
+def test_one_message_in_fifty_on_the_second_is_enough() -> None:
+    """Ten ms after a second: 240 of 12,000 orders, in groups of seconds that are shifted together."""
+    found = []
+    for seed in range(8):
+        market = Market(600, 40 + seed).background(orders=20)
+        on_the_second(market, 0.4, 10)
+        found.append(results(market, 39)["1s"])
+    assert sum(one.p <= 0.05 and abs(one.peak_value - 10) < 10 for one in found) >= 7
+
+
 def test_a_peak_on_both_sides_of_the_second_is_one() -> None:
     market = Market(600, 4).background(orders=20)
     seconds = np.arange(1, 600)[market.rng.random(599) < 0.8] * 10**9
