@@ -22,6 +22,8 @@ PAIRS = 12_600_000
 WINDOW_EVENTS = 6_000
 SURROGATES = 20
 """Of kernels that draw several at once; seconds are of one."""
+SHIFTED = 199
+"""Of shifts, whose fifty ways are walked through for few as for many."""
 BOUNDS = {"redraw": 0.15, "redrawn lags": 0.05, "spectrum": 0.0015}
 """Seconds of one core: all events drawn anew, all pairs of one surrogate, one window of two minutes whitened."""
 
@@ -39,7 +41,7 @@ def measure(report: Report, share: float, options: Namespace) -> None:
         Case("lags", 1, _lags(refs, targets), f"{len(refs):,} references, {len(targets):,} targets, lags below 200 ms"),
         Case("redrawn lags", SURROGATES, _redrawn_lags(refs, targets, streams), "the same, references drawn anew"),
         Case("decluster", 1, lambda: decluster(events, phase.DEAD_NS, out), f"{len(events):,} events"),
-        Case("phases", SURROGATES, _phases(events, streams), "shifts of every second, declustered"),
+        Case("phases", SHIFTED, _phases(events, streams), "shifts of seconds, declustered; one of a first stage"),
         Case("spectrum", 1, lambda: spectra.spectrum(window, 0, spectra.PASSES[1]), "40 to 200 Hz, 6,000 events"),
     )
     for timing in time_cases(cases, options.repeats):
@@ -70,11 +72,6 @@ def _redrawn_lags(refs: np.ndarray, targets: np.ndarray, streams: Streams) -> Ca
     return lambda: redrawn.sets(1, SURROGATES)
 
 
-def _phases(events: np.ndarray, streams: Streams) -> Callable[[], None]:
-    period = phase.PERIODS["1s"]
-    follows, starts = np.empty(len(events), np.int64), np.empty(len(events) + 1, np.int64)
-    phase.following(events, phase.DEAD_NS, follows)
-    starts = starts[: phase.block_starts(events, period, starts) + 1]
-    counts, lasts = np.zeros((SURROGATES, phase.BINS), np.int64), np.zeros(SURROGATES, np.int64)
-    where = (period, phase.DEAD_NS, phase.BINS, np.zeros(phase.BINS, np.bool_), 0, 0)
-    return lambda: shifts.count_phases(events, follows, starts, *streams.key, 1, *where, lasts, counts)
+def _phases(events: np.ndarray, streams: Streams) -> Callable[[], object]:
+    blocks = shifts.Blocks.of(events, phase.PERIODS["1s"], phase.DEAD_NS, streams)
+    return lambda: blocks.sets(1, SHIFTED)

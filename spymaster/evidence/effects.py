@@ -35,6 +35,22 @@ class PeakSums:
     observed: NDArray
     sets: Callable[[int, int], NDArray]
 
+    def expected(self) -> NDArray:
+        """What surrogates have on average: of those that are drawn for it."""
+        return self.sets(FIRST, INTERVAL_SURROGATES).sum(axis=0) / INTERVAL_SURROGATES
+
+
+@dataclass(frozen=True)
+class KnownSums:
+    """The same where the average of all surrogates is known without drawing any."""
+
+    observed: NDArray
+    average: NDArray
+
+    def expected(self) -> NDArray:
+        """What surrogates have on average."""
+        return self.average
+
 
 def sums_of(day: DayArrays, times: PeakTimes) -> PeakSums:
     """By block what lies in the peak, from its times."""
@@ -60,7 +76,7 @@ def effect_of(
     day: DayArrays,
     result: MaxResult,
     peak: NDArray[np.int64],
-    sums: PeakSums,
+    sums: PeakSums | KnownSums,
     whole: NDArray[np.int64],
     kept: float,
     streams: Streams,
@@ -77,10 +93,11 @@ def effect_of(
     return Effect(excess, excess / max(len(whole), 1), low / lost, high / lost, weights)
 
 
-def excess_interval(day: DayArrays, peak: PeakSums, whole: NDArray[np.int64], streams: Streams) -> tuple[float, float]:
+def excess_interval(
+    day: DayArrays, peak: PeakSums | KnownSums, whole: NDArray[np.int64], streams: Streams
+) -> tuple[float, float]:
     """95 % interval of (in the peak, less what surrogates have there) / number of `whole`, by blocks of 60 s."""
-    expected = peak.sets(FIRST, INTERVAL_SURROGATES).sum(axis=0)
-    parts = peak.observed - expected / INTERVAL_SURROGATES
+    parts = peak.observed - peak.expected()
     wholes = block_sums(whole, day.start, day.minutes)
     held = wholes > 0
     if not held.any():

@@ -1,11 +1,13 @@
 """E4: does activity prefer places inside the second, the minute, or a shorter period of the clock?
 
-Phases of declustered events, against surrogates in which every block of one period is shifted circularly by an offset
-of its own, and declustered again. Without declustering one burst counts as many events at one phase.
+Phases of declustered events, against surrogates in which blocks of one period are shifted circularly and declustered
+again. Neighbouring blocks, at most a minute of them, are shifted together, by whole bins (see `shifts`): what prefers
+no phase can be shifted so, too. Without declustering one burst counts as many events at one phase.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -13,13 +15,13 @@ from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays
 from spymaster.evidence.bins import MS, SECOND, Edges
-from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
-from spymaster.evidence.effects import PeakSums, effect_of
+from spymaster.evidence.bootstrap import block_sums
+from spymaster.evidence.effects import KnownSums, effect_of
 from spymaster.evidence.maxstat import Together, staged
-from spymaster.evidence.nulls import decluster
+from spymaster.evidence.nulls import first_of_bursts
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
 from spymaster.evidence.result import Exemplars, First, Tested, TestResult, carried_on, choose_links, exemplars
-from spymaster.evidence.shifts import FEW, count_few, count_phases
+from spymaster.evidence.shifts import BINS, Blocks
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -35,7 +37,6 @@ PERIODS = {
     "60s": 60 * SECOND,
     "300s": 300 * SECOND,
 }
-BINS = 50
 DEAD_NS = 10 * MS
 LEAST_BLOCKS = 20
 """Shifting a handful of blocks says nothing about their phase."""
@@ -43,30 +44,23 @@ AFTER = (10 * MS, 100 * MS)
 """Shares described: this long after the period begins."""
 
 
-@kernel()
-def following(times, dead, out):
-    """For each event the place of the first one `dead` ns later or more: what is kept next if it is kept."""
-    n = times.shape[0]
-    k = 0
-    for i in range(n):
-        while k < n and times[k] - times[i] < dead:
-            k += 1
-        out[i] = k
+@dataclass(frozen=True)
+class Series:
+    """Rows of the messages that are tested, their times, which of them declustering keeps, and the times of those."""
 
+    rows: NDArray[np.int64]
+    times: NDArray[np.int64]
+    kept: NDArray[np.int64]
+    data: NDArray[np.int64]
 
-@kernel()
-def block_starts(times, period, out):
-    """Places of the first events of all blocks that have some, then the number of events. Returns how many blocks."""
-    blocks = 0
-    last = np.int64(-(2**62))
-    for i in range(times.shape[0]):
-        block = times[i] // period
-        if block != last:
-            out[blocks] = i
-            blocks += 1
-            last = block
-    out[blocks] = times.shape[0]
-    return blocks
+    @classmethod
+    def of(cls, day: DayArrays, rows: NDArray[np.int64]) -> Series:
+        """Of some rows."""
+        times = day.messages.ts[rows]
+        kept = np.empty(len(rows), np.bool_)
+        first_of_bursts(times, DEAD_NS, kept)
+        places = np.flatnonzero(kept)
+        return cls(rows, times, places, times[places])
 
 
 def run(
@@ -75,11 +69,13 @@ def run(
     """One result per period that the day has at least 20 blocks of. `more` fresh surrogates follow where p <= 0.05."""
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
     rows = rows[~day.scheduled[(day.messages.ts[rows] - day.start) // SECOND_NS]]
+    every = Series.of(day, rows)
     tests: dict[str, Tested] = {}
     for name, period in PERIODS.items():
         whole = in_whole_blocks(day, rows, period)
-        if has_blocks(day.messages.ts[whole], period, LEAST_BLOCKS):
-            tests[name] = partial(_on_period, day, stratum, whole, name, streams.sub(name), surrogates, more)
+        series = every if whole is rows else Series.of(day, whole)
+        if has_blocks(series.times, period, LEAST_BLOCKS):
+            tests[name] = partial(_on_period, day, stratum, series, name, streams.sub(name), surrogates, more)
     return carried_on(tests, first)
 
 
@@ -108,7 +104,7 @@ def in_whole_blocks(day: DayArrays, rows: NDArray[np.int64], period: int) -> NDA
 def _on_period(
     day: DayArrays,
     stratum: Stratum,
-    rows: NDArray[np.int64],
+    series: Series,
     name: str,
     streams: Streams,
     surrogates: int,
@@ -116,37 +112,20 @@ def _on_period(
     *,
     is_small: bool,
 ) -> TestResult:
-    """The test of one period, on some rows of the messages."""
+    """The test of one period."""
     period = PERIODS[name]
-    raw = day.messages.ts[rows]
     edges: Edges = np.linspace(0, period, BINS + 1).astype(np.int64)
-    kept = np.empty_like(raw)
-    data = kept[: decluster(raw, DEAD_NS, kept)]
-    phase = data % period
-    place = phase * BINS // period
-    follows, starts = np.empty(len(raw), np.int64), np.empty(len(raw) + 1, np.int64)
-    following(raw, DEAD_NS, follows)
-    starts = starts[: block_starts(raw, period, starts) + 1]
+    blocks = Blocks.of(series.times, period, DEAD_NS, streams)
+    data, phase, place = series.data, blocks.phases[series.kept], blocks.places[series.kept]
 
-    nowhere = np.zeros(BINS, np.bool_)
-
-    def shifted(number: int, count: int, *, minute: int = 0, in_peak: NDArray[np.bool_] = nowhere) -> NDArray[np.int64]:
-        found, lasts = np.zeros((count, day.minutes if minute else BINS), np.int64), np.empty(count, np.int64)
-        if len(raw) <= FEW * (len(starts) - 1) and not minute:
-            count_few(raw, starts, *streams.key, number, period, DEAD_NS, BINS, lasts, found)
-            return found
-        where = (period, DEAD_NS, BINS, in_peak, day.start, minute)
-        count_phases(raw, follows, starts, *streams.key, number, *where, lasts, found)
-        return found
-
-    counts = Together(np.bincount(place, minlength=BINS), shifted)
+    counts = Together(np.bincount(place, minlength=BINS), blocks.sets)
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
     peak = peak_of(result, edges, circular=True)
     in_peak = np.isin(np.arange(BINS), peak.places)
 
-    sums = PeakSums(
+    sums = KnownSums(
         block_sums(data[in_peak[place]], day.start, day.minutes),
-        partial(shifted, minute=BLOCK_NS, in_peak=in_peak),
+        _peak_by_minute(day, blocks, period, in_peak),
     )
     effect = effect_of(day, result, peak.places, sums, data, len(peak.places) / BINS, streams)
     variance = np.maximum(result.mean, 1.0)
@@ -161,38 +140,60 @@ def _on_period(
         edges,
         peak,
         effect,
-        counts=(len(data), len(raw)),
+        counts=(len(data), len(series.rows)),
         stat_name="largest z of a phase",
-        null=Null("blockshift", {"period_ns": period, "dead_ns": DEAD_NS}),
-        exemplars=_exemplars(day, rows, period, peak, effect.weights, streams),
+        null=Null(
+            "blockshift",
+            {"period_ns": period, "dead_ns": DEAD_NS, "step_ns": period // BINS, "groups": len(blocks.groups) - 1},
+        ),
+        exemplars=_exemplars(series.rows, blocks, period, peak, effect.weights, streams),
         facts={
             "chi2": float(np.sum((result.observed - result.mean) ** 2 / variance)),
-            "kuiper": kuiper(phase / period),
+            "kuiper": kuiper(phase, period),
             **share,
         },
     )
 
 
-def kuiper(phases: NDArray[np.float64]) -> float:
-    """Kuiper's V: distance of phases in [0, 1) from a uniform circle, both ways (Kuiper 1960)."""
-    n = len(phases)
-    if n == 0:
-        return 0.0
-    ordered = np.sort(phases)
-    above = np.arange(1, n + 1) / n - ordered
-    below = ordered - np.arange(n) / n
-    return float(above.max() + below.max())
+def _peak_by_minute(day: DayArrays, blocks: Blocks, period: int, in_peak: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How much surrogates have in the peak on average, by minute of the day.
+
+    A group lies within a minute, or is one block of some minutes and in each of them with other bins.
+    """
+    begin = blocks.numbers[blocks.groups[:-1]] * period
+    at = begin[:, None] + np.flatnonzero(in_peak) * (period // BINS)
+    return block_sums(at.ravel(), day.start, day.minutes, blocks.average()[:, in_peak].ravel())
+
+
+def kuiper(phases: NDArray, period: float = 1.0) -> float:
+    """Kuiper's V: distance of phases in [0, period) from a uniform circle, both ways (Kuiper 1960)."""
+    return float(both_ways(np.sort(phases), period)) if len(phases) else 0.0
+
+
+@kernel()
+def both_ways(ordered, period):
+    """Kuiper's V of phases in order."""
+    n = ordered.shape[0]
+    above = below = -np.inf
+    for i in range(n):
+        phase = ordered[i] / period
+        above, below = max(above, (i + 1) / n - phase), max(below, phase - i / n)
+    return above + below
 
 
 def _exemplars(
-    day: DayArrays, rows: NDArray[np.int64], period: int, peak: Peak, weights: NDArray[np.float64], streams: Streams
+    rows: NDArray[np.int64],
+    blocks: Blocks,
+    period: int,
+    peak: Peak,
+    weights: NDArray[np.float64],
+    streams: Streams,
 ) -> Exemplars:
-    phase = day.messages.ts[rows] % period
-    weight = np.zeros(BINS)
-    weight[peak.places] = weights
-    place = phase * BINS // period
-    inside = np.flatnonzero(np.isin(place, peak.places))
-    away = np.abs((phase[inside] - peak.value + period / 2) % period - period / 2)
+    weight, in_peak = np.zeros(BINS), np.zeros(BINS, np.bool_)
+    weight[peak.places], in_peak[peak.places] = weights, True
+    inside = np.flatnonzero(in_peak[blocks.places])
+    away = np.abs((blocks.phases[inside] - peak.value + period / 2) % period - period / 2)
     chosen, typical = choose_links(away, streams.random(EXEMPLARS))
     picked = inside[chosen]
-    return exemplars("messages", rows[picked], "member", phase[picked], weight[place[picked]], typical)
+    lags = blocks.phases[picked].astype(np.int64)
+    return exemplars("messages", rows[picked], "member", lags, weight[blocks.places[picked]], typical)

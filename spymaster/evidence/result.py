@@ -143,8 +143,13 @@ def choose_links(
     distance: NDArray[np.float64], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Places of the 50 most typical rows (smallest distance to the peak), then of 50 others at random."""
-    order = np.argsort(distance, kind="stable")
-    typical, rest = order[:MOST_TYPICAL], order[MOST_TYPICAL:]
+    near = np.arange(len(distance))
+    if len(distance) > MOST_TYPICAL:
+        near = np.flatnonzero(distance <= np.partition(distance, MOST_TYPICAL - 1)[MOST_TYPICAL - 1])
+    typical = near[np.argsort(distance[near], kind="stable")][:MOST_TYPICAL]
+    is_rest = np.ones(len(distance), np.bool_)
+    is_rest[typical] = False
+    rest = np.flatnonzero(is_rest)
     others = np.sort(rng.choice(rest, min(RANDOM_LINKS, len(rest)), replace=False)) if len(rest) else rest
     chosen = np.concatenate([typical, others]).astype(np.int64)
     return chosen, np.arange(len(chosen)) < len(typical)

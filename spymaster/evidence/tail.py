@@ -83,13 +83,18 @@ def anderson_darling(excesses, shape, scale):
 
 
 @kernel()
-def larger_distances(uniform, shape, scale, distance):
-    """How many samples of a tail [samples, values], each fitted anew, are at least as far from their fit."""
+def larger_distances(uniform, shape, scale, distance, enough):
+    """How many samples of a tail [samples, values], each fitted anew, are at least as far from their fit.
+
+    No more are looked for than `enough`.
+    """
     larger = 0
     for sample in uniform:
         drawn = -scale * np.log(sample) if abs(shape) < 1e-9 else scale * (sample**-shape - 1) / shape
         own_shape, own_scale = fit_pareto(drawn)
         larger += np.int64(anderson_darling(drawn, own_shape, own_scale) >= distance)
+        if larger == enough:
+            break
     return larger
 
 
@@ -116,8 +121,8 @@ def _fitted_p(statistic: float, ordered: NDArray[np.float64], values: int, rng: 
         return None
     shape, scale = fit_pareto(excesses)
     distance = anderson_darling(excesses, shape, scale)
-    larger = larger_distances(rng.random((FITS, values)), shape, scale, distance)
-    if (1 + larger) / (FITS + 1) <= LEAST_FIT:
+    enough = int(LEAST_FIT * (FITS + 1))  # the fit is then no worse than that
+    if larger_distances(rng.random((FITS, values)), shape, scale, distance, enough) < enough:
         return None
     beyond = statistic - threshold
     tail = np.exp(-beyond / scale) if abs(shape) < 1e-9 else (1 + shape * beyond / scale) ** (-1 / shape)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spymaster.evidence import phase, shifts
-from spymaster.evidence.nulls import blockshift, decluster
+from spymaster.evidence.nulls import decluster
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
@@ -36,6 +36,16 @@ def test_orders_at_a_moment_of_the_second_are_found_there() -> None:
     assert found["1s"].peak_value == pytest.approx(10, abs=10)
     assert found["1s"].effect * found["1s"].n_ref == pytest.approx(0.8 * 600, rel=0.35)
     assert found["1s"].effect_lo > 0
+
+
+def test_one_message_in_fifty_on_the_second_is_enough() -> None:
+    """Ten ms after a second: 240 of 12,000 orders, in groups of seconds that are shifted together."""
+    found = []
+    for seed in range(8):
+        market = Market(600, 40 + seed).background(orders=20)
+        on_the_second(market, 0.4, 10)
+        found.append(results(market, 39)["1s"])
+    assert sum(one.p <= 0.05 and abs(one.peak_value - 10) < 10 for one in found) >= 7
 
 
 def test_a_peak_on_both_sides_of_the_second_is_one() -> None:
@@ -114,29 +124,68 @@ def test_the_rayleigh_test_of_raw_events_rejects_without_a_clock() -> None:
     assert np.mean(fooled) > 0.5
 
 
-@pytest.mark.parametrize("name", ["10ms", "100ms", "1s", "60s"])
-def test_the_fused_histogram_is_shift_then_decluster(name: str) -> None:
-    times, period = Market(30, 9).background().day().messages.ts, phase.PERIODS[name]
-    words = Streams(3, "E4").words(1, len(times))
-    shifted, kept = np.empty_like(times), np.empty_like(times)
-    blockshift(times, words, period, shifted)
-    kept = kept[: decluster(shifted, phase.DEAD_NS, kept)]
-    place = kept % period * phase.BINS // period
-    follows, starts = np.empty_like(times), np.empty(len(times) + 1, np.int64)
-    phase.following(times, phase.DEAD_NS, follows)
-    starts = starts[: phase.block_starts(times, period, starts) + 1]
-    counts, sums, room = np.zeros((2, phase.BINS), np.int64), np.zeros((1, 3), np.int64), np.empty(2, np.int64)
-    in_peak = np.arange(phase.BINS) < 7
-    for number, minute, found in ((0, 0, counts), (1, 10**10, sums)):
-        where = (period, phase.DEAD_NS, phase.BINS, in_peak, START, minute)
-        shifts.count_phases(times, follows, starts, *Streams(3, "E4").key, number, *where, room, found)
-    assert counts[1].tolist() == np.bincount(place, minlength=phase.BINS).tolist()
-    assert counts[0].tolist() != counts[1].tolist()
-    few = np.zeros_like(counts)
-    shifts.count_few(times, starts, *Streams(3, "E4").key, 0, period, phase.DEAD_NS, phase.BINS, room, few)
-    assert few.tolist() == counts.tolist()
-    by_time = np.clip((kept[place < 7] - START) // 10**10, 0, 2)
-    assert sums[0].tolist() == np.bincount(by_time, minlength=3).tolist()
+def shifted(times: np.ndarray, period: int, ways: np.ndarray) -> np.ndarray:
+    """Times in order, each moved circularly within its block by so many bins."""
+    return np.sort(times // period * period + (times % period + ways * (period // shifts.BINS)) % period)
+
+
+def declustered(times: np.ndarray) -> np.ndarray:
+    kept = np.empty_like(times)
+    return kept[: decluster(times, phase.DEAD_NS, kept)]
+
+
+def histogram(times: np.ndarray, period: int) -> list[int]:
+    return np.bincount(times % period * shifts.BINS // period, minlength=shifts.BINS).tolist()
+
+
+def bursts(n: int, seed: int) -> np.ndarray:
+    """Times of half a minute, a third of them within 3 ms of another, and those of ten seconds each 1 ms."""
+    rng = np.random.default_rng(seed)
+    times = rng.integers(0, 30 * 10**9, n)
+    near = times[: n // 3] + rng.integers(0, 3 * MS, n // 3)
+    return START + np.sort(np.concatenate([times, near, 10**10 + np.arange(0, 10**10, MS)[: 5 * n]]))
+
+
+@pytest.mark.parametrize("n", [40, 3000, 30_000])
+@pytest.mark.parametrize("name", phase.PERIODS)
+def test_counts_are_those_of_blocks_shifted_and_declustered_plainly(name: str, n: int) -> None:
+    times, period, streams = bursts(n, 9), phase.PERIODS[name], Streams(3, "E4")
+    blocks = shifts.Blocks.of(times, period, phase.DEAD_NS, streams)
+    of_block = np.repeat(np.arange(len(blocks.groups) - 1), np.diff(blocks.groups))
+    group = of_block[np.searchsorted(blocks.numbers, times // period)]
+    sets = blocks.sets(5, 6)
+    for number in range(5, 11):
+        words = streams.words(number, len(blocks.groups) - 1).astype(np.int64)
+        drawn = shifted(times, period, (words * shifts.BINS >> 32)[group])
+        assert sets[number - 5].tolist() == histogram(declustered(drawn), period)
+    assert len(np.unique(sets, axis=0)) > 1
+    alike = [declustered(shifted(times, period, np.full(len(times), way))) for way in range(shifts.BINS)]
+    average = np.mean([histogram(one, period) for one in alike], axis=0)
+    assert blocks.average().sum(axis=0) == pytest.approx(average)
+    held = period * blocks.numbers[blocks.groups[:-1]]
+    for at in range(0, len(held), 100):
+        end = held[at + 1] if at + 1 < len(held) else held[at] + 10**12
+        inside = [np.sum((one >= held[at]) & (one < end)) for one in alike]
+        assert blocks.average()[at].sum() == pytest.approx(np.mean(inside))
+
+
+def test_groups_are_neighbours_of_one_minute() -> None:
+    times = START + np.arange(0, 3600 * 10**9, 50 * MS)
+    for name, period in phase.PERIODS.items():
+        blocks = shifts.Blocks.of(times, period, phase.DEAD_NS, Streams(3, "E4"))
+        sizes = np.diff(blocks.groups)
+        assert sizes.sum() == len(blocks.numbers) == len(np.unique(times // period))
+        first, last = blocks.numbers[blocks.groups[:-1]], blocks.numbers[blocks.groups[1:] - 1]
+        assert np.array_equal(first * period // (60 * 10**9), last * period // (60 * 10**9))
+        assert len(sizes) <= shifts.MOST_GROUPS + 60
+        if period >= 60 * 10**9:
+            assert set(sizes) == {1}, name
+
+
+def test_a_period_has_whole_bins_and_room_for_the_dead_time() -> None:
+    for period in (10**9 + 1, 5 * MS):
+        with pytest.raises(ValueError, match="bins"):
+            shifts.Blocks.of(np.zeros(1, np.int64), period, phase.DEAD_NS, Streams(3, "E4"))
 
 
 def test_kuiper_is_the_distance_from_a_uniform_circle() -> None:

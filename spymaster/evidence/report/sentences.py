@@ -246,7 +246,7 @@ def null_words(row: Row) -> str:
     given = json.loads(row["null_param_json"] or "{}")
     cell = given.get("cell_ns")
     method = {
-        "jitter": "times redrawn in their own cells", "blockshift": "every period shifted by itself",
+        "jitter": "times redrawn in their own cells", "blockshift": "periods shifted as groups of a minute or less",
         "seriesshift": "trades shifted as a whole", "jitter and markperm": "entries redrawn, and sizes permuted",
     }.get(str(row["null_method"]), str(row["null_method"]))  # fmt: skip
     return f"{method} of {duration(cell)}" if cell and row["null_method"] == "jitter" else method
