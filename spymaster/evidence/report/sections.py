@@ -19,7 +19,7 @@ from spymaster.tables.algo_test import TEST_IDS
 CONTROLS = {
     "jittered": "the date with its times jittered",
     "shuffled_days": "messages of the date with trades and quotes of an earlier one",
-    "no_agents": "a simulated day without agents",
+    "no_agents": "a simulated market without agents, as long and as busy",
 }
 
 
