@@ -18,11 +18,12 @@ from benchmarks.research_days import Held
 from spymaster.evidence.arrays import DayArrays
 from spymaster.evidence.law import Law
 from spymaster.evidence.load import session_arrays
+from spymaster.evidence.no_agents import front_records, market_tables
 from spymaster.evidence.session import Inputs, session_law
 from spymaster.lake import Partition
 from spymaster.market.calendar import CONTINUOUS, is_session_date
 from spymaster.market.instruments import instrument
-from spymaster.settings import EngineSettings, Settings
+from spymaster.settings import Settings
 from spymaster.simulator.agent_plan import AgentFile, load_agents, plan_agents
 from spymaster.simulator.contracts import contracts_on
 from spymaster.simulator.layout import TAG
@@ -30,14 +31,10 @@ from spymaster.simulator.market import MarketDay
 from spymaster.simulator.profile import load_profile
 from spymaster.simulator.request import PRESETS
 from spymaster.simulator.schedule import SECOND_NS, segments
-from spymaster.surfaces.futures import FuturesPass
-from spymaster.surfaces.lives import QUOTE_COLUMNS, LifeFrames
 from spymaster.tables.algo_law import AlgoLaw
 
 ES = instrument("ES")
 FIRST_DATE = date(2026, 1, 5)
-PASS_TABLES = ("book_snapshot_1s", "trade", "bbo_change")
-NEAR_TICKS = 60
 CLOCK_BOT = "clock_bot"
 """The periodic bot that keeps to whole periods of the clock: a kind of its own here."""
 
@@ -147,18 +144,9 @@ def simulated_day(
         dt=dt, instrument=ES, contracts=contracts_on("ES", dt, profile.instrument.cycle), profile=profile, parts=parts,
         messages=wanted, seed=seed, agents=plan_agents(file, wanted, trading),
     )  # fmt: skip
-    contract = market.contracts[0]
-    records = [block[block["instrument_id"] == contract.instrument_id] for block in market.records()]
-    about = {"contract": contract.symbol, "instrument_id": contract.instrument_id, "tick_size_int": ES.tick_size_int}
-    made: dict[str, list[pl.DataFrame]] = {}
-    for block in FuturesPass(
-        records, instrument=ES, dt=dt, tables=PASS_TABLES, settings=EngineSettings(grid_ticks=NEAR_TICKS), **about
-    ):
-        _add(made, block)
-    quotes = [frame.select(QUOTE_COLUMNS) for frame in made["bbo_change"]]
-    for block in LifeFrames(records, quotes, **about):
-        _add(made, block)
-    of = {name: held(f"silver.{name}", dt, pl.concat(frames)) for name, frames in made.items()}
+    contract, records = market.contracts[0], front_records(market)
+    tables = market_tables(records, contract, ES, dt)
+    of = {name: held(f"silver.{name}", dt, frame) for name, frame in tables.items()}
     inputs = Inputs(of["order_event"], of["order_life"], of["trade"], of["bbo_change"], of["book_snapshot_1s"])
     law = session_law(inputs.events, inputs.lives, settings=settings)
     kinds = {number: kind_of(section) for number, section in enumerate(file.sections(), 1)}
@@ -170,12 +158,6 @@ def simulated_day(
         planted=_planted(market, kinds),
         messages=sum(map(len, records)),
     )
-
-
-def _add(made: dict[str, list[pl.DataFrame]], block: dict[str, pl.DataFrame]) -> None:
-    for name, frame in block.items():
-        if frame.height:
-            made.setdefault(name.removeprefix("silver."), []).append(frame)
 
 
 def _planted(market: MarketDay, kinds: dict[int, str]) -> Planted:

@@ -8,6 +8,10 @@ that under the null the label of the case may be swapped within a set.
 That holds only for touches that do not share their seconds. Placebos stand at neighbouring prices, and one move touches
 several of them at once: five controls of one moment are one control, and a swap that takes them for five finds
 differences where there are none. So touches count only if no other that counts is near (`apart`).
+
+It also takes sets for independent, which those of one date are not. A second p turns the signs of whole dates
+(`contrast_days`); it knows nothing of touches, and takes the sum of a date for symmetric, which rare large shares are
+not. The p that counts is the larger of both: it keeps its level where either of them does.
 """
 
 from __future__ import annotations
@@ -20,20 +24,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS
+from spymaster.evidence.contrast_days import INTERVAL_DATES, draws, interval, sign_p
 from spymaster.evidence.multiplicity import benjamini_hochberg
-from spymaster.evidence.streams import BOOTSTRAP, Streams
+from spymaster.evidence.streams import Streams
 from spymaster.setups.matching import APART_S
 from spymaster.tables.algo_intensity_1s import INTENSITY_FAMILIES, share_column
 from spymaster.tables.types import BANDS
 
 LEAST_CONTROLS = 2
-LEAST_SETS, LEAST_DAYS = 10, 2
-"""With fewer nothing is said, whatever the numbers."""
-RESAMPLES, PERMUTATIONS = 2000, 1999
+LEAST_SETS, LEAST_DAYS = 10, 6
+"""With fewer nothing is said, whatever the numbers: turning the signs of five dates, no p is below 1 / 16."""
+PERMUTATIONS = 1999
 RATE_SHARE = 0.25
 POWER = 2.8
 """A difference of so many standard errors is found in four of five studies (z 0.975 + z 0.8)."""
 CASES = ("reject", "break", "reject_minus_break")
+KIND_SIGNS = np.array([1.0, -1.0, -1.0, 1.0])
+"""Of the means of real touches that were rejected and that broke, and of placebos, in the difference of differences."""
 VERDICTS = ("higher", "lower", "not_distinguishable", "too_few")
 
 
@@ -84,7 +91,10 @@ class Touches:
 
 @dataclass(frozen=True)
 class Answer:
-    """Difference of means and how sure it is; NaN where it is not known. n_dropped: cases with too few controls."""
+    """Difference of means and how sure it is; NaN where it is not known.
+
+    n_dropped: cases with too few controls. p_swap: by swapping cases within sets; p_days: by turning signs of dates.
+    """
 
     question: Question
     n_sets: int
@@ -95,9 +105,15 @@ class Answer:
     high: float = np.nan
     mean_case: float = np.nan
     mean_control: float = np.nan
-    p: float = np.nan
+    p_swap: float = np.nan
+    p_days: float = np.nan
     mdd: float = np.nan
     q: float = field(default=np.nan, compare=False)
+
+    @property
+    def p(self) -> float:
+        """The larger p; it keeps its level if sets are independent, or if dates are and lean either way alike."""
+        return max(self.p_swap, self.p_days)
 
     @property
     def verdict(self) -> str:
@@ -154,7 +170,7 @@ def answers(touches: Touches, values: Values, seed: int) -> list[Answer]:
 
 
 def answer(question: Question, touches: Touches, values: NDArray[np.float64], seed: int) -> Answer:
-    """One question. Days are drawn with replacement for the interval, cases swapped within sets for p."""
+    """One question. Days are drawn for the interval; for p cases are swapped within sets, and signs of days turned."""
     if question.case_def == "reject_minus_break":
         return _interaction(question, touches, values, seed)
     members, days, dropped = _members(question, touches, values)
@@ -173,12 +189,18 @@ def answer(question: Question, touches: Touches, values: NDArray[np.float64], se
     rows = np.arange(len(each))
     for number in range(PERMUTATIONS):
         swapped[number] = each[rows, (random.random(len(each)) * size).astype(np.int64)].mean()
-    low, high, error = _by_days(own, np.ones(len(own)), days, streams)
+    names, day = np.unique(days, return_inverse=True)
+    count, total_of_day = np.bincount(day), np.zeros(len(names))
+    np.add.at(total_of_day, day, own)
+    low = high = error = np.nan
+    if len(names) >= INTERVAL_DATES:
+        drawn = draws(len(names), streams)
+        low, high, error = interval(drawn @ total_of_day / (drawn @ count))
     delta = float(own.mean())
     return Answer(
         question,
         len(own),
-        len(np.unique(days)),
+        len(names),
         dropped,
         delta,
         low,
@@ -186,6 +208,7 @@ def answer(question: Question, touches: Touches, values: NDArray[np.float64], se
         float(members[:, 0].mean()),
         float(((total - members[:, 0]) / (size - 1)).mean()),
         float(1 + np.sum(np.abs(swapped) >= abs(delta) - 1e-15)) / (PERMUTATIONS + 1),
+        sign_p(total_of_day, streams),
         POWER * error,
     )
 
@@ -218,21 +241,6 @@ def _same_rate(question: Question, touches: Touches, case: int, control: int) ->
     return bool(abs(other - own) <= RATE_SHARE * own)
 
 
-def _by_days(
-    parts: NDArray[np.float64], wholes: NDArray[np.float64], days: NDArray[np.int64], streams: Streams
-) -> tuple[float, float, float]:
-    """95 % interval and standard error of sum(parts) / sum(wholes), days drawn with replacement; NaN with one day."""
-    names, of_day = np.unique(days, return_inverse=True)
-    n = len(names)
-    if n < LEAST_DAYS:
-        return np.nan, np.nan, np.nan
-    drawn = streams.random(BOOTSTRAP).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    upper, lower = (drawn @ np.bincount(of_day, column, n) for column in (parts, wholes))
-    ratios = upper[lower > 0] / lower[lower > 0]
-    low, high = np.quantile(ratios, [0.025, 0.975])
-    return float(low), float(high), float(ratios.std())
-
-
 def _interaction(question: Question, touches: Touches, values: NDArray[np.float64], seed: int) -> Answer:
     """(reject - break) of real touches less (reject - break) of placebos, over all members of the matched sets.
 
@@ -254,38 +262,60 @@ def _interaction(question: Question, touches: Touches, values: NDArray[np.float6
     length = max(len(members) for _, members in kept)
     member = np.array([[*members, *[-1] * (length - len(members))] for _, members in kept])
     size = (member >= 0).sum(axis=1)
-    value = np.where(member >= 0, values[member], 0.0)
     reject = np.array([[k >= 0 and touches.outcome[k] == "reject" for k in row] for row in member.tolist()])
     broke = (member >= 0) & ~reject
-    days = np.array([day for day, _ in kept])
-    rows = np.arange(len(kept))
-
-    def difference(case: NDArray[np.int64], weight: NDArray[np.float64]) -> float:
-        real = np.zeros(member.shape, np.bool_)
-        real[rows, case] = True
-        means = []
-        for of_kind in (real & reject, real & broke, ~real & reject, ~real & broke):
-            count = float((of_kind * weight[:, None]).sum())
-            means.append(float((of_kind * value * weight[:, None]).sum()) / count if count > 0 else np.nan)
-        return (means[0] - means[1]) - (means[2] - means[3])
-
+    value = np.where(member >= 0, values[member], 0.0)
+    number = np.stack([reject, broke], axis=-1).astype(np.float64)
+    each = _with_each_as_case(np.stack([number, number * value[..., None]], axis=-1))
+    names, of_day = np.unique(np.array([day for day, _ in kept]), return_inverse=True)
     streams = Streams(seed, f"contrast/{question.contrast_id}")
-    random, once, first = streams.random(1), np.ones(len(kept)), np.zeros(len(kept), np.int64)
-    delta = difference(first, once)
+    random, rows = streams.random(1), np.arange(len(kept))
+    own = each[:, 0].sum(axis=0)
+    delta = float(_differences(own))
     if np.isnan(delta):
-        return Answer(question, len(kept), len(np.unique(days)), dropped)
-    swaps = [difference((random.random(len(kept)) * size).astype(np.int64), once) for _ in range(PERMUTATIONS)]
-    swapped = np.array([value for value in swaps if not np.isnan(value)])
-    names, of_day = np.unique(days, return_inverse=True)
+        return Answer(question, len(kept), len(names), dropped)
+    swapped = _differences(
+        np.array(
+            [each[rows, (random.random(len(kept)) * size).astype(np.int64)].sum(axis=0) for _ in range(PERMUTATIONS)]
+        )
+    )
+    swapped = swapped[~np.isnan(swapped)]
+    by_day = np.zeros((len(names), *own.shape))
+    np.add.at(by_day, of_day, each[:, 0])
     low = high = error = np.nan
-    if len(names) >= LEAST_DAYS:
-        drawn = streams.random(BOOTSTRAP).multinomial(len(names), np.full(len(names), 1 / len(names)), size=RESAMPLES)
-        resampled = np.array([difference(first, row[of_day].astype(np.float64)) for row in drawn])
-        resampled = resampled[~np.isnan(resampled)]
-        low, high = (float(bound) for bound in np.quantile(resampled, [0.025, 0.975]))
-        error = float(resampled.std())
+    if len(names) >= INTERVAL_DATES:
+        low, high, error = interval(_differences(np.tensordot(draws(len(names), streams), by_day, 1)))
     beyond = np.sum(np.abs(swapped) >= abs(delta) - 1e-15)
     return Answer(
         question, len(kept), len(names), dropped, delta, low, high,
-        p=float(1 + beyond) / (len(swapped) + 1), mdd=POWER * error,
+        p_swap=float(1 + beyond) / (len(swapped) + 1),
+        p_days=sign_p(_parts_of_days(by_day), streams), mdd=POWER * error,
     )  # fmt: skip
+
+
+def _with_each_as_case(of_outcome: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of each set if one or another of its members were the case: [sets, members, kinds, (number, value)].
+
+    of_outcome: [sets, members, (reject, break), (number, value)]. Kinds are in order of `KIND_SIGNS`.
+    """
+    return np.concatenate([of_outcome, of_outcome.sum(axis=1, keepdims=True) - of_outcome], axis=2)
+
+
+def _differences(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Difference of differences of sums [..., kinds, (number, value)]; NaN where a kind has no touch."""
+    number = sums[..., 0]
+    means = sums[..., 1] / np.where(number > 0, number, np.nan)
+    return means @ KIND_SIGNS
+
+
+def _parts_of_days(by_day: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each day adds to the difference, around nothing if there is none, however its kinds are mixed.
+
+    by_day: [days, kinds, (number, value)]. Values are taken from the means that the kinds would have without a
+    difference, by least squares: what real touches and rejections each have for themselves is no part of it. These are
+    the effective scores whose signs Hemerik, Goeman & Finos (2020, JRSS B 82) turn; their sum is the difference.
+    """
+    number, value = by_day.sum(axis=0).T
+    means = value / number
+    without = means - KIND_SIGNS / number * (KIND_SIGNS @ means) / (1 / number).sum()
+    return (by_day[..., 1] - by_day[..., 0] * without) @ (KIND_SIGNS / number)

@@ -5,7 +5,7 @@
   E4 at minutes, too, which no such cell destroys: they are not controlled by it.
 - `shuffled_days`: trades and quotes of an earlier day at the same time of day. What answers them (E2, E3, E7) has
   nothing to answer to. It is the control of E7: a day without an earlier one has none.
-- `no_agents`: a simulated day without anybody automatic, which the caller makes.
+- `no_agents`: a simulated market of the same length, without anybody automatic (`no_agents`), which the caller makes.
 
 A control family fails if any of its q is 0.05 or less. One in twenty does by chance: what counts is how many do.
 """
@@ -13,7 +13,7 @@ A control family fails if any of its q is 0.05 or less. One in twenty does by ch
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -53,6 +53,8 @@ class Control:
     kind: str
     day: DayArrays
     judged: tuple[Judged, ...]
+    provenance: str = ""
+    """Where it is not the day's."""
 
     @property
     def families(self) -> dict[str, bool]:
@@ -71,13 +73,13 @@ def run_controls(
     seed: int,
     profile: Profile,
     other: Market | None = None,
-    background: DayArrays | None = None,
+    background: Callable[[DayArrays], DayArrays | None] | None = None,
     tests: Collection[str] = tuple(TESTS),
 ) -> tuple[Control, ...]:
     """Controls of a day: none, on its busiest regular hour (`sample`), or on all of it.
 
-    other: of another day, for `shuffled_days`; background: a day without agents. Without them those controls are left
-    out.
+    other: of another day, for `shuffled_days`; background: what makes a market without agents that is as long and as
+    busy as a part of the day. Without them, or where there is no such market, those controls are left out.
     """
     if extent == "none":
         return ()
@@ -87,9 +89,11 @@ def run_controls(
         mixed = shuffled(part, other)
         wanted = [test for test in tests if test in ANSWERS]
         found.append(Control("shuffled_days", mixed, tuple(run_tests(mixed, seed=seed, profile=profile, tests=wanted))))
-    if background is not None:
-        quiet = background if extent == "full" else busiest_hour(background)
-        found.append(Control("no_agents", quiet, tuple(run_tests(quiet, seed=seed, profile=profile, tests=tests))))
+    quiet = None if background is None else background(part)
+    if quiet is not None:
+        found.append(
+            Control("no_agents", quiet, tuple(run_tests(quiet, seed=seed, profile=profile, tests=tests)), "simulated")
+        )
     return tuple(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.identity import identity
 from spymaster.evidence.law import Law, Measured, measure, pool
 from spymaster.evidence.load import session_arrays, session_market
+from spymaster.evidence.no_agents import quiet_market
 from spymaster.evidence.rows import Context, curve_rows, exemplar_rows, frame_of, result_rows
 from spymaster.evidence.verdicts import Least
 from spymaster.lake import Partition
@@ -157,7 +159,8 @@ def session_tests(
     if not own or not own[0].rows or not inputs.snapshot.rows:
         return {model.name: model.empty() for model in (AlgoRun, AlgoTest, AlgoCurve, AlgoExemplar)}
     chosen = settings.evidence
-    contract, _, tick = selected_contract(selection, definitions, instrument(symbol, settings))
+    known = instrument(symbol, settings)
+    contract, _, tick = selected_contract(selection, definitions, known)
     day = session_arrays(
         inputs.events, inputs.lives, inputs.trades, inputs.quotes, inputs.snapshot,
         tick_size_int=tick, law=law_of(laws, dt, chosen),
@@ -181,10 +184,15 @@ def session_tests(
     found = run_tests(day, seed=chosen.seed, profile=depth)
     judged = look_at_halves(day, found, seed=chosen.seed, least=context.least)
     market = None if other is None else session_market(*other.all())
-    ran = run_controls(day, extent=extent, seed=chosen.seed, profile=depth, other=market)
+    ran = run_controls(
+        day, extent=extent, seed=chosen.seed, profile=depth, other=market,
+        background=partial(quiet_market, instrument=known, seed=chosen.seed),
+    )  # fmt: skip
     passed = passes(ran) if ran else None
     context = replace(context, blocked=passed is False)
-    of_controls = [result_rows(context, one.day, one.judged, control=one.kind) for one in ran]
+    of_controls = [
+        result_rows(context, one.day, one.judged, control=one.kind, provenance=one.provenance) for one in ran
+    ]
     tests = pl.concat([result_rows(context, day, judged), *of_controls]).sort("test_row_id")
     about = {"profile": profile, "controls": extent, "controls_passed": passed, "n_tests": tests.height}
     return {

@@ -158,7 +158,8 @@ def contrast_frame(found: Sequence[Answer], dates: Sequence[date], provenance: s
             name: None if np.isnan(value) else value
             for name, value in (
                 ("mean_case", one.mean_case), ("mean_control", one.mean_control), ("delta", one.delta),
-                ("ci_lo", one.low), ("ci_hi", one.high), ("p_perm", one.p), ("q_bh", one.q), ("mdd", one.mdd),
+                ("ci_lo", one.low), ("ci_hi", one.high), ("p_swap", one.p_swap), ("p_days", one.p_days),
+                ("p_perm", one.p), ("q_bh", one.q), ("mdd", one.mdd),
             )
         }  # fmt: skip
         question = one.question

@@ -16,7 +16,7 @@ CONTRAST_IDS = (
     "share_qty", "before_break", "reject_minus_break", "same_message_rate",
 )  # fmt: skip
 """Registered questions, the first of them the one that counts; a change is a new study."""
-_FEW = "null with fewer than two days"
+_FEW = "null with fewer than two dates"
 _NONE = "null without a matched set"
 
 
@@ -30,6 +30,7 @@ class AlgoContrast(TableModel):
 
     layer = "gold"
     name = "algo_contrast"
+    version = 2
     key = ("contrast_id",)
     parameters = ("evidence", "setups", "instrument")
     parquet = ParquetLayout()
@@ -52,7 +53,12 @@ class AlgoContrast(TableModel):
     delta = Column(pl.Float64, f"mean of case less mean of its controls; {_NONE}", nullable=True, ge=-2, le=2)
     ci_lo = Column(pl.Float64, f"2.5 % of its bootstrap over dates; {_FEW}", nullable=True)
     ci_hi = Column(pl.Float64, f"97.5 % of it; {_FEW}", nullable=True)
-    p_perm = Column(pl.Float64, f"p by swapping case and control within sets; {_NONE}", nullable=True, gt=0, le=1)
+    p_swap = Column(pl.Float64, f"p by swapping case and control within sets; {_NONE}", nullable=True, gt=0, le=1)
+    p_days = Column(
+        pl.Float64, "p by turning signs of dates, which knows that sets of a date hang together; null as p_swap",
+        nullable=True, gt=0, le=1,
+    )  # fmt: skip
+    p_perm = Column(pl.Float64, "the larger of both, which is what counts; null as p_swap", nullable=True, gt=0, le=1)
     q_bh = Column(
         pl.Float64,
         "p adjusted over the secondary questions; null for the primary, and as p_perm",
@@ -61,7 +67,7 @@ class AlgoContrast(TableModel):
         le=1,
     )
     mdd = Column(pl.Float64, f"difference that four of five studies like this would find; {_FEW}", nullable=True, ge=0)
-    verdict = Column(pl.Enum(CONTRAST_VERDICTS), "what may be said; too_few: fewer than 10 sets or 2 dates")
+    verdict = Column(pl.Enum(CONTRAST_VERDICTS), "what may be said; too_few: fewer than 10 sets or 6 dates")
     provenance = Column(PROVENANCE, "real or simulated data")
 
     invariants = (
@@ -71,15 +77,20 @@ class AlgoContrast(TableModel):
             lambda pl: pl.col("is_primary") == (pl.col("contrast_id") == "primary"),
         ),
         Invariant("interval_in_order", "ci_lo <= ci_hi", lambda pl: pl.col("ci_lo") <= pl.col("ci_hi")),
+        Invariant(
+            "the_larger_p_counts",
+            "p_perm is the larger of p_swap and p_days",
+            lambda pl: pl.col("p_perm") == pl.max_horizontal("p_swap", "p_days"),
+        ),
         Invariant("q_is_no_less_than_p", "p_perm <= q_bh", lambda pl: pl.col("p_perm") <= pl.col("q_bh")),
         Invariant(
             "primary_is_alone", "the primary has no q", lambda pl: ~pl.col("is_primary") | pl.col("q_bh").is_null()
         ),
         Invariant(
             "few_say_nothing",
-            "with fewer than 10 sets or 2 dates the verdict is too_few, and only then",
+            "with fewer than 10 sets or 6 dates the verdict is too_few, and only then",
             lambda pl: (
-                ((pl.col("n_sets") < 10) | (pl.col("n_days") < 2)) == (pl.col("verdict").cast(pl.String) == "too_few")
+                ((pl.col("n_sets") < 10) | (pl.col("n_days") < 6)) == (pl.col("verdict").cast(pl.String) == "too_few")
             ),
         ),
         Invariant("days_have_sets", "n_days <= n_sets", lambda pl: pl.col("n_days") <= pl.col("n_sets")),

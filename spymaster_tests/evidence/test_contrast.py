@@ -43,15 +43,18 @@ def test_a_difference_is_found_with_its_size() -> None:
     found = answer(PRIMARY, touches, values, 1)
     assert found.delta == pytest.approx(0.05, abs=0.012)
     assert found.low < 0.05 < found.high
-    assert (found.verdict, found.p) == ("higher", 1 / 2000)
+    assert (found.verdict, found.p_swap) == ("higher", 1 / 2000)
+    assert found.p == found.p_days == 2 / 2**6  # all six dates lean one way, which no other signs do
     assert found.mean_case - found.mean_control == pytest.approx(found.delta)
     assert 0 < found.mdd < 0.05
 
 
-def test_without_a_difference_p_is_uniform_enough() -> None:
+def test_without_a_difference_p_of_swaps_is_uniform_enough() -> None:
     touches = sets(4, 8, 3)
     p = [
-        answer(Question(f"null {seed}"), touches, np.random.default_rng(seed).normal(size=len(touches.outcome)), 1).p
+        answer(
+            Question(f"null {seed}"), touches, np.random.default_rng(seed).normal(size=len(touches.outcome)), 1
+        ).p_swap
         for seed in range(60)
     ]
     assert np.mean(np.array(p) <= 0.1) <= 0.25
@@ -80,7 +83,7 @@ def test_neighbouring_placebos_that_one_move_met_do_not_make_a_difference() -> N
         touches = Touches(["reject"] * len(values), np.ones(len(values)), sets)
         spaced = Touches(touches.outcome, touches.rate, apart(np.array(ts) * SECOND, sets))
         for together, one in ((True, touches), (False, spaced)):
-            p[together].append(answer(PRIMARY, one, np.array(values), 1).p)
+            p[together].append(answer(PRIMARY, one, np.array(values), 1).p_swap)
     assert np.mean(np.array(p[True]) <= 0.05) >= 0.15
     assert np.mean(np.array(p[False]) <= 0.05) <= 0.125
 
@@ -99,11 +102,21 @@ def test_one_day_has_no_interval_and_says_nothing() -> None:
     found = answer(PRIMARY, sets(1, 30), np.random.default_rng(1).normal(size=180), 1)
     assert np.isnan([found.low, found.high, found.mdd]).all()
     assert found.verdict == "too_few"
+    assert found.p == 1
+
+
+@pytest.mark.parametrize(("days", "verdict"), [(5, "too_few"), (6, "higher")])
+def test_on_five_days_no_difference_is_large_enough(days: int, verdict: str) -> None:
+    touches = sets(days, 10)
+    values = np.random.default_rng(1).normal(0.1, 0.001, len(touches.outcome))
+    values[[one.case for one in touches.sets]] += 0.5
+    found = answer(PRIMARY, touches, values, 1)
+    assert (found.p, found.verdict) == (2 / 2**days, verdict)
 
 
 def test_the_interaction_sees_what_only_real_rejections_have() -> None:
     rng = np.random.default_rng(3)
-    touches = sets(6, 30)
+    touches = sets(10, 18)
     outcome = ["reject" if rng.random() < 0.5 else "break" for _ in touches.outcome]
     touches = Touches(outcome, touches.rate, touches.sets)
     values = rng.normal(0.1, 0.02, len(outcome))
@@ -137,7 +150,7 @@ def test_swaps_that_leave_no_difference_are_none_of_those_that_p_counts() -> Non
     assert found.delta == pytest.approx(own)
     assert np.isnan(every).mean() == pytest.approx(1 / 3)
     due = np.mean(np.abs(every[~np.isnan(every)]) >= abs(own) - 1e-12)
-    assert found.p == pytest.approx(due, abs=0.04)
+    assert found.p_swap == pytest.approx(due, abs=0.04)
     assert due - np.mean(np.abs(np.nan_to_num(every)) >= abs(own) - 1e-12) > 0.1
 
 
@@ -198,9 +211,9 @@ def test_seconds_without_a_list_are_not_known() -> None:
 
 
 def test_from_tables_to_rows() -> None:
-    """Two days of six touches, each with three placebos: quiet before placebos, busy before rejections."""
+    """Six days of six touches, each with three placebos: quiet before placebos, busy before rejections."""
     days = []
-    for day in range(2):
+    for day in range(6):
         base = START + day * 86_400 * SECOND
         attr = np.full(1000, 1.0)
         rows = []
@@ -234,9 +247,9 @@ def test_from_tables_to_rows() -> None:
         shifted = intensity(attr).with_columns(pl.col("window_end").dt.offset_by(f"{day}d"))
         days.append((touches_of(episodes, outcomes), Shares(shifted)))
     found = contrast_answers(days, 1)
-    assert found[0].n_sets == 12
+    assert (found[0].n_sets, found[0].n_days) == (36, 6)
     assert found[0].delta == pytest.approx(0.3, abs=0.06)
     assert found[0].verdict == "higher"
-    frame = contrast_frame(found, [date(2024, 1, 2), date(2024, 1, 3)], "simulated")
+    frame = contrast_frame(found, [date(2024, 1, 2 + day) for day in range(6)], "simulated")
     AlgoContrast.validate(frame)
     assert frame.filter("is_primary")["contrast_id"].to_list() == ["primary"]

@@ -89,6 +89,25 @@ def test_what_is_found_on_the_day_is_not_found_on_its_controls() -> None:
     assert run_controls(day, extent="none", seed=1, profile=SMALL) == ()
 
 
+def test_a_market_without_agents_is_as_long_as_the_part_that_is_controlled() -> None:
+    day, quiet = Market(2 * 3600 + 60, 4).background(orders=1, trades=0.1).day(), planted(2)
+    asked = []
+
+    def background(part: DayArrays) -> DayArrays | None:
+        asked.append((part.start, part.end))
+        return quiet if len(asked) == 1 else None
+
+    enough = Profile(99, None, 2)
+    found = run_controls(day, extent="sample", seed=1, profile=enough, background=background, tests=["E1"])
+    assert [(one.kind, one.provenance) for one in found] == [("jittered", ""), ("no_agents", "simulated")]
+    assert found[1].day is quiet
+    assert found[1].families == {"E1": True}  # agents are in this one
+    without = run_controls(day, extent="full", seed=1, profile=SMALL, background=background, tests=["E1"])
+    assert [one.kind for one in without] == ["jittered"]
+    hour = busiest_hour(day)
+    assert asked == [(hour.start, hour.end), (day.start, day.end)]
+
+
 def test_a_sample_is_the_busiest_hour() -> None:
     day = Market(2 * 3600 + 60, 4).background(orders=1, trades=0.1).day()
     hour = busiest_hour(day)

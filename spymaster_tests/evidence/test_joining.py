@@ -18,7 +18,7 @@ from spymaster.evidence.session_contrast import Shares, contrast_answers, touche
 from spymaster.evidence.strata import Stratum
 from spymaster_tests.evidence.markets import MS, SECOND_NS, START, Market
 
-DAYS, SECONDS, TOUCHES, PLACEBOS = 5, 900, 6, 3
+DAYS, SECONDS, TOUCHES, PLACEBOS = 6, 900, 6, 3
 PER_SECOND = 6
 LIST = FrozenList((Listed("E1", "ms", Stratum(kind="cancel"), "ns", ((20.0 * MS, 21.0 * MS, 0.8),), 0.05),))
 

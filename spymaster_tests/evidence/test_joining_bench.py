@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import joining
+from spymaster.evidence.contrast import LEAST_DAYS
 from spymaster.evidence.holdout import is_holdout
 from spymaster.settings import get_settings
 
@@ -49,8 +50,8 @@ def test_sessions_that_are_there_are_not_made_again(tmp_path: Path, monkeypatch:
 
 @pytest.mark.slow
 def test_fixed_delays_before_rejections_are_found_and_random_ones_are_not(tmp_path: Path) -> None:
-    """The gate in small: one date searched, four asked."""
-    plan = joining.Plan.of(1, 4, SETTINGS.evidence)
+    """The gate in small: one date searched, and as few asked as there is an answer from."""
+    plan = joining.Plan.of(1, LEAST_DAYS, SETTINGS.evidence)
     algo, human = (joining.Made(lake, plan, tmp_path, SETTINGS) for lake in joining.lakes(1)[:2])
     algo.searched()
     lists = {joining.OTHER: (algo.findings(), algo.laws())}

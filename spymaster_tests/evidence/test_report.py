@@ -129,6 +129,11 @@ def test_a_failed_control_stands_above_everything() -> None:
             "the date with its times jittered; messages of the date with trades and quotes of an earlier one",
             False,
         ),
+        (
+            ("jittered", "no_agents"),
+            "the date with its times jittered; a simulated market without agents, as long and as busy",
+            False,
+        ),
     ],
 )
 def test_the_section_names_the_controls_there_are_and_the_tests_without_one(
@@ -138,6 +143,7 @@ def test_the_section_names_the_controls_there_are_and_the_tests_without_one(
     row = data.controls.head(1)
     dtype = row.schema["control_kind"]
     tests = {"jittered": ("E1", "E2", "E3", "E4", "E5", "E6", "E10"), "shuffled_days": ("E2", "E3", "E7")}
+    tests["no_agents"] = (*tests["jittered"], "E7")
     held = pl.concat(
         row.with_columns(control_kind=pl.lit(kind, dtype), test_id=pl.lit(test), q_bh=pl.lit(0.5))
         for kind in kinds

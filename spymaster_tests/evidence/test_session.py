@@ -85,7 +85,8 @@ def test_controls_are_rows_of_their_own_and_block_verdicts_if_they_fail(
     tests = AlgoTest.validate(frames["algo_test"])
     controls = tests.filter("is_negative_control")
     assert (run["controls"], run["controls_passed"], run["n_tests"]) == ("full", passed, tests.height)
-    assert set(controls["control_kind"].to_list()) == {"jittered"}
+    assert set(controls["control_kind"].to_list()) == {"jittered", "no_agents"}
+    assert set(controls["provenance"].to_list()) == {"simulated"}
     assert set(controls["verdict"].to_list()) == {"simulated:none"}
     of_day = tests.filter(~pl.col("is_negative_control"))
     explained = pl.col("notes").list.set_intersection(list(AGAINST)).list.len() > 0
@@ -109,18 +110,32 @@ def test_the_other_day_is_the_last_earlier_discovery_date_with_rows(lake: Lake, 
     assert other_of(other, DT) is None
 
 
-def test_a_date_with_an_earlier_one_has_both_controls(lake: Lake) -> None:
+def test_a_date_with_an_earlier_one_has_all_controls(lake: Lake) -> None:
     depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
     frames = searched(lake, DT, depth, "standard")
     tests = AlgoTest.validate(frames["algo_test"]).filter("is_negative_control")
     kinds = tests.group_by("control_kind").agg(pl.col("test_id").unique().sort()).sort("control_kind").rows()
-    assert [str(kind) for kind, _ in kinds] == ["jittered", "shuffled_days"]
-    assert "E7" not in kinds[0][1]
-    assert "E7" in kinds[1][1]
-    assert set(kinds[1][1]) <= {"E2", "E3", "E7"}
+    assert [str(kind) for kind, _ in kinds] == ["no_agents", "jittered", "shuffled_days"]
+    assert "E7" not in kinds[1][1]
+    assert "E7" in kinds[2][1]
+    assert set(kinds[2][1]) <= {"E2", "E3", "E7"}
     demo = searched(lake, DT)
     assert not demo["algo_test"]["is_negative_control"].any()
     assert frames["algo_run"]["data_hash"][0] != demo["algo_run"]["data_hash"][0]  # the other day was read
+
+
+def test_of_a_real_date_only_the_market_without_agents_is_simulated(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "Context", lambda **about: rows.Context(**about | {"provenance": "real"}))
+    depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
+    tests = AlgoTest.validate(searched(lake, EARLIER, depth, "standard")["algo_test"])
+    found = tests.group_by("control_kind").agg(pl.col("provenance").cast(pl.String).unique())
+    assert {str(kind): names for kind, names in found.iter_rows()} == {
+        "none": ["real"], "jittered": ["real"], "no_agents": ["simulated"],
+    }  # fmt: skip
+    simulated = pl.col("verdict").cast(pl.String).str.starts_with("simulated:")
+    assert tests.select((simulated == (pl.col("control_kind") == "no_agents")).all()).item()
 
 
 @pytest.mark.parametrize("controls", ["none", "full"])
@@ -138,7 +153,7 @@ def test_a_date_is_tested_anew_for_a_report_with_other_controls(
     assert data.run["controls"] == controls
     assert data.run["run_id"] != stored["run_id"][0]
     assert (data.run["controls_passed"] is None) == (controls == "none") == data.controls.is_empty()
-    assert set(data.controls["control_kind"].to_list()) == ({"jittered"} if controls == "full" else set())
+    assert set(data.controls["control_kind"].to_list()) == ({"jittered", "no_agents"} if controls == "full" else set())
     assert {path: path.stat().st_mtime_ns for path in lake.root.rglob("*") if path.is_file()} == before
 
 

@@ -19,7 +19,7 @@ from spymaster.tables.algo_test import TEST_IDS
 CONTROLS = {
     "jittered": "the date with its times jittered",
     "shuffled_days": "messages of the date with trades and quotes of an earlier one",
-    "no_agents": "a simulated day without agents",
+    "no_agents": "a simulated market without agents, as long and as busy",
 }
 
 
@@ -71,7 +71,9 @@ def joining(data: ReportData) -> Section:
     heads = ("question", "sets", "dates", "difference, points", "95 % interval", "p", "q", "could find", "verdict")
     rows = tuple(_contrast_row(row) for row in data.contrast.sort("is_primary", descending=True).iter_rows(named=True))
     if set(data.contrast["verdict"].cast(pl.String)) == {"too_few"}:
-        blocks.append(Text(f"The other {len(rows) - 1} questions have too few matched touches, too.", "nothing"))
+        blocks.append(
+            Text(f"The other {len(rows) - 1} questions have too few matched touches or dates, too.", "nothing")
+        )
         return Section("Before rejections", "joining", tuple(blocks))
     blocks.append(
         Table(heads, rows, heads[1:8], "The first question is the registered one; the others are a family of their own")

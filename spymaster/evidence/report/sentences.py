@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from spymaster.evidence.contrast import LEAST_DAYS, LEAST_SETS
+
 LEVEL = "95 %"
 ALPHA = 0.05
 NAMES = {
@@ -124,14 +126,16 @@ CONTRAST = {
     "touches",
     "not_distinguishable": "{prefix}algorithmic intensity before rejections was not distinguishable from that before "
     "placebo touches (difference {delta} percentage points)",
-    "too_few": "{prefix}too few matched touches to say whether algorithmic intensity before rejections differs",
+    "too_few": "{prefix}too few matched touches, or dates with them, to say whether algorithmic intensity before "
+    "rejections differs",
 }
 CONTRAST_TAIL = (
-    "{level} interval {low} to {high}; p {p}; {sets} sets on {days} dates; a difference of {mdd} would have "
+    "{level} interval {low} to {high}; p {p}, the larger of {p_swap} by swaps within sets and {p_days} by signs of "
+    "dates; {sets} sets on {days} dates; a difference of {mdd} would have "
     "been found in "
     "four of five such studies."
 )
-CONTRAST_FEW = "{sets} sets on {days} dates."
+CONTRAST_FEW = "{sets} sets on {days} dates; an answer takes {least_sets} on {least_days}."
 
 Row = Mapping[str, Any]
 
@@ -368,8 +372,10 @@ def contrast(row: Row) -> tuple[str, str]:
     counts = {"sets": row["n_sets"], "days": row["n_days"]}
     said = sentence(CONTRAST[verdict].format(prefix=prefix(row["provenance"]), **points))
     if verdict == "too_few":
-        return said, CONTRAST_FEW.format(**counts)
-    return said, CONTRAST_TAIL.format(**points, **counts, level=LEVEL, p=probability(row["p_perm"]))
+        return said, CONTRAST_FEW.format(**counts, least_sets=LEAST_SETS, least_days=LEAST_DAYS)
+    chances = {"p": row["p_perm"], "p_swap": row["p_swap"], "p_days": row["p_days"]}
+    chances = {name: probability(value) for name, value in chances.items()}
+    return said, CONTRAST_TAIL.format(**points, **counts, **chances, level=LEVEL)
 
 
 TEMPLATES = (
