@@ -255,7 +255,8 @@ def _row(lake: Lake, name: str, findings: Partition, found: pl.DataFrame) -> dic
     }  # fmt: skip
     return {
         "lake": lake.name, "list": name, "habits": listed.height, "sets": primary["n_sets"], "days": primary["n_days"],
-        "dropped": primary["n_dropped"], **percent, "p": primary["p_perm"], "verdict": primary["verdict"],
+        "dropped": primary["n_dropped"], **percent, "p by swaps": primary["p_swap"],
+        "p by dates": primary["p_days"], "p": primary["p_perm"], "verdict": primary["verdict"],
         "other questions with an answer": others.height,
     }  # fmt: skip
 

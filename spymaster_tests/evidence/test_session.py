@@ -127,7 +127,7 @@ def test_a_date_with_an_earlier_one_has_all_controls(lake: Lake) -> None:
 def test_of_a_real_date_only_the_market_without_agents_is_simulated(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "Context", lambda **about: rows.Context(**about | {"provenance": "real"}))
+    monkeypatch.setattr(session, "Context", lambda **about: replace(rows.Context(**about), provenance="real"))
     depth = EvidenceSettings(surrogates=19, surrogates_second=99, controls="full")
     tests = AlgoTest.validate(searched(lake, EARLIER, depth, "standard")["algo_test"])
     found = tests.group_by("control_kind").agg(pl.col("provenance").cast(pl.String).unique())
