@@ -22,6 +22,15 @@ def block_sums(times: NDArray[np.int64], start: int, blocks: int, weights: NDArr
     return np.bincount(block_of(times, start, blocks), weights=weights, minlength=blocks)
 
 
+def sums_of(drawn: NDArray[np.int64], values: NDArray) -> NDArray[np.float64]:
+    """Sums of values by block, of every resample: drawn[resamples, blocks] says how often a block was drawn.
+
+    No matrix product: of so small a one a library makes two threads, of which one waits as busily as the other works,
+    and in what order it adds up depends on the processor.
+    """
+    return np.einsum("ij,j->i", drawn, np.asarray(values, np.float64))
+
+
 def ratio_interval(
     parts: NDArray, wholes: NDArray, rng: np.random.Generator, *, resamples: int = RESAMPLES, level: float = 0.95
 ) -> tuple[float, float]:
@@ -33,8 +42,7 @@ def ratio_interval(
     if n == 0 or n != len(wholes):
         raise ValueError(f"{n} parts and {len(wholes)} wholes make no ratio")
     drawn = rng.multinomial(n, np.full(n, 1 / n), size=resamples)
-    below = drawn @ np.asarray(wholes, np.float64)
-    above = drawn @ np.asarray(parts, np.float64)
+    below, above = sums_of(drawn, wholes), sums_of(drawn, parts)
     ratios = above[below > 0] / below[below > 0]
     if not len(ratios):
         return 0.0, 0.0

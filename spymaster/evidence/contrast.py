@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS
+from spymaster.evidence.bootstrap import sums_of
 from spymaster.evidence.multiplicity import benjamini_hochberg
 from spymaster.evidence.streams import BOOTSTRAP, Streams
 from spymaster.setups.matching import APART_S
@@ -227,7 +228,7 @@ def _by_days(
     if n < LEAST_DAYS:
         return np.nan, np.nan, np.nan
     drawn = streams.random(BOOTSTRAP).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    upper, lower = (drawn @ np.bincount(of_day, column, n) for column in (parts, wholes))
+    upper, lower = (sums_of(drawn, np.bincount(of_day, column, n)) for column in (parts, wholes))
     ratios = upper[lower > 0] / lower[lower > 0]
     low, high = np.quantile(ratios, [0.025, 0.975])
     return float(low), float(high), float(ratios.std())
