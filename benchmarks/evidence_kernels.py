@@ -15,7 +15,7 @@ from spymaster.evidence.bins import MS, steps_of
 from spymaster.evidence.lags import Redrawn
 from spymaster.evidence.nulls import decluster, jitter
 from spymaster.evidence.streams import Streams
-from spymaster.evidence.windows import RedrawnWindow
+from spymaster.evidence.window_spectra import RedrawnWindow
 
 EVENTS, REFERENCES, TARGETS = 4_000_000, 330_000, 3_900_000
 PAIRS = 12_600_000
@@ -42,9 +42,7 @@ def measure(report: Report, share: float, options: Namespace) -> None:
         Case("decluster", 1, lambda: decluster(events, phase.DEAD_NS, out), f"{len(events):,} events"),
         Case("phases", SURROGATES, _phases(events, streams), "shifts of every second, declustered"),
         Case("spectrum", 1, lambda: spectra.spectrum(window, 0, spectra.PASSES[1]), "40 to 200 Hz, 6,000 events"),
-        Case(
-            "redrawn spectra", SURROGATES, _spectra(window, streams), "the same, drawn anew; the largest value"
-        ),
+        Case("redrawn spectra", SURROGATES, _spectra(window, streams), "the same, drawn anew; the largest value"),
     )
     for timing in time_cases(cases, options.repeats):
         seconds = statistics.median(timing.cpu_seconds) / timing.work

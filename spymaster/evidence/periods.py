@@ -34,7 +34,7 @@ from spymaster.evidence.spectra import (
 )
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
-from spymaster.evidence.windows import RedrawnWindow, Window, largest_values
+from spymaster.evidence.window_spectra import RedrawnWindow, Window, largest_values
 
 TEST = "E5"
 LEAST_EVENTS = 150

@@ -13,7 +13,7 @@ from spymaster.evidence.spectra import PASSES
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
 from spymaster.evidence.verdicts import Least
-from spymaster.evidence.windows import RedrawnWindow
+from spymaster.evidence.window_spectra import RedrawnWindow
 from spymaster_tests.evidence.markets import MS, START, Market
 
 ADDS = Stratum(kind="add")

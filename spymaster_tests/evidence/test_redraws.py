@@ -13,7 +13,7 @@ from spymaster.evidence.nulls import decluster, jitter_marked, markperm, permute
 from spymaster.evidence.refills import RedrawnRefills, Refills, ResizedRefills
 from spymaster.evidence.streams import SomeWords, Streams, fill_blocks, fill_words_from
 from spymaster.evidence.twins import Orders, RedrawnTwins, ResizedTwins
-from spymaster.evidence.windows import LANES, RedrawnWindow, largest_over_usual, largest_values
+from spymaster.evidence.window_spectra import LANES, RedrawnWindow, largest_over_usual, largest_values
 from spymaster_tests.evidence.markets import MS
 
 STREAMS = Streams(5, "redraws")
