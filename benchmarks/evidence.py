@@ -44,7 +44,7 @@ SOURCES = (
 """What figures are made by, with the modules of `spymaster.evidence` that the tests of a step run by."""
 SECTIONS = ("evidence",)
 """Settings that figures depend on."""
-LIBRARIES = ("numba", "numpy", "polars")
+LIBRARIES = ("numba", "numpy", "polars", "scipy")
 
 PLANTED_SOURCES = ("benchmarks/evidence_planted.py",)
 """Those of figures about agents, too."""

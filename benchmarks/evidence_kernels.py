@@ -15,6 +15,7 @@ from spymaster.evidence.bins import MS, steps_of
 from spymaster.evidence.lags import Redrawn
 from spymaster.evidence.nulls import decluster, jitter
 from spymaster.evidence.streams import Streams
+from spymaster.evidence.window_spectra import RedrawnWindow
 
 EVENTS, REFERENCES, TARGETS = 4_000_000, 330_000, 3_900_000
 PAIRS = 12_600_000
@@ -43,6 +44,7 @@ def measure(report: Report, share: float, options: Namespace) -> None:
         Case("decluster", 1, lambda: decluster(events, phase.DEAD_NS, out), f"{len(events):,} events"),
         Case("phases", SHIFTED, _phases(events, streams), "shifts of seconds, declustered; one of a first stage"),
         Case("spectrum", 1, lambda: spectra.spectrum(window, 0, spectra.PASSES[1]), "40 to 200 Hz, 6,000 events"),
+        Case("redrawn spectra", SURROGATES, _spectra(window, streams), "the same, drawn anew; the largest value"),
     )
     for timing in time_cases(cases, options.repeats):
         seconds = statistics.median(timing.cpu_seconds) / timing.work
@@ -70,6 +72,11 @@ def _redrawn_lags(refs: np.ndarray, targets: np.ndarray, streams: Streams) -> Ca
     of_ref, of_target = np.arange(len(refs)), np.arange(len(targets)) + len(refs)
     redrawn = Redrawn((refs, of_ref), (targets, of_target), grid.edges, grid.cell, streams)
     return lambda: redrawn.sets(1, SURROGATES)
+
+
+def _spectra(times: np.ndarray, streams: Streams) -> Callable[[], object]:
+    window = RedrawnWindow(times, 0, spectra.PASSES[1], 20 * MS, streams)
+    return lambda: window.largest(1, SURROGATES)
 
 
 def _phases(events: np.ndarray, streams: Streams) -> Callable[[], object]:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS
+from spymaster.evidence.bootstrap import sums_of
 from spymaster.evidence.contrast_days import INTERVAL_DATES, draws, interval, sign_p
 from spymaster.evidence.multiplicity import benjamini_hochberg
 from spymaster.evidence.streams import Streams
@@ -195,7 +196,7 @@ def answer(question: Question, touches: Touches, values: NDArray[np.float64], se
     low = high = error = np.nan
     if len(names) >= INTERVAL_DATES:
         drawn = draws(len(names), streams)
-        low, high, error = interval(drawn @ total_of_day / (drawn @ count))
+        low, high, error = interval(sums_of(drawn, total_of_day) / sums_of(drawn, count))
     delta = float(own.mean())
     return Answer(
         question,

@@ -37,22 +37,45 @@ def below(word, width):
     return np.int64((w * (wide >> half) + ((w * (wide & np.uint64(0xFFFF))) >> half)) >> half)
 
 
+FEW = 16
+"""Events of a cell up to which each is put in its place among those before; of more every event has a slot first."""
+
+
 @kernel()
 def jitter(times, words, origin, width, out):
     """Redraw each event in its cell `[origin + k * width, origin + (k + 1) * width)`; `out` is sorted again."""
-    last_cell = np.int64(-(2**62))
+    n = times.shape[0]
+    slots = np.empty(0, np.int64)
     first = 0
-    for i in range(times.shape[0]):
-        cell = (times[i] - origin) // width
-        drawn = origin + cell * width + below(words[i], width)
-        if cell != last_cell:
-            last_cell = cell
-            first = i
-        place = i
-        while place > first and out[place - 1] > drawn:
-            out[place] = out[place - 1]
-            place -= 1
-        out[place] = drawn
+    while first < n:
+        begin = origin + (times[first] - origin) // width * width
+        stop = first + 1
+        while stop < n and times[stop] < begin + width:
+            stop += 1
+        held = stop - first
+        if held <= FEW:
+            for i in range(first, stop):
+                out[i] = begin + below(words[i], width)
+        else:
+            # as many slots as events: words tell the order, so what is left to sort are those that share a slot
+            if slots.shape[0] < held + 1:
+                slots = np.empty(2 * held + 1, np.int64)
+            slots[: held + 1] = 0
+            for i in range(first, stop):
+                slots[below(words[i], held) + 1] += 1
+            for slot in range(held):
+                slots[slot + 1] += slots[slot]
+            for i in range(first, stop):
+                slot = below(words[i], held)
+                out[first + slots[slot]] = begin + below(words[i], width)
+                slots[slot] += 1
+        for i in range(first + 1, stop):
+            drawn, place = out[i], i
+            while place > first and out[place - 1] > drawn:
+                out[place] = out[place - 1]
+                place -= 1
+            out[place] = drawn
+        first = stop
 
 
 @kernel()

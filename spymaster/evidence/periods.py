@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays
 from spymaster.evidence.bins import MS
-from spymaster.evidence.bootstrap import RESAMPLES
-from spymaster.evidence.maxstat import ALPHA, BAND, max_statistic, mc_p, tailed
-from spymaster.evidence.nulls import decluster, jitter
+from spymaster.evidence.bootstrap import RESAMPLES, sums_of
+from spymaster.evidence.maxstat import BAND, max_statistic, tailed
+from spymaster.evidence.nulls import decluster
 from spymaster.evidence.result import Curve, First, TestResult, Weights, choose_links, exemplars
 from spymaster.evidence.spectra import (
     PASSES,
     STEP_HZ,
-    WINDOW_S,
+    WINDOW_NS,
     Pass,
+    ends,
     fundamental,
     line_of,
     resultant,
@@ -33,6 +34,7 @@ from spymaster.evidence.spectra import (
 )
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
+from spymaster.evidence.window_spectra import RedrawnWindow, Window, largest_values
 
 TEST = "E5"
 LEAST_EVENTS = 150
@@ -65,37 +67,37 @@ def run(
     """One result per pass and screened window; `facts["windows"]` says how many windows were looked at.
 
     A pass in which no window was screened has one result without a p, for its windows were looked at, too. `more`
-    surrogates replace the first where p <= 0.05. The effect is a share of the events of a window; n_ref is the events
-    of all windows with the line, so that effect times n_ref is of the date, as elsewhere.
+    surrogates replace the first where p <= 0.05: they change p and nothing else. The effect is a share of the events of
+    a window; n_ref is the events of all windows with the line, so that effect times n_ref is of the date, as elsewhere.
     """
     rows = np.flatnonzero(stratum.among(day.messages, day.messages.qty))
-    if first:
-        return [_again(day, stratum, rows, one, streams, surrogates, more) if one.is_small else one for one in first]
-    found: list[TestResult] = []
-    for band in PASSES:
-        found += _in_band(day, stratum, rows, band, streams.sub(band.name), surrogates, more)
-    return found
+    every = day.messages.ts[rows]
+    found = list(first) or [
+        one
+        for band in PASSES
+        for one in _in_band(day, stratum, rows, every, band, streams.sub(band.name), surrogates)
+    ]  # fmt: skip
+    if more is None:
+        return found
+    return [_again(one, day, every, streams, surrogates, more) if one.is_small else one for one in found]
 
 
 def _again(
-    day: DayArrays,
-    stratum: Stratum,
-    rows: NDArray[np.int64],
-    one: TestResult,
-    streams: Streams,
-    surrogates: int,
-    more: int | None,
+    one: TestResult, day: DayArrays, every: NDArray[np.int64], streams: Streams, surrogates: int, more: int
 ) -> TestResult:
-    """The test of a line with a second stage; which windows have it is known."""
+    """A result with the p of its second stage; in which window the line is, and in which cells, is known."""
     assert one.window is not None
     band = next(band for band in PASSES if band.name == one.sub_id)
-    start, end = one.window
-    every = day.messages.ts[rows]
-    values = spectrum(_declustered(every[slice(*np.searchsorted(every, [start, end]))], band), start, band)
-    both = (one.peak_value, _strongest(values, band))
-    number = (start - day.start) // (WINDOW_S * SECOND_NS)
-    own = streams.sub(band.name).sub(f"window {number}")
-    return replace(_tested(day, stratum, rows, band, number, both, own, surrogates, more, one.facts), n_ref=one.n_ref)
+    start, _ = one.window
+    own = streams.sub(band.name).sub(f"window {(start - day.start) // WINDOW_NS}")
+    statistics = _redrawn(every, start, band, one.null_param["cell_ns"], own).largest(1 + surrogates, more)
+    p, method = tailed(np.append(one.statistic, statistics), own.random(EXEMPLARS))
+    return replace(one, p_raw=p, p_floor=1 / (more + 1), p_method=method, n_surrogate=more)
+
+
+def _redrawn(every: NDArray[np.int64], start: int, band: Pass, cell: int, streams: Streams) -> RedrawnWindow:
+    around = every[slice(*np.searchsorted(every, [start - cell, start + WINDOW_NS + cell]))]
+    return RedrawnWindow(around, start, band, cell, streams)
 
 
 def _strongest(values: NDArray[np.float64], band: Pass) -> float:
@@ -107,28 +109,26 @@ def _in_band(
     day: DayArrays,
     stratum: Stratum,
     rows: NDArray[np.int64],
+    ts: NDArray[np.int64],
     band: Pass,
     streams: Streams,
     surrogates: int,
-    more: int | None,
 ) -> list[TestResult]:
-    ts = day.messages.ts[rows]
     tested: list[int] = []
-    largest, events = 0.0, 0
+    windows: list[Window] = []
+    for number, start in enumerate(range(day.start, day.end - WINDOW_NS + 1, WINDOW_NS)):
+        times = _declustered(ts[slice(*np.searchsorted(ts, [start, start + WINDOW_NS]))], band)
+        if len(times) >= LEAST_EVENTS:
+            tested.append(number)
+            windows.append((times, start))
+    z2 = largest_values(windows, band)
+    largest, events = float(z2.max(initial=0.0)), sum(len(times) for times, _ in windows)
+    frequencies = 1 + ends(band)[1] - ends(band)[0]
     hits: list[_Hit] = []
-    for number, start in enumerate(range(day.start, day.end - WINDOW_S * SECOND_NS + 1, WINDOW_S * SECOND_NS)):
-        part = slice(*np.searchsorted(ts, [start, start + WINDOW_S * SECOND_NS]))
-        times = _declustered(ts[part], band)
-        if len(times) < LEAST_EVENTS:
-            continue
-        tested.append(number)
-        events += len(times)
-        values = spectrum(times, start, band)
-        largest = max(largest, float(values.max()))
-        if screen_p(float(values.max()), len(values)) <= SCREEN:
-            strongest = _strongest(values, band)
-            line = fundamental(times, start, strongest)
-            hits.append(_Hit(number, line, float(values.max()), strongest, len(times)))
+    for number, (times, start), one in zip(tested, windows, z2.tolist(), strict=True):
+        if screen_p(one, frequencies) <= SCREEN:
+            strongest = _strongest(spectrum(times, start, band), band)
+            hits.append(_Hit(number, fundamental(times, start, strongest), one, strongest, len(times)))
     if tested and not hits:
         return [_without_line(stratum, band, len(tested), largest, events, len(rows))]
     results: list[TestResult] = []
@@ -148,9 +148,8 @@ def _in_band(
             "windows_with_line": float(len(same)),
             "windows_with_line_first_half": float(sum(one.number < middle for one in same)),
         }
-        one = streams.sub(f"window {hit.number}")
-        both = (frequency, hit.strongest)
-        result = _tested(day, stratum, rows, band, hit.number, both, one, surrogates, more, facts)
+        own = streams.sub(f"window {hit.number}")
+        result = _tested(day, stratum, rows, ts, band, hit, own, surrogates, facts)
         results.append(replace(result, n_ref=sum(one.events for one in same)))
     return results
 
@@ -191,46 +190,28 @@ def _tested(
     day: DayArrays,
     stratum: Stratum,
     rows: NDArray[np.int64],
+    every: NDArray[np.int64],
     band: Pass,
-    number: int,
-    lines: tuple[float, float],
+    hit: _Hit,
     streams: Streams,
     surrogates: int,
-    more: int | None,
     facts: dict[str, float | None],
 ) -> TestResult:
-    start = day.start + number * WINDOW_S * SECOND_NS
-    end = start + WINDOW_S * SECOND_NS
-    frequency, strongest = lines
-    cell = int(np.clip(2 / strongest * SECOND_NS, LEAST_CELL, MOST_CELL))
-    origin = streams.offset(cell)
-    every = day.messages.ts[rows]
+    start = day.start + hit.number * WINDOW_NS
+    end = start + WINDOW_NS
+    cell = int(np.clip(2 / hit.strongest * SECOND_NS, LEAST_CELL, MOST_CELL))
     rows = rows[slice(*np.searchsorted(every, [start, end]))]
     ts = day.messages.ts[rows]
     times = _declustered(ts, band)
-    observed = spectrum(times, start, band)
-    line = line_of(times, start, strongest)
-    # events from beyond the window may be drawn into it: without them its ends would empty
-    around = every[slice(*np.searchsorted(every, [start - cell, end + cell]))]
-    drawn = np.empty_like(around)
-    spectra, resultants = [observed], []
-
-    def largest(surrogate: int) -> float:
-        jitter(around, streams.words(surrogate, len(around)), origin, cell, drawn)
-        events = _declustered(drawn[slice(*np.searchsorted(drawn, [start, end]))], band)
-        resultants.append(resultant(events, line))
-        values = spectrum(events, start, band)
-        if len(spectra) <= CURVE_SURROGATES:
-            spectra.append(values)
-        return float(values.max())
-
-    used = surrogates
-    statistics = np.array([observed.max(), *(largest(one) for one in range(1, used + 1))])
-    if more is not None and mc_p(statistics) <= ALPHA:
-        used = more
-        statistics = np.array([observed.max(), *(largest(surrogates + one) for one in range(1, used + 1))])
-    p, method = tailed(statistics, streams.random(EXEMPLARS))
-    expected = float(np.mean(resultants))
+    line = line_of(times, start, hit.strongest)
+    redrawn = _redrawn(every, start, band, cell, streams)
+    statistics, spectra = [np.array([hit.z2])], [spectrum(times, start, band)]
+    for some in redrawn.transformed(1, surrogates):
+        statistics.append(some.largest())
+        drawn = min(len(some.held), 1 + CURVE_SURROGATES - len(spectra))
+        spectra += [some.spectrum(place) for place in range(drawn)]
+    p, method = tailed(np.concatenate(statistics), streams.random(EXEMPLARS))
+    expected = float(np.mean([resultant(redrawn.events(one), line) for one in range(1, 1 + surrogates)]))
     locked = resultant(times, line) - expected
     low, high = _interval(times, line, expected, streams)
     period = SECOND_NS / line
@@ -244,22 +225,22 @@ def _tested(
         stratum_json=stratum.json(),
         n_ref=len(times),
         n_tgt=len(ts),
-        statistic=float(statistics[0]),
+        statistic=hit.z2,
         stat_name="largest whitened Z2",
         p_raw=p,
-        p_floor=1 / (used + 1),
+        p_floor=1 / (surrogates + 1),
         p_method=method,
-        n_surrogate=used,
+        n_surrogate=surrogates,
         null_method="jitter",
         null_param={"cell_ns": cell, "redrawn": "event", "dead_ns": band.dead_ns},
         effect=locked,
         effect_unit="share",
         effect_lo=low,
         effect_hi=high,
-        peak_value=frequency,
+        peak_value=hit.frequency,
         peak_unit="Hz",
         peak_width=STEP_HZ,
-        notes=("outside_band",) if not band.low_hz <= frequency <= band.high_hz else (),
+        notes=("outside_band",) if not band.low_hz <= hit.frequency <= band.high_hz else (),
         weights=Weights("Hz", ((line * (1 - SAME_LINE), line * (1 + SAME_LINE), max(locked, 0.0)),)),
         exemplars=exemplars(
             "messages",
@@ -296,6 +277,7 @@ def _interval(times: NDArray[np.int64], frequency: float, expected: float, strea
     n = int(block[-1]) + 1
     real, imaginary = (np.bincount(block, part(angle), n) for part in (np.cos, np.sin))
     drawn = streams.random(BOOTSTRAP).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    length = np.hypot(drawn @ real, drawn @ imaginary) / np.maximum(drawn @ np.bincount(block, minlength=n), 1)
+    sums = [sums_of(drawn, part) for part in (real, imaginary, np.bincount(block, minlength=n))]
+    length = np.hypot(sums[0], sums[1]) / np.maximum(sums[2], 1)
     low, high = np.quantile(length - expected, [0.025, 0.975])
     return float(low), float(high)

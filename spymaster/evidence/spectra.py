@@ -17,11 +17,14 @@ from spymaster.evidence.bins import MS
 from spymaster.jit import kernel
 
 WINDOW_S = 120
+WINDOW_NS = WINDOW_S * SECOND_NS
 SPAN_NS = 2**17 * MS
 """Time that is transformed: a window and nothing after it."""
 STEP_HZ = SECOND_NS / SPAN_NS
 MEDIAN_BINS, LEAST_HALF = 601, 10
 CHI2_4_MEDIAN, CHI2_2_MEDIAN = 3.357, 1.386
+LEAST_USUAL = 1e-12
+"""In place of a smaller median: a window may be all but empty."""
 FINE = np.arange(-4, 5) / 8
 """Parts of a step around the strongest frequency that is a multiple of one."""
 HARMONICS = 8
@@ -49,10 +52,20 @@ def spectrum(times: NDArray[np.int64], start: int, band: Pass) -> NDArray[np.flo
 
     Under no structure each value has about a chi-squared distribution with four degrees of freedom.
     """
-    first, last = round(band.low_hz / STEP_HZ), round(band.high_hz / STEP_HZ)
+    return whitened(transform(times, start, band.bin_ns), len(times), band)
+
+
+def whitened(transformed: NDArray[np.complexfloating], events: int, band: Pass) -> NDArray[np.float64]:
+    """`spectrum` of a window of so many events from its transform."""
+    first, last = ends(band)
     both = np.empty(last + MEDIAN_BINS // 2 + 1)
-    power_pairs(transform(times, start, band.bin_ns), 2 / max(len(times), 1), both)
+    power_pairs(transformed, 2 / max(events, 1), both)
     return both[first : last + 1] / (_usual(both, first, last) / CHI2_4_MEDIAN)
+
+
+def ends(band: Pass) -> tuple[int, int]:
+    """The first and the last frequency of a band, in multiples of `STEP_HZ`."""
+    return round(band.low_hz / STEP_HZ), round(band.high_hz / STEP_HZ)
 
 
 def powers(times: NDArray[np.int64], start: int, bin_ns: int = MS) -> NDArray[np.float64]:
@@ -64,23 +77,18 @@ def powers(times: NDArray[np.int64], start: int, bin_ns: int = MS) -> NDArray[np
 def transform(times: NDArray[np.int64], start: int, bin_ns: int) -> NDArray[np.complex128]:
     """Transform of the counts of a window less their mean."""
     counts = np.empty(SPAN_NS // bin_ns)
-    count_window(times, start, bin_ns, WINDOW_S * SECOND_NS // bin_ns, counts)
+    count_window(times, start, bin_ns, WINDOW_NS // bin_ns, counts)
     return np.fft.rfft(counts)
 
 
 @kernel()
 def count_window(times, start, width, bins, counts):
     """Events by bin of `width` ns less their mean over the first `bins`, which are the window; 0 after it."""
-    counts[:] = 0
-    held = 0
-    for i in range(times.shape[0]):
-        place = (times[i] - start) // width
-        if place < bins:
-            counts[place] += 1
-            held += 1
-    mean = held / bins
-    for place in range(bins):
-        counts[place] -= mean
+    held = np.searchsorted(times, start + bins * width)
+    counts[:bins] = -held / bins
+    counts[bins:] = 0
+    for i in range(held):
+        counts[(times[i] - start) // width] += 1
 
 
 @kernel()
@@ -135,7 +143,7 @@ def _usual(values: NDArray[np.float64], first: int, last: int) -> NDArray[np.flo
     at, half = stretches(first, last)
     usual = np.empty(len(at))
     medians_around(values, at, half, usual)
-    return np.interp(np.arange(first, last + 1), at, np.maximum(usual, 1e-12))
+    return np.interp(np.arange(first, last + 1), at, np.maximum(usual, LEAST_USUAL))
 
 
 NEAR_MEDIAN = 0.08

@@ -13,6 +13,7 @@ from spymaster.evidence.spectra import PASSES
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import Streams
 from spymaster.evidence.verdicts import Least
+from spymaster.evidence.window_spectra import RedrawnWindow
 from spymaster_tests.evidence.markets import MS, START, Market
 
 ADDS = Stratum(kind="add")
@@ -118,21 +119,48 @@ def test_surrogates_do_not_run_empty_at_the_ends_of_a_window(monkeypatch: pytest
     market = Market(360, 7).background(orders=40)
     sender(market, 0.5, 50)
     at_ends: list[int] = []
-    spectrum = spectra.spectrum
+    window = START + 120 * 10**9
 
-    def counted(times: np.ndarray, start: int, band: spectra.Pass) -> np.ndarray:
-        if start == START + 120 * 10**9 and band.name == "slow":
-            at_ends.append(int(np.sum(times < start + 2 * 10**9) + np.sum(times >= start + 118 * 10**9)))
+    def count_ends(times: np.ndarray) -> None:
+        at_ends.append(int(np.sum(times < window + 2 * 10**9) + np.sum(times >= window + 118 * 10**9)))
+
+    spectrum, events = spectra.spectrum, RedrawnWindow.events
+
+    def of_data(times: np.ndarray, start: int, band: spectra.Pass) -> np.ndarray:
+        assert (start, band.name) == (window, "slow")
+        count_ends(times)
         return spectrum(times, start, band)
 
-    monkeypatch.setattr(periods, "spectrum", counted)
+    def of_surrogate(self: RedrawnWindow, number: int) -> np.ndarray:
+        found = events(self, number)
+        count_ends(found)
+        return found
+
+    monkeypatch.setattr(periods, "spectrum", of_data)
+    monkeypatch.setattr(RedrawnWindow, "events", of_surrogate)
     day = market.day()
     rows = np.flatnonzero(ADDS.among(day.messages, day.messages.qty))
-    lines, streams = (0.5, 0.5), Streams(1, "E5")
-    periods._tested(day, ADDS, rows, PASSES[0], 1, lines, streams, 39, None, {})
+    hit = periods._Hit(1, 0.5, 30.0, 0.5, 1000)
+    periods._tested(day, ADDS, rows, day.messages.ts[rows], PASSES[0], hit, Streams(1, "E5"), 39, {})
     observed, surrogates = at_ends[0], np.mean(at_ends[1:])
     assert len(at_ends) == 40
     assert surrogates == pytest.approx(observed, rel=0.25)
+
+
+def test_a_second_stage_changes_p_and_nothing_else() -> None:
+    """Whether it goes on from a first one or is asked for at once."""
+    market = Market(120, 1).background(orders=40)
+    sender(market, 10, 1, busy=0.6)
+    day = market.day()
+    first = periods.run(day, ADDS, Streams(1, "E5"), 39)
+    second = periods.run(day, ADDS, Streams(1, "E5"), 39, 99, first)
+    at_once = periods.run(day, ADDS, Streams(1, "E5"), 39, 99)
+    assert [one.p_raw for one in second] == [one.p_raw for one in at_once]
+    small = [(one, other) for one, other in zip(first, second, strict=True) if one.is_small]
+    assert small
+    for one, other in small:
+        assert (other.n_surrogate, other.p_floor, other.p_raw) == (99, 0.01, 0.01)
+        assert (one.effect, one.effect_lo, one.window) == (other.effect, other.effect_lo, other.window)
 
 
 def test_bursts_have_no_period() -> None:

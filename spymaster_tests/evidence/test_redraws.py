@@ -9,10 +9,11 @@ from spymaster.evidence import coplacement, icebergs, layers, lifetimes, reactio
 from spymaster.evidence.bins import US, divider, logarithmic, steps_of
 from spymaster.evidence.bootstrap import block_of
 from spymaster.evidence.lags import AT_HAND, Redrawn
-from spymaster.evidence.nulls import jitter_marked, markperm, permute_groups, seriesshift
+from spymaster.evidence.nulls import decluster, jitter_marked, markperm, permute_groups, seriesshift
 from spymaster.evidence.refills import RedrawnRefills, Refills, ResizedRefills
 from spymaster.evidence.streams import SomeWords, Streams, fill_blocks, fill_words_from
 from spymaster.evidence.twins import Orders, RedrawnTwins, ResizedTwins
+from spymaster.evidence.window_spectra import LANES, RedrawnWindow, largest_over_usual, largest_values
 from spymaster_tests.evidence.markets import MS
 
 STREAMS = Streams(5, "redraws")
@@ -233,3 +234,46 @@ def test_medians_and_powers_of_a_spectrum(band: spectra.Pass) -> None:
     spectra.power_pairs(spectra.transform(events, 0, band.bin_ns), 2 / len(events), both)
     places = np.arange(last + 1)
     assert np.array_equal(both, power[places] + power[2 * places])
+
+
+@pytest.mark.parametrize("band", spectra.PASSES, ids=lambda band: band.name)
+def test_the_largest_of_a_spectrum_is_found_without_most_medians(band: spectra.Pass) -> None:
+    rng = np.random.default_rng(15)
+    first, last = spectra.ends(band)
+    at, half = spectra.stretches(first, last)
+    n = at[-1] + half[-1] + 1
+    for shape in (1.0, 1 + 1e4 / (1 + np.arange(n)), 1 + 50 * (np.arange(n) % 3000 < 900), np.arange(n) > n / 2):
+        for line in (0, first, (first + last) // 3, last):
+            values = (rng.chisquare(4, n) * shape).astype(np.float32)
+            values[line] *= 1 + 9 * rng.random()
+            medians = [np.median(values[a - h : a + h + 1]) for a, h in zip(at, half, strict=True)]
+            usual = np.interp(np.arange(first, last + 1), at, np.maximum(medians, spectra.LEAST_USUAL))
+            wanted = (values[first : last + 1] / (usual / spectra.CHI2_4_MEDIAN)).max()
+            found = largest_over_usual(values, at, half, spectra.CHI2_4_MEDIAN, spectra.LEAST_USUAL)
+            assert found == pytest.approx(wanted, rel=1e-12)
+    assert largest_over_usual(np.zeros(n, np.float32), at, half, spectra.CHI2_4_MEDIAN, spectra.LEAST_USUAL) == 0
+
+
+@pytest.mark.parametrize("band", spectra.PASSES, ids=lambda band: band.name)
+@pytest.mark.parametrize("cell", [20 * MS, 7_777 * MS])
+def test_windows_drawn_anew(band: spectra.Pass, cell: int) -> None:
+    """Together, from any surrogate on, as when each is drawn, sorted, declustered and whitened by itself."""
+    length, start = spectra.WINDOW_NS, 3 * cell
+    rng = np.random.default_rng(16)
+    at = np.sort(
+        rng.integers(0, start + length + 3 * cell, 700)[rng.integers(0, 700, 5000)] + rng.integers(0, MS, 5000)
+    )
+    window = RedrawnWindow(at, start, band, cell, STREAMS)
+    numbers = range(3, 3 + LANES + 2)
+    events = []
+    for number in numbers:
+        drawn, _ = jittered(at, STREAMS, number, cell)
+        inside, kept = drawn[(drawn >= start) & (drawn < start + length)], np.empty_like(drawn)
+        events.append(kept[: decluster(inside, band.dead_ns, kept)])
+        assert window.events(number).tolist() == events[-1].tolist()
+    found = window.largest(numbers[0], len(numbers))
+    assert found == pytest.approx([spectra.spectrum(one, start, band).max() for one in events], rel=1e-5)
+    assert window.largest(numbers[2], 1).tolist() == [found[2]]
+    assert largest_values([(one, start) for one in events], band).tolist() == found.tolist()
+    whole = [some.spectrum(place) for some in window.transformed(3, 6) for place in range(len(some.held))]
+    assert np.allclose(whole[5], spectra.spectrum(events[5], start, band), rtol=1e-4)

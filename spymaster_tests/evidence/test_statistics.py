@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spymaster.evidence.bootstrap import BLOCK_NS, block_sums, ratio_interval
+from spymaster.evidence.bootstrap import BLOCK_NS, block_sums, ratio_interval, sums_of
 from spymaster.evidence.maxstat import max_statistic, mc_p, one_stage, staged, tailed
 from spymaster.evidence.multiplicity import (
     benjamini_hochberg,
@@ -196,6 +196,12 @@ class TestIntervals:
         times = np.array([0, 59, 60, 130], np.int64) * 10**9
         assert block_sums(times, 0, 3).tolist() == [2, 1, 1]
         assert block_sums(times, 0, 3, np.array([0.5, 1, 2, 4])).tolist() == [1.5, 2, 4]
+
+    def test_a_resample_counts_a_block_as_often_as_it_was_drawn(self) -> None:
+        values, drawn = RNG(7).integers(0, 1000, 1400), RNG(8).integers(0, 5, (300, 1400))
+        wanted = [sum(n * value for n, value in zip(row, values.tolist(), strict=True)) for row in drawn.tolist()]
+        assert sums_of(drawn, values).tolist() == wanted
+        assert sums_of(drawn, values / 7) == pytest.approx(np.array(wanted) / 7, rel=1e-12)
 
     def test_nothing_gives_no_interval(self) -> None:
         with pytest.raises(ValueError, match="make no ratio"):
