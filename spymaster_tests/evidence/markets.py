@@ -144,7 +144,9 @@ class Market:
         quotes = quotes[:, np.argsort(quotes[0], kind="stable")]
         events = pl.concat(rows, how="diagonal").sort("ts", maintain_order=True).with_row_index("event")
         events = events.with_columns(pl.col("event").cast(pl.Int64) * 10)
-        price = SPOT + pl.col("to_ticks").fill_null(0) * TICK
+        # a tick behind the best is at spot, what lies further behind is below it, or above
+        behind = (pl.col("dist") - 1) * (2 * pl.col("side") - 1) * (pl.col("kind") != "trade")
+        price = SPOT + pl.coalesce("to_ticks", behind) * TICK
         frame = events.select(
             ts_event=(pl.col("ts") + START).cast(pl.Datetime("ns", "UTC")),
             event_id="event",
@@ -186,7 +188,7 @@ class Market:
             .otherwise(pl.lit("cancel")),
             known_add=pl.lit(True),
             size0=pl.col("size").cast(pl.Int32),
-            price_int_add=pl.lit(SPOT),
+            price_int_add=SPOT + ((pl.col("dist") - 1) * (2 * pl.col("side") - 1)).cast(pl.Int64) * TICK,
             dist_add=pl.col("dist").cast(pl.Int32),
             filled_qty=pl.col("filled").cast(pl.Int32),
             max_displayed=pl.col("size").cast(pl.Int32),
