@@ -76,7 +76,7 @@ def search(
 
 
 def _count(first: dict[str, Counter[int]], result: TestResult, surrogates: int) -> None:
-    """Add the p of a first stage to its test; of E6 and of E7's groups the larger of two nulls counts; both are told."""
+    """Add the p of a first stage to its test; of E6 and of E7's groups the larger of two counts; both are told."""
     values: dict[str, Any] = {result.test_id: result.p_raw}
     if result.sub_id == "synthetic":
         values |= {

@@ -50,7 +50,7 @@ PICTURES = {
     "E6": "Bars: how many times as many orders came back after that delay as in the surrogates (1 is chance).",
     "E7": "Dots: groups of orders withdrawn together at the delay of the peak after a trade of the other side, against "
     "what shifted trades give (1 is chance), with intervals. Below: one such group, each bar a resting order from "
-    "entry to withdrawal, the line the trade; and by delay, how many times as many groups went as after shifted trades.",
+    "entry to withdrawal, the line the trade; and by delay, how many times as many went as after shifted trades.",
     "E10": "Pairs of bid and offer entered and withdrawn together, by distance from the best price of each side: seen, "
     "and expected by chance.",
 }
