@@ -76,12 +76,17 @@ def search(
 
 
 def _count(first: dict[str, Counter[int]], result: TestResult, surrogates: int) -> None:
-    """Add the p of a first stage to its test; of E6 the larger of its two nulls counts, and both are told beside it."""
+    """Add the p of a first stage to its test; of E6 and of E7's groups the larger of two counts; both are told."""
     values: dict[str, Any] = {result.test_id: result.p_raw}
-    if result.test_id == "E6" and result.p_raw is not None:
+    if result.sub_id == "synthetic":
         values |= {
             "E6 entries redrawn": result.facts["p_jitter"],
             "E6 sizes permuted": result.facts["p_sizes_permuted"],
+        }
+    if result.sub_id == "episodes":
+        values |= {
+            "E7 trades shifted": result.facts["p_shifted"],
+            "E7 withdrawals redrawn": result.facts["p_redrawn"],
         }
     for name, p in values.items():
         counts = first.setdefault(name, Counter())

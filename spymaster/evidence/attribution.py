@@ -6,8 +6,7 @@ narrow group weigh what it says and not what a wider one does (see `frozen`). Re
 (from the tenth on) and what a refilled order does after its refill are facts and weigh 1.
 
 Nothing is attributed by what comes later. An order's age is known when it is cancelled, so its cancel is attributed and
-never its entry; of orders withdrawn together, those are whose second had not ended when that was seen. Which orders
-were displayed together is told by what was known at the trade: an order leaves its group at its first reprice or end.
+never its entry; of orders withdrawn together, those are whose second had not ended when that was seen.
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence import chains, coplacement, layers, lifetimes, periods, phase, reactions, spectra
-from spymaster.evidence.arrays import DISTANCES, SECOND_NS, DayArrays, kind
+from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
 from spymaster.evidence.frozen import FrozenList, Listed, beyond, narrower
 from spymaster.evidence.members import (
-    first_reprices,
     lag_weights,
     returning_entries,
     twins,
@@ -215,28 +213,22 @@ def _twins(day: DayArrays, lives: _Lives, row: Listed) -> Found:
 
 
 def _layers(day: DayArrays, lives: _Lives, row: Listed) -> Found:
-    if row.sub_id != "episodes" or row.stratum.side == POOLED or row.effect <= 1:
+    """Orders that went together, a listed delay after a trade of the other side."""
+    if row.sub_id != "episodes" or not row.bins:
         return
-    side = SIDES.index(row.stratum.side)
-    one = day.lives
-    # of orders that are still there nothing is asked but what their entry said: their later moves and ends are later
-    behind = one.entered & (one.side == side) & np.isin(one.dist_code, _BEHIND)
-    rows = np.flatnonzero(behind & (one.size >= day.law.large_behind))
-    rows = rows[np.argsort(one.ts_add[rows], kind="stable")]
-    trade = day.trades.ts[day.trades.usable & (day.trades.aggressor == side)]
-    end = one.ts_end[rows]
-    left = np.minimum(end, first_reprices(day, rows))
-    unfilled = one.usable & (one.reason == LIFE_ENDS.index("cancel")) & (one.filled == 0) & (one.reprices == 0)
-    gone = np.where(unfilled[rows], end, -1)
-    marked = np.zeros(len(rows), np.bool_)
-    size = one.size[rows].astype(np.int64)
-    withdrawn_layers(
-        one.ts_add[rows], left, gone, size, trade, 2 * layers.TOGETHER_NS, layers.GONE_WITHIN_NS,
-        layers.LEAST_LAYERS, day.law.layer_total, layers.GONE_SHARE, SECOND_NS, marked,
-    )  # fmt: skip
-    found = lives.cancel[rows[marked]]
-    found = found[found >= 0]
-    yield found, np.full(len(found), 1 - 1 / row.effect)
-
-
-_BEHIND = tuple(DISTANCES.index(name) for name in ("1", "2", "3-5"))
+    one, trades = day.lives, day.trades
+    for side, name in enumerate(SIDES):
+        if row.stratum.side not in (POOLED, name):
+            continue
+        rows = layers.withdrawn(day, side)
+        gone = one.ts_end[rows]
+        trade = trades.ts[trades.usable & (trades.aggressor == side)]
+        delayed, weight = np.zeros(len(rows)), np.zeros(len(rows))
+        no_event = np.full(len(trade), -1, np.int64)
+        lag_weights(trade, no_event, gone, np.zeros(len(rows), np.int64), *row.edges, delayed)
+        withdrawn_layers(
+            one.ts_add[rows], gone, one.price[rows], delayed, layers.TOGETHER_NS, layers.GONE_TOGETHER_NS,
+            layers.LEAST_LAYERS, SECOND_NS, weight,
+        )  # fmt: skip
+        cancel = lives.cancel[rows]
+        yield cancel[cancel >= 0], weight[cancel >= 0]

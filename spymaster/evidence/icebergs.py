@@ -1,7 +1,7 @@
 """E6: hidden quantity, by the venue's own icebergs and by orders that come back after a fill.
 
 *Native*: an order id that was refilled, or that executed more than it ever displayed although nobody raised its size
-or moved it. A fact, without a p.
+or moved it. A fact, without a p, told of each side: of both together it would be told twice.
 
 *Synthetic*: after an order of five lots or more was filled completely, the first new order of the same size (give or
 take a tenth) at the same price and side within 300 ms. Two nulls, and both must be rejected: sizes permuted among the
@@ -24,7 +24,7 @@ from spymaster.evidence.maxstat import Together, staged
 from spymaster.evidence.peaks import Null, peak_of, result_of_bins
 from spymaster.evidence.refills import RedrawnRefills, Refills, ResizedRefills
 from spymaster.evidence.result import First, TestResult, choose_links, exemplars
-from spymaster.evidence.strata import Stratum
+from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
 from spymaster.tables.types import LIFE_ENDS
@@ -69,11 +69,13 @@ def find_refills(fill, fill_size, add, add_size, edges, tolerance, counts, fills
 def run(
     day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
-    """Two results: `native`, and `synthetic`, whose p is the larger of both nulls'."""
+    """`synthetic`, whose p is the larger of both nulls', and before it, of one side, `native`."""
     if first and not any(one.is_small for one in first):
         return list(first)
-    facts = first[0] if first else native(day, stratum, streams.sub("native"))
-    return [facts, synthetic(day, stratum, streams, surrogates, more)]
+    facts = [one for one in first if one.sub_id == "native"]
+    if not first and stratum.side != POOLED:
+        facts = [native(day, stratum, streams.sub("native"))]
+    return [*facts, synthetic(day, stratum, streams, surrogates, more)]
 
 
 def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
@@ -86,7 +88,7 @@ def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
     changed = (lives.ups > 0) | (lives.reprices > 0)
     hidden = np.where(changed, 0, np.maximum(lives.filled - lives.largest, 0))
     chosen = (lives.refills > 0) | (hidden > 0)
-    if stratum.side != "*":
+    if stratum.side != POOLED:
         chosen &= lives.side == "BA".index(stratum.side)
     rows = np.flatnonzero(chosen)
     trades = day.trades
@@ -134,7 +136,7 @@ def synthetic(
 ) -> TestResult:
     """Entries that come back after a fill. The effect is the excess as a share of full fills."""
     lives, messages = day.lives, day.messages
-    side = -1 if stratum.side == "*" else "BA".index(stratum.side)
+    side = -1 if stratum.side == POOLED else "BA".index(stratum.side)
     entered = messages.usable & (messages.kind == kind("add"))
     filled = (
         lives.usable & (lives.reason == LIFE_ENDS.index("fill")) & (lives.size >= LEAST_SIZE) & (lives.reprices == 0)

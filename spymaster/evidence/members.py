@@ -6,11 +6,11 @@ The tests of a day look at patterns as wholes; here every function decides as a 
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from spymaster.evidence import coplacement, icebergs
 from spymaster.evidence.arrays import DISTANCES, DayArrays, kind
+from spymaster.evidence.layer_groups import add_price
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.jit import kernel
 from spymaster.tables.types import LIFE_ENDS, SIDES
@@ -38,60 +38,32 @@ def lag_weights(ref, ref_event, target, target_event, low, high, weight, out):
 
 
 @kernel()
-def withdrawn_layers(add, left, gone, size, trade, together, within, least_count, least_total, share, second, out):
-    """Mark orders withdrawn after a trade of the other side, from the second on in which most of them had gone.
+def withdrawn_layers(add, gone, price, weight, together, gone_together, least, second, out):
+    """For each order the largest weight of a group that it went with, from the second on in which the group was seen.
 
-    add is sorted; left (the end, or the first reprice if that is earlier) and gone (-1: not cancelled unfilled at the
-    price of entry) are of the same orders. Before each trade the orders entered within `together` and still there are
-    a group if they are many enough; whatever becomes of one of them later, it counts in that group.
+    The groups are all windows of `layer_groups.find_windows`, whichever of them would stand in the end. weight: of a
+    group by its first order to go; `gone` rises.
     """
-    n = add.shape[0]
-    start = 0
-    for k in range(trade.shape[0]):
-        t = trade[k]
-        while start < n and add[start] < t - together:
-            start += 1
-        stop = start
-        total = np.int64(0)
-        count = 0
-        while stop < n and add[stop] <= t:
-            if left[stop] > t:
-                total += size[stop]
-                count += 1
+    n = gone.shape[0]
+    known = np.empty(least, np.int64)
+    for i in range(n):
+        if weight[i] <= 0:
+            continue
+        stop = i
+        while stop < n and gone[stop] - gone[i] <= gone_together:
             stop += 1
-        if count < least_count or total < least_total:
-            continue
-        pulled = np.int64(0)
-        for i in range(start, stop):
-            if left[i] > t and t < gone[i] <= t + within:
-                pulled += size[i]
-        if pulled < share * total:
-            continue
-        done = np.int64(2**62)  # when the share was reached: the earliest time by which enough had gone
-        for i in range(start, stop):
-            if left[i] > t and t < gone[i] <= t + within:
-                before = np.int64(0)
-                for j in range(start, stop):
-                    if left[j] > t and t < gone[j] <= gone[i]:
-                        before += size[j]
-                if before >= share * total:
-                    done = min(done, gone[i])
-        for i in range(start, stop):
-            if left[i] > t and t < gone[i] <= t + within and gone[i] // second >= done // second:
-                out[i] = True
-
-
-def first_reprices(day: DayArrays, rows: Rows) -> Rows:
-    """Time of the first reprice of each of these lives after its entry, one beyond all times where there is none.
-
-    An id that is used again may give a reprice of a later life: it is not before the end of this one.
-    """
-    messages, lives = day.messages, day.lives
-    moved = np.flatnonzero(messages.kind == kind("reprice"))
-    at = pl.DataFrame({"order": messages.order[moved], "ts": messages.ts[moved], "first": messages.ts[moved]})
-    own = pl.DataFrame({"order": lives.order[rows], "ts": lives.ts_add[rows]}).with_row_index("place").sort("ts")
-    joined = own.join_asof(at, on="ts", by="order", strategy="forward", check_sortedness=False).sort("place")
-    return joined["first"].fill_null(np.iinfo(np.int64).max).to_numpy()
+        for j in range(i, stop):
+            if add[j] > add[i] or add[i] - add[j] >= together:
+                continue
+            prices, seen = 0, -1  # the order with which the group was one
+            for k in range(i, stop):
+                if seen < 0 and add[j] <= add[k] < add[j] + together:
+                    prices = add_price(known, prices, price[k])
+                    if prices == least:
+                        seen = k
+            for k in range(i, stop):
+                if seen >= 0 and add[j] <= add[k] < add[j] + together and gone[k] // second >= gone[seen] // second:
+                    out[k] = max(out[k], weight[i])
 
 
 def returning_entries(day: DayArrays, stratum: Stratum) -> tuple[Rows, NDArray[np.int64]]:

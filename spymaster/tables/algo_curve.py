@@ -11,7 +11,7 @@ class AlgoCurve(TableModel):
     """One row per test and bin: for pictures of the data against surrogates.
 
     Of a spectrum, neighbouring frequencies share a row, which has the largest of each column. Of pairs of sizes and
-    distances only those that occurred are rows. Rows of algo_test without bins (facts, ratios) have none.
+    distances only those that occurred are rows. Rows of algo_test without bins (facts, shares of volume) have none.
     """
 
     layer = "gold"

@@ -33,6 +33,7 @@ class AlgoTest(TableModel):
 
     layer = "gold"
     name = "algo_test"
+    version = 2
     key = ("test_row_id",)
     time_column = "ts_end"
     parameters = ("evidence", "instrument")

@@ -31,7 +31,7 @@ ROWS = {
     "line": Listed("E5", "slow", Stratum(kind="cancel", size="11-50"), "Hz", ((9.99, 10.01, 0.5),), 0.5),
     "synthetic": Listed("E6", "synthetic", Stratum(side="A"), "ns", ((0.1 * MS, 300.0 * MS, 0.4),), 0.1),
     "coplace": Listed("E10", "50us", Stratum(), "cell", ((_PAIR, _PAIR, 0.9),), 0.1),
-    "layering": Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0),
+    "layering": Listed("E7", "episodes", Stratum(), "ns", ((690.0 * MS, 700.0 * MS, 0.7),), 3.0),
 }
 LAW = Law(LAYER_SIZE, LAYER_SIZE - 5, 3 * LAYER_SIZE - 20, ())
 EVERY = FrozenList(tuple(ROWS.values()), LAW)
@@ -40,7 +40,7 @@ EVERY = FrozenList(tuple(ROWS.values()), LAW)
 def habits(seconds: int) -> Market:
     """Every habit, all the time: what begins before any moment ends after it.
 
-    Among them groups of layers one of which stays where it is for 20 s, which are no episode.
+    Among them groups of layers beside one of which another order stays for 20 s, which changes nothing.
     """
     market = Market(seconds, 3)
     for start in range(0, seconds - 5, 3):  # orders that are moved every 0.4 s and live for 6 s
@@ -60,8 +60,10 @@ def habits(seconds: int) -> Market:
     market.background(orders=60)
     for group in range(seconds // 4):
         at = group * 4 * SECOND_NS
-        ends = np.array([2400, 3100, 3150]) * MS
-        market.place(np.full(3, at + SECOND_NS), at + ends, size=LAYER_SIZE, side=0)
+        for distance, end in ((1, 2991), (2, 2996), (3, 3000), (3, 3001)):  # seen as a group in the next second
+            market.place(
+                np.array([at + SECOND_NS]), np.array([at + end * MS]), size=LAYER_SIZE, side=0, distance=distance
+            )
         if group % 2:
             market.place(np.array([at + SECOND_NS]), np.array([at + 20 * SECOND_NS]), size=4 * LAYER_SIZE, side=0)
         market.trade(np.array([at + 2300 * MS]), aggressor=0)

@@ -6,13 +6,12 @@ the null models: a Poisson test is always wrong here, a surrogate test should no
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from spymaster.evidence.arrays import SECOND_NS, DayArrays, day_arrays
-from spymaster.evidence.law import measure, pool
 
 START = 1_704_207_600 * SECOND_NS
 """2024-01-02 15:00:00 UTC, 10:00 New York."""
@@ -109,7 +108,7 @@ class Market:
         rows = np.concatenate(self.trades, axis=1)
         return np.sort(rows[0][rows[1] == aggressor])
 
-    def day(self, layer_total: int | None = None) -> DayArrays:
+    def day(self) -> DayArrays:
         """The arrays, through the same door as a stored day."""
         horizon = self.seconds * SECOND_NS
         orders = np.concatenate(self.orders, axis=1)
@@ -144,7 +143,9 @@ class Market:
         quotes = quotes[:, np.argsort(quotes[0], kind="stable")]
         events = pl.concat(rows, how="diagonal").sort("ts", maintain_order=True).with_row_index("event")
         events = events.with_columns(pl.col("event").cast(pl.Int64) * 10)
-        price = SPOT + pl.col("to_ticks").fill_null(0) * TICK
+        # a tick behind the best is at spot, what lies further behind is below it, or above
+        behind = (pl.col("dist") - 1) * (2 * pl.col("side") - 1) * (pl.col("kind") != "trade")
+        price = SPOT + pl.coalesce("to_ticks", behind) * TICK
         frame = events.select(
             ts_event=(pl.col("ts") + START).cast(pl.Datetime("ns", "UTC")),
             event_id="event",
@@ -186,7 +187,7 @@ class Market:
             .otherwise(pl.lit("cancel")),
             known_add=pl.lit(True),
             size0=pl.col("size").cast(pl.Int32),
-            price_int_add=pl.lit(SPOT),
+            price_int_add=SPOT + ((pl.col("dist") - 1) * (2 * pl.col("side") - 1)).cast(pl.Int64) * TICK,
             dist_add=pl.col("dist").cast(pl.Int32),
             filled_qty=pl.col("filled").cast(pl.Int32),
             max_displayed=pl.col("size").cast(pl.Int32),
@@ -199,9 +200,6 @@ class Market:
         snapshot = pl.DataFrame({"window_end": seconds}).select(
             pl.col("window_end").cast(pl.Datetime("ns", "UTC")), phase=pl.lit("continuous"), window_valid=pl.lit(True)
         )
-        law = None
-        if layer_total is not None:
-            law = replace(pool([measure(frame, life)]), layer_total=layer_total)
         return day_arrays(
             frame,
             life,
@@ -216,7 +214,6 @@ class Market:
             ),
             snapshot,
             tick_size_int=TICK,
-            law=law,
         )
 
 

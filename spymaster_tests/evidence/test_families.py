@@ -38,12 +38,15 @@ def test_q_is_of_the_whole_family(quiet: list[Judged]) -> None:
 
 def test_what_is_of_both_sides_is_tested_once(quiet: list[Judged]) -> None:
     tried = sorted((one.result.sub_id, one.family_size) for one in quiet if one.result.test_id == "E7")
-    assert tried == [("contra_pull", 3), ("episodes", 3), ("episodes", 3)]
+    assert tried == [("contra_pull", 4), ("episodes", 4), ("episodes", 4), ("episodes", 4)]
 
 
 def test_facts_are_in_no_family(quiet: list[Judged]) -> None:
     facts = [one for one in quiet if one.result.sub_id == "native"]
     assert {(one.family_size, one.q_bh) for one in facts} == {(0, None)}
+    assert sorted(one.stratum.side for one in facts) == ["A", "B"]
+    returned = [one for one in quiet if one.result.sub_id == "synthetic"]
+    assert [(one.stratum.side, one.family_size) for one in returned] == [("B", 3), ("A", 3), ("*", 3)]
 
 
 def test_a_planted_habit_is_discovered_and_the_quiet_day_is_not(quiet: list[Judged]) -> None:

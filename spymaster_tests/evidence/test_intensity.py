@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -71,37 +72,76 @@ def test_steered_orders_weigh_from_their_tenth_reprice_on() -> None:
     assert day.messages.ts[weights > 0].tolist() == (START + at[9:]).tolist()
 
 
-def test_layers_weigh_from_the_second_on_in_which_most_have_gone() -> None:
-    market = Market(20, 1).background(orders=20)
-    market.place(
-        np.array([5, 5, 5, 5]) * SECOND_NS + np.arange(4),
-        6 * SECOND_NS + np.array([900, 950, 1100, 1150]) * MS,
-        size=50,
-        side=0,
-    )
-    market.trade(np.array([6 * SECOND_NS + 500 * MS]), aggressor=0)
-    day = market.day()
-    row = Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0)
-    weights = attribute(day, FrozenList((row,), Law(50, 40, 120, ())))["layering"]
-    found = np.flatnonzero(weights)
-    assert (day.messages.ts[found] - START).tolist() == [7_100 * MS, 7_150 * MS]
-    assert weights[found].tolist() == pytest.approx([2 / 3] * 2)
+LAYERS = Listed("E7", "episodes", Stratum(side="B"), "ns", ((490.0 * MS, 500.0 * MS, 0.6),), 3.0)
 
 
-@pytest.mark.parametrize(("moved_at", "weighed"), [(None, []), (12.0, []), (6.8, []), (6.2, [7_100, 7_150])])
-def test_which_layers_are_a_group_is_known_at_the_trade(moved_at: float | None, weighed: list[int]) -> None:
-    """One order of 200 lots stays: a reprice after the trade changes nothing, one before it takes it from the group."""
+def layered(*more: tuple[float, float, int]) -> tuple[Market, np.ndarray]:
+    """Four bids that enter at 5 s and go around 7 s, 495 ms after a purchase, and what else goes: (entry and end in s,
+    ticks behind); also their ends.
+    """
     market = Market(20, 1).background(orders=20, trades=0)
-    ends = 6 * SECOND_NS + np.array([900, 950, 1100, 1150, 12_000]) * MS
-    market.place(np.full(4, 5 * SECOND_NS) + np.arange(4), ends[:4], size=50, side=0)
-    market.place(np.array([5 * SECOND_NS + 4]), ends[4:], size=200, side=0)
-    market.trade(np.array([6 * SECOND_NS + 500 * MS]), aggressor=0)
+    ends = 7 * SECOND_NS + np.array([-6, -3, 1, 2]) * MS
+    for place in range(4):
+        add = np.array([5 * SECOND_NS + place])
+        market.place(add, ends[place : place + 1], size=50, side=0, distance=1 + place)
+    for add, end, distance in more:
+        at, gone = (np.array([round(one * SECOND_NS)]) for one in (add, end))
+        market.place(at, gone, size=200, side=0, distance=distance)
+    market.trade(ends[:1] - 495 * MS, aggressor=0)
+    return market, ends
+
+
+def weighed(market: Market, row: Listed = LAYERS) -> dict[float, float]:
+    """Weights of layering by ms after the start."""
+    day = market.day()
+    weights = attribute(day, FrozenList((row,), Law(50, 40, 10_000, ())))["layering"]
+    found = np.flatnonzero(weights)
+    return dict(zip(((day.messages.ts[found] - START) / MS).tolist(), weights[found].tolist(), strict=True))
+
+
+def test_layers_weigh_from_the_second_on_in_which_the_group_was_seen_to_go() -> None:
+    """Two of four go in the second before, when they were no group yet."""
+    market, ends = layered()
+    found = weighed(market)
+    assert list(found) == (ends[2:] / MS).tolist()
+    assert list(found.values()) == pytest.approx([0.6] * 2)
+
+
+def test_layers_weigh_by_the_delay_that_was_listed() -> None:
+    market, ends = layered()
+    both = ((480.0 * MS, 490.0 * MS, 0.9), (490.0 * MS, 500.0 * MS, 0.3))
+    assert list(weighed(market, replace(LAYERS, bins=both)).values()) == pytest.approx([0.3] * 2)
+    assert weighed(market, replace(LAYERS, bins=both[:1])) == {}
+    assert weighed(market, replace(LAYERS, bins=())) == {}
+    assert list(weighed(market, replace(LAYERS, stratum=Stratum()))) == (ends[2:] / MS).tolist()
+    assert weighed(market, replace(LAYERS, stratum=Stratum(side="A"))) == {}
+
+
+@pytest.mark.parametrize(
+    ("other", "weighs"),
+    [
+        ((5.0, 12.0, 2), False),  # stays
+        ((5.0, 7.012, 2), False),  # goes later than the others
+        ((2.0, 7.003, 2), False),  # was there long before
+        ((5.0, 7.003, 2), True),
+    ],
+)
+def test_an_order_that_stays_changes_nothing_for_those_that_go(other: tuple[float, float, int], weighs: bool) -> None:
+    market, ends = layered(other)
+    assert list(weighed(market)) == [*(ends[2:] / MS), *[7003.0] * weighs]
+
+
+@pytest.mark.parametrize(("moved_at", "weighs"), [(None, True), (6.8, False)])
+def test_an_order_that_was_moved_is_in_no_group(moved_at: float | None, weighs: bool) -> None:
+    """Without the one that was moved there are two."""
+    market = Market(20, 1).background(orders=20, trades=0)
+    for distance in (1, 2, 3):
+        end = np.array([7 * SECOND_NS + distance * MS])
+        market.place(np.array([5 * SECOND_NS]), end, size=50, side=0, distance=distance)
     if moved_at is not None:
         market.reprice(np.array([round(moved_at * SECOND_NS)]), market.last)
-    day = market.day()
-    row = Listed("E7", "episodes", Stratum(side="B"), "member", (), 3.0)
-    weights = attribute(day, FrozenList((row,), Law(50, 40, 120, ())))["layering"]
-    assert ((day.messages.ts[weights > 0] - START) // MS).tolist() == weighed
+    market.trade(np.array([6 * SECOND_NS + 510 * MS]), aggressor=0)
+    assert bool(weighed(market)) == weighs
 
 
 def test_no_pair_of_twins_is_left_out_for_want_of_room() -> None:

@@ -277,12 +277,12 @@ def test_no_time_or_peak_has_an_exponent() -> None:
 def test_a_ratio_and_a_share_of_one_test_are_said_as_what_they_are() -> None:
     row = days.report_data().tests.filter(pl.col("test_id") == "E7").row(0, named=True)
     words = say.finding(row, 1, 4)[0]
-    assert "occurs 3.4 times as often as with shifted trades" in words
+    assert "3.4 times as many as with shifted trades went 153.0 ms after a trade of the other side" in words
     pulled = row | {"sub_id": "contra_pull", "effect_unit": "share", "effect": 0.031, "peak_value": 1000.0}
     words = say.finding(pulled, 1, 4)[0]
     assert "withdrawn within 1 s after 84,211 trades" in words
     assert "larger by 3.10 % of it" in words
-    assert "as often as" not in words
+    assert "as many as" not in words
 
 
 def test_what_a_row_is_noted_for_stands_with_its_sentence() -> None:
@@ -305,7 +305,7 @@ def test_names_of_sub_tests_say_where_they_look() -> None:
 
 def test_a_sentence_about_real_data_begins_with_a_capital() -> None:
     row = days.report_data().tests.filter(pl.col("test_id") == "E7").row(0, named=True)
-    assert say.finding(row | {"provenance": "real"}, 1, 4)[0].startswith("The layering-like pattern")
+    assert say.finding(row | {"provenance": "real"}, 1, 4)[0].startswith("Of 84,211 groups of large orders")
     assert json.loads(row["stratum_json"])["side"] == "B"
 
 

@@ -34,6 +34,7 @@ _X = {
     ("E3", "few_ms"): Axis(0.5, 15, "delay of the answer, ms"),
     ("E3", "sub_ms"): Axis(0.15, 0.5, "delay of the answer, ms"),
     ("E6", "synthetic"): Axis(0.1, 300, "delay of the returning order, ms", log=True),
+    ("E7", "episodes"): Axis(0, 1000, "from the trade to the withdrawal, ms"),
 }
 
 
@@ -143,7 +144,7 @@ def chains(data: ReportData) -> str | None:
 
 
 def ratios(data: ReportData) -> str | None:
-    """E7: episodes against shifted trades, with intervals."""
+    """E7: groups in the peak against shifted trades, with intervals."""
     rows = data.of_test("E7").filter((pl.col("sub_id") == "episodes") & pl.col("effect").is_not_null())
     if rows.is_empty():
         return None
@@ -163,7 +164,7 @@ def ratios(data: ReportData) -> str | None:
 
 
 def episode(data: ReportData) -> str | None:
-    """E7: the orders of one episode from entry to withdrawal, by distance from spot, and the trade."""
+    """E7: the orders of one group from entry to withdrawal, by distance from spot, and the trade."""
     rows = _exemplars_of(data, "E7").filter((pl.col("role") == "layer") & pl.col("ts_end").is_not_null())
     if rows.is_empty():
         return None
@@ -175,7 +176,7 @@ def episode(data: ReportData) -> str | None:
     seconds = (last - first) / NS
     x = Axis(0, seconds * 1.02, "seconds since the first order")
     y = Axis(float(place.min()) - 1, float(place.max()) + 1, "ticks from spot")
-    chart = Chart(x, y, "E7 one episode", height=180)
+    chart = Chart(x, y, "E7 one group", height=180)
     color = BID if one["side"].cast(pl.String)[0] == "B" else ASK
     chart.spans((start - first) / NS, (end - first) / NS, place, color, 7)
     at = (trade - first) / NS
@@ -309,7 +310,7 @@ def curves_of(data: ReportData, row: Row) -> Sequence[tuple[str, str]]:
         drawn = pairs(curve)
     elif row["test_id"] == "E5":
         drawn = spectrum(row, curve)
-    elif row["test_id"] == "E7" or row["p_method"] == "fact":
+    elif row["sub_id"] == "contra_pull" or row["p_method"] == "fact":
         drawn = None
     else:
         drawn = against_surrogates(row, curve)

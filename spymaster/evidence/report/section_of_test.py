@@ -55,7 +55,7 @@ def _pictures(data: ReportData, one: Results) -> list[Picture]:
     if one.test == "E2":
         made.append(("Steered orders: follow the quote orange, to and fro blue, others grey", figures.chains(data)))
     if one.test == "E7":
-        made += [("Episodes against shifted trades", figures.ratios(data)), ("One episode", figures.episode(data))]
+        made += [("Groups against shifted trades", figures.ratios(data)), ("One group", figures.episode(data))]
     chosen = [row for row in one.findings if row["p_method"] != "fact"]
     if not chosen:  # what nothing looks like
         tested = one.rows.filter(pl.col("p_raw").is_not_null()).sort("p_raw", "test_row_id")

@@ -50,9 +50,9 @@ PICTURES = {
     "dot is two "
     "minutes in which a line stood out.",
     "E6": "Bars: how many times as many orders came back after that delay as in the surrogates (1 is chance).",
-    "E7": "Dots: episodes against what shifted trades give (1 is chance), with intervals. Below: one "
-    "episode; each bar is "
-    "a resting order from entry to withdrawal, the line is the trade.",
+    "E7": "Dots: groups of orders withdrawn together at the delay of the peak after a trade of the other side, against "
+    "what shifted trades give (1 is chance), with intervals. Below: one such group, each bar a resting order from "
+    "entry to withdrawal, the line the trade; and by delay, how many times as many went as after shifted trades.",
     "E10": "Pairs of bid and offer entered and withdrawn together, by distance from the best price of each side: seen, "
     "and expected by chance.",
 }
@@ -65,8 +65,8 @@ FINDING = {
     "E4": "{prefix}{effect} of {n} messages ({group}) gather at {peak} of the {period} period",
     "E5": "{prefix}{effect} of {n} messages in two minutes ({group}) are locked to {peak}",
     "E6": "{prefix}{effect} of {n} full fills ({group}) are followed by an order of like size after {peak}",
-    "E7": "{prefix}the layering-like pattern ({group}) occurs {effect} as often as with shifted trades, in "
-    "{n} candidates",
+    "E7": "{prefix}of {n} groups of large orders withdrawn together ({group}), {effect} as many as with shifted trades "
+    "went {peak} after a trade of the other side, the layering-like pattern",
     "E10": "{prefix}{effect} of {n} orders ({group}) are placed within {period} of a partner on the other side and "
     "withdrawn with it",
 }
@@ -109,7 +109,6 @@ WHY_NOT_SHORT = {
 EXAMPLES_ORDER = {
     "E2": "the orders that were moved most often first",
     "E6": "the most hidden lots first",
-    "E7": "the first of the date",
 }
 NEAREST = "nearest to its peak"
 ALSO = " Also found by: {others}."
@@ -162,7 +161,7 @@ SUB_TESTS = {
     "E3": {"ms": "15 to 200 ms", "few_ms": "0.5 to 15 ms", "sub_ms": "0.15 to 0.5 ms"},
     "E5": {"slow": "0.2 to 40 Hz", "fast": "40 to 200 Hz"},
     "E6": {"synthetic": "orders after a full fill"},
-    "E7": {"episodes": "volume entered and withdrawn", "contra_pull": "side of what is withdrawn"},
+    "E7": {"episodes": "orders withdrawn together", "contra_pull": "side of what is withdrawn"},
 }
 """Names of sub-tests that are not a time."""
 NOTES = {
@@ -252,6 +251,7 @@ def null_words(row: Row) -> str:
     method = {
         "jitter": "times redrawn in their own cells", "blockshift": "periods shifted as groups of a minute or less",
         "seriesshift": "trades shifted as a whole", "jitter and markperm": "entries redrawn, and sizes permuted",
+        "seriesshift and jitter": "trades shifted as a whole, and withdrawals redrawn",
     }.get(str(row["null_method"]), str(row["null_method"]))  # fmt: skip
     return f"{method} of {duration(cell)}" if cell and row["null_method"] == "jitter" else method
 
