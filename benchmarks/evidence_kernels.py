@@ -23,8 +23,6 @@ PAIRS = 12_600_000
 WINDOW_EVENTS = 6_000
 SURROGATES = 20
 """Of kernels that draw several at once; seconds are of one."""
-SHIFTED = 199
-"""Of shifts, whose fifty ways are walked through for few as for many."""
 BOUNDS = {"redraw": 0.15, "redrawn lags": 0.05, "spectrum": 0.0015}
 """Seconds of one core: all events drawn anew, all pairs of one surrogate, one window of two minutes whitened."""
 
@@ -42,7 +40,7 @@ def measure(report: Report, share: float, options: Namespace) -> None:
         Case("lags", 1, _lags(refs, targets), f"{len(refs):,} references, {len(targets):,} targets, lags below 200 ms"),
         Case("redrawn lags", SURROGATES, _redrawn_lags(refs, targets, streams), "the same, references drawn anew"),
         Case("decluster", 1, lambda: decluster(events, phase.DEAD_NS, out), f"{len(events):,} events"),
-        Case("phases", SHIFTED, _phases(events, streams), "shifts of seconds, declustered; one of a first stage"),
+        Case("phases", SURROGATES, _phases(events, streams), "groups of seconds shifted"),
         Case("spectrum", 1, lambda: spectra.spectrum(window, 0, spectra.PASSES[1]), "40 to 200 Hz, 6,000 events"),
         Case("redrawn spectra", SURROGATES, _spectra(window, streams), "the same, drawn anew; the largest value"),
     )
@@ -80,5 +78,6 @@ def _spectra(times: np.ndarray, streams: Streams) -> Callable[[], object]:
 
 
 def _phases(events: np.ndarray, streams: Streams) -> Callable[[], object]:
-    blocks = shifts.Blocks.of(events, phase.PERIODS["1s"], phase.DEAD_NS, streams)
-    return lambda: blocks.sets(1, SHIFTED)
+    minutes = int(events[-1] // shifts.MINUTE) + 1
+    groups = shifts.Groups.of(events, phase.PERIODS["1s"], minutes, streams)
+    return lambda: groups.sets(1, SURROGATES)

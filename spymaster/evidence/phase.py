@@ -1,8 +1,8 @@
 """E4: does activity prefer places inside the second, the minute, or a shorter period of the clock?
 
-Phases of declustered events, against surrogates in which blocks of one period are shifted circularly and declustered
-again. Neighbouring blocks, at most a minute of them, are shifted together, by whole bins (see `shifts`): what prefers
-no phase can be shifted so, too. Without declustering one burst counts as many events at one phase.
+Phases of declustered events, against surrogates in which neighbouring periods, at most a minute of them, are shifted as
+a whole, by whole bins (see `shifts`): what prefers no phase might as well have come so much later. Without declustering
+one burst counts as many events at one phase.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from spymaster.evidence.maxstat import Together, staged
 from spymaster.evidence.nulls import first_of_bursts
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
 from spymaster.evidence.result import Exemplars, First, Tested, TestResult, carried_on, choose_links, exemplars
-from spymaster.evidence.shifts import BINS, Blocks
+from spymaster.evidence.shifts import BINS, Groups, bins_of, group_length
 from spymaster.evidence.strata import Stratum
 from spymaster.evidence.streams import EXEMPLARS, Streams
 from spymaster.jit import kernel
@@ -46,11 +46,10 @@ AFTER = (10 * MS, 100 * MS)
 
 @dataclass(frozen=True)
 class Series:
-    """Rows of the messages that are tested, their times, which of them declustering keeps, and the times of those."""
+    """Rows of the messages that are tested, their times, and the times of those that declustering keeps."""
 
     rows: NDArray[np.int64]
     times: NDArray[np.int64]
-    kept: NDArray[np.int64]
     data: NDArray[np.int64]
 
     @classmethod
@@ -59,8 +58,7 @@ class Series:
         times = day.messages.ts[rows]
         kept = np.empty(len(rows), np.bool_)
         first_of_bursts(times, DEAD_NS, kept)
-        places = np.flatnonzero(kept)
-        return cls(rows, times, places, times[places])
+        return cls(rows, times, times[kept])
 
 
 def run(
@@ -115,17 +113,18 @@ def _on_period(
     """The test of one period."""
     period = PERIODS[name]
     edges: Edges = np.linspace(0, period, BINS + 1).astype(np.int64)
-    blocks = Blocks.of(series.times, period, DEAD_NS, streams)
-    data, phase, place = series.data, blocks.phases[series.kept], blocks.places[series.kept]
+    data = series.data
+    groups = Groups.of(data, period, day.minutes, streams)
+    phase = data % period
 
-    counts = Together(np.bincount(place, minlength=BINS), blocks.sets)
+    counts = Together(groups.observed(), groups.sets)
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
     peak = peak_of(result, edges, circular=True)
     in_peak = np.isin(np.arange(BINS), peak.places)
 
     sums = KnownSums(
-        block_sums(data[in_peak[place]], day.start, day.minutes),
-        _peak_by_minute(day, blocks, period, in_peak),
+        block_sums(data[in_peak[bins_of(data, period)]], day.start, day.minutes),
+        _peak_by_minute(day, groups, period, in_peak),
     )
     effect = effect_of(day, result, peak.places, sums, data, len(peak.places) / BINS, streams)
     variance = np.maximum(result.mean, 1.0)
@@ -144,9 +143,15 @@ def _on_period(
         stat_name="largest z of a phase",
         null=Null(
             "blockshift",
-            {"period_ns": period, "dead_ns": DEAD_NS, "step_ns": period // BINS, "groups": len(blocks.groups) - 1},
+            {
+                "period_ns": period,
+                "dead_ns": DEAD_NS,
+                "step_ns": period // BINS,
+                "groups": len(groups.begins),
+                "group_ns": group_length(period, day.minutes),
+            },
         ),
-        exemplars=_exemplars(series.rows, blocks, period, peak, effect.weights, streams),
+        exemplars=_exemplars(series, period, peak, effect.weights, streams),
         facts={
             "chi2": float(np.sum((result.observed - result.mean) ** 2 / variance)),
             "kuiper": kuiper(phase, period),
@@ -155,14 +160,14 @@ def _on_period(
     )
 
 
-def _peak_by_minute(day: DayArrays, blocks: Blocks, period: int, in_peak: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _peak_by_minute(day: DayArrays, groups: Groups, period: int, in_peak: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How much surrogates have in the peak on average, by minute of the day.
 
-    A group lies within a minute, or is one block of some minutes and in each of them with other bins.
+    A group lies within a minute, or is one period of some minutes and in each of them with other bins.
     """
-    begin = blocks.numbers[blocks.groups[:-1]] * period
-    at = begin[:, None] + np.flatnonzero(in_peak) * (period // BINS)
-    return block_sums(at.ravel(), day.start, day.minutes, blocks.average()[:, in_peak].ravel())
+    bins = np.flatnonzero(in_peak)
+    at = groups.begins[:, None] + bins * (period // BINS)
+    return block_sums(at.ravel(), day.start, day.minutes, np.repeat(groups.average(), len(bins)))
 
 
 def kuiper(phases: NDArray, period: float = 1.0) -> float:
@@ -181,19 +186,13 @@ def both_ways(ordered, period):
     return above + below
 
 
-def _exemplars(
-    rows: NDArray[np.int64],
-    blocks: Blocks,
-    period: int,
-    peak: Peak,
-    weights: NDArray[np.float64],
-    streams: Streams,
-) -> Exemplars:
+def _exemplars(series: Series, period: int, peak: Peak, weights: NDArray[np.float64], streams: Streams) -> Exemplars:
     weight, in_peak = np.zeros(BINS), np.zeros(BINS, np.bool_)
     weight[peak.places], in_peak[peak.places] = weights, True
-    inside = np.flatnonzero(in_peak[blocks.places])
-    away = np.abs((blocks.phases[inside] - peak.value + period / 2) % period - period / 2)
+    inside = np.flatnonzero(in_peak[bins_of(series.times, period)])
+    phases = series.times[inside] % period
+    away = np.abs((phases - peak.value + period / 2) % period - period / 2)
     chosen, typical = choose_links(away, streams.random(EXEMPLARS))
     picked = inside[chosen]
-    lags = blocks.phases[picked].astype(np.int64)
-    return exemplars("messages", rows[picked], "member", lags, weight[blocks.places[picked]], typical)
+    of_bin = weight[bins_of(series.times[picked], period)]
+    return exemplars("messages", series.rows[picked], "member", phases[chosen], of_bin, typical)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from spymaster.evidence import phase, shifts
+from spymaster.evidence.maxstat import max_statistic, mc_p
 from spymaster.evidence.nulls import decluster
 from spymaster.evidence.result import TestResult
 from spymaster.evidence.strata import Stratum
@@ -124,11 +125,6 @@ def test_the_rayleigh_test_of_raw_events_rejects_without_a_clock() -> None:
     assert np.mean(fooled) > 0.5
 
 
-def shifted(times: np.ndarray, period: int, ways: np.ndarray) -> np.ndarray:
-    """Times in order, each moved circularly within its block by so many bins."""
-    return np.sort(times // period * period + (times % period + ways * (period // shifts.BINS)) % period)
-
-
 def declustered(times: np.ndarray) -> np.ndarray:
     kept = np.empty_like(times)
     return kept[: decluster(times, phase.DEAD_NS, kept)]
@@ -138,54 +134,65 @@ def histogram(times: np.ndarray, period: int) -> list[int]:
     return np.bincount(times % period * shifts.BINS // period, minlength=shifts.BINS).tolist()
 
 
-def bursts(n: int, seed: int) -> np.ndarray:
-    """Times of half a minute, a third of them within 3 ms of another, and those of ten seconds each 1 ms."""
-    rng = np.random.default_rng(seed)
-    times = rng.integers(0, 30 * 10**9, n)
-    near = times[: n // 3] + rng.integers(0, 3 * MS, n // 3)
-    return START + np.sort(np.concatenate([times, near, 10**10 + np.arange(0, 10**10, MS)[: 5 * n]]))
-
-
-@pytest.mark.parametrize("n", [40, 3000, 30_000])
+@pytest.mark.parametrize("minutes", [1, 30, 1380])
 @pytest.mark.parametrize("name", phase.PERIODS)
-def test_counts_are_those_of_blocks_shifted_and_declustered_plainly(name: str, n: int) -> None:
-    times, period, streams = bursts(n, 9), phase.PERIODS[name], Streams(3, "E4")
-    blocks = shifts.Blocks.of(times, period, phase.DEAD_NS, streams)
-    of_block = np.repeat(np.arange(len(blocks.groups) - 1), np.diff(blocks.groups))
-    group = of_block[np.searchsorted(blocks.numbers, times // period)]
-    sets = blocks.sets(5, 6)
+def test_counts_are_those_of_groups_shifted_plainly(name: str, minutes: int) -> None:
+    period, streams = phase.PERIODS[name], Streams(3, "E4")
+    times = START + np.sort(np.random.default_rng(9).integers(0, 3600 * 10**9, 20_000))
+    groups = shifts.Groups.of(times, period, minutes, streams)
+    length = shifts.group_length(period, minutes)
+    which = np.searchsorted(groups.begins, times // length * length)
+    sets = groups.sets(5, 6)
     for number in range(5, 11):
-        words = streams.words(number, len(blocks.groups) - 1).astype(np.int64)
-        drawn = shifted(times, period, (words * shifts.BINS >> 32)[group])
-        assert sets[number - 5].tolist() == histogram(declustered(drawn), period)
+        ways = streams.words(number, len(groups.begins)).astype(np.int64) * shifts.BINS >> 32
+        assert sets[number - 5].tolist() == histogram(times + ways[which] * (period // shifts.BINS), period)
     assert len(np.unique(sets, axis=0)) > 1
-    alike = [declustered(shifted(times, period, np.full(len(times), way))) for way in range(shifts.BINS)]
-    average = np.mean([histogram(one, period) for one in alike], axis=0)
-    assert blocks.average().sum(axis=0) == pytest.approx(average)
-    held = period * blocks.numbers[blocks.groups[:-1]]
-    for at in range(0, len(held), 100):
-        end = held[at + 1] if at + 1 < len(held) else held[at] + 10**12
-        inside = [np.sum((one >= held[at]) & (one < end)) for one in alike]
-        assert blocks.average()[at].sum() == pytest.approx(np.mean(inside))
+    assert groups.observed().tolist() == histogram(times, period)
+    alike = [histogram(times + way * (period // shifts.BINS), period) for way in range(shifts.BINS)]
+    assert np.full(shifts.BINS, groups.average().sum()) == pytest.approx(np.mean(alike, axis=0))
 
 
-def test_groups_are_neighbours_of_one_minute() -> None:
-    times = START + np.arange(0, 3600 * 10**9, 50 * MS)
-    for name, period in phase.PERIODS.items():
-        blocks = shifts.Blocks.of(times, period, phase.DEAD_NS, Streams(3, "E4"))
-        sizes = np.diff(blocks.groups)
-        assert sizes.sum() == len(blocks.numbers) == len(np.unique(times // period))
-        first, last = blocks.numbers[blocks.groups[:-1]], blocks.numbers[blocks.groups[1:] - 1]
-        assert np.array_equal(first * period // (60 * 10**9), last * period // (60 * 10**9))
-        assert len(sizes) <= shifts.MOST_GROUPS + 60
-        if period >= 60 * 10**9:
-            assert set(sizes) == {1}, name
+def test_groups_are_of_one_minute_and_of_whole_periods() -> None:
+    for minutes in (1, 10, 120, 500, 1380):
+        for name, period in phase.PERIODS.items():
+            length = shifts.group_length(period, minutes)
+            assert length % period == 0, name
+            assert length == period or (60 * 10**9) % length == 0
+            assert length == period or minutes * 60 * 10**9 / length >= min(shifts.LEAST_GROUPS, minutes * 60)
 
 
-def test_a_period_has_whole_bins_and_room_for_the_dead_time() -> None:
-    for period in (10**9 + 1, 5 * MS):
+def test_a_period_has_whole_bins_and_divides_its_group() -> None:
+    for period in (10**9 + 1, 7 * 50 * MS):
         with pytest.raises(ValueError, match="bins"):
-            shifts.Blocks.of(np.zeros(1, np.int64), period, phase.DEAD_NS, Streams(3, "E4"))
+            shifts.Groups.of(np.zeros(1, np.int64), period, 600, Streams(3, "E4"))
+
+
+def p_by_periods_alone(times: np.ndarray, period: int, rng: np.random.Generator, surrogates: int = 39) -> float:
+    """The test that must not be used: every period is shifted circularly by itself, and declustered again."""
+    block, bins = times // period, [histogram(declustered(times), period)]
+    for _ in range(surrogates):
+        way = rng.integers(0, shifts.BINS, block.max() - block.min() + 1)[block - block.min()]
+        drawn = block * period + (times % period + way * (period // shifts.BINS)) % period
+        bins.append(histogram(declustered(np.sort(drawn)), period))
+    return mc_p(max_statistic(np.array(bins))[1].max(axis=1))
+
+
+def test_runs_at_the_dead_time_have_no_phase() -> None:
+    """Where much is sent an event is kept as soon as the last one lets it, and phases of 10 ms drift slowly."""
+    rng, found, alone = np.random.default_rng(5), [], []
+    for seed in range(60):
+        market = Market(60, 900 + seed).background(orders=20)
+        for start in market.rng.integers(0, 58 * 10**9, 12):
+            at = start + np.cumsum(phase.DEAD_NS + market.rng.exponential(20_000, 40).astype(np.int64))
+            market.place(at, at + 10**9)
+        day = market.day()
+        times = day.messages.ts[ADDS.among(day.messages, day.messages.qty)]
+        groups = shifts.Groups.of(declustered(times), 10 * MS, day.minutes, Streams(seed, "E4"))
+        bins = np.concatenate([[groups.observed()], groups.sets(1, 39)])
+        found.append(mc_p(max_statistic(bins)[1].max(axis=1)))
+        alone.append(p_by_periods_alone(times, 10 * MS, rng))
+    assert np.mean(np.array(found) <= 0.05) <= 0.12
+    assert np.mean(np.array(alone) <= 0.05) > 0.5
 
 
 def test_kuiper_is_the_distance_from_a_uniform_circle() -> None:
