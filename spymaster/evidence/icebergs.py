@@ -1,12 +1,13 @@
 """E6: hidden quantity, by the venue's own icebergs and by orders that come back after a fill.
 
 *Native*: an order id that was refilled, or that executed more than it ever displayed although nobody raised its size
-or moved it. A fact, without a p, told of each side: of both together it would be told twice.
+or moved it. A fact, without a p, told of each side.
 
 *Synthetic*: after an order of five lots or more was filled completely, the first new order of the same size (give or
 take a tenth) at the same price and side within 300 ms. Two nulls, and both must be rejected: sizes permuted among the
 entries of a minute at the price, and entries drawn anew in their own cells of 5 ms (icebergs of this kind: Zotikov &
-Antonov 2021). The larger p counts. Size 1 is everywhere, hence the least size.
+Antonov 2021). The larger p counts. Size 1 is everywhere, hence the least size; and as chance has most of the small
+ones, each class of sizes is tested by itself.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from spymaster.evidence.result import First, TestResult, choose_links, exemplars
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.evidence.streams import BOOTSTRAP, EXEMPLARS, Streams
 from spymaster.jit import kernel
-from spymaster.tables.types import LIFE_ENDS
+from spymaster.tables.types import LIFE_ENDS, SIDES
 
 TEST = "E6"
 LEAST_SIZE = 5
@@ -69,13 +70,12 @@ def find_refills(fill, fill_size, add, add_size, edges, tolerance, counts, fills
 def run(
     day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None, first: First = ()
 ) -> list[TestResult]:
-    """`synthetic`, whose p is the larger of both nulls', and before it, of one side, `native`."""
+    """Of all sizes `native`, of a class of sizes `synthetic`, whose p is the larger of both nulls'."""
     if first and not any(one.is_small for one in first):
         return list(first)
-    facts = [one for one in first if one.sub_id == "native"]
-    if not first and stratum.side != POOLED:
-        facts = [native(day, stratum, streams.sub("native"))]
-    return [*facts, synthetic(day, stratum, streams, surrogates, more)]
+    if stratum.size == POOLED:
+        return [native(day, stratum, streams.sub("native"))]
+    return [synthetic(day, stratum, streams, surrogates, more)]
 
 
 def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
@@ -131,20 +131,22 @@ def native(day: DayArrays, stratum: Stratum, streams: Streams) -> TestResult:
     )
 
 
+def filled_whole(day: DayArrays, stratum: Stratum) -> NDArray[np.bool_]:
+    """Lives of a stratum that ended in a fill of all their lots, of five or more, where they had entered."""
+    lives = day.lives
+    whole = (lives.reason == LIFE_ENDS.index("fill")) & (lives.size >= LEAST_SIZE) & (lives.reprices == 0)
+    return whole & stratum.among(lives, lives.size)
+
+
 def synthetic(
     day: DayArrays, stratum: Stratum, streams: Streams, surrogates: int, more: int | None = None
 ) -> TestResult:
     """Entries that come back after a fill. The effect is the excess as a share of full fills."""
     lives, messages = day.lives, day.messages
-    side = -1 if stratum.side == POOLED else "BA".index(stratum.side)
     entered = messages.usable & (messages.kind == kind("add"))
-    filled = (
-        lives.usable & (lives.reason == LIFE_ENDS.index("fill")) & (lives.size >= LEAST_SIZE) & (lives.reprices == 0)
-    )
-    if side >= 0:
-        entered &= messages.side == side
-        filled &= lives.side == side
-    fills, adds = np.flatnonzero(filled), np.flatnonzero(entered)
+    if stratum.side != POOLED:
+        entered &= messages.side == SIDES.index(stratum.side)
+    fills, adds = np.flatnonzero(filled_whole(day, stratum)), np.flatnonzero(entered)
     places = np.unique(
         np.concatenate([lives.price[fills] * 2 + lives.side[fills], messages.price[adds] * 2 + messages.side[adds]])
     )

@@ -13,7 +13,7 @@ from spymaster.evidence.arrays import DISTANCES, DayArrays, kind
 from spymaster.evidence.layer_groups import add_price
 from spymaster.evidence.strata import POOLED, Stratum
 from spymaster.jit import kernel
-from spymaster.tables.types import LIFE_ENDS, SIDES
+from spymaster.tables.types import SIDES
 
 Rows = NDArray[np.int64]
 
@@ -73,12 +73,9 @@ def returning_entries(day: DayArrays, stratum: Stratum) -> tuple[Rows, NDArray[n
     """
     lives, messages = day.lives, day.messages
     entered = messages.usable & (messages.kind == kind("add"))
-    filled = lives.usable & (lives.reason == LIFE_ENDS.index("fill")) & (lives.reprices == 0)
-    filled &= lives.size >= icebergs.LEAST_SIZE
     if stratum.side != POOLED:
         entered &= messages.side == SIDES.index(stratum.side)
-        filled &= lives.side == SIDES.index(stratum.side)
-    fills, adds = np.flatnonzero(filled), np.flatnonzero(entered)
+    fills, adds = np.flatnonzero(icebergs.filled_whole(day, stratum)), np.flatnonzero(entered)
     places = np.unique(lives.price[fills] * 2 + lives.side[fills])
     place = np.searchsorted(places, messages.price[adds] * 2 + messages.side[adds])
     known = place < len(places)

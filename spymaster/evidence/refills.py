@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spymaster.evidence.bins import Edges, bin_of
-from spymaster.evidence.nulls import below, permute_groups
-from spymaster.evidence.streams import SomeWords, Streams, fill_blocks
+from spymaster.evidence.nulls import below
+from spymaster.evidence.streams import SomeWords, Streams, fill_blocks, fill_words_from
 from spymaster.jit import kernel
 
 Ints = NDArray[np.int64]
@@ -75,6 +75,24 @@ def count_resized(fill, wanted, first, last, add, size, order, edges, tolerance,
             if abs(size[order[k]] - wanted[i]) * tolerance <= wanted[i]:
                 counts[bin_of(edges, nothing, 0, add[k] - fill[i])] += 1
                 break
+
+
+@kernel()
+def permute_some(begins, ends, key_low, key_high, number, order):
+    """`nulls.permute_groups` with the words of surrogate `number`, of which only those of the groups are drawn."""
+    longest = np.int64(0)
+    for group in range(begins.shape[0]):
+        longest = max(longest, ends[group] - begins[group])
+    words = np.empty(longest + 4, np.uint32)
+    for group in range(begins.shape[0]):
+        start, end = begins[group], ends[group]
+        aligned = start // 4 * 4
+        fill_words_from(key_low, key_high, number, aligned // 4, words[: end - aligned])
+        for i in range(start, end):
+            order[i] = i
+        for i in range(end - 1, start, -1):
+            other = start + below(words[i - aligned], i - start + 1)
+            order[i], order[other] = order[other], order[i]
 
 
 @dataclass(frozen=True)
@@ -150,7 +168,7 @@ class ResizedRefills:
         counts = np.zeros(len(refills.edges) - 1, np.int64)
         order = np.arange(len(self._order)) if number == 0 else self._order
         if number:
-            permute_groups(*self._groups, self._streams.words(number, len(order)), order)
+            permute_some(*self._groups, *self._streams.key, number, order)
         columns = (refills.fill, refills.wanted, *self._reach, refills.add, refills.size, order)
         count_resized(*columns, refills.edges, refills.tolerance, counts)
         return counts

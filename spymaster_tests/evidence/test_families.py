@@ -46,7 +46,7 @@ def test_facts_are_in_no_family(quiet: list[Judged]) -> None:
     assert {(one.family_size, one.q_bh) for one in facts} == {(0, None)}
     assert sorted(one.stratum.side for one in facts) == ["A", "B"]
     returned = [one for one in quiet if one.result.sub_id == "synthetic"]
-    assert [(one.stratum.side, one.family_size) for one in returned] == [("B", 3), ("A", 3), ("*", 3)]
+    assert [(one.stratum.size, one.stratum.side, one.family_size) for one in returned] == [("11-50", "*", 1)]
 
 
 def test_a_planted_habit_is_discovered_and_the_quiet_day_is_not(quiet: list[Judged]) -> None:

@@ -20,9 +20,11 @@ def filled(market: Market, per_second: float, size: int) -> np.ndarray:
     return end
 
 
-def results(market: Market, surrogates: int = 99, seed: int = 1) -> dict[str, TestResult]:
-    found = icebergs.run(market.day(), Stratum(side="B"), Streams(seed, "E6"), surrogates)
-    return {result.sub_id: result for result in found}
+def results(market: Market, size: int, surrogates: int = 99, seed: int = 1) -> dict[str, TestResult]:
+    """Facts of the bids, and the test of those that were as large as `size`."""
+    day, strata = market.day(), (Stratum(side="B"), Stratum(side="B", size="11-50" if size > 10 else f"={size}"))
+    found = [icebergs.run(day, one, Streams(seed, "E6"), surrogates) for one in strata]
+    return {result.sub_id: result for results in found for result in results}
 
 
 def test_orders_that_come_back_are_recovered_with_their_delay() -> None:
@@ -30,7 +32,7 @@ def test_orders_that_come_back_are_recovered_with_their_delay() -> None:
     end = filled(market, 0.5, 12)
     delay = market.rng.normal(3 * MS, 0.2 * MS, len(end)).astype(np.int64)
     market.place(end + delay, end + delay + 10**10, size=12, side=0)
-    result = results(market)["synthetic"]
+    result = results(market, 12)["synthetic"]
     assert result.p <= 0.01
     assert result.peak_value == pytest.approx(3, abs=0.5)
     assert result.effect == pytest.approx(1.0, abs=0.25)
@@ -44,7 +46,7 @@ def test_p_keeps_its_level_where_nobody_comes_back() -> None:
     for seed in range(40):
         market = Market(60, 500 + seed).background(orders=200)
         filled(market, 4, 5)
-        p.append(results(market, 39, seed)["synthetic"].p)
+        p.append(results(market, 5, 39, seed)["synthetic"].p)
     assert np.mean(np.array(p, float) <= 0.05) <= 0.13
 
 
