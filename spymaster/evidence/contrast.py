@@ -196,7 +196,7 @@ def answer(question: Question, touches: Touches, values: NDArray[np.float64], se
     low = high = error = np.nan
     if len(names) >= INTERVAL_DATES:
         drawn = draws(len(names), streams)
-        low, high, error = interval(sums_of(drawn, total_of_day) / sums_of(drawn, count))
+        low, high, error = interval(sums_of(drawn, total_of_day) / sums_of(drawn, count), len(names))
     delta = float(own.mean())
     return Answer(
         question,
@@ -285,7 +285,7 @@ def _interaction(question: Question, touches: Touches, values: NDArray[np.float6
     np.add.at(by_day, of_day, each[:, 0])
     low = high = error = np.nan
     if len(names) >= INTERVAL_DATES:
-        low, high, error = interval(_differences(np.tensordot(draws(len(names), streams), by_day, 1)))
+        low, high, error = interval(_differences(np.tensordot(draws(len(names), streams), by_day, 1)), len(names))
     beyond = np.sum(np.abs(swapped) >= abs(delta) - 1e-15)
     return Answer(
         question, len(kept), len(names), dropped, delta, low, high,

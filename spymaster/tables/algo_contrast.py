@@ -51,8 +51,8 @@ class AlgoContrast(TableModel):
     mean_case = Column(pl.Float64, f"mean share before the cases; {_NONE}, and of reject_minus_break", nullable=True)
     mean_control = Column(pl.Float64, "mean share before their controls; null as mean_case", nullable=True)
     delta = Column(pl.Float64, f"mean of case less mean of its controls; {_NONE}", nullable=True, ge=-2, le=2)
-    ci_lo = Column(pl.Float64, f"2.5 % of its bootstrap over dates; {_FEW}", nullable=True)
-    ci_hi = Column(pl.Float64, f"97.5 % of it; {_FEW}", nullable=True)
+    ci_lo = Column(pl.Float64, f"lower end of its 95 % interval, from drawing dates; {_FEW}", nullable=True)
+    ci_hi = Column(pl.Float64, f"upper end; {_FEW}", nullable=True)
     p_swap = Column(pl.Float64, f"p by swapping case and control within sets; {_NONE}", nullable=True, gt=0, le=1)
     p_days = Column(
         pl.Float64, "p by turning signs of dates, which knows that sets of a date hang together; null as p_swap",

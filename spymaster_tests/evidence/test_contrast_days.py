@@ -69,6 +69,14 @@ def test_p_keeps_its_level_where_sets_of_a_date_lean_one_way(question: Question,
     assert {one.n_days for one in found} == {DATES}
 
 
+@pytest.mark.parametrize("slope", [0.0, 0.6])
+def test_the_interval_of_ten_dates_leaves_out_what_is_true_in_one_study_of_twenty(slope: float) -> None:
+    """Quantiles of draws at 2.5 and 97.5 % would in two or three."""
+    found = [study(PRIMARY, number, slope=slope, more=0.5) for number in range(STUDIES)]
+    missed = sum(not one.low <= 0.5 <= one.high for one in found)
+    assert missed <= binom.ppf(0.975, STUDIES, 0.05)
+
+
 def test_a_difference_of_all_dates_is_found_whatever_they_lean() -> None:
     found = [study(PRIMARY, number, slope=0.6, more=1.0) for number in range(20)]
     assert sum(one.verdict == "higher" for one in found) >= 16
