@@ -57,9 +57,9 @@ TOGETHER = (("E1", "E2", "E6", "E7", "E10"), ("E3",), ("E4",), ("E5",))
 """Tests of one step: a date is simulated anew for each, which costs little beside them."""
 FEW_GROUPS = ("E2", "E6", "E7")
 """Tests with two or three groups a date: 30 dates say too little of their p-values."""
-BELOW = ("E5", "E6", "E7")
+BELOW = ("E5", "E6", "E7", "E10")
 """By design few p of these are small: a screen lets hardly a window through, of two nulls both must reject, and where
-nobody is automatic hardly a group of orders goes together, without which p is 1."""
+nobody is automatic hardly a group of orders goes together and hardly a pair comes and goes, without which p is 1."""
 SEEDS = {"background": 1_000, "size": 1_000, "planted": 3_000, "power": 5_000}
 
 

@@ -5,6 +5,9 @@ of time, but after its entry. Three grids: milliseconds up to half a second with
 with cells of 0.5 ms, and the neighbourhood of one and two seconds with cells of 50 ms. "Fleeting" orders die within 2 s
 (Hasbrouck & Saar 2009). Several users behind one gateway blend into broad bumps, which this test does not see.
 
+Cancels come in bursts, and so do entries: of two bursts a second apart dozens of orders have one age, which is one
+coincidence. Around seconds, where cells are wider than bursts, only the first cancel of each counts.
+
 A grid begins at three times its cell. In every market most ages are short, so that the law of ages is steep against the
 cell below that, which no preferred age is needed for. Ages below 1.5 ms are described, not tested.
 """
@@ -21,7 +24,7 @@ from spymaster.evidence.arrays import DayArrays
 from spymaster.evidence.bins import MS, SECOND, US, Edges, bin_of, divider, linear, steps_of
 from spymaster.evidence.effects import effect_of, sums_of
 from spymaster.evidence.maxstat import Together, staged
-from spymaster.evidence.nulls import below
+from spymaster.evidence.nulls import below, first_of_bursts
 from spymaster.evidence.peaks import Null, Peak, peak_of, result_of_bins
 from spymaster.evidence.result import Exemplars, First, TestResult, carried_on, choose_links, exemplars
 from spymaster.evidence.strata import Stratum
@@ -42,6 +45,8 @@ class Grid:
     cell: int
     gap: int | None = None
     """A bin that is not one: what lies between two stretches."""
+    dead: int = 0
+    """Cancels so soon after another that counts are of its burst; ns, 0 for a grid that has no bursts."""
 
 
 def _around_seconds() -> Edges:
@@ -52,7 +57,7 @@ def _around_seconds() -> Edges:
 GRIDS = (
     Grid("ms", linear(15 * MS, 500 * MS, MS), 5 * MS),
     Grid("sub_ms", linear(1500 * US, 15 * MS, 100 * US), 500 * US),
-    Grid("s", _around_seconds(), 50 * MS, gap=20),
+    Grid("s", _around_seconds(), 50 * MS, gap=20, dead=10 * MS),
 )
 
 
@@ -136,6 +141,8 @@ def _on_grid(
     first = np.maximum(cell, add)
     width = cell + grid.cell - first
     near = (first + width - add > edges[0]) & (first - add < edges[-1])  # the others cannot reach a bin
+    if grid.dead:
+        near &= _first_of_bursts(end, near, grid.dead)
     add, end, first, width = add[near], end[near], first[near], width[near]
     ages = end - add
 
@@ -172,10 +179,20 @@ def _on_grid(
         effect,
         counts=(len(rows), len(add)),
         stat_name="largest z of an age",
-        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "cancel"}),
+        null=Null("jitter", {"cell_ns": grid.cell, "redrawn": "cancel", "dead_ns": grid.dead}),
         exemplars=_exemplars(rows[near], ages, edges, peak, effect.weights, streams),
         facts={f"share_below_{age // MS}_ms": float(np.mean(every < age)) if len(every) else None for age in FLEETING},
     )
+
+
+def _first_of_bursts(end: NDArray[np.int64], near: NDArray[np.bool_], dead: int) -> NDArray[np.bool_]:
+    """Which of the cancels that are `near` are the first of their burst."""
+    places = np.flatnonzero(near)
+    places = places[np.argsort(end[places], kind="stable")]
+    kept, first = np.empty(len(places), np.bool_), np.zeros(len(near), np.bool_)
+    first_of_bursts(end[places], dead, kept)
+    first[places[kept]] = True
+    return first
 
 
 def _without_gap(counts: NDArray[np.int64], grid: Grid) -> NDArray[np.int64]:

@@ -72,6 +72,19 @@ def test_p_keeps_its_level_in_a_bursty_market() -> None:
     assert np.mean(np.array(p) <= 0.5) == pytest.approx(0.5, abs=0.14)
 
 
+def test_two_bursts_a_second_apart_are_one_coincidence() -> None:
+    """A dozen entries in a few ms, a dozen cancels in a few ms so much later: everybody has one age."""
+    found = []
+    for seed in range(20):
+        market = Market(120, 300 + seed).background()
+        for start in market.rng.integers(0, 118 * 10**9, 4):
+            age = market.rng.integers(910 * MS, 1090 * MS)
+            at = start + np.arange(12) * 200_000
+            market.place(at, at + age)
+        found.append(results(market, seed, 39)["s"].p)
+    assert np.mean(np.array(found) <= 0.05) <= 0.2
+
+
 def test_the_same_seed_is_the_same_result() -> None:
     market = Market(60, 5).background()
     one, other = (lifetimes.run(market.day(), ALL, Streams(9, "E1"), 19)[0] for _ in range(2))
