@@ -12,7 +12,7 @@ import itertools
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 from spymaster.evidence.streams import BOOTSTRAP, Streams
 
@@ -57,6 +57,6 @@ def interval(drawn: NDArray[np.float64], dates: int) -> tuple[float, float, floa
     """
     known = drawn[~np.isnan(drawn)]
     few = np.sqrt(dates / (dates - 1))
-    tail = float(norm.cdf(few * t.ppf(0.025, dates - 1)))
+    tail = float(ndtr(few * stdtrit(dates - 1, 0.025)))
     low, high = np.quantile(known, [tail, 1 - tail])
     return float(low), float(high), float(known.std() * few)
