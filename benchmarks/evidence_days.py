@@ -94,6 +94,8 @@ class SimDay:
     law: Partition
     planted: Planted
     messages: int
+    lumps: bool = True
+    """Whether there is more in every fifth minute."""
 
     def arrays(self, law: Law | None) -> DayArrays:
         """The arrays of the tests."""
@@ -131,14 +133,26 @@ def kind_of(section: Any) -> str:
 
 
 def simulated_day(
-    dt: date, seed: int, preset: str, agents: AgentFile | None, settings: Settings, *, messages: int | None = None
+    dt: date,
+    seed: int,
+    preset: str,
+    agents: AgentFile | None,
+    settings: Settings,
+    *,
+    messages: int | None = None,
+    lumps: bool = True,
 ) -> SimDay:
-    """A date of a preset (`ci`, `rth`), with agents or without; messages: instead of the preset's."""
+    """A date of a preset (`ci`, `rth`), with agents or without; messages: instead of the preset's.
+
+    lumps: the market has more in every fifth minute, as the profile says; False for one that prefers no minute.
+    """
     shape = PRESETS[preset]
     parts = segments(dt, "ES", shape.span)
     wanted = messages or shape.messages
     trading = sum(part.end_ns - part.start_ns for part in parts if part.phase == CONTINUOUS) / SECOND_NS
     profile = load_profile("es")
+    if not lumps:
+        profile = profile.model_copy(update={"activity": profile.activity.model_copy(update={"lump": 0.0})})
     file = agents or AgentFile()
     market = MarketDay(
         dt=dt, instrument=ES, contracts=contracts_on("ES", dt, profile.instrument.cycle), profile=profile, parts=parts,
@@ -157,6 +171,7 @@ def simulated_day(
         law=held(AlgoLaw.name, dt, law),
         planted=_planted(market, kinds),
         messages=sum(map(len, records)),
+        lumps=lumps,
     )
 
 

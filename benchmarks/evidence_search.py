@@ -63,7 +63,7 @@ def search(
         started = time.process_time()
         judged += run_tests(
             day, seed=chosen.seed, profile=profile, tests=[test],
-            seen=lambda result: _count(first, result, profile.surrogates),
+            seen=lambda result: _count(first, result, profile.surrogates, made.lumps),
         )  # fmt: skip
         seconds[test] = round(time.process_time() - started, 1)
     started = time.process_time()
@@ -76,13 +76,13 @@ def search(
     )  # fmt: skip
 
 
-def _count(first: dict[str, Counter[int]], result: TestResult, surrogates: int) -> None:
+def _count(first: dict[str, Counter[int]], result: TestResult, surrogates: int, lumps: bool) -> None:
     """Add the p of a first stage to its test; of E6 and of E7's groups the larger of two counts; both are told.
 
-    Of five minutes (E4) they are told apart: the simulator's market has more in every fifth minute, and that is there.
+    Where the market has more in every fifth minute (`lumps`), E4 is right to find it: those p are told apart.
     """
-    lumps = (result.test_id, result.sub_id) == (phase.TEST, "300s")
-    values: dict[str, Any] = {f"{phase.TEST} five minutes" if lumps else result.test_id: result.p_raw}
+    is_there = lumps and (result.test_id, result.sub_id) == (phase.TEST, "300s")
+    values: dict[str, Any] = {f"{phase.TEST} every fifth minute" if is_there else result.test_id: result.p_raw}
     if result.sub_id == "synthetic":
         values |= {
             "E6 entries redrawn": result.facts["p_jitter"],

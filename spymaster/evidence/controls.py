@@ -4,7 +4,7 @@
   that is gone. Messages of one event stay together, ids stay, and orders end after they begin. E7 looks at seconds, and
   E4 at minutes, too, which no such cell destroys: they are not controlled by it.
 - `shuffled_days`: trades and quotes of an earlier day at the same time of day. What answers them (E2, E3, E7) has
-  nothing to answer to. It is the control of E7: a day without an earlier one has none.
+  nothing to answer to. What is pulled within a second after a trade (E7) is not controlled by jitter, but by this.
 - `no_agents`: a simulated market of the same length, without anybody automatic (`no_agents`), which the caller makes.
 
 A control family fails if any of its q is 0.05 or less. One in twenty does by chance: what counts is how many do.

@@ -5,8 +5,8 @@ Poisson process is none of them, for in a bursty market it is rejected always.
 
 - `jitter`: every event uniformly anew in its own cell of a fixed grid (interval jitter; Amarasingham, Harrison,
   Hatsopoulos & Geman 2012). Event-centred jitter would create structure and is not offered.
-- `blockshift`: every block of one period shifted circularly by an offset of its own. E4 shifts groups of blocks by
-  whole bins, which are fewer of the same shifts, and counts without making them (`shifts`).
+- `blockshift`: every block of one period shifted circularly by an offset of its own. E4 shifts groups of neighbouring
+  blocks as wholes instead (`shifts`).
 - `seriesshift`: one series shifted circularly as a whole, within a segment.
 - `markperm`: marks permuted among the events of one cell.
 - `signflip`: signs multiplied by a random sign per block.

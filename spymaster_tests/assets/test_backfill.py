@@ -28,8 +28,8 @@ from spymaster_tests.conftest import REPOSITORY
 MONDAY = date(2024, 3, 4)
 GRAPH = defs.resolve_asset_graph()
 TABLES = [key for key in GRAPH.get_all_asset_keys() if key.path[0] != "raw"]
-MINUTES = 60 * 60
-"""Seconds until a backfill counts as hung. Its runs import Dagster in dozens of processes, beside another such test."""
+HUNG = 10 * 60
+"""Seconds in which no run tells anything, after which what is waited for counts as hung."""
 BOTH = ("ES", "CL")
 
 WORKSPACE = """
@@ -103,7 +103,7 @@ def backfill(
         found = instance.get_backfill(name)
         return found if found and found.status not in (BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING) else None
 
-    return waited_for(over)
+    return waited_for(instance, over)
 
 
 def assert_made(instance: dg.DagsterInstance, dates: list[date], symbols: tuple[str, ...]) -> None:
@@ -118,14 +118,17 @@ def assert_made(instance: dg.DagsterInstance, dates: list[date], symbols: tuple[
 T = TypeVar("T")
 
 
-def waited_for(what: Callable[[], T | None]) -> T:
-    """The first answer of `what` that is true."""
-    deadline = time.monotonic() + MINUTES
-    while time.monotonic() < deadline:
+def waited_for(instance: dg.DagsterInstance, what: Callable[[], T | None]) -> T:
+    """The first answer of `what` that is true. Raises TimeoutError where nothing happens any more."""
+    seen, since = None, time.monotonic()
+    while time.monotonic() - since < HUNG:
         if found := what():
             return found
+        latest = instance.event_log_storage.get_maximum_record_id()
+        if latest != seen:
+            seen, since = latest, time.monotonic()
         time.sleep(1)
-    raise TimeoutError
+    raise TimeoutError(f"no event for {HUNG} s after number {seen}")
 
 
 @pytest.mark.slow
@@ -193,7 +196,7 @@ def test_new_raw_files_are_materialised_by_themselves(tmp_path: Path):
         def over() -> bool:
             return instance.get_materialized_partitions(dg.AssetKey(["silver", "vacuum_surface_1s"])) == wanted
 
-        waited_for(over)
+        waited_for(instance, over)
         runs = instance.get_runs()
         assert sorted(run.tags["spymaster/symbol"] for run in runs) == ["CL", "ES"]  # a range each, and only once
         assert {run.tags["dagster/sensor_name"] for run in runs} == {"raw_arrival"}
