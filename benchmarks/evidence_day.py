@@ -124,7 +124,7 @@ def warm_up(day: DayArrays) -> None:
 
 
 def search(lake: Lake, dt: date, laps: Laps, only: tuple[str, ...], *, whole: bool) -> None:
-    """All stages of the day, or only some tests; a day that is not whole is searched with few surrogates."""
+    """All tests and their tables, or only some tests; a day that is not whole is searched with few surrogates."""
     settings, inputs = lake.settings, inputs_of(lake, dt)
     day = laps.run("load", lambda: day_of(lake, inputs, dt))
     warm_up(day)
@@ -152,17 +152,22 @@ def search(lake: Lake, dt: date, laps: Laps, only: tuple[str, ...], *, whole: bo
         _keep(laps.folder, rows, curves)
 
     laps.run("tables", tables)
+
+
+def derive(lake: Lake, dt: date, laps: Laps) -> None:
+    """What is made of the tests' tables; of a run it is another step, which holds nothing of the tests any more."""
     before = earlier_date(lake, dt)
     tests = lake.partition(AlgoTest, SYMBOL, dt)
     own = replace(tests, dt=before)  # its predecessor found the same
-    earlier = session_replication([own], before, settings=settings)
+    earlier = session_replication([own], before, settings=lake.settings)
     store(lake, AlgoReplication, before, [earlier], [tests])
     laps.run(
         "replication",
         lambda: store(
-            lake, AlgoReplication, dt, [session_replication([own, tests], dt, settings=settings)], [tests]
+            lake, AlgoReplication, dt, [session_replication([own, tests], dt, settings=lake.settings)], [tests]
         ),
     )  # fmt: skip
+    inputs = inputs_of(lake, dt)
     laps.run("intensity", lambda: store(lake, AlgoIntensity1s, dt, [_intensity(lake, inputs, before, dt)], [tests]))
     laps.run("report", lambda: _report(lake, dt))
 
@@ -218,6 +223,8 @@ def _run(options: Namespace, folder: Path) -> None:
     laps = Laps(folder / "results" / sources())
     only = tuple(one for one in options.only.split(",") if one)
     search(lake, dt, laps, only, whole=whole)
+    if not only:
+        derive(lake, dt, laps)
     messages = lake.partition("silver.order_event", SYMBOL, dt).rows
     report = harness.Report("evidence_day", [], {"messages of the contract": messages, "results": laps.folder.name})
     if options.against is not None:
