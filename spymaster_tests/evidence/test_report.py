@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import polars as pl
@@ -153,6 +154,26 @@ def test_the_section_names_the_controls_there_are_and_the_tests_without_one(
     text = [block.words for block in section.blocks if isinstance(block, Text)]
     assert text[0].startswith(f"The same tests on data in which nothing can be found: {said}. If")
     assert text[1:] == (["Without a control on this date: layering-like pattern."] if without else [])
+
+
+def test_the_last_column_of_messages_says_what_their_lag_is(found: Report) -> None:
+    of = {section.title[:3].strip(): one for section in found.sections for one in section.blocks
+          if isinstance(one, Table) and "order id" in one.columns}  # fmt: skip
+    assert {test: one.columns[-1] for test, one in of.items()} == {
+        "E1": "life",
+        "E2": "moved for",
+        "E7": "after the trade",
+    }
+    assert "life" not in of["E2"].columns  # rows that are messages have none
+    assert all(len(row) == len(one.columns) and all(row[-1:]) for one in of.values() for row in one.rows)
+
+
+def test_a_session_says_on_which_evening_it_begins() -> None:
+    data = days.report_data()
+    start = data.run["ts_start"] - timedelta(hours=16)
+    told = content.build(replace(data, run={**data.run, "ts_start": start}))
+    about = next(one for one in told.sections[0].blocks if isinstance(one, Table))
+    assert ("session", "of 2024-01-02: 2024-01-01 18:00:00 to 2024-01-02 11:00:00 New York") in about.rows
 
 
 def test_markdown_has_every_word_and_table_of_the_page(found: Report) -> None:

@@ -10,7 +10,7 @@ from spymaster.evidence.report.gather import ReportData
 from spymaster.evidence.report.groups import VERDICTS
 from spymaster.evidence.report.results import Results
 from spymaster.evidence.report.section_of_test import MOST_SENTENCES, sentence
-from spymaster.evidence.report.sections import clock
+from spymaster.evidence.report.sections import moment
 from spymaster.evidence.report.sentences import Row
 
 ROLES = {
@@ -29,7 +29,7 @@ def in_short(data: ReportData, results: Sequence[Results]) -> Section:
     passed = {None: "not run", True: "passed", False: "failed"}[run["controls_passed"]]
     rows = (
         ("instrument", f"{run['contract']} ({data.symbol})"),
-        ("session", f"{run['session_date']}, {clock(run['ts_start'])} to {clock(run['ts_end'])} New York"),
+        ("session", f"of {run['session_date']}: {moment(run['ts_start'])} to {moment(run['ts_end'])} New York"),
         ("messages", f"{run['n_messages']:,}, of which tests may look at {run['n_usable']:,}"),
         ("data", str(run["provenance"])),
         ("role of the date", ROLES[str(run["role"])]),

@@ -74,9 +74,9 @@ def _examples(data: ReportData, row: Row) -> Table | None:
     rows = rows.filter(pl.col("link_id").is_in(links)).sort("link_id", "member").head(4 * EXAMPLES)
     if rows.is_empty():
         return None
-    heads = ("time", "order id", "what", "side", "price", "from spot", "lots", "life", "lag")
-    lines = tuple(
-        (
+    heads = ["time", "order id", "what", "side", "price", "from spot", "lots", "life"]
+    lines = [
+        [
             f"{clock(one['ts_event'], micro=True)}",
             str(one["order_id"]),
             f"{one['role'].replace('_', ' ')}: {one['kind']}",
@@ -85,13 +85,19 @@ def _examples(data: ReportData, row: Row) -> Table | None:
             "" if one["rel_ticks"] is None else f"{one['rel_ticks']:+d} ticks",
             f"{one['size']:,}",
             "" if one["lifetime_ns"] is None else say.duration(one["lifetime_ns"]),
-            say.duration(one["lag_ns"]),
-        )
+        ]
         for one in rows.iter_rows(named=True)
-    )  # fmt: skip
+    ]
+    if not any(line[-1] for line in lines):  # messages, not orders
+        heads.pop()
+        lines = [line[:-1] for line in lines]
+    lag = say.examples_lag(row)
+    if lag is not None:
+        heads.append(lag)
+        lines = [[*line, say.duration(ns)] for line, ns in zip(lines, rows["lag_ns"], strict=True)]
     return Table(
-        heads,
-        lines,
-        ("price", "from spot", "lots", "life", "lag"),
+        tuple(heads),
+        tuple(tuple(line) for line in lines),
+        tuple(heads[4:]),
         f"Messages behind the first finding, {say.examples_order(row)}",
     )

@@ -162,7 +162,12 @@ def appendix(data: ReportData) -> Section:
     return Section("Parameters", "parameters", (Table(("", " "), rows),))
 
 
-def clock(moment: Any, *, micro: bool = False) -> str:
+def moment(when: Any) -> str:
+    """Date and time of day in New York: a session begins on the evening before its date."""
+    return f"{when.astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S}"
+
+
+def clock(when: Any, *, micro: bool = False) -> str:
     """A time of day in New York."""
-    local = moment.astimezone(NEW_YORK)
+    local = when.astimezone(NEW_YORK)
     return f"{local:%H:%M:%S.%f}" if micro else f"{local:%H:%M:%S}"

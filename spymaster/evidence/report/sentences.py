@@ -111,6 +111,11 @@ EXAMPLES_ORDER = {
     "E6": "the most hidden lots first",
 }
 NEAREST = "nearest to its peak"
+EXAMPLES_LAG = {
+    "E2": "moved for", "E3": "delay", "E4": "in the period", "E5": "off its tick", "E6": "delay",
+    "E7": "after the trade",
+}  # fmt: skip
+"""What `lag_ns` of a test's messages is; of those that are not here it is the life."""
 ALSO = " Also found by: {others}."
 STRENGTH = {
     "weak": "A hint: evidence takes other dates, some of them held out",
@@ -321,6 +326,11 @@ def examples_order(row: Row) -> str:
     if row["test_id"] == "E6" and row["p_raw"] is not None:
         return NEAREST
     return EXAMPLES_ORDER.get(row["test_id"], NEAREST)
+
+
+def examples_lag(row: Row) -> str | None:
+    """What the lag of messages behind a row is; None where it is the order's life and no more."""
+    return None if row["p_method"] == "fact" and row["test_id"] == "E6" else EXAMPLES_LAG.get(row["test_id"])
 
 
 def nothing(
