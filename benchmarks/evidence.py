@@ -56,7 +56,7 @@ LEVEL = 30
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
 """Of all agents, as multiples of the reference file."""
 LAW_DATES = 2
-TOGETHER = (("E1", "E2", "E6", "E7", "E10"), ("E3",), ("E4",), ("E5",))
+TOGETHER = (("E1", "E2", "E7", "E10"), ("E3",), ("E4",), ("E5",), ("E6",))
 """Tests of one step: a date is simulated anew for each, which costs little beside them."""
 FEW_GROUPS = ("E2", "E6", "E7")
 """Tests with two or three groups a date: 30 dates say too little of their p-values."""

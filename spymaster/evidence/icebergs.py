@@ -34,7 +34,10 @@ TEST = "E6"
 LEAST_SIZE = 5
 TOLERANCE = 10
 """Sizes may differ by one lot in so many."""
-EDGES = logarithmic(100 * US, 300 * MS, 12)
+EDGES = logarithmic(100 * US, 300 * MS, 24)
+"""A tenth wide: a delay that keeps to a fifteenth of itself fills several, and z tells where it ends. Of bins twice as
+wide, one edge within it leaves a fifth of it out of the peak, and of what is attributed.
+"""
 CELL = 5 * MS
 PLACES_APART = 2**47
 """Entries of different prices are put so far apart in time (ns) that one sorted series holds them all."""

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
@@ -21,6 +21,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 from spymaster.market.calendar import partition_dates
 from spymaster_assets.definitions import defs
 from spymaster_assets.partitions import SessionKey
+from spymaster_assets.plan import Catalogue
 from spymaster_assets.resources import load_settings
 from spymaster_tests.assets.processes import Site, last_only_tables
 from spymaster_tests.conftest import REPOSITORY
@@ -28,6 +29,12 @@ from spymaster_tests.conftest import REPOSITORY
 MONDAY = date(2024, 3, 4)
 GRAPH = defs.resolve_asset_graph()
 TABLES = [key for key in GRAPH.get_all_asset_keys() if key.path[0] != "raw"]
+CATALOGUE = Catalogue(one for one in defs.assets or () if isinstance(one, dg.AssetsDefinition))
+SURFACES = [
+    dg.AssetKey(name.split("."))
+    for name in sorted(CATALOGUE.with_upstream(CATALOGUE.tables("silver", "future"), "future"))
+]
+"""Of futures, and what they are made from: calibrations read histories like everything after them does."""
 HUNG = 10 * 60
 """Seconds in which no run tells anything, after which what is waited for counts as hung."""
 BOTH = ("ES", "CL")
@@ -79,16 +86,20 @@ def daemon(site: Site, *, sensors: bool = True) -> Iterator[dg.DagsterInstance]:
 
 
 def backfill(
-    instance: dg.DagsterInstance, dates: list[date], name: str, symbols: tuple[str, ...] = BOTH
+    instance: dg.DagsterInstance,
+    dates: list[date],
+    name: str,
+    symbols: tuple[str, ...] = BOTH,
+    tables: Sequence[dg.AssetKey] = TABLES,
 ) -> PartitionBackfill:
-    """Request a backfill of all tables, and wait for its end."""
+    """Request a backfill, and wait for its end."""
     keys = [str(SessionKey(dt, symbol)) for dt in dates for symbol in symbols]
     instance.add_backfill(
         PartitionBackfill.from_asset_partitions(
             backfill_id=name,
             asset_graph=GRAPH,
             partition_names=keys,
-            asset_selection=TABLES,
+            asset_selection=list(tables),
             backfill_timestamp=time.time(),
             tags={},
             dynamic_partitions_store=instance,
@@ -106,10 +117,12 @@ def backfill(
     return waited_for(instance, over)
 
 
-def assert_made(instance: dg.DagsterInstance, dates: list[date], symbols: tuple[str, ...]) -> None:
+def assert_made(
+    instance: dg.DagsterInstance, dates: list[date], symbols: tuple[str, ...], tables: Sequence[dg.AssetKey] = TABLES
+) -> None:
     """Every table of the dates is there, or at least of the last one where a request makes no others."""
     every = {str(SessionKey(dt, one)) for dt in dates for one in symbols}
-    for key in TABLES:
+    for key in tables:
         made = instance.get_materialized_partitions(key)
         assert made <= every if ".".join(key.path) in last_only_tables() else made == every
         assert {str(SessionKey(dates[-1], one)) for one in symbols} <= made
@@ -158,11 +171,11 @@ def test_a_date_without_a_file_stays_unmaterialised_and_later_dates_are_made(tmp
     there = [dt for dt in dates if dt != holiday]
     ours = site(tmp_path / "lake", there, symbols=("ES",))
     with daemon(ours, sensors=False) as instance:
-        done = backfill(instance, dates, "holiday", symbols=("ES",))
+        done = backfill(instance, dates, "holiday", ("ES",), SURFACES)
         assert done.status is BulkActionStatus.COMPLETED_SUCCESS
         runs = instance.get_runs(dg.RunsFilter(tags={BACKFILL_ID_TAG: "holiday"}))
         assert all(run.is_success for run in runs)
-        assert_made(instance, there, ("ES",))
+        assert_made(instance, there, ("ES",), SURFACES)
 
 
 @pytest.mark.slow

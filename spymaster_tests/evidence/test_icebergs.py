@@ -41,6 +41,19 @@ def test_orders_that_come_back_are_recovered_with_their_delay() -> None:
     assert np.all(np.abs(result.exemplars.lag_ns - 3 * MS) < 2 * MS)
 
 
+@pytest.mark.parametrize("seed", range(60, 63))
+def test_the_peak_holds_what_comes_back_and_not_only_its_largest_bin(seed: int) -> None:
+    """One order in twenty, among others of its size: bins a fifth wide keep 75 to 80 % of them."""
+    market = Market(600, seed).background()
+    end, add = filled(market, 6, 12), market.times(3)
+    market.place(add, add + 10**10, size=12, side=0)
+    delay = market.rng.normal(3 * MS, 0.2 * MS, len(end[::20])).astype(np.int64)
+    market.place(end[::20] + delay, end[::20] + delay + 10**10, size=12, side=0)
+    bins = results(market, 12)["synthetic"].weights.bins
+    assert np.mean((delay >= bins[0][0]) & (delay < bins[-1][1])) >= 0.9
+    assert bins[-1][1] - bins[0][0] < 2 * MS
+
+
 def test_p_keeps_its_level_where_nobody_comes_back() -> None:
     p = []
     for seed in range(40):

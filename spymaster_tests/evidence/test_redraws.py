@@ -176,8 +176,8 @@ def test_refills() -> None:
         counts, found = counted(drawn, size[source])
         assert made[number - 1].tolist() == counts.tolist()
         delay = drawn[back[:found]] - fill[which[:found]]
-        inside = which[:found][(delay >= edges[5]) & (delay < edges[25])]
-        sums = redrawn.by_block(int(edges[5]), int(edges[25]), block, 2)(number, 1)[0]
+        inside = which[:found][(delay >= edges[10]) & (delay < edges[50])]
+        sums = redrawn.by_block(int(edges[10]), int(edges[50]), block, 2)(number, 1)[0]
         assert sums.tolist() == np.bincount(block[inside], minlength=2).tolist()
         assert sums.sum() > 20
         markperm(minutes, STREAMS.words(number, len(add)), order)
