@@ -170,7 +170,6 @@ def _figures(dt: date, messages: int, found: Searched) -> dict[str, Any]:
     return {
         "dt": dt.isoformat(),
         "messages": messages,
-        "families": gates.families(found.tests),
         "first": found.first,
         "cpu_by_test": found.cpu_s,
     }
@@ -283,7 +282,7 @@ def _quiet_gates(
             report.add_target(f"V1 {name}: not below", found.share, gates.LEAST_SHARE)
         report.add_target(f"V1 {name}: KS, dates drawn", found.ks, gates.LEAST_KS)
     searched = [(line, frames) for line, frames in quiet if kind_of_step(line["step"]) == "background"]
-    families = [one for line, _ in searched for one in line["figures"]["families"].values()]
+    families = [one for _, frames in searched for one in gates.families(frames["algo_test"]).values()]
     if families:
         low, high = gates.by_chance(len(families))
         report.facts["V2 families that found something"] = f"{sum(families)} of {len(families)}, by chance {low}-{high}"
