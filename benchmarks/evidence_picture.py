@@ -1,7 +1,7 @@
 """Power of the search for automation as a picture: `python -m benchmarks.evidence_picture [--results FILE]`.
 
-One panel per planted kind: share of the dates that found it, with a 95 % interval, against the share of the group's
-messages that the agents sent. Points are the strengths of the steps `power` of `benchmarks.evidence`.
+One panel per planted kind: share of the dates that found it, with a 95 % interval, against the share of all messages
+that the agents sent in their pattern. Points are the strengths of the steps `power` of `benchmarks.evidence`.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ def picture(rows: Sequence[dict[str, Any]]) -> bytes:
     """PNG of rows of `powers`. Raises ValueError without any."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
     if not rows:
         raise ValueError("no step `power` was finished by this code: nothing to draw")
@@ -38,22 +39,28 @@ def picture(rows: Sequence[dict[str, Any]]) -> bytes:
     FigureCanvasAgg(figure)
     axes = figure.subplots(-(-len(TITLES) // ACROSS), ACROSS, sharey=True).ravel()
     for axis, (kind, title) in zip(axes, TITLES.items(), strict=True):
-        own = [row for row in rows if row["kind"] == kind and row["share of group"]]
+        own = [row for row in rows if row["kind"] == kind and row["share of messages"]]
         own.sort(key=lambda row: row["strength"])
-        x, y = [100 * row["share of group"] for row in own], [row["recall"] for row in own]
+        x, y = [100 * row["share of messages"] for row in own], [row["recall"] for row in own]
         spread = [[row["recall"] - row["low"] for row in own], [row["high"] - row["recall"] for row in own]]
         axis.errorbar(x, y, yerr=spread, marker="o", markersize=4, linewidth=1, capsize=2, color="#1f6f8b")
-        for row, place in zip(own, x, strict=True):
+        for number, (row, place) in enumerate(zip(own, x, strict=True)):
+            above = 4 if number % 2 == 0 else -10  # strengths that few agents round to the same number lie close
             axis.annotate(
-                f"x{row['strength']:g}", (place, row["recall"]), textcoords="offset points", xytext=(4, 4), fontsize=7
-            )
+                f"x{row['strength']:g}", (place, row["recall"]), textcoords="offset points", xytext=(4, above),
+                fontsize=7,
+            )  # fmt: skip
         axis.set_title(title, fontsize=8)
         axis.set_xscale("log")
-        axis.set_ylim(-0.05, 1.1)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 3), numticks=6))
+        axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.margins(x=0.15)
+        axis.set_ylim(-0.12, 1.15)
         axis.tick_params(labelsize=7)
         axis.grid(visible=True, linewidth=0.3)
     dates = "-".join(str(count) for count in sorted({row["dates"] for row in rows}))
-    figure.supxlabel("% of the group's messages that are planted", fontsize=8)
+    figure.supxlabel("% of all messages that the agents sent in their pattern", fontsize=8)
     figure.supylabel("share of dates that found it", fontsize=8)
     figure.suptitle(f"Simulated data: two hours each, {dates} dates a point", fontsize=9)
     image = BytesIO()

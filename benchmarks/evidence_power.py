@@ -28,7 +28,8 @@ def powers(dates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     groups: dict[tuple[str, float], list[dict[str, Any]]] = {}
     for one in dates:
         for told in one["kinds"]:
-            groups.setdefault((told["kind"], one["strength"]), []).append(told)
+            share = told.get("planted_messages", 0) / one["messages"]
+            groups.setdefault((told["kind"], one["strength"]), []).append(told | {"share_of_messages": share})
     for (kind, strength), told in sorted(groups.items()):
         found = [one for one in told if one["found"]]
         low, high = wilson(len(found), len(told))
@@ -37,6 +38,7 @@ def powers(dates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
                 "kind": kind, "strength": strength, "test": told[0]["test"], "dates": len(told), "found": len(found),
                 "recall": round(len(found) / len(told), 3), "low": round(low, 3), "high": round(high, 3),
                 "right": sum(one["right"] for one in found),
+                "share of messages": _mean((one["share_of_messages"] for one in told), digits=7),
                 "share of group": _mean(one.get("share_of_group") for one in told),
                 "peak": _mean(one["peak"] for one in found),
                 "precision": _mean(one.get("precision") for one in found),
@@ -48,9 +50,9 @@ def powers(dates: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _mean(values: Any) -> float | None:
+def _mean(values: Any, *, digits: int = 4) -> float | None:
     known = [value for value in values if value is not None]
-    return round(float(np.mean(known)), 4) if known else None
+    return round(float(np.mean(known)), digits) if known else None
 
 
 def _ratio(told: Sequence[dict[str, Any]]) -> float | None:
