@@ -135,9 +135,10 @@ def test_the_background_answers_nothing_after_a_sharp_delay() -> None:
 
 def test_power_is_by_kind_and_strength_and_drawn(planted: Planted) -> None:
     *_, told = planted
-    days = [{"strength": 1.0, "kinds": [told]}, {"strength": 1.0, "kinds": [told | {"found": False}]}]
-    (row,) = powers([*days])
+    days = [{"strength": 1.0, "messages": 10**5, "kinds": [one]} for one in (told, told | {"found": False})]
+    (row,) = powers(days)
     assert (row["dates"], row["found"], row["recall"], row["right"]) == (2, 1, 0.5, 1)
+    assert row["share of messages"] == pytest.approx(told["planted_messages"] / 10**5) > 0
     assert picture([row]).startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="nothing to draw"):
         picture([])
@@ -151,7 +152,7 @@ def test_a_finished_step_is_done_again_only_by_other_code(
     def once() -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
         runs.append("run")
         kinds = [{"kind": "peg", "test": "E2 peg_lag", "found": len(runs) > 1, "right": True, "peak": 0.3}]
-        return {"strength": 1.0, "kinds": kinds}, {"algo_test": pl.DataFrame({"run": [len(runs)]})}
+        return {"strength": 1.0, "messages": 1000, "kinds": kinds}, {"algo_test": pl.DataFrame({"run": [len(runs)]})}
 
     def run(*options: str) -> dict[str, Any]:
         monkeypatch.setattr(sys, "argv", ["evidence", "--json", "--results", str(tmp_path / "kept.jsonl"), *options])
