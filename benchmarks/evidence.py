@@ -3,9 +3,9 @@
     python -m benchmarks.evidence [--only background,planted] [--dates N] [--steps N] [--results FILE] [--json]
 
 Steps: `background` (V1, V2: dates of preset `ci` on which nobody is automatic), `size` (V1: more such dates for the
-tests with few groups, and some for E4 whose minutes are all alike), `planted` (V3 to V5: dates of preset `rth` with all
-agents of the reference file), `power` (the same on dates of `ci`, at a tenth to three times the strength). A step is of
-some of the tests.
+tests with few groups, and some for E4 whose minutes are all alike), `untied` (V1: dates that give E7 and E10 something
+to count and nothing to find), `planted` (V3 to V5: dates of preset `rth` with all agents of the reference file),
+`power` (the same on dates of `ci`, at a tenth to three times the strength). A step is of some of the tests.
 
 A finished step is one line of `--results`, of a background also its rows beside it; lines that other code, settings or
 libraries made do not count. `--messages` does one small step without a file.
@@ -23,6 +23,7 @@ from typing import Any
 import polars as pl
 
 from benchmarks import evidence_gates as gates
+from benchmarks import evidence_untied as untied
 from benchmarks import harness
 from benchmarks.evidence_days import dates, reference_agents, simulated_day
 from benchmarks.evidence_planted import expectations, outcome
@@ -47,10 +48,14 @@ SECTIONS = ("evidence",)
 """Settings that figures depend on."""
 LIBRARIES = ("numba", "numpy", "polars", "scipy")
 
-PLANTED_SOURCES = ("benchmarks/evidence_planted.py",)
-"""Those of figures about agents, too."""
+KIND_SOURCES = {
+    "planted": ("benchmarks/evidence_planted.py",),
+    "power": ("benchmarks/evidence_planted.py",),
+    "untied": ("benchmarks/evidence_untied.py",),
+}
+"""Those of some kinds of steps, too."""
 
-BACKGROUND, SIZE, PLANTED, POWER = 30, 70, 20, 5
+BACKGROUND, SIZE, PLANTED, POWER, UNTIED = 30, 70, 20, 5, 200
 LEVEL = 30
 """Dates on which the market has no more in every fifth minute than in others: what E4 is asked on at five minutes."""
 STRENGTHS = (0.1, 0.3, 1.0, 3.0)
@@ -60,9 +65,9 @@ TOGETHER = (("E1", "E2", "E7", "E10"), ("E3",), ("E4",), ("E5",), ("E6",))
 """Tests of one step: a date is simulated anew for each, which costs little beside them."""
 FEW_GROUPS = ("E2", "E6", "E7")
 """Tests with two or three groups a date: 30 dates say too little of their p-values."""
-BELOW = ("E5", "E6")
+BELOW = ("E5", "E6", "E7")
 """By design few p of these are small: a screen lets hardly a window through, or both of two nulls have to reject."""
-SEEDS = {"background": 1_000, "size": 1_000, "planted": 3_000, "power": 5_000}
+SEEDS = {"background": 1_000, "size": 1_000, "untied": 9_000, "planted": 3_000, "power": 5_000}
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Sizes:
     size: int = SIZE
     planted: int = PLANTED
     power: int = POWER
+    untied: int = UNTIED
     messages: int | None = None
 
 
@@ -108,7 +114,7 @@ class Bench:
     def steps(self) -> Iterator[Step]:
         """All of them, in the order in which they are worth most."""
         sizes = self.sizes
-        most = max(sizes.background + sizes.size, sizes.planted, sizes.power)
+        most = max(sizes.background + sizes.size, sizes.planted, sizes.power, sizes.untied)
         days = dates(LAW_DATES + most)[LAW_DATES:]
         for number, dt in enumerate(days[: sizes.background]):
             for tests in TOGETHER:
@@ -126,6 +132,9 @@ class Bench:
             days[sizes.background : sizes.background + min(sizes.size, LEVEL)], sizes.background
         ):
             yield self._quiet("size", number, dt, ("E4",), lumps=False)
+        for number, dt in enumerate(days[: sizes.untied]):
+            for test in untied.TESTS:
+                yield self._untied(number, dt, test)
 
     def law(self, preset: str, strength: float) -> Law:
         """Of earlier dates of the same kind: favourite sizes and thresholds that no tested date has a say in."""
@@ -150,6 +159,16 @@ class Bench:
 
         about = f"{preset} {seed} {dt} {self.profile} {self.sizes.messages}"
         return Step(f"{kind} {'-'.join(tests)}", number, about, run)
+
+    def _untied(self, number: int, dt: date, test: str) -> Step:
+        seed = SEEDS["untied"] + number
+
+        def run() -> tuple[dict[str, Any], dict[str, pl.DataFrame]]:
+            law = self.law("ci", 0.0)
+            first = untied.level(test, dt, seed, law, self.settings, self.profile, self.sizes.messages)
+            return {"dt": dt.isoformat(), "first": first}, {}
+
+        return Step(f"untied {test}", number, f"{seed} {dt} {self.profile} {self.sizes.messages}", run)
 
     def _planted(self, kind: str, number: int, dt: date, preset: str, strength: float, tests: tuple[str, ...]) -> Step:
         seed, agents = SEEDS[kind] + number, reference_agents(strength)
@@ -178,7 +197,7 @@ def _figures(dt: date, messages: int, found: Searched) -> dict[str, Any]:
 def code_hash(step: str, settings: Settings | None = None, repository: Path = REPOSITORY) -> str:
     """Hash of everything that figures of a step (by name) depend on: sources, settings, libraries."""
     kind, _, tests = step.partition(" ")
-    sources = SOURCES if kind in ("background", "size") else SOURCES + PLANTED_SOURCES
+    sources = (*SOURCES, *KIND_SOURCES.get(kind, ()))
     users = [path for one in sources for path in sorted(REPOSITORY.glob(one)) if path.parent.name == "benchmarks"]
     modules = modules_of(tests.split("-"), users)
     found = (*sources, *(f"spymaster/evidence/{name}.py" for name in modules))
@@ -197,10 +216,9 @@ def main() -> None:
     small = bool(options.messages)
     sizes = Sizes()
     if small:
-        sizes = Sizes(1, 0, 0, 0, options.messages)
+        sizes = Sizes(1, 0, 0, 0, 1, messages=options.messages)
     elif options.dates is not None:
-        kinds = ("background", "size", "planted", "power")
-        sizes = Sizes(*(min(options.dates, getattr(sizes, one)) for one in kinds))
+        sizes = Sizes(**{one: min(options.dates, getattr(sizes, one)) for one in SEEDS})
     bench = Bench(sizes, get_settings())
     known = [] if small else read_lines(options.results)
     codes = {name: code_hash(name) for name in {step.name for step in bench.steps()}}
@@ -252,8 +270,10 @@ def _summarise(
     report: harness.Report, finished: Sequence[tuple[dict[str, Any], dict[str, pl.DataFrame]]], bench: Bench
 ) -> None:
     quiet = [(line, frames) for line, frames in finished if kind_of_step(line["step"]) in ("background", "size")]
-    if quiet:
-        _quiet_gates(report, quiet, bench)
+    loose = [line for line, _ in finished if kind_of_step(line["step"]) == "untied"]
+    _levels(report, [line for line, _ in quiet], bench)
+    _levels(report, loose, bench, "untied")
+    _families(report, quiet, bench)
     for name in ("planted", "power"):
         lines = [line["figures"] for line, _ in finished if kind_of_step(line["step"]) == name]
         report.rows += [{"step": name} | row for row in powers(lines)]
@@ -261,41 +281,45 @@ def _summarise(
             planted_gates(report, lines)
 
 
-def _quiet_gates(
-    report: harness.Report, quiet: Sequence[tuple[dict[str, Any], dict[str, pl.DataFrame]]], bench: Bench
-) -> None:
-    """V1 and V2."""
-    surrogates = bench.profile.surrogates
+def _levels(report: harness.Report, lines: Sequence[dict[str, Any]], bench: Bench, where: str = "") -> None:
+    """V1. where: steps whose names of p are all judged; else one with more words than the test is told only."""
     by_test: dict[str, list[gates.Counts]] = {}
-    for line, _ in quiet:
+    for line in lines:
         for name, counts in line["figures"]["first"].items():
             by_test.setdefault(name, []).append({int(k): count for k, count in counts.items()})
     for name, counts in sorted(by_test.items(), key=lambda one: (int(one[0].split()[0][1:]), one[0])):
         if not any(any(one.values()) for one in counts):
             continue
-        found = gates.size(counts, surrogates)
-        report.rows.append({"test": name, "dates": len(counts), **{k: round(v, 4) for k, v in asdict(found).items()}})
-        if " " in name:  # one of two nulls that must both reject
+        found, told = gates.size(counts, bench.profile.surrogates), f"{name}, {where}" if where else name
+        report.rows.append({"test": told, "dates": len(counts), **{k: round(v, 4) for k, v in asdict(found).items()}})
+        if " " in name and not where:  # one of two nulls that must both reject
             continue
-        report.add_target(f"V1 {name}: share of p <= 0.05", found.share, gates.MOST_SHARE, at_least=False)
+        report.add_target(f"V1 {told}: share of p <= 0.05", found.share, gates.MOST_SHARE, at_least=False)
         if name not in BELOW:
-            report.add_target(f"V1 {name}: not below", found.share, gates.LEAST_SHARE)
-        report.add_target(f"V1 {name}: KS, dates drawn", found.ks, gates.LEAST_KS)
+            report.add_target(f"V1 {told}: not below", found.share, gates.LEAST_SHARE)
+        report.add_target(f"V1 {told}: KS, dates drawn", found.ks, gates.LEAST_KS)
+
+
+def _families(
+    report: harness.Report, quiet: Sequence[tuple[dict[str, Any], dict[str, pl.DataFrame]]], bench: Bench
+) -> None:
+    """V2."""
     searched = [(line, frames) for line, frames in quiet if kind_of_step(line["step"]) == "background"]
     families = [one for _, frames in searched for one in gates.families(frames["algo_test"]).values()]
-    if families:
-        low, high = gates.by_chance(len(families))
-        report.facts["V2 families that found something"] = f"{sum(families)} of {len(families)}, by chance {low}-{high}"
-        share = sum(families) / len(families)
-        report.add_target("V2: share of families with a q <= 0.05", share, high / len(families), at_least=False)
-        report.add_target("V2: not below chance", share, low / len(families))
-        rows: dict[date, list[pl.DataFrame]] = {}
-        for line, frames in searched:
-            rows.setdefault(date.fromisoformat(line["figures"]["dt"]), []).append(frames["algo_test"])
-        dated = {dt: pl.concat(frames) for dt, frames in sorted(rows.items())}
-        counts = gates.verdicts(dated, bench.settings.evidence)
-        report.facts["V2 groups by verdict over all dates"] = counts
-        report.add_target("V2: supported groups", float(counts.get("supported", 0)), 0.0, at_least=False)
+    if not families:
+        return
+    low, high = gates.by_chance(len(families))
+    report.facts["V2 families that found something"] = f"{sum(families)} of {len(families)}, by chance {low}-{high}"
+    share = sum(families) / len(families)
+    report.add_target("V2: share of families with a q <= 0.05", share, high / len(families), at_least=False)
+    report.add_target("V2: not below chance", share, low / len(families))
+    rows: dict[date, list[pl.DataFrame]] = {}
+    for line, frames in searched:
+        rows.setdefault(date.fromisoformat(line["figures"]["dt"]), []).append(frames["algo_test"])
+    dated = {dt: pl.concat(frames) for dt, frames in sorted(rows.items())}
+    counts = gates.verdicts(dated, bench.settings.evidence)
+    report.facts["V2 groups by verdict over all dates"] = counts
+    report.add_target("V2: supported groups", float(counts.get("supported", 0)), 0.0, at_least=False)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Twins are a bid and an offer of equal size, of different events, entered within 
 cancelled within 50 us of each other. Against surrogates in which every entry is drawn anew in its own cell of 1 ms and
 takes its cancel along, so that lifetimes stay, by size and distance of both. Sizes permuted within a minute say beside
 it whether equal sizes alone would do. Ladders (three prices of a side within the time) are counted, not tested.
+Where neither the data nor a surrogate has five pairs there is no p (`few`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from spymaster.evidence.arrays import DISTANCES, DayArrays
 from spymaster.evidence.bins import MS, US
 from spymaster.evidence.bootstrap import BLOCK_NS, block_sums
 from spymaster.evidence.effects import PeakSums, effect_of
+from spymaster.evidence.few import Fullest, if_enough
 from spymaster.evidence.maxstat import MaxResult, Together, one_stage, staged
 from spymaster.evidence.peaks import curve_of
 from spymaster.evidence.result import Curve, Exemplars, First, TestResult, Weights, carried_on, choose_links
@@ -125,7 +127,8 @@ def _within(
     redrawn = RedrawnTwins(orders, streams, CELL, *together)
     observed, pairs = _seen(orders, within)
     cell = orders.place(pairs[0], pairs[1], LARGEST_SIZE, _DISTANCES)
-    counts = Together(observed, redrawn.sets)
+    fullest = Fullest(int(observed.sum()))
+    counts = Together(observed, fullest.of(redrawn.sets))
     result = staged(counts, surrogates, more, rng=streams.random(EXEMPLARS), is_small=is_small)
     cells = np.flatnonzero(result.z > LEAST_Z)
     cells = cells if len(cells) else np.array([result.best])
@@ -139,7 +142,7 @@ def _within(
     minute = (add // (60_000 * MS) * 2 + orders.side) * _DISTANCES + orders.dist
     resized = ResizedTwins(orders, minute, streams.sub("sizes"), *together)
     chance = one_stage(lambda number: resized.counts(number) if number else observed, permuted)[0].p
-    return TestResult(
+    found = TestResult(
         test_id=TEST,
         sub_id=name,
         stratum_json=stratum.json(),
@@ -171,6 +174,7 @@ def _within(
         },
         curve=_curve(result, cells),
     )
+    return if_enough(found, fullest.counted, is_small=is_small)
 
 
 def _curve(result: MaxResult, cells: NDArray[np.int64]) -> Curve:

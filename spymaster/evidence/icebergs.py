@@ -7,7 +7,7 @@ or moved it. A fact, without a p, told of each side.
 take a tenth) at the same price and side within 300 ms. Two nulls, and both must be rejected: sizes permuted among the
 entries of a minute at the price, and entries drawn anew in their own cells of 5 ms (icebergs of this kind: Zotikov &
 Antonov 2021). The larger p counts. Size 1 is everywhere, hence the least size; and as chance has most of the small
-ones, each class of sizes is tested by itself.
+ones, each class of sizes is tested by itself. Where neither the data nor a surrogate has five there is no p (`few`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from spymaster.evidence.arrays import SECOND_NS, DayArrays, kind
 from spymaster.evidence.bins import MS, US, bin_of, logarithmic
 from spymaster.evidence.bootstrap import block_of, block_sums, ratio_interval
 from spymaster.evidence.effects import PeakSums, effect_of
+from spymaster.evidence.few import Fullest, if_enough
 from spymaster.evidence.maxstat import Together, staged
 from spymaster.evidence.peaks import Null, peak_of, result_of_bins
 from spymaster.evidence.refills import RedrawnRefills, Refills, ResizedRefills
@@ -171,8 +172,9 @@ def synthetic(
     observed = np.zeros(len(EDGES) - 1, np.int64)
     found = find_refills(fill, wanted, add, size, EDGES, TOLERANCE, observed, which, back)
     which_seen, back_seen = which[:found], back[:found]
-    result = staged(Together(observed, redrawn.sets), surrogates, more, rng=streams.random(EXEMPLARS))
-    other = staged(resized.counts, surrogates, more, rng=permuted.random(EXEMPLARS))
+    fullest = Fullest(found)
+    result = staged(Together(observed, fullest.of(redrawn.sets)), surrogates, more, rng=streams.random(EXEMPLARS))
+    other = staged(fullest.of(resized.counts), surrogates, more, rng=permuted.random(EXEMPLARS))
     peak = peak_of(result, EDGES)
 
     delay = add[back_seen] - fill[which_seen]
@@ -193,7 +195,7 @@ def synthetic(
         p_method=result.p_method if result.p >= other.p else other.p_method,
         surrogates=min(result.surrogates, other.surrogates),
     )
-    return result_of_bins(
+    returned = result_of_bins(
         (TEST, "synthetic", stratum.json()),
         both,
         EDGES,
@@ -213,6 +215,7 @@ def synthetic(
             "share_within_1_ms": float(np.mean(np.abs(delay[inside] - peak.value) <= MS)) if len(inside) else None,
         },
     )
+    return if_enough(returned, fullest.counted)
 
 
 def _kept(fill: NDArray[np.int64], add: NDArray[np.int64], low: int, high: int, origin: int) -> float:

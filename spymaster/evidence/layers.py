@@ -14,7 +14,8 @@ direction.
 
 Both against surrogates in which trades are shifted by 2 to 30 s as a whole. In a burst there are more groups by chance
 and more trades, at all delays: `episodes` must also be more than groups give that go anew within cells of 200 ms, and
-the larger p counts. (On order-book imbalance of this kind: Cartea, Jaimungal & Wang 2020; Tao et al. 2022.)
+the larger p counts. Fewer than five groups have no p (`few`). (On order-book imbalance of this kind: Cartea, Jaimungal
+& Wang 2020; Tao et al. 2022.)
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from spymaster.evidence.arrays import DISTANCES, SECOND_NS, DayArrays, kind
 from spymaster.evidence.bins import MS, US, linear
 from spymaster.evidence.bootstrap import block_sums, ratio_interval
 from spymaster.evidence.effects import FIRST
+from spymaster.evidence.few import if_enough
 from spymaster.evidence.layer_groups import Groups, groups_of
 from spymaster.evidence.maxstat import Together, in_stages, mc_p, staged
 from spymaster.evidence.nulls import draw_shift, seriesshift, signflips
@@ -157,7 +159,7 @@ def _episodes(
     share = excess_share(result.observed[peak], result.mean[peak])
     bins = zip(EDGES[peak].tolist(), EDGES[peak + 1].tolist(), share.tolist(), strict=True)
     usual, low_effect, high_effect = _usual(day, found, hit, (low, high), shifts(FIRST, result.surrogates), streams)
-    return TestResult(
+    episodes = TestResult(
         test_id=TEST,
         sub_id="episodes",
         stratum_json=stratum.json(),
@@ -189,6 +191,7 @@ def _episodes(
         facts={"expected_episodes": usual, "p_shifted": result.p, "p_redrawn": other.p},
         curve=curve_of(result, EDGES[:-1] / MS, EDGES[1:] / MS, "ms", peak),
     )
+    return if_enough(episodes, len(found.gone))
 
 
 def _usual(

@@ -282,7 +282,7 @@ PANEL_COLUMNS: dict[str, tuple[str, ...]] = {
     "evidence": (
         "test_row_id", "test_id", "sub_id", "stratum_json", "available_from", "n_ref", "effect", "effect_unit",
         "effect_lo", "effect_hi", "peak_value", "peak_unit", "null_method", "null_param_json", "p_raw",
-        "p_floor", "q_bh", "is_negative_control", "blocked_by_control", "verdict",
+        "p_floor", "q_bh", "family_size", "is_negative_control", "blocked_by_control", "verdict",
     ),
     "levels": (
         "is_placebo", "valid_from", "valid_to", "level_id", "level_type", "price_int", "is_moving", "group_id", "tags",

@@ -11,7 +11,7 @@ TEST_IDS = ("E1", "E2", "E3", "E4", "E5", "E6", "E7", "E10")
 EFFECT_UNITS = ("share", "ratio")
 PEAK_UNITS = ("ms", "Hz", "filled / displayed")
 P_METHODS = ("mc", "gpd", "fact", "screened")
-"""Counted, by a fitted tail; a fact and a screen without a line have no p."""
+"""Counted, by a fitted tail; a fact has no p, nor has what a screen found nothing to test in."""
 CONTROL_KINDS = ("none", "no_agents", "jittered", "shuffled_days")
 _VERDICTS = ("none", "weak", "supported", "fact")
 SIMULATED = "simulated:"
@@ -80,7 +80,7 @@ class AlgoTest(TableModel):
     p_method = Column(pl.String, "where p is from", isin=P_METHODS)
     q_bh = Column(pl.Float64, f"adjusted p (Benjamini & Hochberg); {_NO_P}", nullable=True, gt=0, le=1)
     q_by = Column(pl.Float64, f"adjusted p (Benjamini & Yekutieli); {_NO_P}", nullable=True, gt=0, le=1)
-    family_size = Column(pl.Int32, "tests of the family; 0 for facts, which are in none", ge=0)
+    family_size = Column(pl.Int32, "tests of the family; 0 for facts and groups with too little to count", ge=0)
     underpowered_family = Column(pl.Boolean, "no lone discovery could have been significant")
     peak_first_half = Column(
         pl.Float64, "peak in the first half of the day; null where not looked at (q_bh > 0.05)", nullable=True

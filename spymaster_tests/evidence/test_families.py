@@ -8,6 +8,7 @@ import pytest
 from spymaster.evidence import families
 from spymaster.evidence.arrays import SECOND_NS
 from spymaster.evidence.families import TESTS, Judged, Profile, run_tests
+from spymaster.evidence.few import TOO_FEW
 from spymaster.evidence.multiplicity import benjamini_hochberg
 from spymaster.evidence.nulls import decluster
 from spymaster.evidence.periods import LEAST_EVENTS
@@ -38,7 +39,18 @@ def test_q_is_of_the_whole_family(quiet: list[Judged]) -> None:
 
 def test_what_is_of_both_sides_is_tested_once(quiet: list[Judged]) -> None:
     tried = sorted((one.result.sub_id, one.family_size) for one in quiet if one.result.test_id == "E7")
-    assert tried == [("contra_pull", 4), ("episodes", 4), ("episodes", 4), ("episodes", 4)]
+    assert tried == [("contra_pull", 1), ("episodes", 0), ("episodes", 0), ("episodes", 0)]
+
+
+def test_what_has_nothing_to_test_weighs_on_no_q(quiet: list[Judged]) -> None:
+    """No layers stand: of E7 one group is left, and its q is its p."""
+    without = [one for one in quiet if one.result.notes == (TOO_FEW,)]
+    assert {one.result.test_id for one in without} == {"E6", "E7", "E10"}
+    assert {(one.result.p_raw, one.result.p_method, one.q_bh, one.q_by) for one in without} == {
+        (None, "screened", None, None)
+    }
+    (left,) = (one for one in quiet if one.result.sub_id == "contra_pull")
+    assert left.q_bh == left.result.p_raw
 
 
 def test_facts_are_in_no_family(quiet: list[Judged]) -> None:
@@ -46,7 +58,7 @@ def test_facts_are_in_no_family(quiet: list[Judged]) -> None:
     assert {(one.family_size, one.q_bh) for one in facts} == {(0, None)}
     assert sorted(one.stratum.side for one in facts) == ["A", "B"]
     returned = [one for one in quiet if one.result.sub_id == "synthetic"]
-    assert [(one.stratum.size, one.stratum.side, one.family_size) for one in returned] == [("11-50", "*", 1)]
+    assert [(one.stratum.size, one.stratum.side, one.family_size) for one in returned] == [("11-50", "*", 0)]
 
 
 def test_a_planted_habit_is_discovered_and_the_quiet_day_is_not(quiet: list[Judged]) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks import evidence
 from benchmarks import evidence_gates as gates
+from benchmarks import evidence_untied as untied
 from benchmarks.evidence import Step, code_hash
 from benchmarks.evidence_days import SimDay, dates, reference_agents, simulated_day
 from benchmarks.evidence_picture import picture
@@ -25,7 +26,7 @@ from benchmarks.evidence_sources import modules_of
 from spymaster.evidence import reactions
 from spymaster.evidence.families import TESTS, Profile
 from spymaster.evidence.law import Law
-from spymaster.evidence.strata import POOLED, register
+from spymaster.evidence.strata import POOLED, Stratum, register
 from spymaster.evidence.streams import Streams
 from spymaster.settings import Settings
 
@@ -132,6 +133,38 @@ def test_the_background_answers_nothing_after_a_sharp_delay() -> None:
         assert len(floor) <= 2, name  # of 36, one in three by chance
 
 
+def test_pairs_that_are_moved_apart_keep_their_lives_and_are_pairs_no_more() -> None:
+    agents = reference_agents(untied.STRENGTH, only=["co_placer"])
+    made = simulated_day(dates(1)[0], 7, "ci", agents, SETTINGS, messages=MESSAGES)
+    before = made.arrays(LAW)
+    chosen = made.planted.by("co_placer", before.lives.order)
+    after = untied.apart(before, chosen, np.random.default_rng(7))
+    one, other = (np.argsort(day.lives.order, kind="stable") for day in (before, after))
+    moved = after.lives.ts_add[other] - before.lives.ts_add[one]
+    assert np.array_equal(after.lives.ts_end[other] - before.lives.ts_end[one], moved)
+    assert not moved[~chosen[one]].any()
+    assert 0.4 < np.std(moved[chosen[one]]) / untied.APART < 0.7
+    assert np.all(np.diff(after.lives.ts_end) >= 0)
+    pairs = [
+        {one.sub_id: one.n_tgt for one in TESTS["E10"][0](day, Stratum(), Streams(1, "E10"), SURROGATES)}
+        for day in (before, after)
+    ]
+    assert pairs[0]["1us"] > 50
+    assert pairs[1]["1us"] < 5
+
+
+@pytest.mark.parametrize("test", untied.TESTS)
+def test_the_level_is_of_what_is_counted_where_nothing_is_found(test: str) -> None:
+    profile = Profile(SURROGATES, 99, None)
+    found = untied.level(test, dates(1)[0], 8, LAW, SETTINGS, profile, 5 * MESSAGES)
+    again = untied.level(test, dates(1)[0], 8, LAW, SETTINGS, profile, 5 * MESSAGES)
+    assert found == again
+    assert set(found) == ({"E7", *untied.NAMES.values()} if test == "E7" else {"E10"})
+    assert sum(found[test].values()) >= 2
+    assert min(found[test]) >= 1
+    assert 2 < max(found[test]) <= SURROGATES + 1  # of what is there all p are at their floor
+
+
 def test_power_is_by_kind_and_strength_and_drawn(planted: Planted) -> None:
     *_, told = planted
     days = [{"strength": 1.0, "messages": 10**5, "kinds": [one]} for one in (told, told | {"found": False})]
@@ -173,7 +206,10 @@ def test_a_finished_step_is_done_again_only_by_other_code(
 
 def test_figures_depend_on_what_made_them() -> None:
     assert code_hash("background E3") == code_hash("size E3") != code_hash("planted E3") == code_hash("power E3")
-    counts = {one: len(list(evidence.REPOSITORY.glob(one))) for one in evidence.SOURCES + evidence.PLANTED_SOURCES}
+    counts = {
+        one: len(list(evidence.REPOSITORY.glob(one)))
+        for one in (*evidence.SOURCES, *sum(evidence.KIND_SOURCES.values(), ()))
+    }
     assert all(counts.values()), counts
 
 

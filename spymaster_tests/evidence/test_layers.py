@@ -139,6 +139,18 @@ def test_contra_pull_is_of_messages_and_not_of_trades() -> None:
     assert results(market)["contra_pull"].n_ref == after
 
 
+def test_four_groups_are_nothing_to_test_and_five_are() -> None:
+    """Every one after a purchase at one delay: it is the number that tells."""
+    for count, tested in ((4, False), (5, True)):
+        market = Market(120, 6).background(orders=5, trades=0.3)
+        assert layer(market, 80 / count, 152) == count
+        found = results(market)
+        assert (found["episodes"].n_ref, found["episodes"].p_raw is not None) == (count, tested)
+        assert found["contra_pull"].p_raw is not None
+        nulls = [found["episodes"].facts[name] is not None for name in ("p_shifted", "p_redrawn")]
+        assert nulls == [tested, tested]
+
+
 def unlinked(market: Market, per_second: float) -> None:
     """Four large bids that enter together and go together, whatever trades do: more often where the market is busy."""
     gone = market.times(per_second)

@@ -17,6 +17,7 @@ from spymaster.evidence.report import sentences as say
 from spymaster.evidence.report.blocks import Report, Table, Text
 from spymaster.evidence.report.detectable import detectable
 from spymaster.evidence.report.gather import ReportData
+from spymaster.evidence.report.section_of_test import TOO_FEW
 from spymaster.tables.algo_test import TEST_IDS
 from spymaster_tests.evidence import report_days as days
 
@@ -201,6 +202,19 @@ def test_a_group_with_two_rows_counts_once() -> None:
     tried = groups.tried(data.tests.with_columns(plain=groups.plain()))
     assert tried.filter(pl.col("test_id") == "E5").row(0) == ("E5", 2, 1)
     assert set(tried["test_id"].to_list()) == set(TEST_IDS)
+
+
+def test_groups_with_too_little_to_count_were_not_tried() -> None:
+    data, of_test = days.report_data(found=False), pl.col("test_id") == "E10"
+    untested: dict[str, Any] = {"p_raw": None, "p_floor": None, "q_bh": None, "q_by": None, "family_size": 0}
+    columns = [pl.when(~of_test).then(name).otherwise(pl.lit(value)).alias(name) for name, value in untested.items()]
+    told = replace(data, tests=data.tests.with_columns(*columns))
+    report = content.build(told)
+    assert line_of(content.build(data), "E10")["groups"] != "0"
+    assert line_of(report, "E10")["groups"] == "0"
+    assert TOO_FEW in details(report, "E10")
+    assert "too few messages for the tests of placed together" in details(report, "short")
+    assert "E10" not in groups.tried(told.tests.with_columns(plain=groups.plain()))["test_id"].to_list()
 
 
 def test_controls_that_were_run_are_named_and_their_groups_count_once() -> None:

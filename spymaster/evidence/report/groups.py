@@ -1,7 +1,8 @@
 """Which groups of messages a test found something in: one rule for the report, its table, and the page.
 
 A group is a test, its sub-test and a stratum. It may have several rows (E5 has one per line) and counts once, by the
-best of their verdicts. A fact is neither tried nor found by a test, and is a finding where its effect is above 0.
+best of their verdicts. A fact is neither tried nor found by a test, and is a finding where its effect is above 0. A
+group that had nothing to test (`evidence.few`) is not tried.
 """
 
 from __future__ import annotations
@@ -31,9 +32,13 @@ def is_finding() -> pl.Expr:
 
 
 def best_verdicts(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per group: `GROUP`, is_fact, and best (one of `VERDICTS`); rows as `is_finding` takes them."""
+    """One row per group that is a fact or was tested: `GROUP`, is_fact, and best (one of `VERDICTS`).
+
+    rows: as `is_finding` takes them, with family_size.
+    """
     told = pl.when(is_finding()).then("plain").otherwise(pl.lit("none"))
-    found = rows.group_by(GROUP, maintain_order=True).agg(
+    counted = rows.filter((pl.col("plain") == "fact") | (pl.col("family_size") > 0))
+    found = counted.group_by(GROUP, maintain_order=True).agg(
         is_fact=(pl.col("plain") == "fact").any(), place=rank(told).min()
     )
     name = pl.col("place").replace_strict(dict(enumerate(VERDICTS)), return_dtype=pl.String)

@@ -24,8 +24,8 @@ class Results:
 
     @property
     def tested(self) -> pl.DataFrame:
-        """Rows without facts."""
-        return self.rows.filter(pl.col("plain") != "fact")
+        """Rows of the family: without facts, and without groups that had nothing to test."""
+        return self.rows.filter(pl.col("family_size") > 0)
 
     @property
     def n_groups(self) -> int:
