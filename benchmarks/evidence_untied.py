@@ -54,10 +54,10 @@ def level(
     counts: dict[str, Counter[int]] = {}
 
     def seen(result: TestResult) -> None:
-        told = {test: result.p_raw, NAMES.get(result.sub_id, ""): result.p_raw}
-        told |= {NAMES[name]: p for name, p in result.facts.items() if name in NAMES}
+        beside = {result.sub_id: result.p_raw, **result.facts}
+        told = {test: result.p_raw} | {NAMES[name]: p for name, p in beside.items() if name in NAMES}
         for name, p in told.items():
-            if name and p is not None:
+            if p is not None:
                 counts.setdefault(name, Counter())[round(p * (profile.surrogates + 1))] += 1
 
     run_tests(day, seed=settings.evidence.seed, profile=replace(profile, more=None), tests=[test], seen=seen)

@@ -73,9 +73,14 @@ function part(title: string, rows: readonly Evidence[], empty = ''): HTMLElement
   ];
 }
 
+/** Groups with a finding among those tried; without any the test had too few messages. */
+function share(one: Tried): string {
+  return one.groups ? `${one.found} of ${one.groups}` : 'too few messages';
+}
+
 /** Every test with how many groups it tried: what was not found is said, too. */
 function counts(tried: readonly Tried[]): HTMLElement {
-  const words = tried.map((one) => `${NAMES[one.test] ?? one.test}: ${one.found} of ${one.groups}`).join(' · ');
+  const words = tried.map((one) => `${NAMES[one.test] ?? one.test}: ${share(one)}`).join(' · ');
   const title = 'Of each test: groups of messages in which it found something, of all that it was applied to.';
   return el('p', { class: 'dim', title }, `groups with a finding: ${words}`);
 }

@@ -32,31 +32,32 @@ def is_finding() -> pl.Expr:
 
 
 def best_verdicts(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per group that is a fact or was tested: `GROUP`, is_fact, and best (one of `VERDICTS`).
+    """One row per group: `GROUP`, is_fact, is_tried, and best (one of `VERDICTS`).
 
     rows: as `is_finding` takes them, with family_size.
     """
     told = pl.when(is_finding()).then("plain").otherwise(pl.lit("none"))
-    counted = rows.filter((pl.col("plain") == "fact") | (pl.col("family_size") > 0))
-    found = counted.group_by(GROUP, maintain_order=True).agg(
-        is_fact=(pl.col("plain") == "fact").any(), place=rank(told).min()
+    found = rows.group_by(GROUP, maintain_order=True).agg(
+        is_fact=(pl.col("plain") == "fact").any(),
+        is_tried=(pl.col("family_size") > 0).any(),
+        place=rank(told).min(),
     )
     name = pl.col("place").replace_strict(dict(enumerate(VERDICTS)), return_dtype=pl.String)
-    return found.select(*GROUP, "is_fact", best=name)
+    return found.select(*GROUP, "is_fact", "is_tried", best=name)
 
 
 def counts(rows: pl.DataFrame) -> dict[str, int]:
     """Tested groups by their best verdict, and facts with an effect, of all tests."""
     found = best_verdicts(rows)
-    tested, facts = found.filter(~pl.col("is_fact"))["best"], found.filter("is_fact")["best"]
+    tested, facts = found.filter("is_tried")["best"], found.filter("is_fact")["best"]
     return {name: int(((facts if name == "fact" else tested) == name).sum()) for name in VERDICTS}
 
 
 def tried(rows: pl.DataFrame) -> pl.DataFrame:
-    """By test_id: groups that were tested, and found, in how many of them something was."""
+    """By test_id: groups that were tested, none where all had too little to count; found, in how many something was."""
     return (
         best_verdicts(rows)
         .group_by("test_id")
-        .agg(groups=(~pl.col("is_fact")).sum(), found=(~pl.col("is_fact") & (pl.col("best") != "none")).sum())
+        .agg(groups=pl.col("is_tried").sum(), found=(pl.col("is_tried") & (pl.col("best") != "none")).sum())
         .sort("test_id")
     )
