@@ -1,6 +1,7 @@
 """The gates of the search for automation in full size, a date at a time and resumable.
 
-    python -m benchmarks.evidence [--only background,planted] [--dates N] [--steps N] [--results FILE] [--json]
+    python -m benchmarks.evidence [--only background,planted] [--dates N] [--backgrounds N] [--steps N]
+                                  [--results FILE] [--json]
 
 Steps: `background` (V1, V2: dates of preset `ci` on which nobody is automatic), `size` (V1: more such dates for the
 tests with few groups, and some for E4 whose minutes are all alike), `untied` (V1: dates that give E7 and E10 something
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -211,6 +212,7 @@ def main() -> None:
     parser = harness.parser(__doc__ or "", messages=0)
     parser.add_argument("--results", type=Path, default=RESULTS, help="file of finished steps, JSON lines")
     parser.add_argument("--dates", type=int, default=None, help="smaller: at most so many dates of each kind")
+    parser.add_argument("--backgrounds", type=int, default=None, help="so many dates without agents for V2")
     parser.add_argument("--only", default="", help="steps (`power`, `planted E3`), separated by commas; all if empty")
     parser.add_argument("--steps", type=int, default=None, help="stop after so many new steps")
     parser.add_argument("--any-code", action="store_true", help="what other code made counts, too; how much is said")
@@ -221,6 +223,8 @@ def main() -> None:
         sizes = Sizes(1, 0, 0, 0, 1, messages=options.messages)
     elif options.dates is not None:
         sizes = Sizes(**{one: min(options.dates, getattr(sizes, one)) for one in SEEDS})
+    if options.backgrounds is not None:
+        sizes = replace(sizes, background=options.backgrounds)
     bench = Bench(sizes, get_settings())
     known = [] if small else read_lines(options.results)
     codes = {name: code_hash(name) for name in {step.name for step in bench.steps()}}

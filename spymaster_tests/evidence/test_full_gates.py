@@ -204,6 +204,18 @@ def test_a_finished_step_is_done_again_only_by_other_code(
     assert [line["code"] for line in lines] == [code_hash("planted E2"), "another"]
 
 
+@pytest.mark.parametrize(("options", "background", "power"), [((), 30, 5), (("--backgrounds", "90"), 90, 5),
+                                                              (("--dates", "2"), 2, 2)])  # fmt: skip
+def test_how_many_dates_there_are_is_as_asked(
+    options: tuple[str, ...], background: int, power: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[evidence.Sizes] = []
+    monkeypatch.setattr(sys, "argv", ["evidence", "--results", str(tmp_path / "kept.jsonl"), *options])
+    monkeypatch.setattr(evidence.Bench, "steps", lambda bench: sizes.append(bench.sizes) or [])
+    evidence.main()
+    assert {(one.background, one.power) for one in sizes} == {(background, power)}
+
+
 def test_figures_depend_on_what_made_them() -> None:
     assert code_hash("background E3") == code_hash("size E3") != code_hash("planted E3") == code_hash("power E3")
     counts = {
