@@ -125,10 +125,10 @@ def test_a_test_that_is_like_its_surrogates_says_so_and_whether_it_could_have_be
 def test_a_test_without_a_group_was_not_asked() -> None:
     data = days.report_data(found=False)
     report = content.build(replace(data, tests=data.tests.filter(pl.col("test_id") != "E4")))
-    assert "No group had enough messages" in details(report, "E4")
+    assert TOO_FEW in details(report, "E4")
     assert line_of(report, "E4")["verdict"] == "not tested"
     short = details(report, "short")
-    assert "too few messages for the tests of phase of the clock." in short
+    assert "too little to count for the tests of phase of the clock." in short
     assert "phase of the clock" not in short.split("no evidence found")[1].split(".")[0]
 
 
@@ -180,7 +180,7 @@ def test_facts_are_neither_tests_nor_claims() -> None:
     report = content.build(alone)
     line = line_of(report, "E6")
     assert (line["groups"], line["found in"], line["dates by q_by"], line["verdict"]) == ("0", "0", "", "fact")
-    assert "too few messages for the tests of hidden quantity (beside the fact)" in details(report, "short")
+    assert "too little to count for the tests of hidden quantity (beside the fact)" in details(report, "short")
 
 
 def test_a_fact_of_nothing_is_not_told() -> None:
@@ -213,7 +213,7 @@ def test_groups_with_too_little_to_count_were_not_tried() -> None:
     assert line_of(content.build(data), "E10")["groups"] != "0"
     assert line_of(report, "E10")["groups"] == "0"
     assert TOO_FEW in details(report, "E10")
-    assert "too few messages for the tests of placed together" in details(report, "short")
+    assert "too little to count for the tests of placed together" in details(report, "short")
     tried = groups.tried(told.tests.with_columns(plain=groups.plain()))
     assert tried.filter(pl.col("test_id") == "E10").row(0) == ("E10", 0, 0)
 

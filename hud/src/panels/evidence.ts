@@ -73,9 +73,9 @@ function part(title: string, rows: readonly Evidence[], empty = ''): HTMLElement
   ];
 }
 
-/** Groups with a finding among those tried; without any the test had too few messages. */
+/** Groups with a finding among those tried; without any there was too little to count. */
 function share(one: Tried): string {
-  return one.groups ? `${one.found} of ${one.groups}` : 'too few messages';
+  return one.groups ? `${one.found} of ${one.groups}` : 'too little to count';
 }
 
 /** Every test with how many groups it tried: what was not found is said, too. */

@@ -19,7 +19,7 @@ ROLES = {
 }
 NO_EVIDENCE = "{prefix}no evidence found by the tests of {names}"
 SILENCED = "{prefix}no verdict, as a negative control failed, by the tests of {names}"
-NOT_TESTED = "{prefix}too few messages for the tests of {names}"
+NOT_TESTED = "{prefix}too little to count for the tests of {names}"
 EXTENTS = {"none": "", "sample": ", on its busiest hour", "full": ", on the whole date"}
 
 

@@ -14,7 +14,7 @@ from spymaster.evidence.report.sections import clock
 from spymaster.evidence.report.sentences import Row
 
 MOST_PICTURES, MOST_SENTENCES, EXAMPLES = 3, 8, 5
-TOO_FEW = "No group had enough messages to be tested."
+TOO_FEW = "No group had enough of what this test counts."
 
 
 def section_of_test(data: ReportData, one: Results) -> Section:
