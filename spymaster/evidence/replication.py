@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 
 from spymaster.evidence import lines, periods
+from spymaster.evidence.few import TOO_FEW
 from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.maxstat import ALPHA
 from spymaster.evidence.multiplicity import cauchy, partial_conjunction
@@ -161,7 +162,7 @@ def _row(key: Key, of_day: dict[date, Row], days: Days, settings: EvidenceSettin
         "last_dt": days.all[-1],
         "available_from": days.available_from,
         "days_seen": len(days.all),
-        "days_tested": len(of_day),
+        "days_tested": sum(TOO_FEW not in row["notes"] for row in of_day.values()),
         "days_replicated": sum(_is_found(row) and _passed(row, least) for row in of_day.values()),
         "days_discovery": n_looked,
         "days_discovery_found": len(found),

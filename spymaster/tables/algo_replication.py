@@ -34,7 +34,7 @@ class AlgoReplication(TableModel):
     last_dt = Column(pl.Date, "last date that counts: nothing later was used")
     available_from = Column(TIMESTAMP, "end of the last data that the row uses", unit="ns")
     days_seen = Column(pl.Int32, "dates that count: all that were searched, the same for every group", ge=1)
-    days_tested = Column(pl.Int32, "of them, dates on which the group had enough messages to be tested", ge=0)
+    days_tested = Column(pl.Int32, "of them, dates on which the group had enough to be tested", ge=0)
     days_replicated = Column(pl.Int32, "of those, dates with q_by <= 0.05 and an effect beyond the least", ge=0)
     days_discovery = Column(pl.Int32, "of days_seen, discovery dates", ge=0)
     days_discovery_found = Column(pl.Int32, "of those, with q_by <= 0.05", ge=0)

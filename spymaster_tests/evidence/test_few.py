@@ -44,7 +44,7 @@ def test_surrogates_are_looked_at_as_they_are_made() -> None:
 
 
 def kept(seed: int, *, data_alone: bool) -> float | None:
-    """p of data that are like their surrogates, some five counts each; None where there is too little."""
+    """p of data that are like their surrogates, some two counts each; None where there is too little."""
     rng = np.random.default_rng(seed)
     sets = rng.poisson(0.35, (SURROGATES + 1, 6))
     fullest = Fullest(int(sets[0].sum()))

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from spymaster.evidence.few import TOO_FEW
 from spymaster.evidence.holdout import is_holdout
 from spymaster.evidence.multiplicity import partial_conjunction
 from spymaster.evidence.replication import TEST_COLUMNS, mean_weights, replicate
@@ -179,6 +180,14 @@ def test_phases_are_put_together_on_their_circle(phases: tuple[float, ...], midd
     again = [{**found, "peak_value": middle}] * 2
     if len(phases) == 4:
         assert over(*({**found, "peak_value": one} for one in phases), *again)["days_holdout_found"] == 2
+
+
+def test_dates_with_too_little_to_count_did_not_test_the_group() -> None:
+    nothing = {"p_raw": None, "p_floor": None, "p_method": "screened", "q_bh": None, "q_by": None,
+               "verdict": "simulated:none", "notes": [TOO_FEW]}  # fmt: skip
+    row = over({}, nothing, nothing, {}, {}, nothing)
+    assert (row["days_replicated"], row["days_tested"], row["days_seen"]) == (3, 3, 6)
+    assert row["p_partial_conj"] == pytest.approx(partial_conjunction([0.005] * 3 + [1.0] * 3, 3))
 
 
 def test_dates_with_other_lines_are_dates_without_this_one() -> None:
